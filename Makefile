@@ -1,0 +1,59 @@
+SHELL := /bin/bash
+PROFILE ?= cpu
+PYTHON ?= python3
+CONFIG ?= configs/demo.yaml
+SET ?=
+PYTEST ?=
+BIN := .venv/bin
+STAMP := .venv/.installed-$(PROFILE)
+PACKAGES := rewriter_agent reward cluster sft
+export PROFILE PYTHON TORCH_INDEX
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test test-fast check format check-gpu bench cluster submit stop clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  Variables: CONFIG=configs/x.yaml  SET='--set train.max_steps=5'  PROFILE=cpu|gpu  PYTHON=python3.11"
+
+$(STAMP): requirements/$(PROFILE).txt pyproject.toml scripts/install.sh
+	@scripts/install.sh
+
+install: $(STAMP) ## Make .venv with every pinned package
+
+demo: $(STAMP) ## The whole way on a real LLM: a local Ray head, the job, the report
+	@$(BIN)/rewriter-agent launch configs/demo.yaml $(SET)
+
+run: $(STAMP) ## The same for CONFIG
+	@$(BIN)/rewriter-agent launch $(CONFIG) $(SET)
+
+test: $(STAMP) ## All tests
+	@$(BIN)/python -m pytest $(PYTEST)
+
+test-fast: $(STAMP) ## Tests that start no engine
+	@$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+
+check: $(STAMP) ## Lint, format and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/ty check $(PACKAGES)
+
+format: $(STAMP) ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+check-gpu: ## Resolve the GPU profile without installing it
+	@scripts/check_gpu.sh
+
+bench: $(STAMP) ## Speed of each part on this machine
+	@$(BIN)/python -m benchmarks.speed $(SET)
+
+cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/ray start --head --dashboard-host=127.0.0.1 --disable-usage-stats
+
+submit: $(STAMP) ## Submit CONFIG to the cluster at RAY_API_SERVER_ADDRESS (default: this machine's)
+	@$(BIN)/ray job submit --address "$${RAY_API_SERVER_ADDRESS:-http://127.0.0.1:8265}" --working-dir . \
+		--runtime-env-json '{"excludes": [".venv", "runs", ".git"]}' -- python -m rewriter_agent run $(CONFIG) $(SET)
+
+stop: $(STAMP) ## Stop the Ray processes that `make cluster` started
+	@$(BIN)/ray stop
+
+clean: ## Remove .venv and caches; runs/ stays
+	@rm -rf .venv .pytest_cache .ruff_cache *.egg-info

@@ -1,0 +1,47 @@
+"""The `cluster` section of a run's config."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ClusterConfig(BaseModel):
+    """Where the run's Ray cluster is and which engines it holds."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    address: str | None = None
+    """Ray address to join (`auto`, `host:port`). Unset: join `RAY_ADDRESS` if given, else start a local cluster."""
+
+    device: Literal["cpu", "gpu"] = "cpu"
+    """What engines and trainers run on."""
+
+    engines: int = Field(1, ge=1)
+    """vLLM actors that serve the rewriting policy."""
+
+    scorers: int = Field(1, ge=1)
+    """vLLM actors that serve the frozen backbone."""
+
+    threads: int | None = Field(None, ge=1)
+    """CPU threads of one engine. Unset: the machine's cores shared by the engines of one kind."""
+
+    tensor_parallel_size: int = Field(1, ge=1)
+    """GPUs of one engine."""
+
+    gpu_memory_utilization: float = Field(0.85, gt=0, le=1)
+    """Share of a GPU's memory that one engine takes."""
+
+    kv_cache_gb: int = Field(1, ge=1)
+    """GiB of KV cache of one CPU engine."""
+
+    max_num_seqs: int = Field(64, ge=1)
+    """Sequences that one engine decodes at once."""
+
+    timeout: float = Field(600, gt=0)
+    """Seconds that any one answer of an engine may take, its start included."""
+
+    port: int = Field(6379, ge=0, le=65535)
+    """Port of a Ray head that `launch` starts (0: any free one)."""
+
+    dashboard_port: int = Field(8265, ge=0, le=65535)
+    """Loopback port of that head's dashboard and job server (0: any free one)."""

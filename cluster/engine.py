@@ -1,0 +1,114 @@
+"""A vLLM engine as a Ray actor: samples, scores, and swaps weights in place."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+
+
+class Engine:
+    """Serves one set of weights, named by a version. Create it as a Ray actor with `spec.env`."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        import torch
+        from vllm import LLM
+
+        torch.set_num_threads(spec.threads)
+        self.version = 0
+        self.llm = LLM(
+            model=spec.model,
+            dtype=spec.dtype,
+            max_model_len=spec.max_model_len,
+            max_num_seqs=spec.max_num_seqs,
+            # vLLM holds tokens x vocabulary of log-probs for one scheduled batch and does not budget for it.
+            max_num_batched_tokens=max(4096, spec.max_model_len),
+            # A prompt prefilled in parts rewinds its seeded generator, which vLLM's CPU sampler cannot.
+            enable_chunked_prefill=False if spec.device == "cpu" else None,
+            tensor_parallel_size=spec.tensor_parallel_size,
+            gpu_memory_utilization=spec.gpu_memory_utilization,
+            enforce_eager=spec.device == "cpu",
+            # The importance ratio needs the log-probs that tokens were really sampled from.
+            logprobs_mode="processed_logprobs",
+            trust_remote_code=False,
+            disable_log_stats=True,
+        )
+
+    def ready(self) -> dict[str, int | str]:
+        """Its process id and node, once the model is loaded."""
+        import ray
+
+        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id(), "version": self.version}
+
+    def generate(self, requests: Sequence[GenerateRequest], version: int) -> list[Completion]:
+        """Sample each request under the weights `version`, without top-p or top-k (they bias the ratio)."""
+        from vllm import SamplingParams, TokensPrompt
+
+        self._require(version)
+        prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids) for r in requests]
+        params = [
+            SamplingParams(
+                max_tokens=r.max_tokens, temperature=r.temperature, seed=r.seed, logprobs=0, detokenize=False
+            )
+            for r in requests
+        ]
+        outputs = self.llm.generate(prompts, params, use_tqdm=False)
+        return [self._completion(output.outputs[0]) for output in outputs]
+
+    def score(self, requests: Sequence[ScoreRequest], version: int) -> list[list[float]]:
+        """Log-probs (nats) of each completion token given the prompt and the tokens before it."""
+        from vllm import SamplingParams, TokensPrompt
+
+        self._require(version)
+        prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids + r.completion_ids) for r in requests]
+        params = SamplingParams(max_tokens=1, temperature=0, prompt_logprobs=0, detokenize=False)
+        outputs = self.llm.generate(prompts, params, use_tqdm=False)
+        return [
+            [entry[token].logprob for entry, token in zip(tail, request.completion_ids, strict=True)]
+            for request, output in zip(requests, outputs, strict=True)
+            for tail in [output.prompt_logprobs[len(request.prompt_ids) :]]
+        ]
+
+    def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> int:
+        """Serve `weights` (checkpoint name, tensor) from now on; answers the version served."""
+        self._reload(version, weights)
+        return self.version
+
+    def load(self, version: int, folder: str) -> int:
+        """Serve the safetensors checkpoint in `folder`; answers the version served."""
+        self._reload(version, _checkpoint_tensors(Path(folder)))
+        return self.version
+
+    def _reload(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
+        assert version > self.version, f"version {version} is not newer than {self.version}"
+        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+        self.llm.collective_rpc(_repack_tied_head)
+        self.llm.reset_prefix_cache()
+        self.version = version
+
+    def _require(self, version: int) -> None:
+        if version != self.version:
+            raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
+
+    def _completion(self, output: Any) -> Completion:
+        token_ids = list(output.token_ids)
+        logprobs = [entry[token].logprob for entry, token in zip(output.logprobs, token_ids, strict=True)]
+        return Completion(token_ids, logprobs, output.finish_reason == "stop", self.version)
+
+
+def _repack_tied_head(worker: Any) -> None:
+    """Give a tied head the new embedding: vLLM skips it on reload, and on CPU it computes with a packed copy."""
+    from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+
+    if worker.model_config.hf_text_config.tie_word_embeddings:
+        for module in worker.get_model().modules():
+            if isinstance(module, ParallelLMHead):
+                module.quant_method.process_weights_after_loading(module)
+
+
+def _checkpoint_tensors(folder: Path) -> Iterable[tuple[str, Any]]:
+    from safetensors.torch import load_file
+
+    for path in sorted(folder.glob("*.safetensors")):
+        yield from load_file(path).items()

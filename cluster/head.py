@@ -1,0 +1,118 @@
+"""A Ray head on this machine that ends with the process that started it."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .config import ClusterConfig
+from .session import local_machine
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 90
+
+
+@contextmanager
+def local_head(config: ClusterConfig) -> Iterator[str]:
+    """Start a head whose every server is on loopback; yields the job server's address; stops it on leaving.
+
+    Raises:
+        ValueError: a port is in use.
+        RuntimeError: the head did not come up.
+    """
+    port = _claim(config.port, "cluster.port")
+    dashboard = _claim(config.dashboard_port, "cluster.dashboard_port")
+    head = subprocess.Popen(
+        _command(port, dashboard),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+    )
+    try:
+        address = f"http://{LOOPBACK}:{dashboard}"
+        _wait(head, address)
+        yield address
+    finally:
+        _stop(head)
+
+
+def ray_command() -> str:
+    """The `ray` script of this interpreter's environment."""
+    return os.path.join(os.path.dirname(sys.executable), "ray")
+
+
+def _command(port: int, dashboard: int) -> list[str]:
+    return [
+        ray_command(),
+        "start",
+        "--head",
+        # Stays in the foreground and takes the cluster down with it.
+        "--block",
+        f"--node-ip-address={LOOPBACK}",
+        f"--port={port}",
+        "--include-dashboard=true",
+        f"--dashboard-host={LOOPBACK}",
+        f"--dashboard-port={dashboard}",
+        f"--dashboard-agent-listen-port={_free_port()}",
+        f"--ray-client-server-port={_free_port()}",
+        f"--num-cpus={local_machine().cpus}",
+    ]
+
+
+def _claim(port: int, key: str) -> int:
+    if port == 0:
+        return _free_port()
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((LOOPBACK, port))
+        except OSError:
+            raise ValueError(
+                f"port {port} ({key}) is in use, perhaps by another Ray cluster (`ray status` tells). Stop what uses "
+                f"it, or choose another: --set {key}={port + 1}, or --set {key}=0 for any free one."
+            ) from None
+    return port
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind((LOOPBACK, 0))
+        return server.getsockname()[1]
+
+
+def _wait(head: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if head.poll() is not None:
+            raise RuntimeError(
+                f"the Ray head ended with status {head.returncode}; run `{' '.join(head.args)}` to see why"
+            )
+        try:
+            with urllib.request.urlopen(f"{address}/api/version", timeout=2):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.3)
+    raise RuntimeError(f"the Ray head's job server at {address} did not answer within {START_SECONDS} s")
+
+
+def _stop(head: subprocess.Popen[bytes]) -> None:
+    head.terminate()
+    try:
+        head.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(head.pid, signal.SIGKILL)
+        head.wait()
+
+
+def _die_with_parent() -> None:
+    # PR_SET_PDEATHSIG: a head must not outlive a launcher that was killed and could not clean up.
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -1,0 +1,175 @@
+"""From config and machine to roles, threads and memory: pure, before anything starts."""
+
+from dataclasses import dataclass
+
+from .config import ClusterConfig
+from .types import EngineSpec
+
+GB = 1024**3
+# Resident memory of a process that has imported its libraries and done nothing yet (measured).
+ENGINE_BASE_GB = 1.2
+TRAINER_BASE_GB = 1.0
+RAY_BASE_GB = 1.2
+# The three kinds of process of the rollout phase work in turns on the same cores, so each reserves a third.
+TURNS = 3
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to share."""
+
+    cpus: int
+    memory_gb: float
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What the memory estimate depends on."""
+
+    parameters: int
+    vocab_size: int
+    max_model_len: int
+    learner_batch: int
+    """Sequences in one forward and backward pass of the learner."""
+    sft_batch: int
+    sft_workers: int
+
+
+@dataclass(frozen=True)
+class Role:
+    """`count` processes of one kind; `phase` says which roles are resident together."""
+
+    name: str
+    phase: str
+    count: int
+    threads: int
+    num_cpus: float
+    num_gpus: float
+    memory_gb: float
+    """Of one process, host memory."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of a run, and the memory of its larger phase."""
+
+    roles: tuple[Role, ...]
+    machine: Machine
+
+    def role(self, name: str) -> Role:
+        """The role of that name."""
+        return next(role for role in self.roles if role.name == name)
+
+    def memory_gb(self, phase: str) -> float:
+        """Host memory of all processes resident in `phase`, Ray included."""
+        return RAY_BASE_GB + sum(r.count * r.memory_gb for r in self.roles if r.phase == phase)
+
+
+def make_plan(config: ClusterConfig, work: Workload, machine: Machine) -> Plan:
+    """Lay the roles out on the machine.
+
+    Raises:
+        ValueError: a role does not fit; the message names it, the shortfall and what to change.
+    """
+    plan = Plan(_roles(config, work, machine), machine)
+    _check_cores(plan, config)
+    _check_gpus(plan, config)
+    _check_memory(plan)
+    return plan
+
+
+def engine_spec(config: ClusterConfig, role: Role, model: str, dtype: str, max_model_len: int) -> EngineSpec:
+    """What an engine actor of `role` starts with."""
+    return EngineSpec(
+        model=model,
+        dtype=dtype,
+        max_model_len=max_model_len,
+        max_num_seqs=config.max_num_seqs,
+        device=config.device,
+        threads=role.threads,
+        tensor_parallel_size=config.tensor_parallel_size,
+        gpu_memory_utilization=config.gpu_memory_utilization,
+        kv_cache_gb=config.kv_cache_gb,
+        num_cpus=role.num_cpus,
+        num_gpus=role.num_gpus,
+    )
+
+
+def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Role, ...]:
+    gpu = config.device == "gpu"
+    weights = 2 * work.parameters / GB
+    engine_memory = ENGINE_BASE_GB + weights + (0 if gpu else config.kv_cache_gb)
+
+    def engines(name: str, count: int) -> Role:
+        threads = config.threads or max(1, machine.cpus // count)
+        gpus = config.tensor_parallel_size if gpu else 0
+        return Role(name, "rollout", count, threads, _share(threads), gpus, engine_memory)
+
+    # bf16 weights; logits, their log-softmax and gradient in fp32 dominate the activations of small models.
+    learner_memory = TRAINER_BASE_GB + 2 * weights + 3 * _logits_gb(work, work.learner_batch)
+    # ZeRO-3: bf16 weights and gradients, fp32 master weights and two Adam moments, over the workers.
+    states = 16 * work.parameters / work.sft_workers / GB
+    sft_memory = TRAINER_BASE_GB + weights + states + 3 * _logits_gb(work, work.sft_batch)
+    sft_threads = max(1, machine.cpus // work.sft_workers)
+    return (
+        engines("policy", config.engines),
+        engines("backbone", config.scorers),
+        Role(
+            "learner",
+            "rollout",
+            1,
+            machine.cpus,
+            _share(machine.cpus),
+            int(gpu),
+            0 if gpu else learner_memory,
+        ),
+        Role("sft", "sft", work.sft_workers, sft_threads, sft_threads, int(gpu), 0 if gpu else sft_memory),
+    )
+
+
+def _share(threads: int) -> float:
+    """Ray takes fractions below one CPU, whole numbers above."""
+    return round(threads / TURNS, 3) if threads < TURNS else threads // TURNS
+
+
+def _logits_gb(work: Workload, batch: int) -> float:
+    return 4 * batch * work.max_model_len * work.vocab_size / GB
+
+
+def _check_cores(plan: Plan, config: ClusterConfig) -> None:
+    keys = {"policy": "cluster.engines", "backbone": "cluster.scorers", "sft": "sft.num_workers"}
+    for role in plan.roles:
+        needed = role.count * role.threads
+        if needed > plan.machine.cpus:
+            raise ValueError(
+                f"role '{role.name}' does not fit: {role.count} x {role.threads} thread(s) = {needed} cores, the "
+                f"machine has {plan.machine.cpus} ({needed - plan.machine.cpus} short). Lower {keys[role.name]} to "
+                f"{max(1, plan.machine.cpus // role.threads)}"
+                + (" or lower cluster.threads." if config.threads else ".")
+            )
+
+
+def _check_gpus(plan: Plan, config: ClusterConfig) -> None:
+    for phase in ("rollout", "sft"):
+        needed = sum(r.count * r.num_gpus for r in plan.roles if r.phase == phase)
+        if needed > plan.machine.gpus:
+            layout = ", ".join(f"{r.name} {r.count} x {r.num_gpus:g}" for r in plan.roles if r.phase == phase)
+            raise ValueError(
+                f"phase '{phase}' does not fit: {layout} = {needed:g} GPUs, the cluster has {plan.machine.gpus} "
+                f"({needed - plan.machine.gpus:g} short). Lower cluster.engines, cluster.scorers or "
+                "sft.num_workers, or set cluster.device=cpu."
+            )
+
+
+def _check_memory(plan: Plan) -> None:
+    for phase in ("rollout", "sft"):
+        needed = plan.memory_gb(phase)
+        if needed > plan.machine.memory_gb:
+            largest = max((r for r in plan.roles if r.phase == phase), key=lambda r: r.count * r.memory_gb)
+            raise ValueError(
+                f"phase '{phase}' does not fit: about {needed:.1f} GiB, the machine has "
+                f"{plan.machine.memory_gb:.1f} GiB ({needed - plan.machine.memory_gb:.1f} short). The largest role is "
+                f"'{largest.name}': {largest.count} x {largest.memory_gb:.1f} GiB. Lower its count, its batch size or "
+                "model.max_model_len."
+            )

@@ -1,0 +1,71 @@
+"""What goes to an engine and what comes back."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """One completion to sample. The seed makes it independent of batch and order."""
+
+    prompt_ids: list[int]
+    max_tokens: int
+    temperature: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Token ids as sampled (EOS included) and their log-probs (nats) under the engine that wrote them."""
+
+    token_ids: list[int]
+    logprobs: list[float]
+    finished: bool
+    """Ended with EOS, not cut at `max_tokens`."""
+    version: int
+    """Of the weights that wrote it."""
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A completion whose tokens' log-probs given the prompt are wanted."""
+
+    prompt_ids: list[int]
+    completion_ids: list[int]
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine actor needs to start."""
+
+    model: str
+    dtype: str
+    max_model_len: int
+    max_num_seqs: int
+    device: str
+    threads: int
+    tensor_parallel_size: int
+    gpu_memory_utilization: float
+    kv_cache_gb: int
+    num_cpus: float
+    num_gpus: float
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment of the actor's process; vLLM and OpenMP read it at import."""
+        threads = str(self.threads)
+        env = {
+            # One process to die with the actor, no orphaned engine core.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            "VLLM_LOGGING_LEVEL": "WARNING",
+            "VLLM_NO_USAGE_STATS": "1",
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+        }
+        if self.device == "cpu":
+            # Compiling costs 35 s at the first request and wins nothing on small CPU models.
+            env |= {
+                "TORCHDYNAMO_DISABLE": "1",
+                "VLLM_CPU_KVCACHE_SPACE": str(self.kv_cache_gb),
+                "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            }
+        return env

@@ -1,0 +1,41 @@
+"""Alignment: how natural the backbone finds a text, from its mean log-prob given the question alone."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, pstdev
+
+from reward.types import Anchors
+
+ANCHOR_FLOOR = 0.05
+"""Smallest distance between the anchors, in nats per token. Where expert and backbone are as close as that,
+or the expert is the more likely, a ratio of their distance would be noise."""
+
+TAIL_PROBABILITY = 0.4
+
+_EPSILON = 1e-6
+
+
+def anchored(mean_logprob: float, anchors: Anchors) -> float:
+    """clip((l - l(y*)) / max(l_self - l(y*), floor), 0, 1).
+
+    0 at the expert text and below, 1 at the backbone's own samples and above. All in nats per token. The
+    value of a candidate does not depend on the rest of its group.
+    """
+    distance = max(anchors.own - anchors.expert, ANCHOR_FLOOR)
+    return min(max((mean_logprob - anchors.expert) / distance, 0.0), 1.0)
+
+
+def paper(mean_logprobs: Sequence[float]) -> list[float]:
+    """sigmoid((l_i - mean) / (std + 1e-6)) over the passing set, population std; 0.5 for a single one.
+
+    The r_dist of the prompt-gap rewriting paper, with l = -NLL. It ranks within the group and has no notion
+    of close enough; `anchored` has.
+    """
+    mean = fmean(mean_logprobs)
+    spread = pstdev(mean_logprobs, mean) + _EPSILON
+    return [1 / (1 + math.exp(-(value - mean) / spread)) for value in mean_logprobs]
+
+
+def tail_fraction(logprobs: Sequence[float]) -> float:
+    """The share of tokens whose probability is below 0.4; `logprobs` in nats, one a token, at least one."""
+    return sum(logprob < math.log(TAIL_PROBABILITY) for logprob in logprobs) / len(logprobs)

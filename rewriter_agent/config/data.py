@@ -1,0 +1,81 @@
+"""Where the problems come from: an embedded generator, local files or a Hugging Face data set."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from .base import Strict
+
+Convention = Literal["####", "boxed", "plain", "choice"]
+
+
+class Columns(Strict):
+    """Which column of the rows holds what."""
+
+    question: str = "question"
+    """Column of the question, as the backbone is to see it."""
+    solution: str = "solution"
+    """Column of the expert's worked solution."""
+    answer: str | None = None
+    """Column of the gold answer; without one it is taken from the solution by `convention`."""
+
+
+class GsmSymbolicData(Strict):
+    """Grade-school word problems made by a generator that ships with the package; needs no files."""
+
+    source: Literal["gsm_symbolic"] = "gsm_symbolic"
+    """Kind of data source."""
+    num_train: PositiveInt = 512
+    """Training problems to make."""
+    num_test: PositiveInt = 128
+    """Test problems to make, from question templates that no training problem uses."""
+    seed: NonNegativeInt = 0
+    """Seed of the template split and of the problems."""
+
+
+class RowData(Strict):
+    """What row-wise sources have in common."""
+
+    columns: Columns = Columns()
+    """Names of the columns."""
+    convention: Convention = "####"
+    """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` or a letter."""
+    num_train: PositiveInt | None = None
+    """Most training problems to use, drawn by `seed`; all when not set."""
+    num_test: PositiveInt | None = None
+    """Most test problems to use, drawn by `seed`; all when not set."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """What a row that cannot be used does: stop with its place and column, or be skipped and counted."""
+    seed: NonNegativeInt = 0
+    """Seed of the draws."""
+
+
+class FileData(RowData):
+    """Local files, JSON Lines (.jsonl) or Parquet (.parquet)."""
+
+    source: Literal["file"] = "file"
+    """Kind of data source."""
+    train: str
+    """Path of the training file."""
+    test: str | None = None
+    """Path of the test file; without one, `test_size` problems are split off the training file."""
+    test_size: PositiveInt = 200
+    """Problems split off for testing when `test` is not set."""
+
+
+class HubData(RowData):
+    """A data set that the `datasets` library loads by name, from the Hugging Face hub or a folder."""
+
+    source: Literal["hub"] = "hub"
+    """Kind of data source."""
+    name: str
+    """Name of the data set, for example `openai/gsm8k`."""
+    subset: str | None = None
+    """Configuration of the data set, for example `main`."""
+    train_split: str = "train"
+    """Split with the training problems."""
+    test_split: str = "test"
+    """Split with the test problems."""
+
+
+DataConfig = Annotated[GsmSymbolicData | FileData | HubData, Field(discriminator="source")]

@@ -1,0 +1,20 @@
+"""Which backbone is rewritten for, trained and evaluated."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from .base import Strict
+
+
+class ModelConfig(Strict):
+    """The backbone."""
+
+    name_or_path: str = "smollm2-135m-instruct"
+    """Hugging Face name, local folder, or the embedded model `smollm2-135m-instruct`."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Number format of the weights in engines and trainers."""
+    max_model_len: PositiveInt = 1024
+    """Longest sequence, prompt and completion together, in tokens."""
+    system_prompt: str | None = None
+    """System message before every prompt; the chat template's own when not set."""

@@ -1,0 +1,155 @@
+"""A whole run's config: one YAML file, overridden by `--set key=value`."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from cluster.config import ClusterConfig
+from reward.config import RewardConfig
+from sft.config import SFTConfig
+
+from .base import Strict
+from .data import DataConfig
+from .evaluate import EvaluateConfig
+from .model import ModelConfig
+from .train import PrepareConfig, RewriteConfig, TrackingConfig, TrainConfig
+
+
+class RunConfig(Strict):
+    """Everything that decides a run's result."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Folder name of the run."""
+
+    output_dir: Path = Path("runs")
+    """Where run folders are."""
+
+    seed: int = 0
+    """Of sampling, training and data order."""
+
+    model: ModelConfig
+    """The backbone."""
+
+    data: DataConfig
+    """Problems with expert solutions."""
+
+    prepare: PrepareConfig = PrepareConfig()
+    """Reference points of the alignment reward."""
+
+    reward: RewardConfig = RewardConfig()
+    """The group reward."""
+
+    cluster: ClusterConfig = ClusterConfig()
+    """Ray and its engines."""
+
+    train: TrainConfig = TrainConfig()
+    """GRPO of the rewriting policy."""
+
+    rewrite: RewriteConfig = RewriteConfig()
+    """Rewriting the training problems."""
+
+    sft: SFTConfig = SFTConfig()
+    """Fine-tuning the backbone."""
+
+    evaluate: EvaluateConfig = EvaluateConfig()
+    """Task and retention."""
+
+    tracking: TrackingConfig = TrackingConfig()
+    """Metrics beside the run folder."""
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.output_dir / self.name
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> "RunConfig":
+        longest = {
+            "prepare.max_completion_length": self.prepare.max_completion_length,
+            "train.max_completion_length": self.train.max_completion_length,
+            "rewrite.max_completion_length": self.rewrite.max_completion_length,
+            "evaluate.max_completion_length": self.evaluate.max_completion_length,
+        }
+        for key, value in longest.items():
+            if value >= self.model.max_model_len:
+                raise ValueError(
+                    f"{key}={value} leaves no room for a prompt: model.max_model_len is {self.model.max_model_len}. "
+                    "Lower the one or raise the other."
+                )
+        return self
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a YAML file, apply `key.path=value` overrides (values as YAML), check everything.
+
+    Raises:
+        ValueError: missing or malformed file, unknown key (names the nearest valid one), bad value.
+    """
+    if not path.is_file():
+        raise ValueError(f"config file '{path}' does not exist; the shipped ones are in configs/")
+    try:
+        tree = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path} must hold sections (model:, data:, ...), got {type(tree).__name__}")
+    for override in overrides or []:
+        _apply(tree, override)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ValueError("\n".join(_explain(detail) for detail in error.errors())) from None
+
+
+def dump_config(config: RunConfig) -> str:
+    """The resolved config as YAML, defaults included."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise ValueError(f"--set takes key=value, got '{override}' (example: --set train.max_steps=5)")
+    *parents, last = key.split(".")
+    node = tree
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ValueError(f"--set {override}: '{parent}' is a value, not a section")
+        node = child
+    node[last] = yaml.safe_load(value)
+
+
+def _explain(detail: Any) -> str:
+    # A union's tag is part of pydantic's location but not of the key that the user wrote.
+    location = [part for part in detail["loc"] if not str(part).startswith("function-")]
+    key = ".".join(str(part) for part in location)
+    if detail["type"] != "extra_forbidden":
+        given = f" (got {detail['input']!r})" if not isinstance(detail["input"], dict) else ""
+        return f"{key or 'config'}: {detail['msg'].removeprefix('Value error, ')}{given}"
+    known = _known_keys(location[:-1])
+    nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"allowed here: {', '.join(known)}"
+    return f"unknown config key '{key}'; {hint}"
+
+
+def _known_keys(location: list[Any]) -> list[str]:
+    """Field names at a location; where a section has kinds, the tag in the location picks one."""
+    models: list[type[BaseModel]] = [RunConfig]
+    for part in location:
+        fields = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        if fields:
+            models = [model for field in fields for model in _models_in(field)]
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    arguments = getattr(annotation, "__args__", ()) or ()
+    if hasattr(annotation, "__value__"):
+        arguments = (annotation.__value__,)
+    return [model for argument in arguments for model in _models_in(argument)]

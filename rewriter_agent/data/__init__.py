@@ -1,0 +1,1 @@
+"""Problems: the typed object, the sources and the embedded generator."""

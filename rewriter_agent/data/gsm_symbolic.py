@@ -1,0 +1,95 @@
+"""Word problems from reasoning-gym's `gsm_symbolic` templates (GSM-Symbolic, Mirzadeh et al. 2024)."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from random import Random
+from typing import Any
+
+from reasoning_gym.arithmetic.gsm_symbolic import generators_00_49, generators_50_99
+from reasoning_gym.arithmetic.gsm_symbolic.gsm_symbolic import tasks_ok
+
+from rewriter_agent.config.data import GsmSymbolicData
+
+from .problem import Problem, ProblemSet, problem_id
+
+TEST_SHARE = 0.2
+"""Of the templates; no template serves both training and testing."""
+UNSOUND = frozenset({2, 4, 75})
+"""Templates that cut off a half person, pan or tube in mid-solution, so that their answers can be wrong."""
+PATIENCE = 200
+"""Useless draws in a row after which a template counts as exhausted."""
+DIFFICULTY = 1.0
+"""The only one that the templates support."""
+
+
+def generate_problems(config: GsmSymbolicData) -> ProblemSet:
+    """`num_train` and `num_test` different problems, split by template, the same for the same seed.
+
+    A problem whose worked solution ends with another answer than the template's is dropped and counted.
+    Raises ValueError when the templates cannot make that many different problems.
+    """
+    templates = sorted(set(tasks_ok) - UNSOUND)
+    Random(config.seed).shuffle(templates)
+    held_out = round(len(templates) * TEST_SHARE)
+    counts = Counter({"disagreeing": 0, "train_duplicates": 0, "test_duplicates": 0})
+    test = _draw(config.num_test, templates[:held_out], config.seed, "test", counts)
+    train = _draw(config.num_train, templates[held_out:], config.seed, "train", counts)
+    counts.update(train=len(train), test=len(test))
+    return ProblemSet(train, test, dict(counts))
+
+
+def _draw(count: int, templates: list[int], seed: int, part: str, counts: Counter[str]) -> list[Problem]:
+    found: dict[str, Problem] = {}
+    turn = deque((template, Random(f"{seed}/{template}")) for template in templates)
+    while len(found) < count:
+        if not turn:
+            raise ValueError(
+                f"data.num_{part} is {count}, but the templates make only {len(found)} different problems; "
+                "lower it"
+            )
+        template, draws = turn.popleft()
+        problem = _fresh(template, draws, found, part, counts)
+        if problem is not None:
+            found[problem.id] = problem
+            turn.append((template, draws))
+    return list(found.values())
+
+
+def _fresh(
+    template: int, draws: Random, found: dict[str, Problem], part: str, counts: Counter[str]
+) -> Problem | None:
+    """The template's next problem that is not in `found`, or None when there seems to be none left."""
+    for _ in range(PATIENCE):
+        problem = _problem(template, _generator(template)(draws, DIFFICULTY))
+        if problem is None:
+            counts["disagreeing"] += 1
+        elif problem.id in found:
+            counts[f"{part}_duplicates"] += 1
+        else:
+            return problem
+    return None
+
+
+def _generator(template: int) -> Callable[[Random, float], dict[str, Any]]:
+    module = generators_00_49 if template < 50 else generators_50_99
+    return getattr(module, f"generate_{template}")
+
+
+def _problem(template: int, example: dict[str, Any]) -> Problem | None:
+    question, answer = example["question"].strip(), example["answer"]
+    work, _, stated = example["metadata"]["answer_cot"].rpartition("\n#### ")
+    if not work or not _same_number(stated, answer):
+        return None
+    # Some templates write 16.0 where the answer is 16.
+    solution = f"{work.strip()}\n#### {answer}"
+    return Problem(
+        problem_id(question), question, solution, answer, "####", "gsm_symbolic", template=str(template)
+    )
+
+
+def _same_number(left: str, right: str) -> bool:
+    try:
+        return Decimal(left.replace(",", "")) == Decimal(right.replace(",", ""))
+    except InvalidOperation:
+        return False

@@ -1,0 +1,36 @@
+"""The problem: what every stage starts from."""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question with the expert's solution and the gold answer.
+
+    `solution` ends with the answer in the form that `convention` names; `answer` is that answer as text.
+    """
+
+    id: str
+    question: str
+    solution: str
+    answer: str
+    convention: str
+    source: str
+    template: str | None = None
+
+
+@dataclass(frozen=True)
+class ProblemSet:
+    """Training and test problems without duplicates or overlap, and what was counted on the way."""
+
+    train: list[Problem]
+    test: list[Problem]
+    counts: dict[str, int]
+
+
+def problem_id(question: str) -> str:
+    """A 16-digit hexadecimal hash that ignores case, spacing and Unicode composition."""
+    folded = unicodedata.normalize("NFC", question).casefold()
+    return hashlib.sha256(" ".join(folded.split()).encode()).hexdigest()[:16]

@@ -1,0 +1,87 @@
+"""One raw row made a problem."""
+
+import json
+import math
+import re
+
+from reward.extract import extract_answer
+from rewriter_agent.config.data import RowData
+
+from .problem import Problem, problem_id
+
+ENDINGS = {
+    "####": "\n#### {}",
+    "boxed": "\n\\boxed{{{}}}",
+    "plain": "\nThe answer is {}.",
+    "choice": "\nThe answer is ({}).",
+}
+CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
+THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+class BadRow(ValueError):
+    """The row cannot be used; the message names the column and the reason."""
+
+
+def parse_row(row: object, config: RowData, source: str) -> Problem:
+    """The problem that a row holds; `row` is a mapping, or bytes of JSON.
+
+    GSM8K's calculator marks `<<2*3=6>>` and thousands separators after `####` are removed. Where the
+    answer has its own column and the solution does not state it, the solution gets it as its last line.
+    Raises BadRow.
+    """
+    values = _decode(row) if isinstance(row, bytes) else row
+    if not isinstance(values, dict):
+        raise BadRow(f"the row is a {type(values).__name__}, not an object with columns")
+    columns, convention = config.columns, config.convention
+    question = _text(values, columns.question)
+    solution = _text(values, columns.solution)
+    if convention == "####":
+        solution = CALCULATOR_MARK.sub("", solution)
+    answer = extract_answer(solution, convention)
+    if columns.answer is not None:
+        given = _answer_text(values, columns.answer)
+        if answer is None:
+            solution += ENDINGS[convention].format(given)
+        answer = given
+    if answer is None or extract_answer(solution, convention) is None:
+        raise BadRow(f"column {columns.solution!r} states no answer in the convention {convention!r}")
+    if convention == "####":
+        answer = THOUSANDS_SEPARATOR.sub("", answer)
+    return Problem(problem_id(question), question, solution, answer, convention, source)
+
+
+def _decode(line: bytes) -> object:
+    try:
+        return json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadRow(f"the line is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        raise BadRow(f"the line is not JSON ({error})") from error
+
+
+def _value(values: dict[str, object], column: str) -> object:
+    if column not in values:
+        raise BadRow(f"column {column!r} is missing (the row has {', '.join(map(repr, values))})")
+    return values[column]
+
+
+def _text(values: dict[str, object], column: str) -> str:
+    value = _value(values, column)
+    if not isinstance(value, str):
+        raise BadRow(f"column {column!r} holds a {type(value).__name__}, not text")
+    if not value.strip():
+        raise BadRow(f"column {column!r} is empty")
+    # JSON may escape half a surrogate pair, which no tokenizer and no file format can encode.
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadRow(f"column {column!r} holds an unpaired surrogate, which is not valid Unicode")
+    return value.strip()
+
+
+def _answer_text(values: dict[str, object], column: str) -> str:
+    value = _value(values, column)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise BadRow(f"column {column!r} holds {value}, not a finite number")
+        return str(value)
+    return _text(values, column)

@@ -1,0 +1,122 @@
+"""lm-evaluation-harness on a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from lm_eval.api.model import TemplateLM
+
+from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+
+from .tokens import chat_prompt, decode
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from transformers import PreTrainedTokenizerBase
+
+Encoded = tuple[tuple[str, str], list[int], list[int]]
+"""lm-eval's ((context, continuation), context ids, continuation ids)."""
+
+
+class Fleet(Protocol):
+    """What evaluation needs of `cluster.fleet.Fleet`."""
+
+    spec: EngineSpec
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]: ...
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]: ...
+
+
+class FleetLM(TemplateLM):
+    """An lm-eval model whose tokens and log-probs come from a fleet.
+
+    Context and continuation are tokenised as `HFLM` does (`TemplateLM._encode_pair`), and what is longer
+    than `max_length` loses its beginning. `is_greedy` is always False: engines answer the log-probs of the
+    given tokens, not of the most likely ones. `acc` and `acc_norm` do not read it; tasks that do (LAMBADA's
+    `acc`) cannot run on this model.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __init__(self, fleet: Fleet, tokenizer: PreTrainedTokenizerBase, seed: int) -> None:
+        super().__init__()
+        self.fleet = fleet
+        self.tokenizer = tokenizer
+        self.seed = seed
+        # An engine scores by generating one token after the text.
+        self.max_length = fleet.spec.max_model_len - 1
+
+    @property
+    def eot_token_id(self) -> int:
+        """The token that ends a text."""
+        return self.tokenizer.eos_token_id
+
+    @property
+    def prefix_token_id(self) -> int:
+        """Stands for an empty context: BOS, or EOS where the model has none, as in `HFLM`."""
+        bos = self.tokenizer.bos_token_id
+        return self.eot_token_id if bos is None else bos
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Names lm-eval's request cache."""
+        return self.tokenizer.name_or_path.replace("/", "__")
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: object) -> list[int]:
+        """Token ids; without a flag, the tokenizer's own special tokens but never a second BOS."""
+        if add_special_tokens is None:
+            bos = self.tokenizer.bos_token
+            add_special_tokens = not (bos and string.startswith(bos))
+        return self.tokenizer.encode(string, add_special_tokens=add_special_tokens)
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """The prompt text under the model's own chat template."""
+        assert add_generation_prompt, "no retention task begins the model's answer"
+        return chat_prompt(self.tokenizer, chat_history)
+
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        """Sum of log-probs (nats) of each continuation given its context."""
+        return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+
+    def _loglikelihood_tokens(self, requests: list[Encoded], **_: object) -> list[tuple[float, bool]]:
+        scored = self.fleet.score([self._score_request(context, rest) for _, context, rest in requests])
+        return [(sum(logprobs), False) for logprobs in scored]
+
+    def _score_request(self, context: list[int], continuation: list[int]) -> ScoreRequest:
+        room = self.max_length - len(continuation)
+        if room < 1:
+            raise ValueError(
+                f"a continuation has {len(continuation)} tokens and the engines take {self.max_length} "
+                "with at least one of context; raise model.max_model_len or leave the task out"
+            )
+        return ScoreRequest(context[-room:], continuation)
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
+        """Greedy texts, cut before the first stop string."""
+        completions = self.fleet.generate([self._generate_request(*request.args) for request in requests])
+        texts = [decode(self.tokenizer, c.token_ids) for c in completions]
+        return [_cut(text, request.args[1]["until"]) for text, request in zip(texts, requests, strict=True)]
+
+    def _generate_request(self, context: str, gen_kwargs: dict) -> GenerateRequest:
+        assert not gen_kwargs.get("do_sample"), "retention tasks are greedy"
+        max_tokens = gen_kwargs["max_gen_toks"]
+        # The chat template has written every special token.
+        prompt_ids = self.tok_encode(context, add_special_tokens=False)[max_tokens - self.max_length :]
+        return GenerateRequest(prompt_ids, max_tokens, temperature=0.0, seed=self.seed)
+
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = True) -> list[float]:
+        """No retention task here measures perplexity.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("FleetLM does not measure perplexity; use a multiple choice task")
+
+
+def _cut(text: str, until: Sequence[str]) -> str:
+    ends = [text.index(stop) for stop in until if stop in text]
+    return text[: min(ends)] if ends else text

@@ -1,0 +1,34 @@
+"""A run as a Ray job on this machine: start a head, submit, follow, stop."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster.head import local_head, ray_command
+
+from .config import load_config
+
+
+def launch(config_path: Path, overrides: list[str]) -> int:
+    """Submit `rewriter-agent run` to a cluster started for it; returns the job's exit status."""
+    config = load_config(config_path, overrides)
+    with local_head(config.cluster) as address:
+        print(f"Ray dashboard: {address}", flush=True)
+        job_id = f"{config.name}-{address.rsplit(':', 1)[1]}"
+        command = [sys.executable, "-u", "-m", "rewriter_agent", "run", str(config_path.absolute())]
+        command += [f"--set={override}" for override in overrides]
+        command += [f"--set=output_dir={config.output_dir.absolute()}"]
+        return _submit(address, job_id, command)
+
+
+def _submit(address: str, job_id: str, command: list[str]) -> int:
+    submit = [ray_command(), "job", "submit", "--address", address, "--submission-id", job_id]
+    # `env -C`: the job runs where the user is, so that relative paths in the config mean the same.
+    process = subprocess.Popen([*submit, "--", "env", "-C", str(Path.cwd()), *command])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        print("interrupted: stopping the job and its cluster; the same command goes on from here", flush=True)
+        process.terminate()
+        process.wait()
+        return 130

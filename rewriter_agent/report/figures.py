@@ -1,0 +1,127 @@
+"""Figures as inline SVG whose colours follow the page's theme."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..evaluate.summary import ModelSummary
+from .data import Series, SFTCurve
+
+INK, GRID = "#010203", "#010204"
+# matplotlib needs literal colours; each is replaced by what the style sheet defines for the theme.
+THEME = {
+    INK: "currentColor",
+    GRID: "var(--line)",
+    "#010211": "var(--base)",
+    "#010212": "var(--expert)",
+    "#010213": "var(--rewritten)",
+}
+COLOURS = {"base": "#010211", "expert": "#010212", "rewritten": "#010213"}
+MARKERS = {"base": "o", "expert": "s", "rewritten": "D"}
+LINES = {"base": ":", "expert": "--", "rewritten": "-"}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GRID,
+    "axes.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+}
+
+
+def tradeoff(arms: Sequence[ModelSummary]) -> str:
+    """Gain against forgetting, one point an arm with standard errors; up and left is better."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "tradeoff"}):
+        figure = Figure(figsize=(4.2, 3.2))
+        axes = figure.subplots()
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        for summary in arms:
+            _point(axes, summary)
+        axes.margins(0.2)
+        axes.set(xlabel="forgetting (points; left is better)", ylabel="gain on the task (points)")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=len(arms))
+        return _svg(figure)
+
+
+def reward_terms(terms: Mapping[str, Series]) -> str:
+    """Mean and standard deviation of each reward term over GRPO steps."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "terms"}):
+        figure = Figure(figsize=(4.2, 3.6))
+        panels = figure.subplots(2, 2, sharex=True).flat
+        for axes, (name, series) in zip(panels, terms.items(), strict=True):
+            _line(axes, series, "rewritten", None)
+            axes.set_title(name, loc="left")
+            axes.set_ylim(bottom=0, top=None if name == "total" else 1.05)
+        figure.supxlabel("GRPO step", fontsize=9.5)
+        return _svg(figure)
+
+
+def sft_losses(curves: Mapping[str, SFTCurve]) -> str:
+    """Unweighted loss of each fine-tuning run: weighted losses are not comparable between runs."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "sft"}):
+        figure = Figure(figsize=(4.2, 3.2))
+        axes = figure.subplots()
+        for arm, curve in curves.items():
+            _line(axes, curve.unweighted_loss, arm, arm)
+        axes.set(xlabel="SFT step", ylabel="loss (nats per token)")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper right")
+        return _svg(figure)
+
+
+def _point(axes: Axes, summary: ModelSummary) -> None:
+    gain, forgetting = summary.against_base.gain, summary.against_base.forgetting
+    axes.errorbar(
+        forgetting.value * 100,
+        gain.value * 100,
+        xerr=forgetting.stderr * 100,
+        yerr=gain.stderr * 100,
+        marker=MARKERS[summary.arm],
+        markersize=7,
+        linestyle="none",
+        capsize=3,
+        color=COLOURS[summary.arm],
+        label=summary.arm,
+    )
+
+
+def _line(axes: Axes, series: Series, arm: str, label: str | None) -> None:
+    colour = COLOURS[arm]
+    mean = [float("nan") if value is None else value for value in series.mean]
+    # A marker keeps a value visible whose neighbours are missing.
+    axes.plot(
+        series.steps, mean, LINES[arm], color=colour, label=label, marker=".", markersize=3, linewidth=1.4
+    )
+    if series.std:
+        std = [0.0 if value is None else value for value in series.std]
+        low = [max(0.0, m - s) for m, s in zip(mean, std, strict=True)]
+        high = [m + s for m, s in zip(mean, std, strict=True)]
+        axes.fill_between(series.steps, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    for literal, themed in THEME.items():
+        svg = svg.replace(literal, themed)
+    return svg

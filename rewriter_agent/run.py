@@ -1,0 +1,79 @@
+"""A run in progress: its config, backbone and tokenizer, and the engines that its stages share."""
+
+from functools import cached_property
+from pathlib import Path
+
+from cluster.fleet import Fleet
+from cluster.plan import GB, Machine, Plan, engine_spec, make_plan
+from reward.sandbox import Verifier
+
+from .config import RunConfig, dump_config
+from .data.problem import Problem
+from .files import atomic, read_jsonl
+from .models.resolve import load_tokenizer, resolve_model
+from .models.size import model_size
+from .plan import workload
+
+
+class Run:
+    """What every stage is given. Engines start when a stage first asks for them."""
+
+    def __init__(self, config: RunConfig, machine: Machine) -> None:
+        self.config = config
+        self.model_path = resolve_model(config.model.name_or_path)
+        self.tokenizer = load_tokenizer(self.model_path)
+        size = model_size(self.model_path)
+        self.weights_gb = 2 * size.parameters / GB
+        self.plan: Plan = make_plan(config.cluster, workload(config, size), machine)
+        self._fleets: dict[str, Fleet] = {}
+        config.folder.mkdir(parents=True, exist_ok=True)
+        with atomic(config.folder / "config.yaml") as temporary:
+            temporary.write_text(dump_config(config))
+
+    @property
+    def policy(self) -> Fleet:
+        """Engines whose weights change: the rewriting policy, later the models under evaluation."""
+        return self._fleet("policy", self.config.cluster.engines)
+
+    @property
+    def backbone(self) -> Fleet:
+        """Engines that serve the frozen backbone."""
+        return self._fleet("backbone", self.config.cluster.scorers)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Answer checks in child processes."""
+        return Verifier(self.config.reward)
+
+    def train_problems(self) -> list[Problem]:
+        """The problems that `prepare` kept."""
+        return [Problem(**row) for row in read_jsonl(self.stage_folder("prepare") / "train.jsonl")]
+
+    def test_problems(self) -> list[Problem]:
+        """Held-out problems."""
+        return [Problem(**row) for row in read_jsonl(self.stage_folder("prepare") / "test.jsonl")]
+
+    def stage_folder(self, stage: str) -> Path:
+        """Where a stage's results are."""
+        return self.config.folder / stage
+
+    def release_engines(self) -> None:
+        """Give the engines' memory and cores to what comes next."""
+        for fleet in self._fleets.values():
+            fleet.shutdown()
+        self._fleets = {}
+
+    def close(self) -> None:
+        """End everything that this run started."""
+        self.release_engines()
+        if "verifier" in self.__dict__:
+            self.verifier.close()
+
+    def _fleet(self, name: str, count: int) -> Fleet:
+        if name not in self._fleets:
+            model, cluster = self.config.model, self.config.cluster
+            spec = engine_spec(
+                cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len
+            )
+            self._fleets[name] = Fleet.start(name, spec, count, cluster.timeout)
+        return self._fleets[name]

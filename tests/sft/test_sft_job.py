@@ -1,0 +1,225 @@
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import torch
+from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
+from ray.train import TrainingFailedError
+from transformers import AutoModelForCausalLM
+
+import sft.checkpoints
+from sft.checkpoints import COMPLETE_MARK, is_final, newest_complete, publish_model, remove_incomplete
+from sft.config import SFTConfig, TokenISWeight
+from sft.job import SFTJob, SFTResult, run_sft
+from sft.metrics import read_metrics, truncate_metrics
+from sft.rows import SFTRow, write_rows
+from sft.tokenizer import load_tokenizer
+
+STEPS, SAVE_STEPS = 6, 2
+
+
+@pytest.fixture
+def make_job(sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path) -> Callable[..., SFTJob]:
+    """Jobs on one row too long for `max_length` and eight others: one optimizer step takes all eight."""
+    too_long = SFTRow(
+        [5] * 100, sft_rows[0].completion_ids, sft_rows[0].behavior_logprobs, "backbone", "rewritten"
+    )
+    write_rows([*sft_rows, too_long], tmp_path / "rows.parquet")
+
+    def make(name: str, **options: object) -> SFTJob:
+        sft_options = {
+            "weight": TokenISWeight(clip_max=1.5),
+            "learning_rate": 5e-3,
+            "max_steps": STEPS,
+            "per_device_train_batch_size": 2,
+            "gradient_accumulation_steps": 2,
+            "max_length": 64,
+            "save_steps": SAVE_STEPS,
+            "logging_steps": 1,
+            **options,
+        }
+        return SFTJob(
+            model=sft_model_dir,
+            rows=tmp_path / "rows.parquet",
+            output_dir=tmp_path / name,
+            sft=SFTConfig.model_validate(sft_options),
+        )
+
+    return make
+
+
+@pytest.fixture
+def two_cpus() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False)
+    yield
+    ray.shutdown()
+
+
+def loss_by_hand(model_dir: Path, rows: list[SFTRow], clip_max: float) -> tuple[float, float]:
+    """Weighted loss over all tokens of `rows`, and the norm of its gradient, in float32."""
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    total, tokens = torch.zeros(()), 0
+    for row in rows:
+        logits = model(input_ids=torch.tensor([row.prompt_ids + row.completion_ids])).logits[0, :-1]
+        targets = torch.tensor(row.completion_ids)[:, None]
+        logprobs = logits.log_softmax(-1)[len(row.prompt_ids) - 1 :].gather(1, targets)[:, 0]
+        weights = (logprobs.detach() - torch.tensor(row.behavior_logprobs)).exp().clamp(max=clip_max)
+        total = total - (weights * logprobs).sum()
+        tokens += len(row.completion_ids)
+    loss = total / tokens
+    loss.backward()
+    squares = [p.grad.square().sum() for p in model.parameters() if p.grad is not None]
+    return loss.item(), torch.stack(squares).sum().sqrt().item()
+
+
+def kill_a_worker_once_exists(mark: Path) -> threading.Thread:
+    """Thread that kills one training process of this Ray instance as soon as `mark` is there."""
+
+    def watch() -> None:
+        while not mark.exists():
+            time.sleep(0.005)
+        for process in psutil.Process().children(recursive=True):
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                process.kill()
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.slow
+def test_two_zero3_workers_train_die_and_resume(
+    make_job: Callable[..., SFTJob],
+    sft_rows: list[SFTRow],
+    two_cpus: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master_weights: dict[str, torch.Tensor] = {}
+
+    def publish_and_keep_master_weights(checkpoint: Path, base_model: Path, target: Path) -> None:
+        master_weights.update(get_fp32_state_dict_from_zero_checkpoint(str(checkpoint)))
+        publish_model(checkpoint, base_model, target)
+
+    monkeypatch.setattr(sft.checkpoints, "publish_model", publish_and_keep_master_weights)
+    job = make_job("whole")
+    result = run_sft(job)
+    assert result == SFTResult(num_rows=8, num_dropped=1, global_step=STEPS)
+    metrics = read_metrics(job.metrics_path)
+    assert [line["step"] for line in metrics] == list(range(1, STEPS + 1))
+    check_first_step(job, sft_rows, metrics[0])
+    assert metrics[-1]["unweighted_loss"] < metrics[0]["unweighted_loss"]
+    check_saved_model(job, master_weights, sft_rows)
+    assert not job.checkpoints_dir.exists()
+    assert run_sft(job) == result
+
+    killed = make_job("killed")
+    watcher = kill_a_worker_once_exists(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
+    with pytest.raises(TrainingFailedError):
+        run_sft(killed)
+    watcher.join()
+    check_resumes(killed, result, metrics)
+
+
+def check_first_step(job: SFTJob, rows: list[SFTRow], logged: dict[str, float]) -> None:
+    """The normaliser is global: each of two ranks and two accumulation steps saw rows of other lengths."""
+    loss, grad_norm = loss_by_hand(job.model, rows, clip_max=1.5)
+    assert logged["loss"] == pytest.approx(loss, rel=0.02)
+    assert logged["grad_norm"] == pytest.approx(grad_norm, rel=0.02)
+    assert logged["num_tokens"] == sum(len(row) for row in rows)
+
+
+def check_saved_model(job: SFTJob, master_weights: dict[str, torch.Tensor], rows: list[SFTRow]) -> None:
+    """The folder loads with plain transformers and computes what the trained weights compute."""
+    saved = AutoModelForCausalLM.from_pretrained(job.model_dir)
+    trained = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.bfloat16)
+    untrained = {name: p.detach().clone() for name, p in trained.named_parameters()}
+    trained.load_state_dict({name: tensor.bfloat16() for name, tensor in master_weights.items()})
+    assert all(not torch.equal(p, untrained[name]) for name, p in trained.named_parameters())
+    assert saved.dtype == torch.bfloat16
+    assert saved.lm_head.weight is saved.model.embed_tokens.weight
+    ids = torch.tensor([rows[1].prompt_ids + rows[1].completion_ids])
+    torch.testing.assert_close(saved(ids).logits, trained(ids).logits, rtol=0, atol=0)
+    tokenizer = load_tokenizer(job.model_dir)
+    chat = [{"role": "user", "content": "one and two"}]
+    base = load_tokenizer(job.model)
+    assert tokenizer.apply_chat_template(chat) == base.apply_chat_template(chat)
+
+
+def check_resumes(job: SFTJob, result: SFTResult, metrics: list[dict[str, float]]) -> None:
+    """A second start goes on from the newest complete checkpoint and ends where an unbroken run ends."""
+    checkpoint = newest_complete(job.checkpoints_dir)
+    assert checkpoint is not None
+    resumed_step = int(checkpoint.name.removeprefix("checkpoint-"))
+    assert SAVE_STEPS <= resumed_step < STEPS
+    half_written = job.checkpoints_dir / "checkpoint-99"
+    shutil.copytree(checkpoint, half_written)
+    (half_written / COMPLETE_MARK).unlink()
+    before = read_metrics(job.metrics_path)
+    lines = [json.dumps({**line, "before_kill": True}) for line in before]
+    job.metrics_path.write_text("".join(line + "\n" for line in lines))
+
+    assert run_sft(job) == result
+    after = read_metrics(job.metrics_path)
+    assert [line["step"] for line in after] == list(range(1, STEPS + 1))
+    assert [line["step"] for line in after if "before_kill" in line] == list(range(1, resumed_step + 1))
+    for ours, unbroken in zip(after, metrics, strict=True):
+        assert ours["loss"] == pytest.approx(unbroken["loss"], rel=1e-5)
+        assert ours["ess"] == pytest.approx(unbroken["ess"], rel=1e-5)
+
+
+def fake_checkpoint(folder: Path, step: int, max_steps: int, complete: bool) -> Path:
+    checkpoint = folder / f"checkpoint-{step}"
+    checkpoint.mkdir(parents=True)
+    state = {"global_step": step, "max_steps": max_steps}
+    (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+    if complete:
+        (checkpoint / COMPLETE_MARK).touch()
+    return checkpoint
+
+
+def test_half_written_checkpoints_are_never_picked(tmp_path: Path) -> None:
+    assert newest_complete(tmp_path) is None
+    fake_checkpoint(tmp_path, 9, 20, complete=True)
+    newest = fake_checkpoint(tmp_path, 10, 20, complete=True)
+    half = fake_checkpoint(tmp_path, 11, 20, complete=False)
+    assert newest_complete(tmp_path) == newest
+    assert not is_final(newest)
+    remove_incomplete(tmp_path)
+    assert not half.exists()
+    assert newest_complete(tmp_path) == newest
+    assert is_final(fake_checkpoint(tmp_path, 20, 20, complete=True))
+
+
+def test_metrics_are_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    assert read_metrics(path) == []
+    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"step"')
+    truncate_metrics(path, 2)
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_wrong_rows_are_refused_before_workers_start(make_job: Callable[..., SFTJob]) -> None:
+    with pytest.raises(ValueError, match="none of the 9 rows"):
+        run_sft(make_job("short", max_length=3))
+
+
+def test_folder_of_another_job_is_refused(make_job: Callable[..., SFTJob]) -> None:
+    job = make_job("shared")
+    job.output_dir.mkdir()
+    other = {"model": str(job.model), "rows": "", "seed": 0, "sft": {}}
+    (job.output_dir / "job.json").write_text(json.dumps(other))
+    with pytest.raises(ValueError, match="holds a job with other rows, sft"):
+        run_sft(job)
+
+
+def test_paths_become_absolute() -> None:
+    job = SFTJob(model=Path("base"), rows=Path("rows.parquet"), output_dir=Path("out"), sft=SFTConfig())
+    assert job.model.is_absolute()
+    assert SFTJob.model_validate(job.model_dump(mode="json")) == job

@@ -1,0 +1,53 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sft.config import NoWeight, TokenISWeight
+from sft.rows import SFTRow, check_rows, drop_long_rows, from_dataset, read_rows, to_dataset, write_rows
+
+ROW = SFTRow([5, 6], [7, 8, 0], [-0.5, -1.25, -0.25], "rewriter", "rewritten")
+EXPERT = SFTRow([5], [9, 0], None, "none", "expert_fallback")
+
+
+def test_rows_survive_parquet_and_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "rows.parquet"
+    write_rows([ROW, EXPERT], path)
+    assert read_rows(path) == [ROW, EXPERT]
+    assert from_dataset(to_dataset([ROW, EXPERT])) == [ROW, EXPERT]
+    assert [file.name for file in path.parent.iterdir()] == ["rows.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"behavior_logprobs": [-0.5, -1.0]}, "2 behavior_logprobs for 3 completion_ids"),
+        ({"behavior_logprobs": [-0.5, float("nan"), -1.0]}, r"behavior_logprobs\[1\] is nan"),
+        ({"behavior_logprobs": [-0.5, float("-inf"), -1.0]}, r"behavior_logprobs\[1\] is -inf"),
+        ({"behavior_logprobs": [-0.5, -1.0, 0.7]}, r"behavior_logprobs\[2\] is 0.7"),
+        ({"behavior_logprobs": None}, "behavior is 'rewriter' but behavior_logprobs is missing"),
+        ({"behavior": "none"}, "behavior is 'none' but behavior_logprobs is given"),
+        ({"behavior": "expert"}, "allowed are backbone, rewriter, none"),
+        ({"completion_ids": []}, "needs prompt and completion tokens"),
+        ({"prompt_ids": []}, "needs prompt and completion tokens"),
+    ],
+)
+def test_a_wrong_row_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(ROW, **changes)
+
+
+def test_token_is_needs_logprobs() -> None:
+    check_rows([ROW, EXPERT], NoWeight(), {0})
+    with pytest.raises(ValueError, match="1 of 2 rows have none"):
+        check_rows([ROW, EXPERT], TokenISWeight(), {0})
+
+
+def test_rows_must_end_in_eos() -> None:
+    with pytest.raises(ValueError, match=r"1 of 2 rows do not end.*ends in id 8"):
+        check_rows([ROW, replace(EXPERT, completion_ids=[9, 8])], NoWeight(), {0, 3})
+
+
+def test_long_rows_are_dropped_whole() -> None:
+    assert drop_long_rows([ROW, EXPERT], max_length=5) == [ROW, EXPERT]
+    assert drop_long_rows([ROW, EXPERT], max_length=4) == [EXPERT]
