@@ -7,6 +7,8 @@ PYTEST ?=
 BIN := .venv/bin
 STAMP := .venv/.installed-$(PROFILE)
 PACKAGES := rewriter_agent reward cluster sft
+# Ray's commands differ in what they assume where the mode is not named.
+export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
@@ -46,6 +48,7 @@ bench: $(STAMP) ## Speed of each part on this machine
 	@$(BIN)/python -m benchmarks.speed $(SET)
 
 cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
+	@$(BIN)/ray get-auth-token --generate >/dev/null
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/ray start --head --dashboard-host=127.0.0.1 --disable-usage-stats
 
 submit: $(STAMP) ## Submit CONFIG to the cluster at RAY_API_SERVER_ADDRESS (default: this machine's)

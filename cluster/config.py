@@ -31,7 +31,7 @@ class ClusterConfig(BaseModel):
     gpu_memory_utilization: float = Field(0.85, gt=0, le=1)
     """Share of a GPU's memory that one engine takes."""
 
-    kv_cache_gb: int = Field(1, ge=1)
+    kv_cache_gb: float = Field(1.0, gt=0)
     """GiB of KV cache of one CPU engine."""
 
     max_num_seqs: int = Field(64, ge=1)

@@ -19,7 +19,7 @@ class Engine:
         self.version = 0
         self.llm = LLM(
             model=spec.model,
-            dtype=spec.dtype,
+            dtype=spec.dtype,  # ty: ignore[invalid-argument-type]
             max_model_len=spec.max_model_len,
             max_num_seqs=spec.max_num_seqs,
             # vLLM holds tokens x vocabulary of log-probs for one scheduled batch and does not budget for it.
@@ -28,6 +28,7 @@ class Engine:
             enable_chunked_prefill=False if spec.device == "cpu" else None,
             tensor_parallel_size=spec.tensor_parallel_size,
             gpu_memory_utilization=spec.gpu_memory_utilization,
+            kv_cache_memory_bytes=int(spec.kv_cache_gb * 1024**3) if spec.device == "cpu" else None,
             enforce_eager=spec.device == "cpu",
             # The importance ratio needs the log-probs that tokens were really sampled from.
             logprobs_mode="processed_logprobs",
@@ -64,11 +65,7 @@ class Engine:
         prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids + r.completion_ids) for r in requests]
         params = SamplingParams(max_tokens=1, temperature=0, prompt_logprobs=0, detokenize=False)
         outputs = self.llm.generate(prompts, params, use_tqdm=False)
-        return [
-            [entry[token].logprob for entry, token in zip(tail, request.completion_ids, strict=True)]
-            for request, output in zip(requests, outputs, strict=True)
-            for tail in [output.prompt_logprobs[len(request.prompt_ids) :]]
-        ]
+        return [self._score(request, output) for request, output in zip(requests, outputs, strict=True)]
 
     def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> int:
         """Serve `weights` (checkpoint name, tensor) from now on; answers the version served."""
@@ -90,6 +87,10 @@ class Engine:
     def _require(self, version: int) -> None:
         if version != self.version:
             raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
+
+    def _score(self, request: ScoreRequest, output: Any) -> list[float]:
+        completion = output.prompt_logprobs[len(request.prompt_ids) :]
+        return [entry[token].logprob for entry, token in zip(completion, request.completion_ids, strict=True)]
 
     def _completion(self, output: Any) -> Completion:
         token_ids = list(output.token_ids)

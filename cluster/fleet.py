@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
+from ray.exceptions import GetTimeoutError
 
 from .engine import Engine
 from .types import Completion, EngineSpec, GenerateRequest, ScoreRequest
@@ -102,7 +103,7 @@ class Fleet:
     def _all(self, answers: list[Any], what: str) -> list[Any]:
         try:
             return ray.get(answers, timeout=self.timeout)
-        except ray.exceptions.GetTimeoutError:
+        except GetTimeoutError:
             raise RuntimeError(self._late(what)) from None
 
     def _late(self, what: str) -> str:

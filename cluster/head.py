@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,8 +10,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .config import ClusterConfig
 from .session import local_machine
@@ -19,9 +21,29 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 90
 
 
+@dataclass(frozen=True)
+class Head:
+    """A running head: its dashboard and job server, and the token that both ask for."""
+
+    address: str
+    token: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment of what may talk to it. The mode is named: Ray's commands differ in what they assume."""
+        return {
+            **os.environ,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": self.token,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # Else a head told to end lets the run go on for half a minute, beside one that is started meanwhile.
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+        }
+
+
 @contextmanager
-def local_head(config: ClusterConfig) -> Iterator[str]:
-    """Start a head whose every server is on loopback; yields the job server's address; stops it on leaving.
+def local_head(config: ClusterConfig) -> Generator[Head]:
+    """Start a head whose every server is on loopback and asks for a token; stop it on leaving.
 
     Raises:
         ValueError: a port is in use.
@@ -29,20 +51,20 @@ def local_head(config: ClusterConfig) -> Iterator[str]:
     """
     port = _claim(config.port, "cluster.port")
     dashboard = _claim(config.dashboard_port, "cluster.dashboard_port")
-    head = subprocess.Popen(
+    head = Head(f"http://{LOOPBACK}:{dashboard}", secrets.token_hex(16))
+    process = subprocess.Popen(
         _command(port, dashboard),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        env=head.env,
     )
     try:
-        address = f"http://{LOOPBACK}:{dashboard}"
-        _wait(head, address)
-        yield address
+        _wait(process, head.address)
+        yield head
     finally:
-        _stop(head)
+        _stop(process)
 
 
 def ray_command() -> str:
@@ -89,28 +111,31 @@ def _free_port() -> int:
         return server.getsockname()[1]
 
 
-def _wait(head: subprocess.Popen[bytes], address: str) -> None:
+def _wait(process: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if head.poll() is not None:
+        if process.poll() is not None:
             raise RuntimeError(
-                f"the Ray head ended with status {head.returncode}; run `{' '.join(head.args)}` to see why"
+                f"the Ray head ended with status {process.returncode}; `ray start --head --block` shows why"
             )
         try:
             with urllib.request.urlopen(f"{address}/api/version", timeout=2):
                 return
+        except urllib.error.HTTPError:
+            # It answers, and asks for the token that Ray's own clients hold.
+            return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.3)
     raise RuntimeError(f"the Ray head's job server at {address} did not answer within {START_SECONDS} s")
 
 
-def _stop(head: subprocess.Popen[bytes]) -> None:
-    head.terminate()
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        head.wait(timeout=30)
+        process.wait(timeout=30)
     except subprocess.TimeoutExpired:
-        os.killpg(head.pid, signal.SIGKILL)
-        head.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _die_with_parent() -> None:

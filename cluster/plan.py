@@ -130,7 +130,8 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
 
 def _share(threads: int) -> float:
     """Ray takes fractions below one CPU, whole numbers above."""
-    return round(threads / TURNS, 3) if threads < TURNS else threads // TURNS
+    # Rounded down: three roles of 0.667 would not fit on two cores.
+    return threads * 1000 // TURNS / 1000 if threads < TURNS else threads // TURNS
 
 
 def _logits_gb(work: Workload, batch: int) -> float:
@@ -144,10 +145,19 @@ def _check_cores(plan: Plan, config: ClusterConfig) -> None:
         if needed > plan.machine.cpus:
             raise ValueError(
                 f"role '{role.name}' does not fit: {role.count} x {role.threads} thread(s) = {needed} cores, the "
-                f"machine has {plan.machine.cpus} ({needed - plan.machine.cpus} short). Lower {keys[role.name]} to "
-                f"{max(1, plan.machine.cpus // role.threads)}"
-                + (" or lower cluster.threads." if config.threads else ".")
+                f"machine has {plan.machine.cpus} ({needed - plan.machine.cpus} short). "
+                + _advice(role, keys[role.name], plan.machine.cpus, bool(config.threads))
             )
+
+
+def _advice(role: Role, key: str, cpus: int, threads_given: bool) -> str:
+    advice = []
+    if role.threads <= cpus:
+        advice.append(f"{key} to {cpus // role.threads}")
+    # Fine-tuning takes its threads from the machine, not from the config.
+    if threads_given and role.phase == "rollout" and role.count <= cpus:
+        advice.append(f"cluster.threads to {cpus // role.count}")
+    return f"Lower {' or '.join(advice) or f'{key} and cluster.threads'}."
 
 
 def _check_gpus(plan: Plan, config: ClusterConfig) -> None:

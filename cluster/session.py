@@ -1,7 +1,7 @@
 """Start or join a Ray cluster, and leave nothing behind."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import psutil
@@ -12,7 +12,7 @@ from .plan import GB, Machine
 
 
 @contextmanager
-def connect(config: ClusterConfig) -> Iterator[Machine]:
+def connect(config: ClusterConfig) -> Generator[Machine]:
     """Join the cluster at `config.address` or `RAY_ADDRESS`, else start one on this machine for the while.
 
     Yields what the cluster has. A cluster that was started here is stopped on leaving.
@@ -25,7 +25,10 @@ def connect(config: ClusterConfig) -> Iterator[Machine]:
         if address:
             ray.init(address=address, log_to_driver=False)
         else:
-            ray.init(num_cpus=local_machine().cpus, include_dashboard=False, log_to_driver=False)
+            # Without an address Ray would join any cluster that it finds on this machine.
+            ray.init(
+                address="local", num_cpus=local_machine().cpus, include_dashboard=False, log_to_driver=False
+            )
     except ConnectionError as error:
         raise ValueError(
             f"no Ray cluster answers at '{address}'. Start one (`make cluster`), or unset cluster.address and "

@@ -45,7 +45,7 @@ class EngineSpec:
     threads: int
     tensor_parallel_size: int
     gpu_memory_utilization: float
-    kv_cache_gb: int
+    kv_cache_gb: float
     num_cpus: float
     num_gpus: float
 
@@ -65,7 +65,6 @@ class EngineSpec:
             # Compiling costs 35 s at the first request and wins nothing on small CPU models.
             env |= {
                 "TORCHDYNAMO_DISABLE": "1",
-                "VLLM_CPU_KVCACHE_SPACE": str(self.kv_cache_gb),
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             }
         return env

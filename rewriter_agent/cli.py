@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 def user_message(error: BaseException) -> str | None:
     """The message of an error that the user can mend, also where a Ray worker raised it; None for others."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"no disk space left: {error.filename or 'the run folder'}. Free some; the same command goes on from here."
+        where = error.filename or "the run folder"
+        return f"no disk space left: {where}. Free some; the same command goes on from here."
     # pydantic's errors are ValueErrors too, but a config error has been explained before.
     if type(error) is ValueError:
         return str(error)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster.head import local_head, ray_command
+from cluster.head import Head, local_head, ray_command
 
 from .config import load_config
 
@@ -12,19 +12,18 @@ from .config import load_config
 def launch(config_path: Path, overrides: list[str]) -> int:
     """Submit `rewriter-agent run` to a cluster started for it; returns the job's exit status."""
     config = load_config(config_path, overrides)
-    with local_head(config.cluster) as address:
-        print(f"Ray dashboard: {address}", flush=True)
-        job_id = f"{config.name}-{address.rsplit(':', 1)[1]}"
+    with local_head(config.cluster) as head:
+        print(f"Ray dashboard: {head.address} (token {head.token})", flush=True)
         command = [sys.executable, "-u", "-m", "rewriter_agent", "run", str(config_path.absolute())]
         command += [f"--set={override}" for override in overrides]
         command += [f"--set=output_dir={config.output_dir.absolute()}"]
-        return _submit(address, job_id, command)
+        return _submit(head, command)
 
 
-def _submit(address: str, job_id: str, command: list[str]) -> int:
-    submit = [ray_command(), "job", "submit", "--address", address, "--submission-id", job_id]
+def _submit(head: Head, command: list[str]) -> int:
+    submit = [ray_command(), "job", "submit", "--address", head.address]
     # `env -C`: the job runs where the user is, so that relative paths in the config mean the same.
-    process = subprocess.Popen([*submit, "--", "env", "-C", str(Path.cwd()), *command])
+    process = subprocess.Popen([*submit, "--", "env", "-C", str(Path.cwd()), *command], env=head.env)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -102,7 +102,8 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
 
 def print_summary(config: RunConfig) -> None:
     """Where the time went, and where the report is."""
-    times = {stage.name: stage.read_manifest(config)["wall_seconds"] for stage in STAGES}
+    manifests = [stage.read_manifest(config) for stage in STAGES]
+    times = {m["stage"]: m["wall_seconds"] for m in manifests if m}
     for name, seconds in times.items():
         print(f"  {name:<20}{clock(seconds)}")
     print(f"  {'in all':<20}{clock(sum(times.values()))}")

@@ -76,7 +76,7 @@ def _anchors(shard: Sequence[Problem], tokens: Tokens, run: Run) -> list[dict[st
             GenerateRequest(
                 prompt,
                 settings.max_completion_length,
-                1.0,
+                settings.temperature,
                 request_seed(run.config.seed, "own", problem.id, k),
             )
             for problem, prompt in zip(shard, prompts, strict=True)

@@ -1,7 +1,7 @@
 """One status line at a time, with stage, elapsed time and what is left."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -31,7 +31,7 @@ class Progress:
         self(f"{done}/{total} {message} | about {clock(left)} left")
 
     @contextmanager
-    def follow(self, metrics: Path, keys: dict[str, str]) -> Iterator[None]:
+    def follow(self, metrics: Path, keys: dict[str, str]) -> Generator[None]:
         """While the block runs, print each new row of a JSONL file that another process writes.
 
         `keys` maps the row's metric to the name shown.

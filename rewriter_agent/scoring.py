@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster.fleet import Fleet
 from cluster.types import ScoreRequest
@@ -22,7 +22,7 @@ def mean(values: Sequence[float]) -> float:
 class AnchoredProblem(Problem):
     """A problem with l(y*) and l_self, as the reward wants it."""
 
-    anchors: Anchors = Anchors(0.0, 0.0)
+    anchors: Anchors = field(kw_only=True)
 
 
 @dataclass(frozen=True)

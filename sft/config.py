@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class NoWeight(BaseModel):
     """Plain maximum likelihood: every completion token weighs 1."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: Literal["none"] = "none"
     """Name of the rule."""
@@ -17,7 +17,7 @@ class NoWeight(BaseModel):
 class DFTWeight(BaseModel):
     """Dynamic fine-tuning (arXiv 2508.05629): a token weighs its own probability under the model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: Literal["dft"] = "dft"
     """Name of the rule."""
@@ -26,7 +26,7 @@ class DFTWeight(BaseModel):
 class TokenISWeight(BaseModel):
     """Truncated token-level importance sampling: a token weighs `min(pi_theta / pi_behavior, clip_max)`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: Literal["token_is"] = "token_is"
     """Name of the rule."""
@@ -41,7 +41,7 @@ Weight = Annotated[NoWeight | DFTWeight | TokenISWeight, Field(discriminator="ki
 class SFTConfig(BaseModel):
     """Supervised fine-tuning of all weights under DeepSpeed ZeRO-3, in bfloat16."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     weight: Weight = NoWeight()
     """How the loss of each completion token is weighted; chosen by `kind`."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sft.config import SFTConfig
 from sft.rows import check_rows, drop_long_rows, read_rows
+from sft.workers import Workers, run_workers
 
 # Workers run in another directory than the process that submits the job.
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
@@ -124,25 +125,8 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 def _train(job: SFTJob) -> None:
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
-
-    # Ray exports Train V2 or V1 by an environment variable, which a type checker cannot follow.
-    trainer = TorchTrainer(
-        train_worker,
-        train_loop_config=job.model_dump(mode="json"),
-        scaling_config=ScalingConfig(  # ty: ignore[invalid-argument-type]
-            num_workers=job.sft.num_workers,
-            use_gpu=job.use_gpu,
-            resources_per_worker={"CPU": job.threads, "GPU": int(job.use_gpu)},
-        ),
-        run_config=RunConfig(  # ty: ignore[invalid-argument-type]
-            name=job.run_name,
-            storage_path=str(job.checkpoints_dir / "ray"),
-            failure_config=FailureConfig(job.max_failures),  # ty: ignore[invalid-argument-type]
-        ),
-    )
-    trainer.fit()
+    workers = Workers(job.sft.num_workers, job.threads, job.use_gpu, job.max_failures)
+    run_workers(train_worker, job.model_dump(mode="json"), workers, job.run_name, job.checkpoints_dir / "ray")
 
 
 def _check_rows(job: SFTJob) -> tuple[int, int]:

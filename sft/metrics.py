@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ class MetricsWriter(TrainerCallback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.start = 0.0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Drop the steps after the checkpoint that training goes on from."""
+        self.start = time.perf_counter()
         if state.is_world_process_zero:
             truncate_metrics(self.path, state.global_step)
 
@@ -38,7 +41,8 @@ class MetricsWriter(TrainerCallback):
         """Append a line for a logged step; the summary at the end of training has no `loss`, so none."""
         logs: dict[str, float] = kwargs["logs"]
         if state.is_world_process_zero and "loss" in logs:
-            line = {"step": state.global_step, "max_steps": state.max_steps, **logs}
+            elapsed = round(time.perf_counter() - self.start, 3)
+            line = {"step": state.global_step, "max_steps": state.max_steps, "elapsed": elapsed, **logs}
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 

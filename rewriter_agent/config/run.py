@@ -120,30 +120,39 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise ValueError(f"--set {override}: '{parent}' is a value, not a section")
         node = child
-    node[last] = yaml.safe_load(value)
+    try:
+        node[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {override}: the value is not valid YAML: {error}") from error
 
 
 def _explain(detail: Any) -> str:
-    # A union's tag is part of pydantic's location but not of the key that the user wrote.
-    location = [part for part in detail["loc"] if not str(part).startswith("function-")]
-    key = ".".join(str(part) for part in location)
+    key, known = _resolve(detail["loc"])
     if detail["type"] != "extra_forbidden":
         given = f" (got {detail['input']!r})" if not isinstance(detail["input"], dict) else ""
         return f"{key or 'config'}: {detail['msg'].removeprefix('Value error, ')}{given}"
-    known = _known_keys(location[:-1])
-    nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"allowed here: {', '.join(known)}"
     return f"unknown config key '{key}'; {hint}"
 
 
-def _known_keys(location: list[Any]) -> list[str]:
-    """Field names at a location; where a section has kinds, the tag in the location picks one."""
+def _resolve(location: tuple[int | str, ...]) -> tuple[str, list[str]]:
+    """The key as the user wrote it, and the field names allowed where its last part stands.
+
+    Where a section has kinds, pydantic's location holds the kind too, which is no part of the key.
+    """
+    key: list[str] = []
     models: list[type[BaseModel]] = [RunConfig]
-    for part in location:
-        fields = [m.model_fields[part].annotation for m in models if part in m.model_fields]
-        if fields:
-            models = [model for field in fields for model in _models_in(field)]
-    return sorted({name for model in models for name in model.model_fields})
+    for place, part in enumerate(location):
+        kinds = [model for model in models if any(f.default == part for f in model.model_fields.values())]
+        if len(models) > 1 and kinds:
+            models = kinds
+            continue
+        key.append(str(part))
+        if place < len(location) - 1:
+            fields = [model.model_fields[str(part)] for model in models if str(part) in model.model_fields]
+            models = [model for field in fields for model in _models_in(field.annotation)]
+    return ".".join(key), sorted({name for model in models for name in model.model_fields})
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -107,6 +107,9 @@ class PrepareConfig(Strict):
     num_own_samples: int = Field(2, ge=1)
     """Unaided solutions of the backbone a problem, whose mean log-prob is l_self."""
 
+    temperature: float = Field(1.0, gt=0)
+    """Of sampling them; use the policy's, or l_self is of other text than rewrites can be."""
+
     max_completion_length: int = Field(256, ge=1)
     """Tokens an unaided solution may have."""
 

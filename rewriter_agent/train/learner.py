@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig
 
 from reward.sandbox import Verifier
-from sft.checkpoints import MarkComplete, newest_complete, remove_incomplete
+from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.metrics import MetricsWriter
 
 from ..anchors import anchored_problems
@@ -52,7 +52,11 @@ def learn(job: dict[str, Any]) -> None:
         )
         remove_incomplete(folder)
         checkpoint = newest_complete(folder)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if checkpoint and is_final(checkpoint):
+            # transformers would train one step more from here.
+            set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
+        else:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save(trainer, tokens, folder)
 
 

@@ -1,5 +1,6 @@
 """The group reward as TRL calls it: a whole batch, K consecutive rows a problem."""
 
+import time
 from collections.abc import Callable, Sequence
 from statistics import fmean, pstdev
 from typing import Any
@@ -40,7 +41,9 @@ class GroupReward:
             assert len(set(problem_id[rows])) == 1, "a group's rows must be consecutive"
             samples = [self._sample(ids) for ids in completion_ids[rows]]
             groups.append((self.problems[problem_id[start]], samples))
+        start = time.perf_counter()
         scores = [score for group in self.scorer(groups) for score in group.scores]
+        log_metric("perf/reward_s", time.perf_counter() - start)
         log_terms(scores, log_metric)
         log_extra("problem_id", problem_id)
         for field in ("reason", "alignment", "diversity", "mean_logprob", "tail_fraction", "overlap"):

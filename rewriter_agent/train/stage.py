@@ -1,10 +1,10 @@
 """The driver's side of `train`: starts the learner as a Ray Train worker and shows its progress."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchConfig, TorchTrainer
+from sft.workers import Workers, run_workers
 
 from ..files import read_jsonl
 from ..progress import Progress
@@ -26,37 +26,24 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     progress("starting the engines")
     policy, backbone = run.policy, run.backbone
     role = run.plan.role("learner")
-    trainer = TorchTrainer(
-        _learn,
-        train_loop_config={
-            "config": run.config.model_dump(mode="json"),
-            "model": run.model_path,
-            "folder": str(folder.absolute()),
-            "threads": role.threads,
-            "policy": policy,
-            "backbone": backbone,
-        },
-        torch_config=TorchConfig(backend="nccl" if role.num_gpus else "gloo"),
-        scaling_config=ScalingConfig(
-            num_workers=1,
-            use_gpu=role.num_gpus > 0,
-            resources_per_worker={"CPU": role.num_cpus, "GPU": role.num_gpus},
-        ),
-        run_config=RunConfig(
-            name="train",
-            storage_path=str((folder / "ray").absolute()),
-            failure_config=FailureConfig(max_failures=0),
-            worker_runtime_env={"env_vars": worker_env(run.config, folder, role.threads)},
-        ),
-    )
+    job = {
+        "config": run.config.model_dump(mode="json"),
+        "model": run.model_path,
+        "folder": str(folder.absolute()),
+        "threads": role.threads,
+        "env": worker_env(run.config, folder, role.threads),
+        "policy": policy,
+        "backbone": backbone,
+    }
     progress("starting the learner")
     with progress.follow(folder / "metrics.jsonl", SHOWN):
-        trainer.fit()
+        run_workers(_learn, job, Workers(1, role.num_cpus, role.num_gpus > 0), "train", folder / "ray")
     policy.adopt_version()
     return _counts(read_jsonl(folder / "metrics.jsonl"))
 
 
 def _learn(job: dict[str, Any]) -> None:
+    os.environ.update(job["env"])
     # Imported in the worker: the driver needs none of the learner's libraries.
     from .learner import learn
 

@@ -1,9 +1,10 @@
 """TRL's GRPOTrainer with the fleet where its own vLLM would be."""
 
+import time
 from contextlib import AbstractContextManager
 from typing import Any
 
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 
 from cluster.fleet import Fleet
 from cluster.types import GenerateRequest
@@ -23,8 +24,10 @@ class FleetGeneration:
         """Publish the learner's weights as the version of its global step; 0 is the backbone itself."""
         step = self.trainer.state.global_step
         if step > self.fleet.version:
+            start = time.perf_counter()
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             self.fleet.publish(step, merged_weights(model))
+            self.trainer._log_metric("perf/weight_sync_s", time.perf_counter() - start)
 
     def generate(
         self,
@@ -38,6 +41,8 @@ class FleetGeneration:
         Returns prompt ids, completion ids, log-probs (one-element lists a token) and no images.
         """
         args, step = self.trainer.args, self.trainer.state.global_step
+        assert isinstance(args, GRPOConfig)
+        assert args.max_completion_length
         # A trainer that goes on from a checkpoint of step 0 still samples from the backbone.
         assert self.fleet.version == step, f"engines serve {self.fleet.version}, the learner is at {step}"
         requests = [
@@ -49,8 +54,10 @@ class FleetGeneration:
             )
             for row, prompt in enumerate(prompts)
         ]
+        start = time.perf_counter()
         with profiler:
             completions = self.fleet.generate(requests)
+        self.trainer._log_metric("perf/rollout_wait_s", time.perf_counter() - start)
         logprobs = [[[logprob] for logprob in completion.logprobs] for completion in completions]
         return prompts, [completion.token_ids for completion in completions], logprobs, None
 

@@ -1,0 +1,44 @@
+"""Training processes under Ray Train."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many processes, what each reserves, and how often those that died are started again."""
+
+    count: int
+    num_cpus: float
+    use_gpu: bool
+    max_failures: int = 0
+
+
+def run_workers(
+    body: Callable[[dict[str, Any]], None], config: dict[str, Any], workers: Workers, name: str, storage: Path
+) -> None:
+    """Call `body(config)` in every worker, their process group made, and wait until all have returned.
+
+    Ray must be initialised. Raises Ray's TrainingFailedError if workers fail more than `max_failures` times.
+    """
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    # Ray exports Train V2 or V1 by an environment variable, which a type checker cannot follow.
+    trainer = TorchTrainer(
+        body,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(  # ty: ignore[invalid-argument-type]
+            num_workers=workers.count,
+            use_gpu=workers.use_gpu,
+            resources_per_worker={"CPU": workers.num_cpus, "GPU": int(workers.use_gpu)},
+        ),
+        run_config=RunConfig(  # ty: ignore[invalid-argument-type]
+            name=name,
+            storage_path=str(storage.absolute()),
+            failure_config=FailureConfig(workers.max_failures),  # ty: ignore[invalid-argument-type]
+        ),
+    )
+    trainer.fit()

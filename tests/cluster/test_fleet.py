@@ -1,0 +1,214 @@
+"""A fleet of real vLLM engines against transformers on the same weights."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from cluster.fleet import Fleet
+from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+
+pytestmark = pytest.mark.slow
+
+TIMEOUT = 120
+# Nats a token between two bfloat16 computations of the same weights; wrong weights differ by far more.
+MEAN_TOLERANCE, TOKEN_TOLERANCE = 0.02, 0.25
+
+
+@pytest.fixture(scope="module")
+def spec(tiny_backbone: Path) -> EngineSpec:
+    return EngineSpec(
+        model=str(tiny_backbone),
+        dtype="bfloat16",
+        max_model_len=256,
+        max_num_seqs=8,
+        device="cpu",
+        threads=1,
+        tensor_parallel_size=1,
+        gpu_memory_utilization=0.8,
+        kv_cache_gb=0.25,
+        num_cpus=0.3,
+        num_gpus=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def fleet(spec: EngineSpec) -> Iterator[Fleet]:
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield Fleet.start("policy", spec, 2, TIMEOUT)
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def prompts(tiny_backbone: Path) -> list[list[int]]:
+    import tiny
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
+    return [
+        tokenizer.apply_chat_template(
+            tiny.qa_messages(row["question"], "####"), add_generation_prompt=True, return_dict=False
+        )
+        for row in tiny.distinct_rows(12, seed=11)
+    ]
+
+
+def requests(prompts: list[list[int]], max_tokens: int = 40) -> list[GenerateRequest]:
+    return [GenerateRequest(prompt, max_tokens, 1.0, 100 + i) for i, prompt in enumerate(prompts)]
+
+
+def score_requests(prompts: list[list[int]], completions: list[Completion]) -> list[ScoreRequest]:
+    return [ScoreRequest(p, c.token_ids) for p, c in zip(prompts, completions, strict=True)]
+
+
+@torch.no_grad()
+def reference_logprobs(model: torch.nn.Module, request: ScoreRequest) -> list[float]:
+    logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
+    rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
+    return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
+
+
+def assert_agree(left: list[list[float]], right: list[list[float]]) -> None:
+    a, b = torch.tensor(sum(left, [])), torch.tensor(sum(right, []))
+    assert a.shape == b.shape
+    difference = (a - b).abs()
+    assert difference.mean() < MEAN_TOLERANCE
+    assert difference.max() < TOKEN_TOLERANCE
+
+
+def load_reference(folder: Path) -> torch.nn.Module:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+
+
+def perturb(model: torch.nn.Module, seed: int) -> torch.nn.Module:
+    """Changes every matrix, the tied embedding among them."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            noise = torch.randn(weight.shape, generator=generator) * 0.3 * weight.float().std()
+            weight.add_(noise.to(weight.dtype))
+    return model
+
+
+def test_logprobs_agree_with_scoring_and_with_transformers(
+    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]
+) -> None:
+    completions = fleet.generate(requests(prompts))
+    assert {c.version for c in completions} == {fleet.version}
+    assert all(len(c.logprobs) == len(c.token_ids) for c in completions)
+    asked = score_requests(prompts, completions)
+    scored = fleet.score(asked)
+    assert_agree([c.logprobs for c in completions], scored)
+    model = load_reference(tiny_backbone)
+    assert_agree(scored, [reference_logprobs(model, request) for request in asked])
+
+
+def test_finished_means_ended_by_eos(fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]) -> None:
+    eos = AutoTokenizer.from_pretrained(tiny_backbone).eos_token_id
+    cut = fleet.generate(requests(prompts, max_tokens=3))
+    assert not any(c.finished for c in cut)
+    assert all(len(c.token_ids) == 3 for c in cut)
+    whole = fleet.generate(requests(prompts))
+    assert any(c.finished for c in whole)
+    assert all(c.finished == (c.token_ids[-1] == eos) for c in whole)
+
+
+def test_a_seed_gives_the_same_completion_whatever_the_batch_and_order(
+    fleet: Fleet, prompts: list[list[int]]
+) -> None:
+    asked = requests(prompts)
+    together = [c.token_ids for c in fleet.generate(asked)]
+    reversed_order = [c.token_ids for c in fleet.generate(asked[::-1])][::-1]
+    alone = [fleet.generate([request])[0].token_ids for request in asked[:4]]
+    assert reversed_order == together
+    assert alone == together[:4]
+    # Not because sampling is off: other seeds give other completions.
+    others = [GenerateRequest(r.prompt_ids, r.max_tokens, r.temperature, r.seed + 1000) for r in asked]
+    assert [c.token_ids for c in fleet.generate(others)] != together
+
+
+def test_requests_beyond_one_chunk_keep_their_order(fleet: Fleet, prompts: list[list[int]]) -> None:
+    many = [GenerateRequest(prompts[i % 12], 1 + i % 4, 1.0, i) for i in range(70)]
+    completions = fleet.generate(many)
+    assert [len(c.token_ids) for c in completions] == [r.max_tokens for r in many]
+    assert fleet.generate([]) == []
+
+
+def test_published_weights_are_served(fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]) -> None:
+    asked = score_requests(prompts, fleet.generate(requests(prompts)))
+    before = fleet.score(asked)
+    model = perturb(load_reference(tiny_backbone), seed=1)
+    # As the learner does: the tied head is not sent.
+    weights = [(name, w.detach()) for name, w in model.state_dict().items() if name != "lm_head.weight"]
+    assert len(weights) == len(model.state_dict()) - 1
+    version = fleet.version + 5
+    fleet.publish(version, weights)
+    assert fleet.version == version
+    after = fleet.score(asked)
+    assert_agree(after, [reference_logprobs(model, request) for request in asked])
+    # The comparison above can tell old weights from new ones.
+    with pytest.raises(AssertionError):
+        assert_agree(after, before)
+    completions = fleet.generate(requests(prompts))
+    assert {c.version for c in completions} == {version}
+    assert_agree([c.logprobs for c in completions], fleet.score(score_requests(prompts, completions)))
+
+
+def test_a_loaded_checkpoint_is_served(
+    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]], tmp_path: Path
+) -> None:
+    model = perturb(load_reference(tiny_backbone), seed=2)
+    model.save_pretrained(tmp_path)  # ty: ignore[unresolved-attribute, call-non-callable]
+    version = fleet.version
+    fleet.load(tmp_path)
+    assert fleet.version == version + 1
+    asked = score_requests(prompts, fleet.generate(requests(prompts)))
+    assert_agree(fleet.score(asked), [reference_logprobs(model, request) for request in asked])
+    fleet.load(tiny_backbone)
+    original = load_reference(tiny_backbone)
+    assert_agree(fleet.score(asked), [reference_logprobs(original, request) for request in asked])
+
+
+def test_only_the_version_that_is_served_is_answered(
+    spec: EngineSpec, fleet: Fleet, prompts: list[list[int]]
+) -> None:
+    behind = Fleet("policy", fleet.engines, spec, TIMEOUT)
+    behind.version = fleet.version + 1
+    message = f"asked for weights version {behind.version}, this engine serves {fleet.version}"
+    with pytest.raises(RuntimeError, match=message):
+        behind.generate(requests(prompts[:2]))
+    with pytest.raises(RuntimeError, match=message):
+        behind.score([ScoreRequest(prompts[0], prompts[1])])
+    behind.adopt_version()
+    assert behind.version == fleet.version
+    assert len(behind.generate(requests(prompts[:2]))) == 2
+
+
+def test_versions_only_grow(fleet: Fleet) -> None:
+    served = fleet.version
+    for version in (served, served - 1):
+        with pytest.raises(AssertionError, match=f"version {version} is not newer than {served}"):
+            fleet.publish(version, [])
+    assert fleet.version == served
+
+
+def test_engines_that_cannot_be_placed_are_named_with_what_is_free(spec: EngineSpec, fleet: Fleet) -> None:
+    greedy = EngineSpec(**{**vars(spec), "num_cpus": 64})
+    with pytest.raises(RuntimeError, match=r"fleet 'backbone'.* 64 CPU .*cluster\.timeout"):
+        Fleet.start("backbone", greedy, 1, timeout=1)
+
+
+def test_shutdown_ends_the_engines(fleet: Fleet) -> None:
+    pids = [answer["pid"] for answer in ray.get([engine.ready.remote() for engine in fleet.engines])]
+    assert len(set(pids)) == 2
+    assert all(psutil.pid_exists(pid) for pid in pids)
+    fleet.shutdown()
+    deadline = time.monotonic() + 30
+    while any(psutil.pid_exists(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert fleet.engines == []

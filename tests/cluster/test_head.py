@@ -1,0 +1,134 @@
+"""The local Ray head: its ports, that it answers, and that it never outlives its launcher."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from cluster.config import ClusterConfig
+from cluster.head import LOOPBACK, Head, local_head, ray_command
+
+FREE_PORTS = ClusterConfig(port=0, dashboard_port=0)
+MARK = "CLUSTER_TEST_HEAD"
+GONE_SECONDS = 40
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as server:
+        server.bind((LOOPBACK, 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A variable that every process of the test's head inherits, by which leftovers are found."""
+    value = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, value)
+    yield value
+    # A test that fails must not leave what it found to the next one.
+    for process in marked(value):
+        process.kill()
+
+
+def marked(value: str) -> list[psutil.Process]:
+    """Living processes with the mark, this one left out."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            alive = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.environ().get(MARK) == value:
+                found.append(process)
+    return found
+
+
+def left_after(value: str, seconds: float) -> list[str]:
+    """What still runs when all have ended or the time is over."""
+    deadline = time.monotonic() + seconds
+    while marked(value) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return [" ".join(process.cmdline()) for process in marked(value)]
+
+
+def status(url: str, token: str | None) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex((LOOPBACK, port)) == 0
+
+
+@pytest.mark.parametrize("key", ["port", "dashboard_port"])
+def test_a_port_in_use_is_named_with_its_key(taken_port: int, key: str) -> None:
+    config = FREE_PORTS.model_copy(update={key: taken_port})
+    with (
+        pytest.raises(ValueError, match=rf"port {taken_port} \(cluster\.{key}\) is in use") as error,
+        local_head(config),
+    ):
+        pytest.fail("the head started")
+    assert f"--set cluster.{key}=0" in str(error.value)
+
+
+def test_what_talks_to_a_head_carries_its_token() -> None:
+    env = Head("http://127.0.0.1:1", "secret").env
+    assert (env["RAY_AUTH_MODE"], env["RAY_AUTH_TOKEN"]) == ("token", "secret")
+    assert env["PATH"] == os.environ["PATH"]
+
+
+def test_the_ray_command_is_there() -> None:
+    assert os.access(ray_command(), os.X_OK)
+
+
+@pytest.mark.slow
+def test_a_head_answers_who_knows_its_token_and_leaves_nothing(mark: str) -> None:
+    with local_head(FREE_PORTS) as head:
+        assert status(f"{head.address}/api/version", head.token) == 200
+        assert status(f"{head.address}/api/jobs/", head.token) == 200
+        assert status(f"{head.address}/api/jobs/", None) in (401, 403)
+        assert status(f"{head.address}/api/jobs/", "f" * 32) in (401, 403)
+        port = int(head.address.rsplit(":", 1)[1])
+        assert listening(port)
+        assert marked(mark)
+    assert left_after(mark, GONE_SECONDS) == []
+    assert not listening(port)
+
+
+LAUNCHER = """
+import time
+from cluster.config import ClusterConfig
+from cluster.head import local_head
+with local_head(ClusterConfig(port=0, dashboard_port=0)) as head:
+    print(head.address, flush=True)
+    time.sleep(300)
+"""
+
+
+@pytest.mark.slow
+def test_a_head_ends_when_its_launcher_is_killed(mark: str) -> None:
+    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHER], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    address = launcher.stdout.readline().strip()
+    assert address.startswith(f"http://{LOOPBACK}:")
+    assert len(marked(mark)) > 1
+    launcher.send_signal(signal.SIGKILL)
+    assert launcher.wait(10) == -signal.SIGKILL
+    launcher.stdout.close()
+    assert left_after(mark, GONE_SECONDS) == []
+    assert not listening(int(address.rsplit(":", 1)[1]))

@@ -1,0 +1,177 @@
+"""One run of the whole way, ended again and again, and what is left of it each time."""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from processes import Launch, launched
+
+from rewriter_agent.files import read_jsonl
+from sft.checkpoints import newest_complete
+
+NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 6
+NAME = "e2e"
+STAGE_SECONDS = 180
+GONE_SECONDS = 40
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A launch that was ended in a stage."""
+
+    stage: str
+    status: int
+    seconds: float
+    """Until nothing of it lived."""
+    left: list[str]
+    """Processes that lived on all the same."""
+    output: str
+    mid_stage: bool
+    """The stage was not complete when all had ended."""
+    files: dict[Path, int]
+    """The stage's result files at that time, with their modification times (ns)."""
+    metrics: list[dict[str, Any]]
+    """The stage's metrics at that time."""
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """A run that was ended in several stages and then left to finish, and a repetition of it."""
+
+    folder: Path
+    backbone: Path
+    problems: Path
+    ended: dict[str, Ended]
+    """By signal and stage, for example `SIGKILL train`."""
+    status: int
+    output: str
+    left: list[str]
+    again_status: int
+    again_output: str
+
+
+def run_whole(backbone: Path, base: Path) -> WholeRun:
+    """Kill the launcher in five stages, interrupt it in one, let the run finish; minutes."""
+    problems = write_problems(base / "problems")
+    config = write_config(base, backbone, problems)
+    folder = base / NAME
+    ended: dict[str, Ended] = {}
+
+    def end(number: signal.Signals, stage: str, when: Callable[[], bool]) -> None:
+        name = f"{number.name} {stage}"
+        with launched(config, base / f"{name}.log") as launch:
+            launch.wait_until(when, STAGE_SECONDS)
+            ended[name] = end_launch(launch, number, folder / stage)
+
+    def steps(stage: str) -> int:
+        return max((row["step"] for row in read_jsonl(folder / stage / "metrics.jsonl")), default=0)
+
+    def exists(path: str) -> bool:
+        return (folder / path).exists()
+
+    def beyond_checkpoint() -> bool:
+        checkpoint = newest_complete(folder / "sft-rewritten" / "checkpoints")
+        return checkpoint is not None and steps("sft-rewritten") > int(checkpoint.name.split("-")[1])
+
+    # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
+    end(signal.SIGKILL, "prepare", lambda: exists("prepare/anchors/part-00000.parquet"))
+    end(signal.SIGINT, "train", lambda: steps("train") >= 1)
+    end(signal.SIGKILL, "train", lambda: steps("train") >= 3)
+    end(signal.SIGKILL, "rewrite", lambda: exists("rewrite/shards/part-00000.parquet"))
+    end(signal.SIGKILL, "evaluate-base", lambda: exists("evaluate-base/sciq.json"))
+    end(signal.SIGKILL, "sft-rewritten", beyond_checkpoint)
+    return finish(config, backbone, problems, ended)
+
+
+def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
+    """End the launcher, wait for the rest, and note what the stage has left."""
+    start = time.monotonic()
+    status = launch.end(number)
+    left = launch.wait_gone(GONE_SECONDS)
+    return Ended(
+        stage=stage.name,
+        status=status,
+        seconds=time.monotonic() - start,
+        left=left,
+        output=launch.output,
+        mid_stage=not (stage / "manifest.json").exists(),
+        files={path: path.stat().st_mtime_ns for path in result_files(stage)},
+        metrics=read_jsonl(stage / "metrics.jsonl"),
+    )
+
+
+def result_files(stage: Path) -> list[Path]:
+    """Shards of a stage and parts of an evaluation: what must not be done again."""
+    notes = ("inputs.json", "seconds.json", "job.json")
+    parts = [path for path in stage.glob("*.json") if path.name not in notes]
+    return [*stage.glob("*/part-*.parquet"), *parts]
+
+
+def finish(config: Path, backbone: Path, problems: Path, ended: dict[str, Ended]) -> WholeRun:
+    """Let the run come to its end, and start the same command once more."""
+    base = config.parent
+    with launched(config, base / "last.log") as last:
+        status = last.process.wait(STAGE_SECONDS)
+        left = last.wait_gone(GONE_SECONDS)
+    with launched(config, base / "again.log") as again:
+        again_status = again.process.wait(STAGE_SECONDS)
+    return WholeRun(
+        base / NAME, backbone, problems, ended, status, last.output, left, again_status, again.output
+    )
+
+
+def write_problems(folder: Path) -> Path:
+    """Train and test problems of the toy world."""
+    import tiny
+
+    rows = tiny.distinct_rows(NUM_TRAIN + NUM_TEST, seed=3)
+    folder.mkdir()
+    tiny.write_jsonl(folder / "train.jsonl", rows[:NUM_TRAIN])
+    tiny.write_jsonl(folder / "test.jsonl", rows[NUM_TRAIN:])
+    return folder
+
+
+def write_config(base: Path, backbone: Path, problems: Path) -> Path:
+    """Small steps and shards, so that a stage can be ended between two of them."""
+    length = {"max_completion_length": 64}
+    config = {
+        "name": NAME,
+        "output_dir": str(base),
+        "model": {"name_or_path": str(backbone), "max_model_len": 256},
+        "data": {
+            "source": "file",
+            "train": str(problems / "train.jsonl"),
+            "test": str(problems / "test.jsonl"),
+            "columns": {"answer": "answer"},
+        },
+        "cluster": {"engines": 1, "scorers": 1, "threads": 1},
+        "prepare": {**length, "shard_size": 1},
+        "train": {
+            **length,
+            "max_steps": TRAIN_STEPS,
+            "num_generations": 4,
+            "per_device_train_batch_size": 16,
+            "learning_rate": 1e-3,
+            "save_steps": 1,
+            "lora": {"r": 8},
+        },
+        "rewrite": {**length, "num_generations": 4, "shard_size": 2},
+        "sft": {
+            "weight": {"kind": "token_is"},
+            "learning_rate": 1e-3,
+            "per_device_train_batch_size": 2,
+            "max_length": 256,
+            "logging_steps": 1,
+            "save_steps": 5,
+            "gradient_checkpointing": False,
+        },
+        "evaluate": {**length, "retention": ["sciq", "arc_easy"], "retention_limit": 10},
+        "tracking": {"report_to": "none"},
+    }
+    path = base / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path

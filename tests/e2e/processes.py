@@ -1,0 +1,104 @@
+"""A `launch` in a process of its own, watched from outside with all that belongs to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+MARK = "REWRITER_AGENT_TEST_MARK"
+FREE_PORTS = ("--set", "cluster.port=0", "--set", "cluster.dashboard_port=0")
+
+
+class Launch:
+    """One `rewriter-agent launch`; its output goes to `log`."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        self.log = log
+        self.mark = uuid.uuid4().hex
+        self.known: set[psutil.Process] = set()
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", MARK: self.mark}
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "rewriter_agent", "launch", str(config), *FREE_PORTS],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=env,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text()
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Poll often; AssertionError with the last lines where the launch ends before, or takes too long."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.output[-3000:]}"
+            assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {self.output[-3000:]}"
+            time.sleep(0.02)
+
+    def end(self, number: signal.Signals, seconds: float = 60) -> int:
+        """Send the signal to the launcher and to nothing else; returns its exit status."""
+        self.known = self.living()
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def wait_gone(self, seconds: float) -> list[str]:
+        """Wait until nothing of the launch lives; the command lines of what does after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while (living := self.living()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return [" ".join(process.cmdline()) for process in living if process.is_running()]
+
+    def living(self) -> set[psutil.Process]:
+        """Living processes: the launcher's descendants, those seen before, and all that carry its mark.
+
+        Ray's processes outlive their parents, and some overwrite their environment with their title.
+        """
+        found = {process for process in psutil.process_iter() if _environ(process).get(MARK) == self.mark}
+        for process in list(found):
+            found |= _descendants(process)
+        return {process for process in found | self.known if _lives(process)}
+
+
+@contextmanager
+def launched(config: Path, log: Path) -> Iterator[Launch]:
+    """A launch of which nothing is left afterwards, also where the test fails."""
+    launch = Launch(config, log)
+    try:
+        yield launch
+    finally:
+        for process in launch.living():
+            process.kill()
+        launch.process.wait()
+
+
+def _environ(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return {}
+
+
+def _descendants(process: psutil.Process) -> set[psutil.Process]:
+    try:
+        return set(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,195 @@
+"""The whole way on a very small backbone, killed in five stages: complete, correct, and nothing done twice."""
+
+import json
+import re
+import signal
+import socket
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from killed_run import NUM_TEST, NUM_TRAIN, TRAIN_STEPS, WholeRun
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.files import read_jsonl
+from rewriter_agent.tokens import Tokens
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ARMS = ("base", "expert", "rewritten")
+STAGES = (
+    "prepare",
+    "train",
+    "rewrite",
+    "evaluate-base",
+    "sft-expert",
+    "sft-rewritten",
+    "evaluate-expert",
+    "evaluate-rewritten",
+    "report",
+)
+
+
+@pytest.fixture(scope="module")
+def rewrites(whole_run: WholeRun) -> list[dict[str, Any]]:
+    return pq.read_table(whole_run.folder / "rewrite" / "rewrites.parquet").to_pylist()
+
+
+def load(folder: Path) -> PreTrainedModel:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+
+
+def completion_logprobs(model: PreTrainedModel, prompt: list[int], ids: list[int]) -> torch.Tensor:
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1].float()
+    return logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0]
+
+
+def test_run_ends_well_with_every_manifest(whole_run: WholeRun) -> None:
+    assert whole_run.status == 0, whole_run.output[-3000:]
+    manifests = {stage: whole_run.folder / stage / "manifest.json" for stage in STAGES}
+    assert all(json.loads(path.read_text())["stage"] == stage for stage, path in manifests.items())
+
+
+def test_each_kill_came_in_the_middle_of_its_stage(whole_run: WholeRun) -> None:
+    assert {name: ended.mid_stage for name, ended in whole_run.ended.items()} == {
+        "SIGKILL prepare": True,
+        "SIGINT train": True,
+        "SIGKILL train": True,
+        "SIGKILL rewrite": True,
+        "SIGKILL evaluate-base": True,
+        "SIGKILL sft-rewritten": True,
+    }
+    for name, ended in whole_run.ended.items():
+        assert name.startswith("SIGINT") or ended.status == -signal.SIGKILL
+
+
+def test_nothing_outlives_a_launcher(whole_run: WholeRun) -> None:
+    assert {name: ended.left for name, ended in whole_run.ended.items() if ended.left} == {}
+    assert whole_run.left == []
+
+
+def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
+    outputs = [whole_run.output, *(ended.output for ended in whole_run.ended.values())]
+    for output in outputs:
+        found = re.search(r"Ray dashboard: http://127\.0\.0\.1:(\d+)", output)
+        assert found, output[-3000:]
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", int(found[1]))) != 0
+
+
+def test_finished_shards_and_parts_are_not_done_again(whole_run: WholeRun) -> None:
+    for name in ("SIGKILL prepare", "SIGKILL rewrite", "SIGKILL evaluate-base"):
+        files = whole_run.ended[name].files
+        assert files, name
+        assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+def test_training_goes_on_from_its_checkpoint(whole_run: WholeRun) -> None:
+    final = {row["step"]: row for row in read_jsonl(whole_run.folder / "train" / "metrics.jsonl")}
+    assert list(final) == list(range(1, TRAIN_STEPS + 1))
+    for name in ("SIGINT train", "SIGKILL train"):
+        kept = whole_run.ended[name].metrics[:-1]
+        assert [final[row["step"]] for row in kept] == kept
+    assert whole_run.ended["SIGKILL train"].metrics[-1]["step"] >= 3
+
+
+def test_each_step_has_one_line(whole_run: WholeRun) -> None:
+    for stage in ("train", "sft-expert", "sft-rewritten"):
+        rows = read_jsonl(whole_run.folder / stage / "metrics.jsonl")
+        assert [row["step"] for row in rows] == list(range(1, rows[0]["max_steps"] + 1)), stage
+
+
+@pytest.mark.parametrize("term", ["gate", "alignment", "diversity", "total"])
+def test_reward_term_is_not_constant(whole_run: WholeRun, term: str) -> None:
+    rows = read_jsonl(whole_run.folder / "train" / "metrics.jsonl")
+    means = [row[f"reward_terms/{term}_mean"] for row in rows]
+    spreads = [row[f"reward_terms/{term}_std"] for row in rows]
+    assert max(spreads) > 0
+    assert pstdev(means) > 0
+    assert all(0 <= value <= (2 if term == "total" else 1) for value in means)
+
+
+def test_every_problem_has_one_target_in_order(whole_run: WholeRun, rewrites: list[dict[str, Any]]) -> None:
+    given = [row["question"] for row in read_jsonl(whole_run.problems / "train.jsonl")]
+    assert [row["question"] for row in rewrites] == given
+    assert len({row["problem_id"] for row in rewrites}) == NUM_TRAIN
+    counts = json.loads((whole_run.folder / "rewrite" / "manifest.json").read_text())["counts"]
+    outcomes = [row["outcome"] for row in rewrites]
+    assert counts["rewritten"] == outcomes.count("rewritten") > 0
+    assert counts["rewritten"] + counts["expert_fallback"] == counts["problems"] == NUM_TRAIN
+
+
+def test_targets_are_verified_or_the_experts(rewrites: list[dict[str, Any]]) -> None:
+    for row in rewrites:
+        if row["outcome"] == "rewritten":
+            assert row["target_text"].endswith(f"#### {row['answer']}")
+            assert row["scores"][row["selected"]]["total"] == max(score["total"] for score in row["scores"])
+        else:
+            assert row["target_text"] == row["expert_solution"]
+            assert not any(score["gate"] for score in row["scores"])
+
+
+def test_behavior_logprobs_are_the_backbones_given_the_question(
+    whole_run: WholeRun, rewrites: list[dict[str, Any]]
+) -> None:
+    model = load(whole_run.backbone)
+    tokens = Tokens(AutoTokenizer.from_pretrained(whole_run.backbone), None)
+    problems = {row["id"]: Problem(**row) for row in read_jsonl(whole_run.folder / "prepare" / "train.jsonl")}
+    differences, under_the_rewriters_prompt = [], []
+    for row in rewrites[:12]:
+        problem, given = problems[row["problem_id"]], torch.tensor(row["behavior_logprobs"])
+        own = completion_logprobs(model, tokens.question(problem), row["target_ids"])
+        other = completion_logprobs(model, tokens.rewriting(problem), row["target_ids"])
+        differences.append((own - given).abs().mean().item())
+        under_the_rewriters_prompt.append((other - given).abs().mean().item())
+    assert max(differences) < 0.05
+    assert fmean(under_the_rewriters_prompt) > 5 * fmean(differences)
+
+
+@pytest.mark.parametrize("arm", ["expert", "rewritten"])
+def test_finetuned_model_is_a_plain_folder_that_has_learned(whole_run: WholeRun, arm: str) -> None:
+    folder = whole_run.folder / f"sft-{arm}" / "model"
+    model, backbone = load(folder), load(whole_run.backbone)
+    tokens = Tokens(AutoTokenizer.from_pretrained(folder), None)
+    before = dict(backbone.named_parameters())
+    assert any(not torch.equal(weight, before[name]) for name, weight in model.named_parameters())
+    gains = []
+    for row in pq.read_table(whole_run.folder / f"sft-{arm}" / "rows.parquet").to_pylist()[:8]:
+        logprobs = completion_logprobs(model, row["prompt_ids"], row["completion_ids"])
+        assert logprobs.isfinite().all()
+        gains.append(
+            (logprobs - completion_logprobs(backbone, row["prompt_ids"], row["completion_ids"])).mean().item()
+        )
+    assert tokens.tokenizer.eos_token_id == model.config.eos_token_id
+    assert fmean(gains) > 0
+
+
+def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
+    report = json.loads((whole_run.folder / "report" / "report.json").read_text())
+    page = (whole_run.folder / "report" / "report.html").read_text()
+    assert [arm["arm"] for arm in report["arms"]] == list(ARMS)
+    results = {
+        arm: json.loads((whole_run.folder / f"evaluate-{arm}" / "result.json").read_text()) for arm in ARMS
+    }
+    for arm in report["arms"]:
+        result = results[arm["arm"]]
+        correct = result["task"]["correct"].values()
+        assert len(correct) == NUM_TEST
+        assert arm["task"]["value"] == pytest.approx(fmean(correct))
+        assert arm["task"]["value"] == pytest.approx(result["task"]["metrics"]["accuracy"])
+        assert f"{100 * arm['task']['value']:.1f}" in page
+        for part in result["retention"]:
+            assert arm["retention"][part["name"]]["value"] == pytest.approx(part["metrics"]["acc,none"])
+        gain = fmean(correct) - fmean(results["base"]["task"]["correct"].values())
+        assert arm["against_base"]["gain"]["value"] == pytest.approx(gain)
+
+
+def test_the_same_command_again_skips_every_stage(whole_run: WholeRun) -> None:
+    assert whole_run.again_status == 0, whole_run.again_output[-3000:]
+    skipped = re.findall(r"\[(\S+) \d\d:\d\d\] complete, skipped", whole_run.again_output)
+    assert skipped == list(STAGES)

@@ -1,0 +1,213 @@
+"""The command line: a user's error is one message on stderr and exit status 2."""
+
+import errno
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+import rewriter_agent.pipeline
+from cluster.plan import Machine
+from rewriter_agent.cli import main, user_message
+
+MakeConfig = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`main` sets a signal handler and environment variables of its process."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def make_config(tmp_path: Path, tiny_backbone: Path, toy_problems: Path) -> MakeConfig:
+    """Writes the config of a run on the tiny backbone."""
+
+    def make(model: Path = tiny_backbone, train: Path = toy_problems / "train.jsonl") -> str:
+        tree = {
+            "name": "r",
+            "output_dir": str(tmp_path / "runs"),
+            "model": {"name_or_path": str(model), "max_model_len": 256},
+            "data": {"source": "file", "train": str(train), "test": str(toy_problems / "test.jsonl")},
+            "tracking": {"report_to": "none"},
+            **{s: {"max_completion_length": 64} for s in ("prepare", "train", "rewrite", "evaluate")},
+        }
+        path = tmp_path / "run.yaml"
+        path.write_text(yaml.safe_dump(tree))
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that no Ray stands behind: what these runs refuse, they refuse before they use it."""
+
+    @contextmanager
+    def connect(_: object) -> Iterator[Machine]:
+        yield Machine(cpus=2, memory_gb=64)
+
+    monkeypatch.setattr(rewriter_agent.pipeline, "connect", connect)
+
+
+@pytest.fixture
+def error_of(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The message of a command that must end with status 2 and nothing else on stderr."""
+
+    def run(*arguments: str) -> str:
+        assert main(list(arguments)) == 2
+        stderr = capsys.readouterr().err
+        assert stderr.startswith("error: ")
+        assert stderr.count("error: ") == 1
+        assert "Traceback" not in stderr
+        return stderr.removeprefix("error: ").rstrip("\n")
+
+    return run
+
+
+def test_a_missing_config(tmp_path: Path, error_of: Callable[..., str]) -> None:
+    assert "none.yaml' does not exist" in error_of("run", str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize("command", ["plan", "prepare", "run", "launch"])
+def test_an_unknown_key(make_config: MakeConfig, error_of: Callable[..., str], command: str) -> None:
+    message = error_of(command, make_config(), "--set", "train.max_step=5")
+    assert message == "unknown config key 'train.max_step'; did you mean 'max_steps'?"
+
+
+def test_a_group_of_one(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
+    message = error_of("train", make_config(), "--set", "train.num_generations=1")
+    assert message == "train.num_generations: Input should be greater than or equal to 2 (got 1)"
+
+
+def test_more_engines_than_cores(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
+    message = error_of("plan", make_config(), "--set", "cluster.engines=1000")
+    assert "role 'policy' does not fit" in message
+    assert "Lower cluster.engines to" in message
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_run_that_does_not_fit_the_cluster_starts_nothing(
+    make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path
+) -> None:
+    message = error_of("run", make_config(), "--set", "cluster.scorers=3")
+    assert message.endswith("the machine has 2 (1 short). Lower cluster.scorers to 2.")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_plan_prints_every_role(make_config: MakeConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", make_config(), "--set", "sft.num_workers=1"]) == 0
+    out = capsys.readouterr().out
+    for word in ("policy", "backbone", "learner", "sft", "phase rollout: about", "cores"):
+        assert word in out
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_missing_data_file(make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path) -> None:
+    message = error_of("prepare", make_config(train=tmp_path / "none.jsonl"))
+    assert message.startswith("data.train: there is no file")
+    assert "none.jsonl" in message
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_row_without_an_answer(
+    make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path
+) -> None:
+    rows = [{"question": "1+1?", "solution": "#### 2"}, {"question": "2+2?", "solution": "Four."}]
+    train = tmp_path / "train.jsonl"
+    train.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    message = error_of("prepare", make_config(train=train))
+    assert "train.jsonl, line 2: column 'solution' states no answer in the convention '####'" in message
+    assert "data.on_bad_row=skip" in message
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_problems_that_are_all_too_long(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
+    message = error_of("prepare", make_config(), "--set", "model.max_model_len=70")
+    assert message.startswith("no training problem fits model.max_model_len=70")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_model_without_a_chat_template(
+    make_config: MakeConfig, error_of: Callable[..., str], tiny_backbone: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_backbone, model, ignore=shutil.ignore_patterns("chat_template*"))
+    assert "has no chat template" in error_of("run", make_config(model))
+
+
+def test_a_folder_without_a_model(
+    make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path
+) -> None:
+    assert "there is no model in" in error_of("plan", make_config(tmp_path / "empty"))
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_stage_whose_inputs_are_missing(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
+    assert error_of("rewrite", make_config()).startswith("stage 'rewrite' needs train first")
+
+
+def test_a_mistyped_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["trian", "x.yaml"])
+    assert exit_.value.code == 2
+    assert "invalid choice: 'trian'" in capsys.readouterr().err
+
+
+def test_an_interrupt_says_how_to_go_on(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", interrupted)
+    assert main(["run", make_config()]) == 130
+    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("bug")
+
+    monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", broken)
+    with pytest.raises(KeyError):
+        main(["run", make_config()])
+
+
+def chained(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+class WorkerGroupError(Exception):
+    """As Ray Train raises it: the workers' own errors are in a field."""
+
+    worker_failures = {0: chained(RuntimeError("worker 0"), ValueError("use fewer rows"))}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("mend it"), "mend it"),
+        (chained(RuntimeError("a worker failed"), ValueError("mend it")), "mend it"),
+        (WorkerGroupError("training failed"), "use fewer rows"),
+        (OSError(errno.ENOSPC, "full", "runs/x"), "no disk space left: runs/x."),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a bug of ours"), None),
+        (RuntimeError("a bug of ours"), None),
+        (OSError(errno.EACCES, "denied"), None),
+    ],
+)
+def test_only_errors_that_the_user_can_mend_are_messages(error: Exception, message: str | None) -> None:
+    given = user_message(error)
+    assert given is None if message is None else (given or "").startswith(message)

@@ -1,0 +1,174 @@
+"""Stages: when they are complete, what they depend on, and what becomes of results of other inputs."""
+
+import json
+import shutil
+from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.pipeline import COMMANDS, STAGES
+from rewriter_agent.stage import Stage, run_stage, vllm_package
+
+Usage = namedtuple("Usage", "total used free")
+
+
+class Work:
+    """Stage work that counts its calls and fails when told to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.fails = False
+
+    def __call__(self, run: Any, folder: Path, progress: Any) -> dict[str, Any]:
+        self.calls += 1
+        (folder / "partial.txt").write_text("kept")
+        if self.fails:
+            raise RuntimeError("engine lost")
+        return {"rows": 3}
+
+
+def make_config(tmp_path: Path, **changed: Any) -> RunConfig:
+    tree = {"name": "r", "output_dir": tmp_path, "model": {}, "data": {"source": "gsm_symbolic"}}
+    return RunConfig.model_validate(tree | changed)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    return make_config(tmp_path)
+
+
+@pytest.fixture
+def first() -> Stage:
+    return Stage("first", ("data",), (), Work())
+
+
+@pytest.fixture
+def second(first: Stage) -> Stage:
+    return Stage("second", ("sft",), (first,), Work())
+
+
+def do(stage: Stage, config: RunConfig, weights_gb: float = 0.0) -> None:
+    run_stage(stage, SimpleNamespace(config=config, weights_gb=weights_gb))
+
+
+def calls(stage: Stage) -> int:
+    assert isinstance(stage.work, Work)
+    return stage.work.calls
+
+
+def test_a_stage_is_complete_after_its_manifest(config: RunConfig, first: Stage) -> None:
+    assert not first.complete(config)
+    do(first, config)
+    assert first.complete(config)
+    manifest = first.read_manifest(config)
+    assert manifest is not None
+    assert manifest["stage"] == "first"
+    assert manifest["counts"] == {"rows": 3}
+    assert manifest["fingerprint"] == first.fingerprint(config)
+    assert manifest["versions"][vllm_package()]
+
+
+def test_a_complete_stage_is_skipped(
+    config: RunConfig, first: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    do(first, config)
+    do(first, config)
+    assert calls(first) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "[first 00:00] complete, skipped"
+
+
+def test_the_fingerprint_follows_the_stages_sections_and_those_before(
+    tmp_path: Path, config: RunConfig, first: Stage, second: Stage
+) -> None:
+    more_data = make_config(tmp_path, data={"source": "gsm_symbolic", "num_train": 5})
+    other_sft = make_config(tmp_path, sft={"learning_rate": 1e-6})
+    other_seed = make_config(tmp_path, seed=1)
+    more_engines = make_config(tmp_path, cluster={"engines": 2})
+    assert first.fingerprint(config) != first.fingerprint(more_data)
+    assert first.fingerprint(config) == first.fingerprint(other_sft)
+    assert len({second.fingerprint(c) for c in (config, more_data, other_sft, other_seed)}) == 4
+    # Where it is computed does not decide what is computed.
+    assert second.fingerprint(config) == second.fingerprint(more_engines)
+
+
+def test_results_of_other_inputs_are_moved_aside(tmp_path: Path, config: RunConfig, first: Stage) -> None:
+    do(first, config)
+    for number, num_train in enumerate((5, 6), start=1):
+        changed = make_config(tmp_path, data={"source": "gsm_symbolic", "num_train": num_train})
+        assert not first.complete(changed)
+        do(first, changed)
+        stale = config.folder / f"first.stale-{number}"
+        assert (stale / "manifest.json").exists()
+        assert first.complete(changed)
+    assert calls(first) == 3
+    oldest = json.loads((config.folder / "first.stale-1" / "manifest.json").read_text())
+    assert oldest["fingerprint"] == first.fingerprint(config)
+
+
+def test_an_unfinished_stage_goes_on_in_its_folder(
+    config: RunConfig, first: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(first.work, Work)
+    first.work.fails = True
+    with pytest.raises(RuntimeError, match="engine lost"):
+        do(first, config)
+    assert not first.complete(config)
+    # What earlier tries took counts in.
+    spent = config.folder / "first" / "seconds.json"
+    spent.write_text('{"seconds": 100.0}')
+    first.work.fails = False
+    do(first, config)
+    assert (config.folder / "first" / "partial.txt").exists()
+    assert not list(config.folder.glob("*.stale-*"))
+    manifest = first.read_manifest(config)
+    assert manifest is not None
+    assert 100 <= manifest["wall_seconds"] < 110
+    assert "goes on" in capsys.readouterr().out
+
+
+def test_a_missing_upstream_stage_is_named(config: RunConfig, first: Stage, second: Stage) -> None:
+    with pytest.raises(ValueError, match=r"stage 'second' needs first first.*`rewriter-agent run`"):
+        do(second, config)
+    assert not (config.folder / "second").exists()
+    do(first, config)
+    do(second, config)
+    assert second.complete(config)
+
+
+def test_an_upstream_stage_of_other_inputs_does_not_count(
+    tmp_path: Path, config: RunConfig, first: Stage, second: Stage
+) -> None:
+    do(first, config)
+    changed = make_config(tmp_path, data={"source": "gsm_symbolic", "num_train": 5})
+    with pytest.raises(ValueError, match="needs first first, or their inputs have changed since"):
+        do(second, changed)
+
+
+def test_too_little_disk_space_stops_the_stage_before_it_starts(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = Stage("large", (), (), Work(), needs_gb=lambda weights_gb: 18 * weights_gb)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0, 0, 2 * 1024**3))
+    with pytest.raises(
+        ValueError, match=r"disk space left for stage 'large'.*2\.00 GiB free.*9\.00 GiB"
+    ) as error:
+        do(large, config, weights_gb=0.5)
+    assert "output_dir" in str(error.value)
+    assert calls(large) == 0
+    do(large, config, weights_gb=0.1)
+    assert calls(large) == 1
+
+
+def test_every_stage_comes_after_what_it_needs() -> None:
+    for place, stage in enumerate(STAGES):
+        assert all(before in STAGES[:place] for before in stage.after)
+    assert set(COMMANDS["run"]) == {stage for stages in COMMANDS.values() for stage in stages}
+
+
+def test_every_stages_fingerprint_takes_sections_of_the_config(config: RunConfig) -> None:
+    assert len({stage.fingerprint(config) for stage in STAGES}) == len(STAGES)
+    assert {section for stage in STAGES for section in stage.sections} <= set(RunConfig.model_fields)
