@@ -193,7 +193,9 @@ def chained(error: Exception, cause: Exception) -> Exception:
 class WorkerGroupError(Exception):
     """As Ray Train raises it: the workers' own errors are in a field."""
 
-    worker_failures = {0: chained(RuntimeError("worker 0"), ValueError("use fewer rows"))}
+    def __init__(self) -> None:
+        super().__init__("training failed")
+        self.worker_failures = {0: chained(RuntimeError("worker 0"), ValueError("use fewer rows"))}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ class WorkerGroupError(Exception):
     [
         (ValueError("mend it"), "mend it"),
         (chained(RuntimeError("a worker failed"), ValueError("mend it")), "mend it"),
-        (WorkerGroupError("training failed"), "use fewer rows"),
+        (WorkerGroupError(), "use fewer rows"),
         (OSError(errno.ENOSPC, "full", "runs/x"), "no disk space left: runs/x."),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a bug of ours"), None),
         (RuntimeError("a bug of ours"), None),

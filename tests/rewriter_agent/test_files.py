@@ -30,6 +30,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def write_half(path: Path, *inside: str) -> None:
+    with atomic(path) as temporary:
+        target = temporary.joinpath(*inside)
+        target.parent.mkdir(exist_ok=True)
+        target.write_text("ha")
+        raise RuntimeError("half")
+
+
 def test_atomic_puts_a_file_in_place(tmp_path: Path) -> None:
     target = tmp_path / "new" / "file.txt"
     with atomic(target) as temporary:
@@ -40,9 +48,8 @@ def test_atomic_puts_a_file_in_place(tmp_path: Path) -> None:
 
 
 def test_atomic_leaves_nothing_on_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="half"), atomic(tmp_path / "file.txt") as temporary:
-        temporary.write_text("ha")
-        raise RuntimeError("half")
+    with pytest.raises(RuntimeError, match="half"):
+        write_half(tmp_path / "file.txt")
     assert names(tmp_path) == []
 
 
@@ -60,10 +67,8 @@ def test_atomic_folder(tmp_path: Path) -> None:
         temporary.mkdir()
         (temporary / "weights").write_text("w")
     assert (tmp_path / "model" / "weights").read_text() == "w"
-    with pytest.raises(RuntimeError, match="half"), atomic(tmp_path / "other") as temporary:
-        temporary.mkdir()
-        (temporary / "weights").write_text("w")
-        raise RuntimeError("half")
+    with pytest.raises(RuntimeError, match="half"):
+        write_half(tmp_path / "other", "weights")
     assert names(tmp_path) == ["model"]
 
 

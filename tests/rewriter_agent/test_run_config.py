@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from rewriter_agent.config import RunConfig, dump_config, load_config
 from rewriter_agent.config.run import _models_in
@@ -147,6 +148,12 @@ def test_a_bad_file_is_refused(config_file: Path, text: str, message: str) -> No
     assert message in refusal(config_file, text)
 
 
+def test_a_file_that_is_no_text_is_refused(config_file: Path) -> None:
+    config_file.write_bytes(b"name: \xff\xfe\n")
+    with pytest.raises(ValueError, match="is not valid YAML"):
+        load_config(config_file)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.yaml' does not exist; the shipped ones are in configs/"):
         load_config(tmp_path / "none.yaml")
@@ -163,7 +170,8 @@ def test_the_config_imports_neither_torch_nor_ray() -> None:
 
 
 def test_every_key_is_documented() -> None:
-    models, undocumented = [RunConfig], []
+    models: list[type[BaseModel]] = [RunConfig]
+    undocumented = []
     for model in models:
         for name, field in model.model_fields.items():
             if not field.description:

@@ -1,5 +1,7 @@
 """Candidates to group scores: the backbone is asked about those that pass, and their log-probs are kept."""
 
+from collections.abc import Sequence
+
 import pytest
 from groups import EOS, RecordingFleet, fake_logprobs, group_scorer, make_problem, make_sample
 
@@ -73,10 +75,12 @@ def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:
     assert len(fleet.asked) == 40
 
 
-def test_an_error_of_the_fleet_is_not_swallowed(scorer: GroupScorer, fleet: RecordingFleet) -> None:
-    def lost(_: object) -> list[list[float]]:
+class LostFleet(RecordingFleet):
+    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
         raise RuntimeError("engine lost")
 
-    fleet.score = lost
+
+def test_an_error_of_the_fleet_is_not_swallowed() -> None:
+    scorer = group_scorer(LostFleet(), CONFIG)
     with pytest.raises(RuntimeError, match="engine lost"):
         scorer([(make_problem("a"), [make_sample(GOOD), make_sample(OTHER)])])

@@ -86,7 +86,7 @@ def test_bfloat16_weights_stay_bfloat16_and_are_rounded_once() -> None:
 
 def test_a_saved_checkpoint_computes_what_the_policy_computes(tied: bool, tmp_path: Path) -> None:
     model = with_adapter(make_base(tied))
-    model.get_base_model().config.save_pretrained(tmp_path)
+    make_base(tied).config.save_pretrained(tmp_path)
     save_safetensors(dict(merged_weights(model)), tmp_path / "model.safetensors")
     loaded = LlamaForCausalLM.from_pretrained(tmp_path)
     ids = torch.arange(20)[None]
