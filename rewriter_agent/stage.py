@@ -13,6 +13,7 @@ from typing import Any
 
 from .config import RunConfig
 from .files import write_json
+from .inputs import input_hashes
 
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
@@ -34,7 +35,8 @@ class Stage:
         """Hash of everything that decides the result."""
         data = {name: config.model_dump(mode="json")[name] for name in ("model", "seed", *self.sections)}
         inputs = [stage.fingerprint(config) for stage in self.after]
-        text = json.dumps([self.name, data, inputs], sort_keys=True)
+        files = [] if self.after else input_hashes(config)
+        text = json.dumps([self.name, data, inputs, files], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def complete(self, config: RunConfig) -> bool:

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${PROFILE:-cpu}
 python=${PYTHON:-python3}
-pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
+pip=(.venv/bin/python -m pip --disable-pip-version-check -qq)
 
 fail() { echo "install: $*" >&2; exit 1; }
 
@@ -23,7 +23,7 @@ echo "install: torch"
 # published builds are for CUDA and break beside a CPU torch, so nothing after this resolves dependencies.
 if [ "$profile" = cpu ]; then
   "${pip[@]}" install 'torch==2.13.0' -c requirements/cpu.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"}
-  .venv/bin/python -c 'import torch, sys; sys.exit(torch.version.cuda is not None)' || fail \
+  .venv/bin/python -W ignore -c 'import torch, sys; sys.exit(torch.version.cuda is not None)' || fail \
     "pip found a CUDA build of torch, and the CPU profile's vLLM needs 2.13.0+cpu. Remove .venv and name PyTorch's" \
     "CPU wheel index: make install TORCH_INDEX=<URL of the cpu index, see https://pytorch.org/get-started/locally>"
   echo "install: the pinned packages (about 1.5 GB)"

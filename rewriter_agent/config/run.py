@@ -116,7 +116,9 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     node = tree
     for parent in parents:
-        child = node.setdefault(parent, {})
+        if node.get(parent) is None:
+            node[parent] = {}
+        child = node[parent]
         if not isinstance(child, dict):
             raise ValueError(f"--set {override}: '{parent}' is a value, not a section")
         node = child
@@ -128,6 +130,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
 
 def _explain(detail: Any) -> str:
     key, known = _resolve(detail["loc"])
+    if detail["type"] == "union_tag_not_found":
+        return f"{key} needs {detail['ctx']['discriminator'].strip(chr(39))}; the kinds are in docs/data.md"
     if detail["type"] != "extra_forbidden":
         given = f" (got {detail['input']!r})" if not isinstance(detail["input"], dict) else ""
         return f"{key or 'config'}: {detail['msg'].removeprefix('Value error, ')}{given}"

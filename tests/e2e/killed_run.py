@@ -16,7 +16,8 @@ from sft.checkpoints import newest_complete
 NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 6
 NAME = "e2e"
 STAGE_SECONDS = 180
-GONE_SECONDS = 40
+# Ray's agents may wait up to a minute for a head that was killed on a busy machine.
+GONE_SECONDS = 75
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Ended:
     """The stage's result files at that time, with their modification times (ns)."""
     metrics: list[dict[str, Any]]
     """The stage's metrics at that time."""
+    checkpoint: int
+    """Step of the stage's newest checkpoint at that time, 0 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class WholeRun:
 
 
 def run_whole(backbone: Path, base: Path) -> WholeRun:
-    """Kill the launcher in five stages, interrupt it in one, let the run finish; minutes."""
+    """Kill the launcher in four stages, interrupt it in a fifth, then let the run finish; takes minutes."""
     problems = write_problems(base / "problems")
     config = write_config(base, backbone, problems)
     folder = base / NAME
@@ -73,17 +76,13 @@ def run_whole(backbone: Path, base: Path) -> WholeRun:
     def exists(path: str) -> bool:
         return (folder / path).exists()
 
-    def beyond_checkpoint() -> bool:
-        checkpoint = newest_complete(folder / "sft-rewritten" / "checkpoints")
-        return checkpoint is not None and steps("sft-rewritten") > int(checkpoint.name.split("-")[1])
-
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
     end(signal.SIGKILL, "prepare", lambda: exists("prepare/anchors/part-00000.parquet"))
-    end(signal.SIGINT, "train", lambda: steps("train") >= 1)
-    end(signal.SIGKILL, "train", lambda: steps("train") >= 3)
+    end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
     end(signal.SIGKILL, "rewrite", lambda: exists("rewrite/shards/part-00000.parquet"))
     end(signal.SIGKILL, "evaluate-base", lambda: exists("evaluate-base/sciq.json"))
-    end(signal.SIGKILL, "sft-rewritten", beyond_checkpoint)
+    sft = "sft-rewritten"
+    end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
     return finish(config, backbone, problems, ended)
 
 
@@ -101,7 +100,14 @@ def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
         mid_stage=not (stage / "manifest.json").exists(),
         files={path: path.stat().st_mtime_ns for path in result_files(stage)},
         metrics=read_jsonl(stage / "metrics.jsonl"),
+        checkpoint=checkpoint_step(stage),
     )
+
+
+def checkpoint_step(stage: Path) -> int:
+    """Step of the newest complete checkpoint of a training stage, 0 where there is none."""
+    found = newest_complete(stage) or newest_complete(stage / "checkpoints")
+    return int(found.name.removeprefix("checkpoint-")) if found else 0
 
 
 def result_files(stage: Path) -> list[Path]:
@@ -156,7 +162,7 @@ def write_config(base: Path, backbone: Path, problems: Path) -> Path:
             "num_generations": 4,
             "per_device_train_batch_size": 16,
             "learning_rate": 1e-3,
-            "save_steps": 1,
+            "save_steps": 2,
             "lora": {"r": 8},
         },
         "rewrite": {**length, "num_generations": 4, "shard_size": 2},
@@ -166,7 +172,7 @@ def write_config(base: Path, backbone: Path, problems: Path) -> Path:
             "per_device_train_batch_size": 2,
             "max_length": 256,
             "logging_steps": 1,
-            "save_steps": 5,
+            "save_steps": 4,
             "gradient_checkpointing": False,
         },
         "evaluate": {**length, "retention": ["sciq", "arc_easy"], "retention_limit": 10},

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class Launch:
 
 
 @contextmanager
-def launched(config: Path, log: Path) -> Iterator[Launch]:
+def launched(config: Path, log: Path) -> Generator[Launch]:
     """A launch of which nothing is left afterwards, also where the test fails."""
     launch = Launch(config, log)
     try:

@@ -1,7 +1,7 @@
 """Ctrl-C during training."""
 
 import pytest
-from killed_run import GONE_SECONDS, WholeRun
+from killed_run import WholeRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -16,4 +16,4 @@ def test_interrupt_ends_with_130_and_says_how_to_go_on(whole_run: WholeRun) -> N
 def test_interrupt_leaves_nothing_running(whole_run: WholeRun) -> None:
     interrupted = whole_run.ended["SIGINT train"]
     assert interrupted.left == []
-    assert interrupted.seconds < GONE_SECONDS
+    assert interrupted.seconds < 40

@@ -179,3 +179,13 @@ def test_every_key_is_documented() -> None:
             models += [found for found in _models_in(field.annotation) if found not in models]
     assert len(models) > 10
     assert undocumented == []
+
+
+def test_a_section_without_its_kind_is_refused(config_file: Path) -> None:
+    message = refusal(config_file, "name: r\nmodel: {}\ndata: {num_train: 5}\n")
+    assert message == "data needs source; the kinds are in docs/data.md"
+
+
+def test_set_fills_an_empty_section(config_file: Path) -> None:
+    config_file.write_text(MINIMAL + "train:\n")
+    assert load_config(config_file, ["train.max_steps=5"]).train.max_steps == 5

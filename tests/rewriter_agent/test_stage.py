@@ -172,3 +172,13 @@ def test_every_stage_comes_after_what_it_needs() -> None:
 def test_every_stages_fingerprint_takes_sections_of_the_config(config: RunConfig) -> None:
     assert len({stage.fingerprint(config) for stage in STAGES}) == len(STAGES)
     assert {section for stage in STAGES for section in stage.sections} <= set(RunConfig.model_fields)
+
+
+def test_an_edited_data_file_makes_its_results_stale(tmp_path: Path, first: Stage) -> None:
+    train = tmp_path / "train.jsonl"
+    train.write_text("{}\n")
+    config = make_config(tmp_path, data={"source": "file", "train": str(train)})
+    do(first, config)
+    assert first.complete(config)
+    train.write_text('{"question": "?"}\n')
+    assert not first.complete(config)

@@ -1,0 +1,40 @@
+"""Files that a run starts from, by content: an edited file makes what was made from it stale."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from .config import RunConfig
+from .config.data import FileData
+
+
+def input_hashes(config: RunConfig) -> dict[str, str]:
+    """Content hash of each local data file, and of a local model's folder (weights by size)."""
+    found = {}
+    if isinstance(config.data, FileData):
+        found = {path: _file_hash(Path(path)) for path in (config.data.train, config.data.test) if path}
+    model = Path(config.model.name_or_path)
+    if model.is_dir():
+        found[config.model.name_or_path] = _folder_hash(model)
+    return found
+
+
+def _folder_hash(folder: Path) -> str:
+    # Weights are many GiB; a model with other weights of the same size has another path, or is the user's own doing.
+    weights = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
+    texts = {path.name: _file_hash(path) for path in sorted(folder.glob("*.json"))}
+    return hashlib.sha256(repr((weights, texts)).encode()).hexdigest()[:16]
+
+
+def _file_hash(path: Path) -> str:
+    if not path.exists():
+        return "missing"
+    status = path.stat()
+    return _content_hash(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache
+def _content_hash(path: Path, size: int, changed_ns: int) -> str:
+    """Size and time of change are there for the cache: an edited file is read again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
