@@ -23,11 +23,15 @@ def connect(config: ClusterConfig) -> Generator[Machine]:
     address = config.address or os.environ.get("RAY_ADDRESS")
     try:
         if address:
-            ray.init(address=address, log_to_driver=False)
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         else:
             # Without an address Ray would join any cluster that it finds on this machine.
             ray.init(
-                address="local", num_cpus=local_machine().cpus, include_dashboard=False, log_to_driver=False
+                address="local",
+                num_cpus=local_machine().cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
             )
     except ConnectionError as error:
         raise ValueError(

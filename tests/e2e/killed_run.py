@@ -13,7 +13,7 @@ from processes import Launch, launched
 from rewriter_agent.files import read_jsonl
 from sft.checkpoints import newest_complete
 
-NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 6
+NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 8
 NAME = "e2e"
 STAGE_SECONDS = 180
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.
@@ -175,7 +175,7 @@ def write_config(base: Path, backbone: Path, problems: Path) -> Path:
             "save_steps": 4,
             "gradient_checkpointing": False,
         },
-        "evaluate": {**length, "retention": ["sciq", "arc_easy"], "retention_limit": 10},
+        "evaluate": {**length, "retention": ["sciq", "arc_easy"], "retention_limit": 20},
         "tracking": {"report_to": "none"},
     }
     path = base / "config.yaml"
