@@ -8,11 +8,15 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+ZOMBIE = psutil.STATUS_ZOMBIE
 MARK = "REWRITER_AGENT_TEST_MARK"
 FREE_PORTS = ("--set", "cluster.port=0", "--set", "cluster.dashboard_port=0")
 
@@ -58,17 +62,18 @@ class Launch:
         deadline = time.monotonic() + seconds
         while (living := self.living()) and time.monotonic() < deadline:
             time.sleep(0.2)
-        return [" ".join(process.cmdline()) for process in living if process.is_running()]
+        return [" ".join(_ask(process.cmdline, ["?"])) for process in living]
 
     def living(self) -> set[psutil.Process]:
         """Living processes: the launcher's descendants, those seen before, and all that carry its mark.
 
         Ray's processes outlive their parents, and some overwrite their environment with their title.
         """
-        found = {process for process in psutil.process_iter() if _environ(process).get(MARK) == self.mark}
+        found = {p for p in psutil.process_iter() if _ask(p.environ, {}).get(MARK) == self.mark}
         for process in list(found):
-            found |= _descendants(process)
-        return {process for process in found | self.known if _lives(process)}
+            found.update(_ask(partial(process.children, recursive=True), []))
+        known = found | self.known
+        return {p for p in known if p.is_running() and _ask(p.status, ZOMBIE) != ZOMBIE}
 
 
 @contextmanager
@@ -83,22 +88,9 @@ def launched(config: Path, log: Path) -> Generator[Launch]:
         launch.process.wait()
 
 
-def _environ(process: psutil.Process) -> dict[str, str]:
+def _ask(question: Callable[[], T], otherwise: T) -> T:
+    """What the process answers, unless it has ended meanwhile."""
     try:
-        return process.environ()
+        return question()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return {}
-
-
-def _descendants(process: psutil.Process) -> set[psutil.Process]:
-    try:
-        return set(process.children(recursive=True))
-    except psutil.NoSuchProcess:
-        return set()
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        return otherwise
