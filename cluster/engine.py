@@ -23,7 +23,7 @@ class Engine:
             max_model_len=spec.max_model_len,
             max_num_seqs=spec.max_num_seqs,
             # vLLM holds tokens x vocabulary of log-probs for one scheduled batch and does not budget for it.
-            max_num_batched_tokens=max(4096, spec.max_model_len),
+            max_num_batched_tokens=max(1024 if spec.device == "cpu" else 4096, spec.max_model_len),
             # A prompt prefilled in parts rewinds its seeded generator, which vLLM's CPU sampler cannot.
             enable_chunked_prefill=False if spec.device == "cpu" else None,
             tensor_parallel_size=spec.tensor_parallel_size,

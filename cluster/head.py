@@ -43,7 +43,9 @@ class Head:
 
 @contextmanager
 def local_head(config: ClusterConfig) -> Generator[Head]:
-    """Start a head whose every server is on loopback and asks for a token; stop it on leaving.
+    """Start a head whose dashboard and job server are on loopback; stop it on leaving.
+
+    Ray's own servers (GCS, raylet) listen on all interfaces whatever they are told; they ask for the token.
 
     Raises:
         ValueError: a port is in use.

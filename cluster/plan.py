@@ -6,10 +6,12 @@ from .config import ClusterConfig
 from .types import EngineSpec
 
 GB = 1024**3
-# Resident memory of a process that has imported its libraries and done nothing yet (measured).
-ENGINE_BASE_GB = 1.2
-TRAINER_BASE_GB = 1.0
-RAY_BASE_GB = 1.2
+# Measured on Linux: libraries and working memory of an engine and of a trainer; Ray's own processes, object store,
+# driver and launcher.
+ENGINE_BASE_GB = 1.0
+TRAINER_BASE_GB = 1.5
+RAY_BASE_GB = 2.5
+SCORED_TOKENS = 1024
 # The three kinds of process of the rollout phase work in turns on the same cores, so each reserves a third.
 TURNS = 3
 
@@ -99,7 +101,9 @@ def engine_spec(config: ClusterConfig, role: Role, model: str, dtype: str, max_m
 def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Role, ...]:
     gpu = config.device == "gpu"
     weights = 2 * work.parameters / GB
-    engine_memory = ENGINE_BASE_GB + weights + (0 if gpu else config.kv_cache_gb)
+    # vLLM's CPU build keeps a packed copy of the weights; scoring holds logits and their log-softmax in fp32.
+    scoring = 8 * SCORED_TOKENS * work.vocab_size / GB
+    engine_memory = ENGINE_BASE_GB + (0 if gpu else 2 * weights + config.kv_cache_gb + scoring)
 
     def engines(name: str, count: int) -> Role:
         threads = config.threads or max(1, machine.cpus // count)

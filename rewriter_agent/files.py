@@ -1,5 +1,6 @@
 """Atomic writes, and shards: work that a killed run loses at most one piece of."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -27,6 +28,25 @@ def atomic(path: Path) -> Generator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Generator[None]:
+    """Hold `folder` for this process; the lock ends with the process, however it ends.
+
+    Raises:
+        ValueError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another process works in {folder}. Wait for it, stop it, or give this run another name: "
+                "--set name=..."
+            ) from None
+        yield
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -10,7 +10,10 @@ from .config import load_config
 
 
 def launch(config_path: Path, overrides: list[str]) -> int:
-    """Submit `rewriter-agent run` to a cluster started for it; returns the job's exit status."""
+    """Submit `rewriter-agent run` to a cluster started for it.
+
+    Returns 0 if the job finished, 1 if it failed, 130 on Ctrl-C.
+    """
     config = load_config(config_path, overrides)
     with local_head(config.cluster) as head:
         print(f"Ray dashboard: {head.address} (token {head.token})", flush=True)

@@ -10,6 +10,7 @@ from cluster.session import connect
 from .config import RunConfig
 from .evaluate.model import evaluate_model
 from .evaluate.result import read_result
+from .files import exclusive
 from .finetune import finetune_expert, finetune_rewritten
 from .prepare import prepare
 from .progress import Progress, clock
@@ -91,7 +92,7 @@ COMMANDS: dict[str, Sequence[Stage]] = {
 
 def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Do the stages that are not complete, on the cluster that the config names."""
-    with connect(config.cluster) as machine:
+    with exclusive(config.folder), connect(config.cluster) as machine:
         run = Run(config, machine)
         try:
             for stage in stages:

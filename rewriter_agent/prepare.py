@@ -42,13 +42,12 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
             "it or lower the max_completion_length of prepare, train and rewrite"
         )
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
-    already = len(list(folder.glob("anchors/part-*.parquet"))) * config.prepare.shard_size
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
         return _anchors(shard, tokens, run)
 
     def after(done: int) -> None:
-        progress.share(done, len(train), already, "problems scored under the backbone")
+        progress.share(done, len(train), "problems scored under the backbone")
 
     rows = run_shards(train, config.prepare.shard_size, folder / "anchors", ANCHORS, work, after)
     write_table(folder / "anchors.parquet", rows, ANCHORS)

@@ -15,6 +15,7 @@ class Progress:
     def __init__(self, stage: str) -> None:
         self.stage = stage
         self.start = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     def __call__(self, message: str) -> None:
         """Print one line."""
@@ -25,10 +26,13 @@ class Progress:
         """Seconds since the stage began."""
         return time.monotonic() - self.start
 
-    def share(self, done: int, total: int, already: int, message: str) -> None:
-        """Print how far the stage is; the rest is estimated from what this process did beyond `already`."""
-        left = self.elapsed / max(1, done - already) * (total - done)
-        self(f"{done}/{total} {message} | about {clock(left)} left")
+    def share(self, done: int, total: int, message: str) -> None:
+        """Print how far the stage is, and an estimate of the rest from the pace since the first call."""
+        if self._first is None:
+            self._first = (done, self.elapsed)
+        done_first, elapsed_first = self._first
+        pace = (self.elapsed - elapsed_first) / (done - done_first) if done > done_first else None
+        self(f"{done}/{total} {message}" + (f" | about {clock(pace * (total - done))} left" if pace else ""))
 
     @contextmanager
     def follow(self, metrics: Path, keys: dict[str, str]) -> Generator[None]:
@@ -46,17 +50,18 @@ class Progress:
             thread.join()
 
     def _follow(self, metrics: Path, keys: dict[str, str], stop: Event) -> None:
-        shown = already = len(read_jsonl(metrics))
+        shown = len(read_jsonl(metrics))
         last = False
         while not last:
             last = stop.wait(0.5)
             rows = [row for row in read_jsonl(metrics) if "step" in row]
+            # A trainer that goes on from a checkpoint first drops the steps that it does again.
             for row in rows[shown:]:
                 values = "  ".join(
                     f"{name} {row[key]:.3g}" for key, name in keys.items() if row.get(key) is not None
                 )
-                self.share(row["step"], row["max_steps"], rows[already - 1]["step"] if already else 0, values)
-            shown = max(shown, len(rows))
+                self.share(row["step"], row["max_steps"], values)
+            shown = len(rows)
 
 
 def clock(seconds: float) -> str:

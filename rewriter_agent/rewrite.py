@@ -64,7 +64,6 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     run.policy.load((run.stage_folder("train") / "model").absolute())
     scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward)
     outcomes: Counter[str] = Counter()
-    already = len(list(folder.glob("shards/part-*.parquet"))) * config.rewrite.shard_size
 
     def work(shard: Sequence[AnchoredProblem]) -> list[dict[str, Any]]:
         groups = _sample(shard, tokens, run)
@@ -78,7 +77,7 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 
     def after(done: int) -> None:
         mix = ", ".join(f"{name} {count}" for name, count in sorted(outcomes.items()))
-        progress.share(done, len(problems), already, f"problems | {mix}")
+        progress.share(done, len(problems), f"problems | {mix}")
 
     rows = run_shards(problems, config.rewrite.shard_size, folder / "shards", REWRITES, work, after)
     assert [row["problem_id"] for row in rows] == [problem.id for problem in problems]

@@ -7,7 +7,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rewriter_agent.files import atomic, read_jsonl, run_shards, write_json, write_jsonl, write_table
+from rewriter_agent.files import (
+    atomic,
+    exclusive,
+    read_jsonl,
+    run_shards,
+    write_json,
+    write_jsonl,
+    write_table,
+)
 
 SCHEMA = pa.schema([("item", pa.int64())])
 
@@ -114,3 +122,14 @@ def test_more_than_ten_shards_come_back_in_order(tmp_path: Path) -> None:
     rows = run_shards(range(25), 2, tmp_path, SCHEMA, idle, lambda done: None)
     assert [row["item"] for row in rows] == [2 * item for item in range(25)]
     assert idle.asked == []
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    with (
+        exclusive(tmp_path),
+        pytest.raises(ValueError, match="another process works in"),
+        exclusive(tmp_path),
+    ):
+        pass
+    with exclusive(tmp_path):
+        pass

@@ -34,15 +34,17 @@ def test_a_line_names_stage_and_time(progress: Progress, capsys: pytest.CaptureF
     assert capsys.readouterr().out == "[rewrite 01:00] starts\n"
 
 
-def test_time_left_counts_only_what_this_process_did(
-    progress: Progress, capsys: pytest.CaptureFixture[str]
+def test_time_left_follows_the_pace_since_the_first_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress.share(30, 40, 0, "problems")
-    progress.share(30, 40, 20, "problems")
-    fresh, resumed = capsys.readouterr().out.splitlines()
-    # 2 s a problem, against 6 s where 20 of the 30 were there before.
-    assert fresh == "[rewrite 01:00] 30/40 problems | about 00:20 left"
-    assert resumed == "[rewrite 01:00] 30/40 problems | about 01:00 left"
+    progress = Progress("rewrite")
+    for elapsed, done in ((60.0, 20), (70.0, 25)):
+        monkeypatch.setattr(Progress, "elapsed", elapsed)
+        progress.share(done, 40, "problems")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "[rewrite 01:00] 20/40 problems"
+    # 5 problems in 10 s; what came before the first line was start-up, or another process's work.
+    assert second == "[rewrite 01:10] 25/40 problems | about 00:30 left"
 
 
 def test_follow_shows_new_rows_only_and_the_last_one(
@@ -57,8 +59,20 @@ def test_follow_shows_new_rows_only_and_the_last_one(
         append(metrics, step=3, max_steps=3, reward=1.0, length=None)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert "2/3 reward 0.25  length 7 |" in lines[0]
-    assert "3/3 reward 1 |" in lines[1]
+    assert "2/3 reward 0.25  length 7" in lines[0]
+    assert "3/3 reward 1" in lines[1]
+
+
+def test_follow_shows_steps_that_are_done_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    for step in (1, 2, 3):
+        append(metrics, step=step, max_steps=4, reward=0.5)
+    with Progress("train").follow(metrics, {"reward": "reward"}):
+        time.sleep(0.7)
+        metrics.write_text(json.dumps({"step": 1, "max_steps": 4}) + "\n")
+        time.sleep(0.7)
+        append(metrics, step=2, max_steps=4, reward=0.25)
+    assert "2/4 reward 0.25" in capsys.readouterr().out
 
 
 def test_follow_waits_for_a_file_that_is_not_there_yet(
