@@ -84,7 +84,7 @@ class Stage:
 
 
 def run_stage(stage: Stage, run: Any) -> None:
-    """Do a stage unless it is complete; the time of earlier, killed tries counts in."""
+    """Do a stage unless it is complete; the time of earlier tries counts in, unless they were killed outright."""
     from .progress import Progress
 
     progress = Progress(stage.name)
@@ -98,10 +98,11 @@ def run_stage(stage: Stage, run: Any) -> None:
             "`rewriter-agent run` to do every stage in order"
         )
     folder = stage.open_folder(run.config, run.weights_gb)
+    # Beside the marker there is what an earlier, killed try has left.
+    progress("goes on" if len(list(folder.iterdir())) > 1 else "starts")
     start = time.monotonic()
     spent = folder / "seconds.json"
     before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
-    progress("starts" if not before else "goes on")
     try:
         counts = stage.work(run, folder, progress)
     finally:
