@@ -1,5 +1,6 @@
 """Start or join a Ray cluster, and leave nothing behind."""
 
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ def connect(config: ClusterConfig) -> Generator[Machine]:
     address = config.address or os.environ.get("RAY_ADDRESS")
     try:
         if address:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
             # Without an address Ray would join any cluster that it finds on this machine.
             ray.init(
@@ -31,7 +32,7 @@ def connect(config: ClusterConfig) -> Generator[Machine]:
                 num_cpus=local_machine().cpus,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
     except ConnectionError as error:
         raise ValueError(
