@@ -92,13 +92,15 @@ COMMANDS: dict[str, Sequence[Stage]] = {
 
 def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Do the stages that are not complete, on the cluster that the config names."""
-    with exclusive(config.folder), connect(config.cluster) as machine:
+    with connect(config.cluster) as machine:
         run = Run(config, machine)
-        try:
-            for stage in stages:
-                run_stage(stage, run)
-        finally:
-            run.close()
+        with exclusive(config.folder):
+            run.write_config()
+            try:
+                for stage in stages:
+                    run_stage(stage, run)
+            finally:
+                run.close()
 
 
 def print_summary(config: RunConfig) -> None:

@@ -26,9 +26,11 @@ class Run:
         self.weights_gb = 2 * size.parameters / GB
         self.plan: Plan = make_plan(config.cluster, workload(config, size), machine)
         self._fleets: dict[str, Fleet] = {}
-        config.folder.mkdir(parents=True, exist_ok=True)
-        with atomic(config.folder / "config.yaml") as temporary:
-            temporary.write_text(dump_config(config))
+
+    def write_config(self) -> None:
+        """Leave the resolved config in the run folder."""
+        with atomic(self.config.folder / "config.yaml") as temporary:
+            temporary.write_text(dump_config(self.config))
 
     @property
     def policy(self) -> Fleet:
