@@ -36,6 +36,8 @@ class Launch:
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
                 env=env,
+                # Tests that run in the background of a script inherit an ignored SIGINT.
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
 
     @property
