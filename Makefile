@@ -4,6 +4,8 @@ PYTHON ?= python3
 CONFIG ?= configs/demo.yaml
 SET ?=
 PYTEST ?=
+# A submitted job works in a copy of this folder that Ray makes and removes, so its results need a place of their own.
+OUTPUT_DIR ?= $(CURDIR)/runs
 BIN := .venv/bin
 STAMP := .venv/.installed-$(PROFILE)
 PACKAGES := rewriter_agent reward cluster sft
@@ -53,7 +55,7 @@ cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
 
 submit: $(STAMP) ## Submit CONFIG to the cluster at RAY_API_SERVER_ADDRESS (default: this machine's)
 	@$(BIN)/ray job submit --address "$${RAY_API_SERVER_ADDRESS:-http://127.0.0.1:8265}" --working-dir . \
-		--runtime-env-json '{"excludes": [".venv", "runs", ".git"]}' -- python -m rewriter_agent run $(CONFIG) $(SET)
+		--runtime-env-json '{"excludes": [".venv", "runs", ".git"]}' -- python -m rewriter_agent run $(CONFIG) --set output_dir=$(OUTPUT_DIR) $(SET)
 
 stop: $(STAMP) ## Stop the Ray processes that `make cluster` started
 	@$(BIN)/ray stop
