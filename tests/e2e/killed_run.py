@@ -13,7 +13,7 @@ from processes import Launch, launched
 from rewriter_agent.files import read_jsonl
 from sft.checkpoints import newest_complete
 
-NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 8
+NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 12
 NAME = "e2e"
 STAGE_SECONDS = 180
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.
@@ -169,6 +169,7 @@ def write_config(base: Path, backbone: Path, problems: Path) -> Path:
         "sft": {
             "weight": {"kind": "token_is"},
             "learning_rate": 1e-3,
+            "num_train_epochs": 2,
             "per_device_train_batch_size": 2,
             "max_length": 256,
             "logging_steps": 1,
