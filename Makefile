@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-fast check format check-gpu bench cluster submit stop clean
+.PHONY: help install demo run test test-fast check format check-gpu bench bench-reward fuzz cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,13 @@ check-gpu: ## Resolve the GPU profile without installing it
 
 bench: $(STAMP) ## Speed of each part on this machine
 	@$(BIN)/python -m benchmarks.speed $(SET)
+
+bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group scoring against one text at a time
+	@$(BIN)/python -m benchmarks.verifier
+	@$(BIN)/python -m benchmarks.group_reward $(SET)
+
+fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
+	@$(BIN)/python -m benchmarks.fuzz
 
 cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
 	@$(BIN)/ray get-auth-token --generate >/dev/null

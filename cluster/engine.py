@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+from .entropy import ENTROPY_ID, add_entropy_column
+from .types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 
 class Engine:
@@ -30,11 +31,14 @@ class Engine:
             gpu_memory_utilization=spec.gpu_memory_utilization,
             kv_cache_memory_bytes=int(spec.kv_cache_gb * 1024**3) if spec.device == "cpu" else None,
             enforce_eager=spec.device == "cpu",
+            # Prefixes are shared by whole blocks, and the CPU's default is as long as many a prompt.
+            block_size=32 if spec.device == "cpu" else None,
             # The importance ratio needs the log-probs that tokens were really sampled from.
             logprobs_mode="processed_logprobs",
             trust_remote_code=False,
             disable_log_stats=True,
         )
+        self.llm.collective_rpc(add_entropy_column)
 
     def ready(self) -> dict[str, int | str]:
         """Its process id and node, once the model is loaded."""
@@ -57,15 +61,16 @@ class Engine:
         outputs = self.llm.generate(prompts, params, use_tqdm=False)
         return [self._completion(output.outputs[0]) for output in outputs]
 
-    def score(self, requests: Sequence[ScoreRequest], version: int) -> list[list[float]]:
-        """Log-probs (nats) of each completion token given the prompt and the tokens before it."""
-        from vllm import SamplingParams, TokensPrompt
-
+    def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
+        """Each completion's tokens under the weights `version`; completions of one prompt share its computation."""
         self._require(version)
-        prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids + r.completion_ids) for r in requests]
-        params = SamplingParams(max_tokens=1, temperature=0, prompt_logprobs=0, detokenize=False)
-        outputs = self.llm.generate(prompts, params, use_tqdm=False)
-        return [self._score(request, output) for request, output in zip(requests, outputs, strict=True)]
+        scored = self._score(requests, share_prefixes=True)
+        # Two completions that begin alike share that too, and of shared tokens there are no log-probs.
+        missed = [i for i, one in enumerate(scored) if one is None]
+        alone = self._score([requests[i] for i in missed], share_prefixes=False)
+        for i, one in zip(missed, alone, strict=True):
+            scored[i] = one
+        return [one for one in scored if one is not None]
 
     def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> int:
         """Serve `weights` (checkpoint name, tensor) from now on; answers the version served."""
@@ -88,14 +93,40 @@ class Engine:
         if version != self.version:
             raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
 
-    def _score(self, request: ScoreRequest, output: Any) -> list[float]:
-        completion = output.prompt_logprobs[len(request.prompt_ids) :]
-        return [entry[token].logprob for entry, token in zip(completion, request.completion_ids, strict=True)]
+    def _score(self, requests: Sequence[ScoreRequest], share_prefixes: bool) -> list[Scored | None]:
+        from vllm import SamplingParams, TokensPrompt
+
+        prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids + r.completion_ids) for r in requests]
+        params = [
+            SamplingParams(
+                max_tokens=1,
+                temperature=0,
+                prompt_logprobs=int(r.entropies),
+                detokenize=False,
+                skip_reading_prefix_cache=not share_prefixes,
+            )
+            for r in requests
+        ]
+        outputs = self.llm.generate(prompts, params, use_tqdm=False)
+        return [_scored(request, output) for request, output in zip(requests, outputs, strict=True)]
 
     def _completion(self, output: Any) -> Completion:
         token_ids = list(output.token_ids)
         logprobs = [entry[token].logprob for entry, token in zip(output.logprobs, token_ids, strict=True)]
         return Completion(token_ids, logprobs, output.finish_reason == "stop", self.version)
+
+
+def _scored(request: ScoreRequest, output: Any) -> Scored | None:
+    """None where the prefix cache held more than the prompt: what it holds is not computed again."""
+    start = len(request.prompt_ids)
+    # A token's log-prob comes from the position before it.
+    if output.num_cached_tokens >= start:
+        return None
+    entries = output.prompt_logprobs[start:]
+    return Scored(
+        [entry[token].logprob for entry, token in zip(entries, request.completion_ids, strict=True)],
+        [entry[ENTROPY_ID].logprob for entry in entries] if request.entropies else None,
+    )
 
 
 def _repack_tied_head(worker: Any) -> None:

@@ -8,7 +8,7 @@ import ray
 from ray.exceptions import GetTimeoutError
 
 from .engine import Engine
-from .types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+from .types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 Request = TypeVar("Request", GenerateRequest, ScoreRequest)
 
@@ -43,8 +43,8 @@ class Fleet:
         assert all(c.version == self.version for c in completions)
         return completions
 
-    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
-        """Per-token log-probs (nats) of every completion under the current version; order kept."""
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        """Every completion's tokens (nats) under the current version; order kept."""
         return self._dispatch("score", requests)
 
     def publish(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:

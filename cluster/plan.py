@@ -36,6 +36,9 @@ class Workload:
     """Sequences in one forward and backward pass of the learner."""
     sft_batch: int
     sft_workers: int
+    encoder_parameters: int = 0
+    """Of the text encoder that the reward needs; 0 for none."""
+    encoder_on_gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,14 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
     states = 16 * work.parameters / work.sft_workers / GB
     sft_memory = TRAINER_BASE_GB + weights + states + 3 * _logits_gb(work, work.sft_batch)
     sft_threads = max(1, machine.cpus // work.sft_workers)
+    encoder_memory = ENGINE_BASE_GB + 4 * work.encoder_parameters / GB
+    encoder_gpus = int(gpu and work.encoder_on_gpu)
+    # It reserves no core: it works while the engines and the learner wait for the reward.
+    encoder = Role(
+        "encoder", "rollout", 1, machine.cpus, 0, encoder_gpus, 0 if encoder_gpus else encoder_memory
+    )
     return (
+        *([encoder] if work.encoder_parameters else []),
         engines("policy", config.engines),
         engines("backbone", config.scorers),
         Role(

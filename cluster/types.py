@@ -27,10 +27,20 @@ class Completion:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A completion whose tokens' log-probs given the prompt are wanted."""
+    """A completion whose tokens' log-probs given the prompt are wanted, and where asked for, entropies."""
 
     prompt_ids: list[int]
     completion_ids: list[int]
+    entropies: bool = False
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One value a completion token, in nats: its log-prob given the prompt and the tokens before it, and the
+    entropy of the distribution that it was drawn from (None where not asked for)."""
+
+    logprobs: list[float]
+    entropies: list[float] | None = None
 
 
 @dataclass(frozen=True)

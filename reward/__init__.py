@@ -1,25 +1,44 @@
 """Scores groups of rewrites: a verified gate, alignment with the backbone, diversity within the group."""
 
+from reward.answers.domains import CONVENTIONS, extract_answer
 from reward.config import RewardConfig
-from reward.extract import CONVENTIONS, extract_answer
-from reward.gate import GateResult, check, settle
 from reward.group import score_group
-from reward.sandbox import Verifier
-from reward.types import Anchors, Candidate, GradedProblem, Reason, Score, Verdict
+from reward.sandbox.verifier import Verifier
+from reward.types import (
+    Anchors,
+    Backbone,
+    Candidate,
+    Check,
+    Embed,
+    Grade,
+    GradedProblem,
+    GradeReason,
+    Judge,
+    Reason,
+    Score,
+    TokenScores,
+    Verdict,
+    Verify,
+)
 
 __all__ = [
     "CONVENTIONS",
     "Anchors",
+    "Backbone",
     "Candidate",
-    "GateResult",
+    "Check",
+    "Embed",
+    "Grade",
+    "GradeReason",
     "GradedProblem",
+    "Judge",
     "Reason",
     "RewardConfig",
     "Score",
+    "TokenScores",
     "Verdict",
     "Verifier",
-    "check",
+    "Verify",
     "extract_answer",
     "score_group",
-    "settle",
 ]

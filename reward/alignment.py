@@ -1,4 +1,4 @@
-"""Alignment: how natural the backbone finds a text, from its mean log-prob given the question alone."""
+"""Alignment: how natural the backbone finds a text, from its log-probs given the question alone."""
 
 import math
 from collections.abc import Sequence
@@ -25,11 +25,26 @@ def anchored(mean_logprob: float, anchors: Anchors) -> float:
     return min(max((mean_logprob - anchors.expert) / distance, 0.0), 1.0)
 
 
+def typicality_gap(logprobs: Sequence[float], entropies: Sequence[float]) -> float:
+    """phi = mean over tokens of (log p_t + H_t), in nats per token; one value a token, at least one.
+
+    The centred log-likelihood of "Towards On-Policy SFT" (arXiv 2602.12222): its expectation over the
+    backbone's own samples is 0. Below 0 a text is more surprising than the backbone expects its own to be,
+    above 0 it is blander.
+    """
+    return fmean(logprob + entropy for logprob, entropy in zip(logprobs, entropies, strict=True))
+
+
+def typicality(gap: float, tau: float) -> float:
+    """exp(-|phi| / tau), in (0, 1]: 1 for a text as surprising as the backbone's own; nats per token."""
+    return math.exp(-abs(gap) / tau)
+
+
 def paper(mean_logprobs: Sequence[float]) -> list[float]:
     """sigmoid((l_i - mean) / (std + 1e-6)) over the passing set, population std; 0.5 for a single one.
 
-    The r_dist of the prompt-gap rewriting paper, with l = -NLL. It ranks within the group and has no notion
-    of close enough; `anchored` has.
+    The r_dist of "Patch the Distribution Mismatch" (arXiv 2602.11220), with l = -NLL. It ranks within the
+    group and has no notion of close enough; `anchored` has.
     """
     mean = fmean(mean_logprobs)
     spread = pstdev(mean_logprobs, mean) + _EPSILON

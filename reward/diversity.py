@@ -1,11 +1,16 @@
 """Diversity: how different a text is from the other passing texts of its group."""
 
-import re
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
 
-from reward.extract import strip_answer_line
+from reward.answers.extract import strip_answer_line
+from reward.words import Gram, ngrams, words
 
 _SHINGLE_WORDS = 3
+
+Vectors = Sequence[Sequence[float]]
+"""[m, dimensions]: one embedding a text."""
 
 
 def lexical(texts: Sequence[str]) -> list[float]:
@@ -14,22 +19,60 @@ def lexical(texts: Sequence[str]) -> list[float]:
 
     That is the leave-one-out mean distance times (m - 1)/m. The factor makes it continuous in the size of
     the group: 0 for one text, at most 1/2 for two, at most 1 - 1/m for m, so that a group in which fewer
-    candidates pass earns no bonus for it. In [0, 1), independent of order; texts that share a form share
-    a value.
+    candidates pass earns no bonus for it. One text more moves every d_i by at most 1/(m + 1). In [0, 1),
+    independent of order; texts that share a form share a value.
     """
     shingles = [_shingles(text) for text in texts]
-    count = len(texts)
-    return [
-        sum(1 - _jaccard(own, other) for j, other in enumerate(shingles) if j != i) / count
-        for i, own in enumerate(shingles)
-    ]
+    return _leave_one_out(len(texts), lambda i, j: 1 - _jaccard(shingles[i], shingles[j]))
 
 
-def _shingles(text: str) -> frozenset[tuple[str, ...]]:
-    words = re.findall(r"\w+", strip_answer_line(text).casefold())
-    starts = range(max(1, len(words) - _SHINGLE_WORDS + 1))
-    return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in starts)
+def embedding(vectors: Vectors) -> list[float]:
+    """d_i = (1/m) * sum over j != i of (1 - cos(i, j)) / 2, for the embeddings of m texts.
+
+    `lexical` with another distance, and the same bounds. Raw sentence embeddings of one task point almost the
+    same way, which would leave differences of 1e-3: give vectors whitened by a `Whitening`.
+    """
+    distances = _cosine_distances(vectors)
+    return _leave_one_out(len(distances), lambda i, j: distances[i][j])
 
 
-def _jaccard(left: frozenset[tuple[str, ...]], right: frozenset[tuple[str, ...]]) -> float:
+def paper(vectors: Vectors) -> list[float]:
+    """max(0, D(S) - D(S without i)), D the mean of (1 - cos) / 2 over the pairs; D is 0 for fewer than two.
+
+    The r_div of "Patch the Distribution Mismatch" (arXiv 2602.11220), on unwhitened vectors [m, dimensions].
+    About half of a group of three or more gets 0, and a pair gets its whole distance.
+    """
+    distances = _cosine_distances(vectors)
+    everyone = range(len(distances))
+    whole = _mean_distance(distances, everyone)
+    return [max(0.0, whole - _mean_distance(distances, [j for j in everyone if j != i])) for i in everyone]
+
+
+def _leave_one_out(count: int, distance: Callable[[int, int], float]) -> list[float]:
+    # fsum: the order of the group must not show in the last digits.
+    return [math.fsum(distance(i, j) for j in range(count) if j != i) / count for i in range(count)]
+
+
+def _cosine_distances(vectors: Vectors) -> list[list[float]]:
+    # Imported here because the verifier's processes import this package, and start often.
+    import numpy as np
+
+    matrix = np.asarray(vectors, dtype=np.float64)
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    units = matrix / np.where(norms > 0, norms, 1)
+    return ((1 - np.clip(units @ units.T, -1, 1)) / 2).tolist()
+
+
+def _mean_distance(distances: list[list[float]], members: Sequence[int]) -> float:
+    pairs = [distances[i][j] for i, j in combinations(members, 2)]
+    return math.fsum(pairs) / len(pairs) if pairs else 0.0
+
+
+def _shingles(text: str) -> frozenset[Gram]:
+    said = words(strip_answer_line(text))
+    # A text of fewer than three words is one shorter gram, so that no set is empty.
+    return frozenset(ngrams(said, min(_SHINGLE_WORDS, len(said))))
+
+
+def _jaccard(left: frozenset[Gram], right: frozenset[Gram]) -> float:
     return len(left & right) / len(left | right)

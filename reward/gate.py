@@ -1,12 +1,20 @@
 """The gate: what a candidate must satisfy before it earns any reward."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from reward.answers.domains import extract_answer
+from reward.answers.extract import strip_answer_line
 from reward.config import RewardConfig
-from reward.extract import extract_answer
+from reward.leak import find_leak
 from reward.types import Anchors, Candidate, GradedProblem, Reason, Verdict
+from reward.words import ngrams, repetition, words
+
+MIN_EXPERT_WORDS = 40
+"""Fewest words that an expert solution counts as, where a candidate's length is compared with it: a terse
+expert does not forbid an explanation."""
+
+ANSWER_IS_TEXT = ("json", "python")
+"""Conventions whose answer is the whole text: nothing stands beside it, and right answers look alike."""
 
 _REASON_OF: dict[Verdict, Reason | None] = {
     Verdict.EQUAL: None,
@@ -17,11 +25,15 @@ _REASON_OF: dict[Verdict, Reason | None] = {
 
 @dataclass(frozen=True)
 class GateResult:
-    """`reason` is the code of the first rule that the candidate broke, None where it broke none."""
+    """`reason` is the code of the first rule that the candidate broke, None where it broke none.
+
+    `overlap` and `repetition` are shares in [0, 1].
+    """
 
     reason: Reason | None
     extracted: str | None
     overlap: float
+    repetition: float
 
     @property
     def passed(self) -> bool:
@@ -40,17 +52,25 @@ def check(
         ValueError: `problem.convention` is unknown.
     """
     extracted = extract_answer(candidate.text, problem.convention)
-    overlap = overlap_share(candidate.text, problem.solution, config.overlap_ngram)
+    said, expert = words(candidate.text), words(problem.solution)
+    overlap = overlap_share(said, expert, config.overlap_ngram)
+    repeated = repetition(said)
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
     elif extracted is None:
         reason = "no_answer"
-    elif find_leak(candidate.text, problem.question, config.leak_phrases) is not None:
+    elif _lacks_reasoning(problem, candidate.text, extracted, config.min_reasoning_words):
+        reason = "no_reasoning"
+    elif _is_too_long(said, expert, config.max_length_ratio):
+        reason = "too_long"
+    elif repeated > max(config.max_repetition, repetition(expert)):
+        reason = "repetitive"
+    elif _leaks(problem, candidate.text, config):
         reason = "leak"
-    elif overlap > config.max_overlap and _is_alien(problem.anchors, config.copy_margin):
+    elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
-    result = GateResult(reason, extracted, overlap)
+    result = GateResult(reason, extracted, overlap, repeated)
     return result if verdict is None else settle(result, verdict)
 
 
@@ -59,41 +79,53 @@ def settle(result: GateResult, verdict: Verdict) -> GateResult:
     return result if not result.passed else replace(result, reason=_REASON_OF[verdict])
 
 
-def find_leak(text: str, question: str, phrases: Sequence[str]) -> str | None:
-    """The first of `phrases` that `text` holds and `question` does not; whole words, whatever their case."""
-    spaced_text, spaced_question = _spaced(text), _spaced(question)
-    for phrase in phrases:
-        spaced_phrase = _spaced(phrase)
-        if spaced_phrase in spaced_text and spaced_phrase not in spaced_question:
-            return phrase
-    return None
+def refuse(result: GateResult) -> GateResult:
+    """`result` of a right answer whose reasoning the judge found unsound."""
+    assert result.passed, "the judge is asked about candidates that pass every other rule"
+    return replace(result, reason="judge")
 
 
-def overlap_share(text: str, expert: str, n: int) -> float:
-    """The share of the word n-grams of `text`, counted with repetition, that occur in `expert`; in [0, 1].
+def overlap_share(said: list[str], expert: list[str], n: int) -> float:
+    """The share of the word n-grams of `said`, counted with repetition, that occur in `expert`; in [0, 1].
 
     A text of fewer than n words has no n-gram: its share is 1 if it equals `expert` word by word, else 0.
     """
-    words, expert_words = _words(text), _words(expert)
-    if len(words) < n:
-        return float(words == expert_words)
-    known = set(_ngrams(expert_words, n))
-    grams = _ngrams(words, n)
+    if len(said) < n:
+        return float(said == expert)
+    known = set(ngrams(expert, n))
+    grams = ngrams(said, n)
     return sum(gram in known for gram in grams) / len(grams)
+
+
+def reasoning_words(text: str, answer: str) -> int:
+    """How many words `text` holds beside its answer: without its answer line, or else without `answer`."""
+    text = text.rstrip()
+    body = strip_answer_line(text)
+    stated = words(answer) if body == text else []
+    return max(len(words(body)) - len(stated), 0)
+
+
+def _lacks_reasoning(problem: GradedProblem, text: str, extracted: str, fewest: int) -> bool:
+    if problem.convention in ANSWER_IS_TEXT or reasoning_words(problem.solution, problem.answer) < fewest:
+        return False
+    return reasoning_words(text, extracted) < fewest
+
+
+def _is_too_long(said: list[str], expert: list[str], ratio: float | None) -> bool:
+    return ratio is not None and len(said) > ratio * max(len(expert), MIN_EXPERT_WORDS)
+
+
+def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
+    allowed = f"{problem.question}\n\n{problem.answer}"
+    return find_leak(text, allowed, config.leak_languages, config.leak_phrases) is not None
+
+
+def _is_copying(problem: GradedProblem, margin: float) -> bool:
+    # Where the expert text is nothing but the answer, every right candidate repeats it.
+    has_own_words = reasoning_words(problem.solution, problem.answer) > 0
+    return problem.convention not in ANSWER_IS_TEXT and has_own_words and _is_alien(problem.anchors, margin)
 
 
 def _is_alien(anchors: Anchors, margin: float) -> bool:
     # An expert text that the backbone would write itself is the ideal target, so copying it is no cheating.
     return anchors.expert < anchors.own - margin
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
-
-
-def _spaced(text: str) -> str:
-    return f" {' '.join(_words(text))} "
-
-
-def _ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
-    return [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]

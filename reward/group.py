@@ -1,16 +1,27 @@
 """Scores a group: all candidates of one problem together."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
+from typing import TypeVar
 
-from reward.alignment import anchored, paper, tail_fraction
+from reward import alignment, diversity
 from reward.config import RewardConfig
-from reward.diversity import lexical
-from reward.gate import GateResult, check, settle
-from reward.types import Candidate, GradedProblem, Score, Verdict
+from reward.gate import GateResult, check, refuse, settle
+from reward.types import (
+    Backbone,
+    Candidate,
+    Check,
+    Embed,
+    GradedProblem,
+    Judge,
+    Score,
+    TokenScores,
+    Verify,
+)
 
-Verify = Callable[[list[tuple[str, str]]], list[Verdict]]
-Backbone = Callable[[GradedProblem, list[Candidate]], list[Sequence[float]]]
+T = TypeVar("T")
 
 
 def score_group(
@@ -20,74 +31,156 @@ def score_group(
     config: RewardConfig,
     verify: Verify,
     backbone: Backbone,
+    embed: Embed | None = None,
+    judge: Judge | None = None,
 ) -> list[Score]:
     """The scores of a whole group, in order: total = gate * (1 + w_a * alignment + w_d * diversity).
 
-    `verify` takes (gold, answer) pairs and is called once, with the candidates whose text passes; `backbone`
-    is called once, with the candidates that pass the gate, and returns for each its per-token log-probs
-    (nats) under the backbone given the question alone. Neither is called where no candidate needs it.
+    Each service is called at most once, and only where a candidate needs it: `verify` with the answers of the
+    texts that pass, `judge` (if `config.judge`) with the candidates whose answer is right, `backbone` and
+    `embed` (for the diversity kinds on embeddings) with those that pass the gate. `backbone` gives each its
+    tokens' log-probs (nats) given the question alone, and their entropies where `config.needs_entropies`. For
+    the diversity kind `embedding` let `embed` whiten its vectors (`Whitening.around`).
 
     Raises:
-        ValueError: there are fewer than two candidates, or the problem's convention is unknown.
+        ValueError: there are fewer than two candidates, the problem's convention is unknown, the config asks for
+            a service that is not given, or a service does not give what it is asked for.
     """
-    if len(candidates) < 2:
-        raise ValueError(
-            f"a group has {len(candidates)} candidate(s), and needs at least 2, because its scores compare "
-            "candidates with each other; set num_generations to 2 or more and score whole groups."
-        )
-    results = _gate(problem, candidates, config, verify)
+    _require(candidates, config, embed, judge)
+    results = _gate(problem, candidates, config, verify, judge)
     passing = [i for i, result in enumerate(results) if result.passed]
     scores = [_closed(result) for result in results]
     if passing:
-        logprobs = backbone(problem, [candidates[i] for i in passing])
-        texts = [candidates[i].text for i in passing]
-        opened = _open([results[i] for i in passing], texts, logprobs, problem, config)
+        chosen = [candidates[i] for i in passing]
+        tokens = _checked("backbone", backbone(problem, chosen), chosen)
+        opened = _open(problem, chosen, [results[i] for i in passing], tokens, config, embed)
         for i, score in zip(passing, opened, strict=True):
             scores[i] = score
     return scores
 
 
+def _require(
+    candidates: Sequence[Candidate], config: RewardConfig, embed: Embed | None, judge: Judge | None
+) -> None:
+    if len(candidates) < 2:
+        raise ValueError(
+            f"a group has {len(candidates)} candidate(s), and needs at least 2, because its scores compare "
+            "candidates with each other; set num_generations to 2 or more and score whole groups."
+        )
+    if config.needs_embeddings and embed is None:
+        raise ValueError(
+            f"diversity={config.diversity} compares embeddings, and no `embed` was given; pass one, or set "
+            "diversity=lexical or diversity_weight=0."
+        )
+    if config.judge and judge is None:
+        raise ValueError("judge=true asks a judge, and no `judge` was given; pass one, or set judge=false.")
+
+
 def _gate(
-    problem: GradedProblem, candidates: Sequence[Candidate], config: RewardConfig, verify: Verify
+    problem: GradedProblem,
+    candidates: Sequence[Candidate],
+    config: RewardConfig,
+    verify: Verify,
+    judge: Judge | None,
 ) -> list[GateResult]:
     results = [check(problem, candidate, None, config) for candidate in candidates]
     pending = [i for i, result in enumerate(results) if result.passed]
     if pending:
-        verdicts = verify([(problem.answer, results[i].extracted or "") for i in pending])
-        for i, verdict in zip(pending, verdicts, strict=True):
-            results[i] = settle(results[i], verdict)
+        checks = [Check(problem.answer, results[i].extracted or "", problem.convention) for i in pending]
+        for i, grade in zip(pending, _checked("verify", verify(checks), checks), strict=True):
+            results[i] = settle(results[i], grade.verdict)
+    right = [i for i in pending if results[i].passed]
+    if right and config.judge:
+        assert judge is not None
+        chosen = [candidates[i] for i in right]
+        for i, is_sound in zip(right, _checked("judge", judge(problem, chosen), chosen), strict=True):
+            results[i] = results[i] if is_sound else refuse(results[i])
     return results
 
 
+@dataclass(frozen=True)
+class _Naturalness:
+    """What one candidate's token scores come to, in nats per token."""
+
+    logprob: float
+    tail_fraction: float
+    gap: float | None
+
+
 def _open(
-    results: list[GateResult],
-    texts: list[str],
-    logprobs: list[Sequence[float]],
     problem: GradedProblem,
+    candidates: list[Candidate],
+    results: list[GateResult],
+    tokens: Sequence[TokenScores],
     config: RewardConfig,
+    embed: Embed | None,
 ) -> list[Score]:
-    means = [fmean(values) for values in logprobs]
-    if config.alignment == "anchored":
-        alignments = [anchored(mean, problem.anchors) for mean in means]
-    else:
-        alignments = paper(means)
-    diversities = lexical(texts)
+    natural = [_naturalness(scores) for scores in tokens]
+    alignments = _alignments(problem, natural, config)
+    diversities = _diversities([candidate.text for candidate in candidates], config, embed)
     return [
         Score(
             gate=True,
             reason=None,
-            alignment=alignment,
-            diversity=diversity,
-            total=1 + config.alignment_weight * alignment + config.diversity_weight * diversity,
-            mean_logprob=mean,
-            tail_fraction=tail_fraction(values),
+            alignment=aligned,
+            diversity=diverse,
+            total=1 + config.alignment_weight * aligned + config.diversity_weight * diverse,
+            mean_logprob=own.logprob,
+            tail_fraction=own.tail_fraction,
+            typicality_gap=own.gap,
             overlap=result.overlap,
+            repetition=result.repetition,
             extracted=result.extracted,
         )
-        for result, alignment, diversity, mean, values in zip(
-            results, alignments, diversities, means, logprobs, strict=True
-        )
+        for result, own, aligned, diverse in zip(results, natural, alignments, diversities, strict=True)
     ]
+
+
+def _alignments(problem: GradedProblem, natural: list[_Naturalness], config: RewardConfig) -> list[float]:
+    means = [own.logprob for own in natural]
+    if config.alignment == "anchored":
+        return [alignment.anchored(mean, problem.anchors) for mean in means]
+    if config.alignment == "paper":
+        return alignment.paper(means)
+    gaps = [own.gap for own in natural if own.gap is not None]
+    if len(gaps) < len(natural):
+        raise ValueError(
+            "alignment=typicality compares log-probs with entropies, and `backbone` gave no entropies; fill "
+            "TokenScores.entropies, or set alignment=anchored."
+        )
+    return [alignment.typicality(gap, config.typicality_tau) for gap in gaps]
+
+
+def _diversities(texts: list[str], config: RewardConfig, embed: Embed | None) -> list[float]:
+    if config.diversity == "lexical":
+        return diversity.lexical(texts)
+    if not config.needs_embeddings:
+        return [0.0] * len(texts)
+    assert embed is not None
+    vectors = _checked("embed", embed(texts), texts)
+    return diversity.embedding(vectors) if config.diversity == "embedding" else diversity.paper(vectors)
+
+
+def _naturalness(scores: TokenScores) -> _Naturalness:
+    logprob = fmean(scores.logprobs) if len(scores.logprobs) else math.nan
+    # A reward that is not a number would spread to the whole batch and end training without an error.
+    if not math.isfinite(logprob):
+        raise ValueError(
+            f"`backbone` gave {len(scores.logprobs)} log-probs with mean {logprob} for a candidate; give at least "
+            "one a candidate, all of them finite."
+        )
+    gap = None
+    if scores.entropies is not None:
+        gap = alignment.typicality_gap(scores.logprobs, scores.entropies)
+    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap)
+
+
+def _checked(service: str, given: Sequence[T], asked: Sequence[object]) -> Sequence[T]:
+    if len(given) != len(asked):
+        raise ValueError(
+            f"`{service}` gave {len(given)} results for {len(asked)} inputs; give one each, in order."
+        )
+    return given
 
 
 def _closed(result: GateResult) -> Score:
@@ -99,6 +192,8 @@ def _closed(result: GateResult) -> Score:
         total=0.0,
         mean_logprob=None,
         tail_fraction=None,
+        typicality_gap=None,
         overlap=result.overlap,
+        repetition=result.repetition,
         extracted=result.extracted,
     )

@@ -1,10 +1,36 @@
-"""The objects that go into and come out of scoring a group."""
+"""The objects that go into and come out of grading an answer and scoring a group."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol
 
-Reason = Literal["unfinished", "no_answer", "wrong_answer", "undecided", "leak", "copy"]
+Reason = Literal[
+    "unfinished",
+    "no_answer",
+    "no_reasoning",
+    "too_long",
+    "repetitive",
+    "leak",
+    "copy",
+    "undecided",
+    "wrong_answer",
+    "judge",
+]
+"""Why the gate is closed: the first rule that the candidate broke, in this order."""
+
+GradeReason = Literal[
+    "no_answer",
+    "too_long",
+    "unparsable",
+    "timeout",
+    "memory",
+    "crashed",
+    "invalid_gold",
+    "schema",
+    "test_failed",
+]
+"""Why an answer got its verdict, where that is not simply the comparison of two values."""
 
 
 class Verdict(Enum):
@@ -13,6 +39,24 @@ class Verdict(Enum):
     EQUAL = "equal"
     DIFFERENT = "different"
     UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the verifier: is `answer`, as extracted under `convention`, equivalent to `gold`?"""
+
+    gold: str
+    answer: str
+    convention: str
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The answer to a `Check`; `seconds` is the wall-clock time that deciding it took."""
+
+    verdict: Verdict
+    reason: GradeReason | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +76,18 @@ class Anchors:
 
     expert: float
     own: float
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """One candidate's tokens under the backbone given the question alone; sequences of one value a token.
+
+    `logprobs` in nats, `entropies` of the backbone's next-token distribution at each position, in nats
+    (None where the alignment kind does not ask for them).
+    """
+
+    logprobs: Sequence[float]
+    entropies: Sequence[float] | None = None
 
 
 class GradedProblem(Protocol):
@@ -54,9 +110,10 @@ class Score:
     """The reward of one candidate and the parts it is made of.
 
     `alignment` and `diversity` lie in [0, 1] and are 0 where the gate is closed. `mean_logprob` (nats per
-    token) and `tail_fraction` (share of tokens with probability below 0.4) are None there, because the
-    backbone scores passing candidates only. `overlap` is the share of the candidate's word n-grams that the
-    expert solution holds.
+    token), `tail_fraction` (share of tokens with probability below 0.4) and `typicality_gap` (mean of
+    log-prob plus entropy, nats; None without entropies) are None there, because the backbone scores passing
+    candidates only. `overlap` is the share of the candidate's word n-grams that the expert solution holds,
+    `repetition` the share of its n-grams that it said before.
     """
 
     gate: bool
@@ -66,5 +123,20 @@ class Score:
     total: float
     mean_logprob: float | None
     tail_fraction: float | None
+    typicality_gap: float | None
     overlap: float
+    repetition: float
     extracted: str | None
+
+
+Verify = Callable[[list[Check]], list[Grade]]
+"""Grades answers, in order; `reward.Verifier.verify` is one."""
+
+Backbone = Callable[[GradedProblem, list[Candidate]], list[TokenScores]]
+"""Scores candidates under the backbone, in order."""
+
+Embed = Callable[[list[str]], list[Sequence[float]]]
+"""One vector a text, in order; all of one length."""
+
+Judge = Callable[[GradedProblem, list[Candidate]], list[bool]]
+"""Whether each candidate's reasoning is sound, in order."""

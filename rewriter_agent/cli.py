@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .config import RunConfig, load_config
+from .grade_options import add_options, reward_config
 
 STAGES = {
     "prepare": "load the problems and score them under the backbone",
@@ -30,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _do(options)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        kept = "nothing was written" if options.command == "grade" else "the same command goes on from here"
+        print(f"interrupted; {kept}", file=sys.stderr)
         return 130
     except Exception as error:
         message = user_message(error)
@@ -54,6 +56,8 @@ def user_message(error: BaseException) -> str | None:
 
 
 def _do(options: argparse.Namespace) -> int:
+    if options.command == "grade":
+        return _grade(options)
     if options.command == "launch":
         from .launch import launch
 
@@ -66,6 +70,14 @@ def _do(options: argparse.Namespace) -> int:
     run_stages(config, COMMANDS[options.command])
     if options.command == "run":
         print_summary(config)
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from .grade import grade_file
+
+    config = reward_config(options)
+    print(grade_file(options.input, options.output, config, options.convention, options.mode))
     return 0
 
 
@@ -101,4 +113,6 @@ def _parser() -> argparse.ArgumentParser:
             metavar="KEY=VALUE",
             help="override a config key, e.g. train.max_steps=5",
         )
+    text = "grade a file of answers with the reward's verifier; needs no config"
+    add_options(commands.add_parser("grade", help=text, description=text))
     return parser

@@ -7,9 +7,11 @@ from pathlib import Path
 from .config import RunConfig
 from .config.data import FileData
 
+PIECES, PIECE = 4096, 4096
+
 
 def input_hashes(config: RunConfig) -> dict[str, str]:
-    """Content hash of each local data file, and of a local model's folder (weights by size)."""
+    """Content hash of each local data file, and of a local model's folder (of its weights, pieces)."""
     found = {}
     if isinstance(config.data, FileData):
         found = {path: _file_hash(Path(path)) for path in (config.data.train, config.data.test) if path}
@@ -19,11 +21,26 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
     return found
 
 
+def model_identity(path: str) -> str:
+    """A local model's content hash (of its weights, pieces), or the name of one on the Hugging Face hub."""
+    return _folder_hash(Path(path)) if Path(path).is_dir() else path
+
+
 def _folder_hash(folder: Path) -> str:
-    # Weights are many GiB; a model with other weights of the same size has another path, or is the user's own doing.
-    weights = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
+    weights = {path.name: _weights_hash(path) for path in sorted(folder.glob("*.safetensors"))}
     texts = {path.name: _file_hash(path) for path in sorted(folder.glob("*.json"))}
     return hashlib.sha256(repr((weights, texts)).encode()).hexdigest()[:16]
+
+
+def _weights_hash(path: Path) -> str:
+    """Weights are many GiB, so of each file evenly spaced pieces are read; training changes some in any of them."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for position in range(0, size, max(PIECE, size // PIECES)):
+            file.seek(position)
+            digest.update(file.read(PIECE))
+    return digest.hexdigest()[:16]
 
 
 def _file_hash(path: Path) -> str:

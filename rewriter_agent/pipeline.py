@@ -52,8 +52,8 @@ def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     return {"report": str(folder / "report.html")}
 
 
-PREPARE = Stage("prepare", ("data", "prepare"), (), prepare)
-TRAIN = Stage("train", ("reward", "train"), (PREPARE,), train, lambda weights: 4 * weights + 0.2)
+PREPARE = Stage("prepare", ("data", "prepare", "reward"), (), prepare)
+TRAIN = Stage("train", ("train",), (PREPARE,), train, lambda weights: 4 * weights + 0.2)
 REWRITE = Stage("rewrite", ("rewrite",), (TRAIN,), rewrite)
 # Checkpoints hold the weights, fp32 master weights and two Adam moments, and two checkpoints exist at a time.
 SFT_EXPERT = Stage("sft-expert", ("sft",), (PREPARE,), finetune_expert, lambda weights: 18 * weights + 0.2)

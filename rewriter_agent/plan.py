@@ -3,11 +3,16 @@
 from cluster.plan import Plan, Workload
 
 from .config import RunConfig
-from .models.size import ModelSize
+from .models.resolve import resolve_model
+from .models.size import ModelSize, encoder_size
 
 
 def workload(config: RunConfig, size: ModelSize) -> Workload:
     """What the plan's memory estimate needs to know of a run."""
+    reward = config.reward
+    encoder = size
+    if reward.needs_embeddings and reward.embedding_model:
+        encoder = encoder_size(resolve_model(reward.embedding_model))
     return Workload(
         parameters=size.parameters,
         vocab_size=size.vocab_size,
@@ -15,6 +20,9 @@ def workload(config: RunConfig, size: ModelSize) -> Workload:
         learner_batch=config.train.per_device_train_batch_size,
         sft_batch=config.sft.per_device_train_batch_size,
         sft_workers=config.sft.num_workers,
+        encoder_parameters=encoder.parameters if reward.needs_embeddings else 0,
+        # A sentence encoder is small enough for the CPU, the backbone may not be.
+        encoder_on_gpu=reward.embedding_model is None,
     )
 
 

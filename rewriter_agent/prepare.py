@@ -9,14 +9,19 @@ import pyarrow as pa
 
 from cluster.types import GenerateRequest, ScoreRequest
 
+from .anchor_cache import AnchorCache, cache_key
 from .data.load import load_problems
 from .data.problem import Problem
 from .files import run_shards, write_jsonl, write_table
+from .judge import judgement_length
 from .progress import Progress
 from .run import Run
 from .scoring import mean
 from .seeds import request_seed
 from .tokens import Tokens
+
+CACHE_FILE = "cache/anchors.sqlite"
+"""Under output_dir: runs with the same backbone and prompts share it."""
 
 ANCHORS = pa.schema(
     [
@@ -44,7 +49,8 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
-        return _anchors(shard, tokens, run)
+        with AnchorCache(config.output_dir / CACHE_FILE) as cache:
+            return _anchors(shard, tokens, run, cache)
 
     def after(done: int) -> None:
         progress.share(done, len(train), "problems scored under the backbone")
@@ -63,39 +69,63 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _anchors(shard: Sequence[Problem], tokens: Tokens, run: Run) -> list[dict[str, Any]]:
-    settings, count = run.config.prepare, run.config.prepare.num_own_samples
+def _anchors(shard: Sequence[Problem], tokens: Tokens, run: Run, cache: AnchorCache) -> list[dict[str, Any]]:
     prompts = [tokens.question(problem) for problem in shard]
     experts = [tokens.expert(problem) for problem in shard]
-    expert_logprobs = run.backbone.score(
-        [ScoreRequest(prompt, expert) for prompt, expert in zip(prompts, experts, strict=True)]
-    )
-    own = run.backbone.generate(
-        [
-            GenerateRequest(
-                prompt,
-                settings.max_completion_length,
-                settings.temperature,
-                request_seed(run.config.seed, "own", problem.id, k),
-            )
-            for problem, prompt in zip(shard, prompts, strict=True)
-            for k in range(count)
-        ]
-    )
-    rows = []
-    for i, problem in enumerate(shard):
-        samples = own[i * count : (i + 1) * count]
-        rows.append(
+    expert_logprobs = _expert_logprobs(prompts, experts, run, cache)
+    own = _own_samples(shard, prompts, tokens, run, cache)
+    return [
+        {
+            "problem_id": problem.id,
+            "expert_ids": ids,
+            "expert_logprobs": logprobs,
+            "own_texts": samples["texts"],
+            "expert": mean(logprobs),
+            "own": samples["logprob"],
+        }
+        for problem, ids, logprobs, samples in zip(shard, experts, expert_logprobs, own, strict=True)
+    ]
+
+
+def _expert_logprobs(
+    prompts: list[list[int]], experts: list[list[int]], run: Run, cache: AnchorCache
+) -> list[list[float]]:
+    """Per token, in nats."""
+
+    def compute(missing: list[int]) -> list[list[float]]:
+        scored = run.backbone.score([ScoreRequest(prompts[i], experts[i]) for i in missing])
+        return [tokens.logprobs for tokens in scored]
+
+    pairs = zip(prompts, experts, strict=True)
+    return cache.fill([cache_key("expert", *run.backbone_identity, *pair) for pair in pairs], compute)
+
+
+def _own_samples(
+    shard: Sequence[Problem], prompts: list[list[int]], tokens: Tokens, run: Run, cache: AnchorCache
+) -> list[dict[str, Any]]:
+    """Each problem's unaided solutions: their `texts`, and their mean `logprob` in nats per token."""
+    settings, count = run.config.prepare, run.config.prepare.num_own_samples
+
+    def request(i: int, k: int) -> GenerateRequest:
+        seed = request_seed(run.config.seed, "own", shard[i].id, k)
+        return GenerateRequest(prompts[i], settings.max_completion_length, settings.temperature, seed)
+
+    def compute(missing: list[int]) -> list[dict[str, Any]]:
+        written = run.backbone.generate([request(i, k) for i in missing for k in range(count)])
+        groups = [written[start : start + count] for start in range(0, len(written), count)]
+        return [
             {
-                "problem_id": problem.id,
-                "expert_ids": experts[i],
-                "expert_logprobs": expert_logprobs[i],
-                "own_texts": [tokens.text(sample.token_ids) for sample in samples],
-                "expert": mean(expert_logprobs[i]),
-                "own": mean([mean(sample.logprobs) for sample in samples]),
+                "texts": [tokens.text(sample.token_ids) for sample in samples],
+                "logprob": mean([mean(sample.logprobs) for sample in samples]),
             }
-        )
-    return rows
+            for samples in groups
+        ]
+
+    keys = [
+        cache_key("own", *run.backbone_identity, *(asdict(request(i, k)) for k in range(count)))
+        for i in range(len(shard))
+    ]
+    return cache.fill(keys, compute)
 
 
 def _fits(problem: Problem, tokens: Tokens, run: Run) -> bool:
@@ -108,6 +138,7 @@ def _fits(problem: Problem, tokens: Tokens, run: Run) -> bool:
         config.train.max_completion_length,
         config.rewrite.max_completion_length,
     )
-    rewriting = len(tokens.rewriting(problem))
     longest_rewrite = max(config.train.max_completion_length, config.rewrite.max_completion_length)
-    return question + completion <= room and rewriting + longest_rewrite <= room
+    rewriting = len(tokens.rewriting(problem)) + longest_rewrite
+    judging = judgement_length(tokens, problem) + longest_rewrite if config.reward.judge else 0
+    return max(question + completion, rewriting, judging) <= room

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import TextIO
 
 from .files import read_jsonl
 
@@ -12,14 +13,16 @@ from .files import read_jsonl
 class Progress:
     """Prints a stage's status lines: `[train 01:23] step 3/8 ...`."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, stream: TextIO | None = None) -> None:
+        """`stream` takes the lines instead of standard output."""
         self.stage = stage
+        self.stream = stream
         self.start = time.monotonic()
         self._first: tuple[int, float] | None = None
 
     def __call__(self, message: str) -> None:
         """Print one line."""
-        print(f"[{self.stage} {clock(self.elapsed)}] {message}", flush=True)
+        print(f"[{self.stage} {clock(self.elapsed)}] {message}", file=self.stream, flush=True)
 
     @property
     def elapsed(self) -> float:

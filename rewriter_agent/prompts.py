@@ -3,16 +3,26 @@
 ANSWER_FORMAT = {
     "####": "End with a last line of the form: #### answer",
     "boxed": "End with the final answer inside \\boxed{}.",
+    "answer_is": "End with a last line of the form: The answer is X.",
     "plain": "End with a last line of the form: The answer is X.",
     "choice": "End with a last line of the form: The answer is (X).",
+    "text": "Answer in a few words, in a last line of the form: The answer is X.",
+    "json": "End with the answer as JSON in a code block that begins with ```json.",
+    "python": "End with the whole program in a code block that begins with ```python.",
 }
+"""How a question asks for its answer under each convention."""
 
 ANSWER_LINE = {
     "####": "#### {answer}",
     "boxed": "\\boxed{{{answer}}}",
+    "answer_is": "The answer is {answer}.",
     "plain": "The answer is {answer}.",
     "choice": "The answer is ({answer}).",
+    "text": "The answer is {answer}.",
+    "json": "```json\n{answer}\n```",
+    "python": "```python\n{answer}\n```",
 }
+"""How a text states its answer under each convention."""
 
 Messages = list[dict[str, str]]
 
@@ -29,12 +39,18 @@ def rewrite_messages(
 
     It states the last line wanted: small backbones rarely keep an answer format that is only described.
     """
-    ending = ANSWER_LINE[convention].format(answer=answer)
     return _messages(
         f"{question}\n\nNotes:\n{solution}\n\n"
-        f"Answer the question in your own words. Use short steps. End with this last line: {ending}",
+        f"Answer the question in your own words. Use short steps. {_ending(answer, convention)}",
         system_prompt,
     )
+
+
+def _ending(answer: str, convention: str) -> str:
+    if convention == "python":  # The gold answer of a program is its tests.
+        return ANSWER_FORMAT["python"]
+    line = ANSWER_LINE[convention].format(answer=answer)
+    return f"End with this:\n{line}" if "\n" in line else f"End with this last line: {line}"
 
 
 def _messages(content: str, system_prompt: str | None) -> Messages:

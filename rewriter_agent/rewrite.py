@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cluster.types import Completion, GenerateRequest
+from reward.judge import FalseAcceptance
 
 from .anchors import anchored_problems
+from .embedding import diversity_embed
 from .files import run_shards, write_table
 from .progress import Progress
 from .run import Run
@@ -28,7 +30,9 @@ SCORE = pa.struct(
         ("total", pa.float64()),
         ("mean_logprob", pa.float64()),
         ("tail_fraction", pa.float64()),
+        ("typicality_gap", pa.float64()),
         ("overlap", pa.float64()),
+        ("repetition", pa.float64()),
         ("extracted", pa.string()),
     ]
 )
@@ -45,6 +49,7 @@ REWRITES = pa.schema(
         ("selected", pa.int32()),
         ("candidates", pa.list_(pa.string())),
         ("scores", pa.list_(SCORE)),
+        ("judged_bad", pa.list_(pa.bool_())),
         ("behavior", pa.string()),
         ("behavior_logprobs", pa.list_(pa.float32())),
         ("policy_version", pa.int32()),
@@ -62,7 +67,8 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     tokens = Tokens(run.tokenizer, config.model.system_prompt)
     progress("loading the trained policy into the engines")
     run.policy.load((run.stage_folder("train") / "model").absolute())
-    scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward)
+    embed = diversity_embed(run.embedder, [problem.solution for problem in problems], config.reward)
+    scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)
     outcomes: Counter[str] = Counter()
 
     def work(shard: Sequence[AnchoredProblem]) -> list[dict[str, Any]]:
@@ -130,6 +136,7 @@ def _record(
         "selected": best if accepted else None,
         "candidates": [sample.text for sample in samples],
         "scores": [asdict(score) for score in result.scores],
+        "judged_bad": result.judged_bad,
         "behavior": "backbone",
         "behavior_logprobs": result.logprobs[best] if accepted else expert["expert_logprobs"],
         "policy_version": policy_version,
@@ -141,6 +148,16 @@ def _expert_tokens(folder: Path) -> dict[str, dict[str, Any]]:
     columns = ["problem_id", "expert_ids", "expert_logprobs"]
     rows = pq.read_table(folder / "anchors.parquet", columns=columns).to_pylist()
     return {row["problem_id"]: row for row in rows}
+
+
+def _judge_counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """How often the judge accepted reasoning known to be bad, with a 95 % interval."""
+    judged_bad = [verdict for row in rows for verdict in row["judged_bad"]]
+    if not judged_bad:
+        return {}
+    estimate = FalseAcceptance.of(judged_bad)
+    low, high = estimate.interval()
+    return {"judge_false_accept": f"{estimate.rate:.2f} ({low:.2f}-{high:.2f}, n={estimate.trials})"}
 
 
 def _counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -155,4 +172,5 @@ def _counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "candidates": len(scores),
         "accepted_candidates": sum(score["gate"] for score in scores),
         **{f"rejected/{reason}": count for reason, count in sorted(reasons.items())},
+        **_judge_counts(rows),
     }

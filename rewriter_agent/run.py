@@ -3,13 +3,17 @@
 from functools import cached_property
 from pathlib import Path
 
+import ray
+
 from cluster.fleet import Fleet
 from cluster.plan import GB, Machine, Plan, engine_spec, make_plan
-from reward.sandbox import Verifier
+from reward import Verifier
 
 from .config import RunConfig, dump_config
 from .data.problem import Problem
+from .embedding import Embedder, start_embedder
 from .files import atomic, read_jsonl
+from .inputs import model_identity
 from .models.resolve import load_tokenizer, resolve_model
 from .models.size import model_size
 from .plan import workload
@@ -43,6 +47,24 @@ class Run:
         return self._fleet("backbone", self.config.cluster.scorers)
 
     @cached_property
+    def backbone_identity(self) -> tuple[str, str]:
+        """Names the frozen model's log-probs: its weights and the precision that engines compute in."""
+        return model_identity(self.model_path), self.config.model.dtype
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """Text embeddings for the diversity term, where its kind compares them."""
+        reward, model = self.config.reward, self.config.model
+        if not reward.needs_embeddings:
+            return None
+        return start_embedder(
+            resolve_model(reward.embedding_model or model.name_or_path),
+            model.max_model_len,
+            self.plan.role("encoder"),
+            self.config.cluster.timeout,
+        )
+
+    @cached_property
     def verifier(self) -> Verifier:
         """Answer checks in child processes."""
         return Verifier(self.config.reward)
@@ -64,6 +86,8 @@ class Run:
         for fleet in self._fleets.values():
             fleet.shutdown()
         self._fleets = {}
+        if embedder := self.__dict__.pop("embedder", None):
+            ray.kill(embedder.actor)
 
     def close(self) -> None:
         """End everything that this run started."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from cluster.fleet import Fleet
 from cluster.types import ScoreRequest
-from reward import Anchors, Candidate, RewardConfig, Score, score_group
-from reward.sandbox import Verifier
+from reward import Anchors, Candidate, Embed, RewardConfig, Score, TokenScores, Verifier, score_group
+from reward.judge import corrupt
 
 from .data.problem import Problem
+from .judge import FleetJudge
 from .tokens import Tokens
 
 
@@ -34,20 +35,33 @@ class Sample(Candidate):
 
 @dataclass(frozen=True)
 class ScoredGroup:
-    """One problem's candidates: their scores, and log-probs under the backbone of those that passed."""
+    """One problem's candidates: their scores, and log-probs under the backbone of those that passed.
+
+    `judged_bad`: the judge's verdicts on reasoning known to be bad; a True is a false acceptance.
+    """
 
     scores: list[Score]
     logprobs: list[list[float] | None]
+    judged_bad: list[bool]
 
 
 class GroupScorer:
     """Scores whole groups; several at a time, so that no scoring engine waits for another group's checks."""
 
-    def __init__(self, tokens: Tokens, backbone: Fleet, verifier: Verifier, config: RewardConfig) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        backbone: Fleet,
+        verifier: Verifier,
+        config: RewardConfig,
+        embed: Embed | None = None,
+    ) -> None:
         self.tokens = tokens
         self.backbone = backbone
         self.verifier = verifier
         self.config = config
+        self.embed = embed
+        self.judge = FleetJudge(tokens, backbone) if config.judge else None
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         """Score each group of K candidates; order kept."""
@@ -57,14 +71,31 @@ class GroupScorer:
     def _score(self, problem: AnchoredProblem, samples: list[Sample]) -> ScoredGroup:
         known: dict[tuple[int, ...], list[float]] = {}
 
-        def backbone(_: object, passing: Sequence[Candidate]) -> list[Sequence[float]]:
-            prompt = self.tokens.question(problem)
+        def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
+            prompt, entropies = self.tokens.question(problem), self.config.needs_entropies
             ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
-            logprobs = self.backbone.score([ScoreRequest(prompt, list(tokens)) for tokens in ids])
-            known.update(zip(ids, logprobs, strict=True))
-            return list(logprobs)
+            scored = self.backbone.score([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
+            known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))
+            return [TokenScores(tokens.logprobs, tokens.entropies) for tokens in scored]
 
         scores = score_group(
-            problem, samples, config=self.config, verify=self.verifier.verify, backbone=backbone
+            problem,
+            samples,
+            config=self.config,
+            verify=self.verifier.verify,
+            backbone=backbone,
+            embed=self.embed,
+            judge=self.judge,
         )
-        return ScoredGroup(scores, [known.get(sample.token_ids) for sample in samples])
+        logprobs = [known.get(sample.token_ids) for sample in samples]
+        return ScoredGroup(scores, logprobs, self._judge_bad(problem, samples, scores))
+
+    def _judge_bad(
+        self, problem: AnchoredProblem, samples: Sequence[Sample], scores: Sequence[Score]
+    ) -> list[bool]:
+        """Ask the judge about one candidate with a wrong answer, that answer replaced by the right one."""
+        if self.judge is None:
+            return []
+        wrong = [s.text for s, score in zip(samples, scores, strict=True) if score.reason == "wrong_answer"]
+        corrupted = [corrupt(text, problem.convention, problem.answer) for text in wrong]
+        return self.judge.judge_texts(problem, [text for text in corrupted if text is not None][:1])

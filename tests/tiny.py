@@ -125,7 +125,7 @@ def build_backbone(folder: Path) -> None:
                 num_hidden_layers=2,
                 num_attention_heads=4,
                 num_key_value_heads=4,
-                max_position_embeddings=512,
+                max_position_embeddings=1024,
                 pad_token_id=tokenizer.pad_token_id,
                 bos_token_id=None,
                 eos_token_id=tokenizer.eos_token_id,

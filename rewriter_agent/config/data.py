@@ -1,12 +1,12 @@
 """Where the problems come from: an embedded generator, local files or a Hugging Face data set."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from .base import Strict
 
-Convention = Literal["####", "boxed", "plain", "choice"]
+Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "json", "python"]
 
 
 class Columns(Strict):
@@ -39,7 +39,8 @@ class RowData(Strict):
     columns: Columns = Columns()
     """Names of the columns."""
     convention: Convention = "####"
-    """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` or a letter."""
+    """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` (number or formula:
+    `answer_is`, `plain`; words: `text`; letter: `choice`), or a block of `json` or `python`."""
     num_train: PositiveInt | None = None
     """Most training problems to use, drawn by `seed`; all when not set."""
     num_test: PositiveInt | None = None
@@ -48,6 +49,14 @@ class RowData(Strict):
     """What a row that cannot be used does: stop with its place and column, or be skipped and counted."""
     seed: NonNegativeInt = 0
     """Seed of the draws."""
+
+    @model_validator(mode="after")
+    def _programs_have_tests(self) -> Self:
+        if self.convention == "python" and self.columns.answer is None:
+            raise ValueError(
+                "convention python needs columns.answer, the column of the tests that a program must pass"
+            )
+        return self
 
 
 class FileData(RowData):

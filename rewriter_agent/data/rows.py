@@ -4,17 +4,12 @@ import json
 import math
 import re
 
-from reward.extract import extract_answer
+from reward import extract_answer
 from rewriter_agent.config.data import RowData
 
+from ..prompts import ANSWER_LINE
 from .problem import Problem, problem_id
 
-ENDINGS = {
-    "####": "\n#### {}",
-    "boxed": "\n\\boxed{{{}}}",
-    "plain": "\nThe answer is {}.",
-    "choice": "\nThe answer is ({}).",
-}
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
@@ -41,8 +36,9 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
     answer = extract_answer(solution, convention)
     if columns.answer is not None:
         given = _answer_text(values, columns.answer)
-        if answer is None:
-            solution += ENDINGS[convention].format(given)
+        # The gold answer of a program is its tests, which complete no solution.
+        if answer is None and convention != "python":
+            solution += "\n" + ANSWER_LINE[convention].format(answer=given)
         answer = given
     if answer is None or extract_answer(solution, convention) is None:
         raise BadRow(f"column {columns.solution!r} states no answer in the convention {convention!r}")

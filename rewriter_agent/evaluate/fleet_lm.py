@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lm_eval.api.model import TemplateLM
 
-from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+from cluster.types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 from .tokens import chat_prompt, decode
 
@@ -26,7 +26,7 @@ class Fleet(Protocol):
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]: ...
 
-    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]: ...
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]: ...
 
 
 class FleetLM(TemplateLM):
@@ -84,7 +84,7 @@ class FleetLM(TemplateLM):
 
     def _loglikelihood_tokens(self, requests: list[Encoded], **_: object) -> list[tuple[float, bool]]:
         scored = self.fleet.score([self._score_request(context, rest) for _, context, rest in requests])
-        return [(sum(logprobs), False) for logprobs in scored]
+        return [(sum(tokens.logprobs), False) for tokens in scored]
 
     def _score_request(self, context: list[int], continuation: list[int]) -> ScoreRequest:
         room = self.max_length - len(continuation)

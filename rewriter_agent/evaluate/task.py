@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from cluster.types import Completion, GenerateRequest
-from reward.extract import extract_answer
-from reward.types import Verdict
+from reward import Check, Verdict, Verify, extract_answer
 
 from ..config.evaluate import EvaluateConfig
 from ..data.problem import Problem
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from .fleet_lm import Fleet
-
-Verify = Callable[[list[tuple[str, str]]], list[Verdict]]
-"""Takes (gold, answer) pairs; order kept."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +91,17 @@ def _judge(
     asked = list(zip(problems, texts, strict=True))
     strict = [extract_answer(text, problem.convention) for problem, text in asked]
     lenient = [extract_answer(text, problem.convention, strict=False) for problem, text in asked]
-    golds = [problem.answer for problem in problems]
-    correct = _equal([*golds, *golds], [*strict, *lenient], verify)
-    rows = zip(asked, completions, strict, lenient, correct[: len(golds)], correct[len(golds) :], strict=True)
+    correct = _correct([*problems, *problems], [*strict, *lenient], verify)
+    count = len(problems)
+    rows = zip(asked, completions, strict, lenient, correct[:count], correct[count:], strict=True)
     return [
         TaskAnswer(problem.id, text, answer, loose, right, right_loose, c.finished, len(c.token_ids))
         for (problem, text), c, answer, loose, right, right_loose in rows
     ]
 
 
-def _equal(golds: Sequence[str], answers: Sequence[str | None], verify: Verify) -> list[bool]:
-    pairs = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
-    verdicts = iter(verify(pairs))
-    return [answer is not None and next(verdicts) is Verdict.EQUAL for answer in answers]
+def _correct(problems: Sequence[Problem], answers: Sequence[str | None], verify: Verify) -> list[bool]:
+    asked = zip(problems, answers, strict=True)
+    checks = [Check(p.answer, answer, p.convention) for p, answer in asked if answer is not None]
+    grades = iter(verify(checks))
+    return [answer is not None and next(grades).verdict is Verdict.EQUAL for answer in answers]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ..diversity import DatasetDiversity, dataset_diversity
 from ..evaluate.result import read_result
 from ..evaluate.summary import compare, summarise
 from ..files import read_jsonl
@@ -126,7 +127,17 @@ def _rewriting(rows: Sequence[dict[str, Any]]) -> Rewriting:
         fallback_reasons=_counts(row["reason"] for row in rows if row["reason"]),
         rejections=_counts(score["reason"] for score in scores if score["reason"]),
         candidates=len(scores),
+        diversity=_diversity(rows),
     )
+
+
+def _diversity(rows: Sequence[dict[str, Any]]) -> dict[str, DatasetDiversity]:
+    columns = {"expert solutions": "expert_solution", "targets": "target_text"}
+    return {
+        name: dataset_diversity([row[column] for row in rows])
+        for name, column in columns.items()
+        if len(rows) > 1
+    }
 
 
 def _counts(codes: Iterable[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..diversity import DatasetDiversity
 from ..evaluate.summary import Comparison, ModelSummary
 
 
@@ -37,6 +38,8 @@ class Rewriting:
     rejections: dict[str, int]
     """Candidates that did not pass the gate, per code."""
     candidates: int
+    diversity: dict[str, DatasetDiversity]
+    """Of the expert solutions and of the targets that they became; empty for a single row."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig
 
-from reward.sandbox import Verifier
+from reward import Verifier
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.metrics import MetricsWriter
 
 from ..anchors import anchored_problems
 from ..config import RunConfig
+from ..embedding import diversity_embed
 from ..files import atomic
 from ..models.resolve import load_tokenizer
 from ..scoring import AnchoredProblem, GroupScorer
@@ -28,7 +29,7 @@ from .trainer import FleetGRPOTrainer
 def learn(job: dict[str, Any]) -> None:
     """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
 
-    Runs in a Ray Train worker. `job`: config, model (path), folder, threads, policy and backbone (fleets).
+    Runs in a Ray Train worker. `job`: config, model (path), folder, threads, policy and backbone (fleets), embedder.
     """
     torch.set_num_threads(job["threads"])
     config = RunConfig.model_validate(job["config"])
@@ -36,7 +37,8 @@ def learn(job: dict[str, Any]) -> None:
     tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
     problems = anchored_problems(config)
     with Verifier(config.reward) as verifier:
-        scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward)
+        embed = diversity_embed(job["embedder"], [p.solution for p in problems.values()], config.reward)
+        scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from statistics import fmean, pstdev
+from statistics import correlation, fmean, pstdev
 from typing import Any
 
 from reward import Score
@@ -11,6 +11,18 @@ from ..scoring import AnchoredProblem, GroupScorer, Sample
 
 LogMetric = Callable[[str, float], None]
 LogExtra = Callable[[str, list[Any]], None]
+
+LOGGED = (
+    "reason",
+    "alignment",
+    "diversity",
+    "mean_logprob",
+    "tail_fraction",
+    "typicality_gap",
+    "overlap",
+    "repetition",
+)
+"""The fields of a score that TRL's completion logs keep."""
 
 
 class GroupReward:
@@ -42,16 +54,41 @@ class GroupReward:
             samples = [self._sample(ids) for ids in completion_ids[rows]]
             groups.append((self.problems[problem_id[start]], samples))
         start = time.perf_counter()
-        scores = [score for group in self.scorer(groups) for score in group.scores]
+        scored = self.scorer(groups)
+        scores = [score for group in scored for score in group.scores]
         log_metric("perf/reward_s", time.perf_counter() - start)
         log_terms(scores, log_metric)
+        log_lengths(scores, [len(ids) for ids in completion_ids], log_metric)
+        log_judge([verdict for group in scored for verdict in group.judged_bad], log_metric)
+        log_metric("verifier/timeouts", self.scorer.verifier.timeouts)
+        log_metric("verifier/crashes", self.scorer.verifier.crashes)
         log_extra("problem_id", problem_id)
-        for field in ("reason", "alignment", "diversity", "mean_logprob", "tail_fraction", "overlap"):
+        for field in LOGGED:
             log_extra(field, [getattr(score, field) for score in scores])
         return [score.total for score in scores]
 
     def _sample(self, ids: Sequence[int]) -> Sample:
         return Sample(self.scorer.tokens.text(list(ids)), ids[-1] == self.eos_id, tuple(ids))
+
+
+def log_lengths(scores: Sequence[Score], lengths: Sequence[int], log_metric: LogMetric) -> None:
+    """Pearson correlation of each term with the length in tokens, over the candidates that passed.
+
+    A policy that learns to write long or short for its own sake shows here first. Not logged where there are
+    fewer than three, or a value does not vary.
+    """
+    passed = [(score, length) for score, length in zip(scores, lengths, strict=True) if score.gate]
+    counts = [length for _, length in passed]
+    for name in ("alignment", "diversity", "total"):
+        values = [getattr(score, name) for score, _ in passed]
+        if len(passed) > 2 and len(set(values)) > 1 and len(set(counts)) > 1:
+            log_metric(f"length_correlation/{name}", correlation(values, counts))
+
+
+def log_judge(judged_bad: Sequence[bool], log_metric: LogMetric) -> None:
+    """How often the judge accepted reasoning known to be bad; not logged where it was not asked."""
+    if judged_bad:
+        log_metric("judge/false_accept", fmean(judged_bad))
 
 
 def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:

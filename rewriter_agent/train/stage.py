@@ -34,6 +34,7 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         "env": worker_env(run.config, folder, role.threads),
         "policy": policy,
         "backbone": backbone,
+        "embedder": run.embedder,
     }
     progress("starting the learner")
     with progress.follow(folder / "metrics.jsonl", SHOWN):

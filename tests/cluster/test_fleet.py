@@ -68,11 +68,21 @@ def score_requests(prompts: list[list[int]], completions: list[Completion]) -> l
     return [ScoreRequest(p, c.token_ids) for p, c in zip(prompts, completions, strict=True)]
 
 
+def logprobs(fleet: Fleet, asked: list[ScoreRequest]) -> list[list[float]]:
+    return [scored.logprobs for scored in fleet.score(asked)]
+
+
 @torch.no_grad()
 def reference_logprobs(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
     logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
     rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
     return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
+
+
+@torch.no_grad()
+def reference_entropies(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
+    logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
+    return torch.distributions.Categorical(logits=logits[len(request.prompt_ids) - 1 : -1]).entropy().tolist()
 
 
 def assert_agree(left: list[list[float]], right: list[list[float]]) -> None:
@@ -104,10 +114,42 @@ def test_logprobs_agree_with_scoring_and_with_transformers(
     assert {c.version for c in completions} == {fleet.version}
     assert all(len(c.logprobs) == len(c.token_ids) for c in completions)
     asked = score_requests(prompts, completions)
-    scored = fleet.score(asked)
+    scored = logprobs(fleet, asked)
     assert_agree([c.logprobs for c in completions], scored)
     model = load_reference(tiny_backbone)
     assert_agree(scored, [reference_logprobs(model, request) for request in asked])
+
+
+def test_entropies_agree_with_transformers_and_leave_logprobs_alone(
+    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]
+) -> None:
+    asked = score_requests(prompts, fleet.generate(requests(prompts)))
+    plain = fleet.score(asked)
+    assert {scored.entropies for scored in plain} == {None}
+    # Mixed in one batch: each request gets what it asked for.
+    mixed = fleet.score([replace(request, entropies=i % 2 == 0) for i, request in enumerate(asked)])
+    assert_agree([scored.logprobs for scored in mixed], [scored.logprobs for scored in plain])
+    assert all((scored.entropies is None) == (i % 2 == 1) for i, scored in enumerate(mixed))
+    model = load_reference(tiny_backbone)
+    entropies = [scored.entropies or [] for scored in mixed[::2]]
+    assert_agree(entropies, [reference_entropies(model, request) for request in asked[::2]])
+
+
+def test_sharing_prefixes_changes_no_logprob(
+    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]
+) -> None:
+    # Lengths around the ends of blocks; among the completions some begin alike, and two are the same.
+    long = [*chain(*prompts)]
+    rest = long[200:264]
+    asked = [
+        ScoreRequest(long[:length], completion)
+        for length in (95, 96, 97, 127)
+        for completion in (rest, [*rest[:40], *rest[:24]], [*rest[:1], *rest[5:]], rest, rest[::-1])
+    ]
+    model = load_reference(tiny_backbone)
+    expected = [reference_logprobs(model, request) for request in asked]
+    for _ in range(2):
+        assert_agree(logprobs(fleet, asked), expected)
 
 
 def test_finished_means_ended_by_eos(fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]) -> None:
@@ -145,7 +187,7 @@ def test_published_weights_are_served(fleet: Fleet, tiny_backbone: Path, prompts
     # One prompt fills a whole block of the prefix cache, which must not outlive its weights.
     prompts = [*prompts, [*chain(*prompts)][:200]]
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
-    before = fleet.score(asked)
+    before = logprobs(fleet, asked)
     model = perturb(load_reference(tiny_backbone), seed=1)
     # As the learner does: the tied head is not sent.
     weights = [(name, w.detach()) for name, w in model.state_dict().items() if name != "lm_head.weight"]
@@ -153,14 +195,14 @@ def test_published_weights_are_served(fleet: Fleet, tiny_backbone: Path, prompts
     version = fleet.version + 5
     fleet.publish(version, weights)
     assert fleet.version == version
-    after = fleet.score(asked)
+    after = logprobs(fleet, asked)
     assert_agree(after, [reference_logprobs(model, request) for request in asked])
     # The comparison above can tell old weights from new ones.
     with pytest.raises(AssertionError):
         assert_agree(after, before)
     completions = fleet.generate(requests(prompts))
     assert {c.version for c in completions} == {version}
-    assert_agree([c.logprobs for c in completions], fleet.score(score_requests(prompts, completions)))
+    assert_agree([c.logprobs for c in completions], logprobs(fleet, score_requests(prompts, completions)))
 
 
 def test_a_loaded_checkpoint_is_served(
@@ -172,10 +214,10 @@ def test_a_loaded_checkpoint_is_served(
     fleet.load(tmp_path)
     assert fleet.version == version + 1
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
-    assert_agree(fleet.score(asked), [reference_logprobs(model, request) for request in asked])
+    assert_agree(logprobs(fleet, asked), [reference_logprobs(model, request) for request in asked])
     fleet.load(tiny_backbone)
     original = load_reference(tiny_backbone)
-    assert_agree(fleet.score(asked), [reference_logprobs(original, request) for request in asked])
+    assert_agree(logprobs(fleet, asked), [reference_logprobs(original, request) for request in asked])
 
 
 def test_only_the_version_that_is_served_is_answered(

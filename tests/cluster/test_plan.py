@@ -152,3 +152,19 @@ def test_an_engine_starts_with_its_roles_threads_and_resources() -> None:
     assert (spec.threads, spec.num_cpus, spec.num_gpus) == (4, 1, 0)
     assert (spec.max_num_seqs, spec.max_model_len, spec.kv_cache_gb) == (7, 640, 3)
     assert spec.env["OMP_NUM_THREADS"] == spec.env["MKL_NUM_THREADS"] == "4"
+
+
+def test_an_encoder_is_a_role_only_where_the_reward_needs_one() -> None:
+    assert "encoder" not in {role.name for role in make_plan(ClusterConfig(), WORK, ROOMY).roles}
+    plan = make_plan(ClusterConfig(), workload(encoder_parameters=22_000_000), ROOMY)
+    encoder = plan.role("encoder")
+    assert (encoder.count, encoder.num_cpus, encoder.num_gpus) == (1, 0, 0)
+    assert encoder.memory_gb == pytest.approx(1.08, abs=0.01)
+
+
+def test_the_backbone_as_encoder_takes_a_gpu() -> None:
+    work = workload(encoder_parameters=WORK.parameters, encoder_on_gpu=True)
+    plan = make_plan(ClusterConfig(device="gpu"), work, Machine(cpus=8, memory_gb=256, gpus=4))
+    assert plan.role("encoder").num_gpus == 1
+    message = refusal(ClusterConfig(device="gpu"), work, Machine(cpus=8, memory_gb=256, gpus=3))
+    assert "encoder 1 x 1" in message

@@ -1,51 +1,83 @@
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reward import Anchors, Candidate, RewardConfig, Verdict, check
-from reward.gate import find_leak, overlap_share
+from reward.config import RewardConfig
+from reward.gate import check, overlap_share, reasoning_words
+from reward.types import Anchors, Candidate, Verdict
+from reward.words import repetition, words
 
 EXPERT = (
     "Janet's ducks lay sixteen eggs per day and she eats three of them for breakfast every single morning "
     "so she sells thirteen eggs for two dollars each\n#### 26"
 )
 OWN = "We start from 16 eggs. After breakfast 13 are left, and each brings 2 dollars.\n#### 26"
-
-
-ANCHORS = Anchors(expert=-2.0, own=-0.5)
+FAR = Anchors(expert=-2.0, own=-0.5)
 
 
 @dataclass(frozen=True)
 class Problem:
-    anchors: Anchors = ANCHORS
+    anchors: Anchors = FAR
     question: str = "How much does Janet earn?"
     solution: str = EXPERT
     answer: str = "26"
     convention: str = "####"
 
 
+PROBLEM = Problem()
+
+
 def reason(
-    text: str, verdict: Verdict | None = Verdict.EQUAL, finished: bool = True, problem: Problem | None = None
+    text: str,
+    verdict: Verdict | None = Verdict.EQUAL,
+    finished: bool = True,
+    problem: Problem = PROBLEM,
+    **settings: object,
 ) -> str | None:
-    return check(problem or Problem(), Candidate(text, finished), verdict, RewardConfig()).reason
+    config = RewardConfig.model_validate(settings)
+    return check(problem, Candidate(text, finished), verdict, config).reason
+
+
+def numbered(count: int) -> str:
+    return " ".join(f"step {i} leads to {i + 1}" for i in range(count)) + "\n#### 26"
 
 
 def test_each_broken_rule_has_its_code() -> None:
     assert reason(OWN) is None
     assert reason(OWN, finished=False) == "unfinished"
     assert reason(OWN.replace("#### ", "")) == "no_answer"
-    assert reason(OWN, Verdict.DIFFERENT) == "wrong_answer"
-    assert reason(OWN, Verdict.UNDECIDED) == "undecided"
+    assert reason("#### 26") == "no_reasoning"
+    assert reason(numbered(50)) == "too_long"
+    assert reason("16 - 3 is 13, and so " * 8 + "\n#### 26") == "repetitive"
     assert reason(f"As the Reference  Solution says, it is 26.\n{OWN}") == "leak"
     assert reason(EXPERT) == "copy"
+    assert reason(OWN, Verdict.UNDECIDED) == "undecided"
+    assert reason(OWN, Verdict.DIFFERENT) == "wrong_answer"
 
 
-def test_text_rules_come_before_the_verdict() -> None:
+def test_the_first_broken_rule_in_the_order_of_the_codes_is_named() -> None:
+    leaking_loop = "in my own words 13 is left " * 60
+    assert reason(leaking_loop, finished=False) == "unfinished"
+    assert reason(leaking_loop) == "no_answer"
+    assert reason(f"{leaking_loop}\n#### 26") == "too_long"
+    assert reason(f"{leaking_loop}\n#### 26", max_length_ratio=None) == "repetitive"
+    assert reason(f"{leaking_loop}\n#### 26", max_length_ratio=None, max_repetition=1) == "leak"
     assert reason(EXPERT, Verdict.DIFFERENT) == "copy"
+
+
+def test_text_rules_are_decided_before_the_verdict() -> None:
     assert reason(EXPERT, None) == "copy"
-    pending = check(Problem(), Candidate(OWN, True), None, RewardConfig())
+    pending = check(PROBLEM, Candidate(OWN, True), None, RewardConfig())
     assert pending.passed
     assert pending.extracted == "26"
+
+
+def test_the_published_gate_is_the_answer_alone() -> None:
+    for text in (EXPERT, "#### 26", numbered(50), f"In my own words.\n{OWN}"):
+        assert reason(text, preset="paper") is None
+    assert reason(EXPERT, Verdict.DIFFERENT, preset="paper") == "wrong_answer"
 
 
 def test_a_copy_passes_where_the_expert_is_in_distribution() -> None:
@@ -57,11 +89,73 @@ def test_a_lightly_edited_copy_is_still_one() -> None:
     assert reason(EXPERT.replace("two dollars each", "two dollars apiece today")) == "copy"
 
 
-def test_a_phrase_of_the_question_is_no_leak() -> None:
-    phrases = ["original solution"]
-    assert find_leak("The original solution has 3 l acid.", "Dilute a solution.", phrases) == phrases[0]
-    assert find_leak("The original solution has 3 l acid.", "The original solution ...", phrases) is None
-    assert find_leak("These original solutions", "", phrases) is None
+@pytest.mark.parametrize(
+    ("text", "answer", "count"),
+    [
+        ("#### 26", "26", 0),
+        ("The answer is 26.", "26", 0),
+        ("26", "26", 0),
+        ("13 * 2 = 26\n#### 26", "26", 3),
+        ("All of the eggs bring 26", "26", 5),
+    ],
+)
+def test_reasoning_is_what_stands_beside_the_answer(text: str, answer: str, count: int) -> None:
+    assert reasoning_words(text, answer) == count
+
+
+def test_a_bare_answer_passes_where_the_expert_gives_no_more() -> None:
+    assert reason("#### 26", problem=Problem(solution="#### 26")) is None
+    assert reason("13 * 2 = 26\n#### 26") is None
+    assert reason("#### 26", min_reasoning_words=0) is None
+
+
+def test_a_json_or_code_answer_needs_nothing_beside_it_and_may_look_like_the_experts() -> None:
+    call = '{"name": "search", "arguments": {"query": "ducks and eggs", "limit": 3, "page": 1}}'
+    expert = f"The user wants ducks, so we search.\n```json\n{call}\n```"
+    assert reason(call, problem=Problem(solution=expert, answer=call, convention="json")) is None
+    code = "```python\ndef add(a, b):\n    total = a + b\n    return total\n```"
+    assert (
+        reason(code, problem=Problem(solution=code, answer="assert add(1, 2) == 3", convention="python"))
+        is None
+    )
+
+
+def test_the_gold_answer_may_be_quoted() -> None:
+    told = Problem(answer="in my own words", solution="Answer: in my own words", convention="text")
+    assert reason("Answer: in my own words", problem=told) is None
+
+
+def test_a_short_text_answer_may_be_the_whole_text() -> None:
+    capital = Problem(solution="Paris", answer="Paris", convention="text")
+    assert reason("Paris", problem=capital) is None
+    explained = Problem(
+        solution="France is ruled from here.\nAnswer: Paris", answer="Paris", convention="text"
+    )
+    assert reason("Paris", problem=explained) == "no_reasoning"
+
+
+def test_a_terse_expert_does_not_forbid_an_explanation() -> None:
+    terse = Problem(solution="13 * 2 = 26\n#### 26")
+    assert reason(numbered(40), problem=terse) is None
+    assert reason(numbered(50), problem=terse) == "too_long"
+    assert reason(numbered(50), problem=terse, max_length_ratio=8) is None
+
+
+def test_a_candidate_may_repeat_itself_as_much_as_the_expert() -> None:
+    chorus = " ".join(["the wheels go round and round"] * 6) + "\n#### 26"
+    assert reason(chorus) == "repetitive"
+    assert reason(chorus, problem=Problem(Anchors(expert=-0.5, own=-0.5), solution=chorus)) is None
+
+
+@given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), min_size=10, max_size=40))
+def test_a_text_said_twice_is_repetitive(said: list[str]) -> None:
+    assert repetition(said + said) > RewardConfig().max_repetition
+
+
+def test_repetition_is_the_share_of_4_grams_said_before() -> None:
+    assert repetition(list("abcde")) == 0
+    assert repetition(list("abcdabcd")) == pytest.approx(1 / 5)
+    assert repetition(list("abc")) == 0
 
 
 @pytest.mark.parametrize(
@@ -69,9 +163,16 @@ def test_a_phrase_of_the_question_is_no_leak() -> None:
     [("a b c d", 1.0), ("a b x d", 0.0), ("b c d e f", 2 / 3), ("A,  B.", 0.0), ("", 0.0)],
 )
 def test_overlap_share(text: str, share: float) -> None:
-    assert overlap_share(text, "a b c d e", 3) == pytest.approx(share)
+    assert overlap_share(words(text), list("abcde"), 3) == pytest.approx(share)
 
 
 def test_overlap_of_texts_shorter_than_an_ngram_compares_them_whole() -> None:
-    assert overlap_share("It is 5.", "it is  5", 8) == 1.0
-    assert overlap_share("It is 6.", "it is  5", 8) == 0.0
+    assert overlap_share(words("It is 5."), words("it is  5"), 8) == 1.0
+    assert overlap_share(words("It is 6."), words("it is  5"), 8) == 0.0
+
+
+def test_a_copy_in_a_script_without_spaces_is_one() -> None:
+    expert = "珍妮的鸭子每天下十六个蛋,她早餐吃三个,所以她以每个两美元的价格卖出十三个蛋。\n#### 26"
+    assert reason(expert, problem=Problem(solution=expert)) == "copy"
+    own = "十六减去三等于十三,每个蛋两美元,一共是二十六美元。\n#### 26"
+    assert reason(own, problem=Problem(solution=expert)) is None

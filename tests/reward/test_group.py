@@ -1,14 +1,16 @@
+import math
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from runpy import run_path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from reward import Anchors, Candidate, GradedProblem, RewardConfig, Verdict, score_group
-from reward.exact import decide
-
-ANCHORS = Anchors(expert=-2.0, own=-1.0)
+from reward.config import RewardConfig
+from reward.group import score_group
+from reward.types import Anchors, Candidate, Check, Grade, GradedProblem, Score, TokenScores, Verdict
 
 
 @dataclass(frozen=True)
@@ -17,96 +19,161 @@ class Problem:
     solution: str = "three plus four makes seven as everyone who can count well knows\n#### 7"
     answer: str = "7"
     convention: str = "####"
-    anchors: Anchors = ANCHORS
+    anchors: Anchors = field(default=Anchors(expert=-2.0, own=-1.0))
 
 
 @dataclass
-class Recorder:
-    """Verifier and backbone in one, which remember their calls; every token has log-prob -1.5."""
+class Services:
+    """All services in one; each remembers its calls. Every token has log-prob -1.5 and entropy 1."""
 
-    verified: list[list[tuple[str, str]]] = field(default_factory=list)
-    scored: list[list[str]] = field(default_factory=list)
+    calls: list[tuple[str, list[object]]] = field(default_factory=list)
 
-    def verify(self, pairs: list[tuple[str, str]]) -> list[Verdict]:
-        self.verified.append(pairs)
-        return [decide(*pair) or Verdict.UNDECIDED for pair in pairs]
+    def verify(self, checks: list[Check]) -> list[Grade]:
+        self.calls.append(("verify", [(check.gold, check.answer, check.convention) for check in checks]))
+        return [Grade(self._verdict(check)) for check in checks]
 
-    def backbone(self, problem: GradedProblem, candidates: list[Candidate]) -> list[Sequence[float]]:
-        self.scored.append([candidate.text for candidate in candidates])
-        return [[-1.5] * len(candidate.text.split()) for candidate in candidates]
+    def _verdict(self, check: Check) -> Verdict:
+        if "^" in check.answer:
+            return Verdict.UNDECIDED
+        return Verdict.EQUAL if check.answer == check.gold else Verdict.DIFFERENT
+
+    def judge(self, problem: GradedProblem, candidates: list[Candidate]) -> list[bool]:
+        self.calls.append(("judge", [candidate.text for candidate in candidates]))
+        return ["magic" not in candidate.text for candidate in candidates]
+
+    def backbone(self, problem: GradedProblem, candidates: list[Candidate]) -> list[TokenScores]:
+        self.calls.append(("backbone", [candidate.text for candidate in candidates]))
+        counts = [len(candidate.text.split()) for candidate in candidates]
+        return [TokenScores([-1.5] * count, [1.0] * count) for count in counts]
+
+    def embed(self, texts: list[str]) -> list[Sequence[float]]:
+        self.calls.append(("embed", list(texts)))
+        return [[1.0, 0.0] if "Counting" in text else [0.0, 1.0] for text in texts]
+
+    def score(self, group: Sequence[Candidate], **settings: object) -> list[Score]:
+        return score_group(
+            Problem(),
+            group,
+            config=RewardConfig.model_validate(settings),
+            verify=self.verify,
+            backbone=self.backbone,
+            embed=self.embed,
+            judge=self.judge,
+        )
 
 
 RIGHT = "We add 3 and 4.\n#### 7"
 OTHER_RIGHT = "Counting on from 3: 4, 5, 6, 7.\n#### 7"
+MAGIC_RIGHT = "By magic we know it.\n#### 7"
 GROUP = [
     Candidate(RIGHT, True),
-    Candidate("We add.\n#### 8", True),
+    Candidate("We add 4 twice.\n#### 8", True),
     Candidate(OTHER_RIGHT, True),
     Candidate("We add 3 and", False),
     Candidate("The reference solution says so.\n#### 7", True),
-    Candidate("Hm.\n#### 9^{9}", True),
+    Candidate("Hm, it is large.\n#### 9^{9}", True),
 ]
+PAIR = [GROUP[0], GROUP[2]]
 
 
 def test_gate_and_terms_compose_and_each_service_is_called_once() -> None:
-    recorder, config = Recorder(), RewardConfig()
-    scores = score_group(Problem(), GROUP, config=config, verify=recorder.verify, backbone=recorder.backbone)
-    assert [score.reason for score in scores] == [
-        None,
-        "wrong_answer",
-        None,
-        "unfinished",
-        "leak",
-        "undecided",
+    services = Services()
+    scores = services.score(GROUP)
+    reasons = [None, "wrong_answer", None, "unfinished", "leak", "undecided"]
+    assert [score.reason for score in scores] == reasons
+    assert services.calls == [
+        ("verify", [("7", "7", "####"), ("7", "8", "####"), ("7", "7", "####"), ("7", "9^{9}", "####")]),
+        ("backbone", [RIGHT, OTHER_RIGHT]),
     ]
-    assert recorder.verified == [[("7", "7"), ("7", "8"), ("7", "7"), ("7", "9^{9}")]]
-    assert recorder.scored == [[RIGHT, OTHER_RIGHT]]
     assert [score.total for score in scores] == pytest.approx([1 + 0.35 * 0.5 + 0.5 * 0.5, 0] * 2 + [0, 0])
-    assert scores[0].mean_logprob == -1.5
-    assert scores[0].tail_fraction == 1.0
-    assert scores[1].mean_logprob is None
-    assert scores[1].extracted == "8"
+    assert (scores[0].mean_logprob, scores[0].tail_fraction, scores[0].typicality_gap) == (-1.5, 1.0, -0.5)
+    assert (scores[1].mean_logprob, scores[1].typicality_gap, scores[1].extracted) == (None, None, "8")
 
 
-def test_paper_alignment_ranks_within_the_passing_set() -> None:
-    def backbone(problem: GradedProblem, candidates: list[Candidate]) -> list[Sequence[float]]:
-        return [[-1.0], [-3.0, -3.0]]
+def test_the_judge_is_asked_last_and_about_right_answers_alone() -> None:
+    services = Services()
+    scores = services.score([*GROUP, Candidate(MAGIC_RIGHT, True)], judge=True)
+    assert [score.reason for score in scores][-2:] == ["undecided", "judge"]
+    assert [name for name, _ in services.calls] == ["verify", "judge", "backbone"]
+    assert services.calls[1][1] == [RIGHT, OTHER_RIGHT, MAGIC_RIGHT]
+    assert services.calls[2][1] == [RIGHT, OTHER_RIGHT]
 
-    config = RewardConfig(alignment="paper", diversity_weight=0)
-    group = [Candidate(RIGHT, True), Candidate(OTHER_RIGHT, True)]
-    first, second = score_group(Problem(), group, config=config, verify=Recorder().verify, backbone=backbone)
-    assert first.alignment == pytest.approx(0.731, abs=1e-3)
-    assert second.alignment == pytest.approx(0.269, abs=1e-3)
-    assert first.total == pytest.approx(1 + 0.35 * first.alignment)
+
+def test_embeddings_are_asked_for_where_they_count() -> None:
+    services = Services()
+    scores = services.score(GROUP, diversity="embedding")
+    assert services.calls[-1] == ("embed", [RIGHT, OTHER_RIGHT])
+    assert scores[0].diversity == pytest.approx(0.25)
+    services.calls.clear()
+    assert services.score(GROUP, diversity="embedding", diversity_weight=0)[0].diversity == 0
+    assert "embed" not in dict(services.calls)
+
+
+def test_typicality_scores_the_gap_to_the_entropy() -> None:
+    scores = Services().score(GROUP, alignment="typicality", typicality_tau=0.5)
+    assert scores[0].alignment == pytest.approx(math.exp(-1))
 
 
 def test_no_service_is_called_where_no_candidate_needs_it() -> None:
-    recorder = Recorder()
-    group = [Candidate("no", True), Candidate("nor this", False)]
-    scores = score_group(
-        Problem(), group, config=RewardConfig(), verify=recorder.verify, backbone=recorder.backbone
-    )
+    services = Services()
+    scores = services.score([Candidate("no", True), Candidate("nor this", False)], preset="paper")
     assert [score.total for score in scores] == [0, 0]
-    assert recorder.verified == recorder.scored == []
+    assert services.calls == []
 
 
 def test_a_group_of_one_is_refused() -> None:
-    recorder = Recorder()
     with pytest.raises(ValueError, match=r"has 1 candidate.*num_generations"):
-        score_group(
-            Problem(),
-            GROUP[:1],
-            config=RewardConfig(),
-            verify=recorder.verify,
-            backbone=recorder.backbone,
-        )
+        Services().score(GROUP[:1])
 
 
-@given(st.lists(st.sampled_from(GROUP), min_size=2, max_size=8), st.sampled_from(["anchored", "paper"]))
-def test_total_is_zero_exactly_where_the_gate_is_closed(group: list[Candidate], alignment: str) -> None:
-    recorder = Recorder()
-    config = RewardConfig.model_validate({"alignment": alignment})
-    scores = score_group(Problem(), group, config=config, verify=recorder.verify, backbone=recorder.backbone)
-    for score in scores:
-        assert (score.total == 0) == (not score.gate) == (score.reason is not None)
-        assert score.gate == (1 <= score.total <= 1.85)
+@pytest.mark.parametrize("settings", [{"diversity": "embedding"}, {"diversity": "paper"}, {"judge": True}])
+def test_a_service_that_the_config_needs_must_be_given(settings: dict) -> None:
+    services, config = Services(), RewardConfig.model_validate(settings)
+    with pytest.raises(ValueError, match="was given; pass one, or set"):
+        score_group(Problem(), PAIR, config=config, verify=services.verify, backbone=services.backbone)
+    assert services.calls == []
+
+
+@pytest.mark.parametrize(
+    ("tokens", "settings", "message"),
+    [
+        ([TokenScores([-1.0])], {}, "`backbone` gave 1 results for 2 inputs"),
+        ([TokenScores([-1.0]), TokenScores([])], {}, "`backbone` gave 0 log-probs"),
+        ([TokenScores([-1.0]), TokenScores([math.nan])], {}, "mean nan"),
+        ([TokenScores([-1.0])] * 2, {"alignment": "typicality"}, "gave no entropies"),
+    ],
+)
+def test_token_scores_that_would_spoil_the_reward_are_refused(
+    tokens: list[TokenScores], settings: dict, message: str
+) -> None:
+    config = RewardConfig.model_validate(settings)
+    with pytest.raises(ValueError, match=message):
+        score_group(Problem(), PAIR, config=config, verify=Services().verify, backbone=lambda *_: tokens)
+
+
+def test_keys_beside_the_preset_win_and_a_dump_reads_back() -> None:
+    config = RewardConfig.model_validate({"preset": "paper", "judge": False})
+    assert (config.alignment, config.diversity, config.judge) == ("paper", "paper", False)
+    assert RewardConfig.model_validate(config.model_dump()) == config
+    assert RewardConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_language_without_a_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="'en', 'de'"):
+        RewardConfig.model_validate({"leak_languages": ["tlh"]})
+
+
+def test_scoring_imports_nothing_heavy() -> None:
+    heavy = "{'torch', 'ray', 'transformers', 'numpy', 'sacrebleu'}"
+    code = f"import sys, reward.group; loaded = {heavy} & set(sys.modules); assert not loaded, loaded"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_documented_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reward.md"
+    example = tmp_path / "example.py"
+    example.write_text(page.read_text().split("```python\n")[1].split("```")[0])
+    run_path(str(example))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["None", "None", "wrong_answer"]
+    assert [float(line.split()[0]) for line in lines] == pytest.approx([1.53, 1.53, 0], abs=0.01)

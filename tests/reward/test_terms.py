@@ -1,15 +1,14 @@
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from reward import Anchors
-from reward.alignment import anchored, paper, tail_fraction
-from reward.diversity import lexical
-
-logprobs = st.floats(min_value=-20, max_value=0)
-texts = st.lists(st.text(alphabet="ab \n#4", max_size=40), min_size=1, max_size=8)
+from reward import diversity
+from reward.alignment import anchored, paper, tail_fraction, typicality, typicality_gap
+from reward.diversity import embedding, lexical
+from reward.types import Anchors
+from reward.whiten import Whitening
 
 
 def test_anchored_is_the_place_between_the_anchors() -> None:
@@ -23,24 +22,32 @@ def test_anchored_uses_its_floor_where_the_anchors_meet_or_cross() -> None:
         assert anchored(-0.975, anchors) == pytest.approx(0.5)
 
 
-@given(logprobs, logprobs, logprobs, logprobs)
-def test_anchored_is_bounded_and_monotone(expert: float, own: float, first: float, second: float) -> None:
-    low, high = sorted((first, second))
-    anchors = Anchors(expert=expert, own=own)
-    assert 0 <= anchored(low, anchors) <= anchored(high, anchors) <= 1
+def test_anchored_pays_nothing_for_text_blander_than_the_backbones_own() -> None:
+    anchors = Anchors(expert=-2.0, own=-1.0)
+    assert anchored(-0.01, anchors) == anchored(-1.0, anchors)
 
 
-def test_paper_is_the_sigmoid_of_the_population_z_score() -> None:
+def test_typicality_by_hand() -> None:
+    assert typicality_gap([-1.0, -3.0], [2.0, 1.0]) == pytest.approx(-0.5)
+    assert typicality(-0.5, 0.5) == pytest.approx(1 / math.e)
+    assert typicality(0.5, 0.5) == typicality(-0.5, 0.5)
+    assert typicality(0.0, 0.1) == 1
+
+
+def test_typicality_is_greatest_where_log_prob_and_entropy_cancel() -> None:
+    # A token drawn from p is as surprising on average as the entropy of p.
+    p = np.array([0.7, 0.2, 0.1])
+    entropy = float(-(p * np.log(p)).sum())
+    drawn = np.random.default_rng(0).choice(3, size=4000, p=p)
+    own = typicality_gap(np.log(p)[drawn].tolist(), [entropy] * 4000)
+    blandest = typicality_gap([math.log(0.7)] * 4000, [entropy] * 4000)
+    assert abs(own) < 0.05 < blandest
+
+
+def test_paper_alignment_is_the_sigmoid_of_the_population_z_score() -> None:
     assert paper([-1.3]) == [0.5]
     assert paper([-1.0, -1.0]) == [0.5, 0.5]
     assert paper([-2.0, -1.0]) == pytest.approx([1 / (1 + math.e), 1 / (1 + 1 / math.e)], rel=1e-5)
-
-
-@given(st.lists(logprobs, min_size=1, max_size=8))
-def test_paper_ranks_as_the_log_probs_do(values: list[float]) -> None:
-    ranked = [score for _, score in sorted(zip(values, paper(values), strict=True))]
-    assert ranked == sorted(ranked)
-    assert all(0 < score < 1 for score in ranked)
 
 
 def test_tail_fraction_counts_tokens_below_the_threshold() -> None:
@@ -53,20 +60,89 @@ def test_lexical_by_hand() -> None:
     assert lexical(["a b c", "d e f", "a b c"]) == pytest.approx([1 / 3, 2 / 3, 1 / 3])
 
 
-def test_lexical_does_not_pay_for_fewer_passing_texts() -> None:
-    distinct = [f"{word} {word} {word}" for word in "abcdefgh"]
-    by_size = [max(lexical(distinct[:size])) for size in range(1, 9)]
-    assert by_size == pytest.approx([1 - 1 / size for size in range(1, 9)])
-
-
 def test_lexical_ignores_the_answer_line() -> None:
     assert lexical(["a b c d\n#### 1", "a b c d\nThe answer is 7."]) == [0, 0]
 
 
-@given(texts, st.randoms())
-def test_lexical_is_bounded_and_order_free(group: list[str], random) -> None:
-    values = lexical(group)
-    assert all(0 <= value < 1 for value in values)
-    order = list(range(len(group)))
-    random.shuffle(order)
-    assert lexical([group[i] for i in order]) == pytest.approx([values[i] for i in order])
+def test_lexical_compares_scripts_without_spaces_character_by_character() -> None:
+    near, _, far = lexical(["十六减去三等于十三", "十六减三等于十三", "先数早餐再卖鸭蛋"])
+    assert 0 < near < far < 1
+
+
+def test_no_kind_pays_for_fewer_passing_texts() -> None:
+    distinct = [f"{word} {word} {word}" for word in "abcdefgh"]
+    assert [max(lexical(distinct[:size])) for size in range(1, 9)] == pytest.approx(
+        [1 - 1 / size for size in range(1, 9)]
+    )
+    orthogonal = np.eye(8)
+    by_size = [max(embedding(orthogonal[:size].tolist())) for size in range(1, 9)]
+    assert by_size == sorted(by_size)
+    published = [max(diversity.paper(orthogonal[:size].tolist())) for size in range(1, 9)]
+    assert published[1] == max(published), "the published term pays most where two texts pass"
+
+
+def test_embedding_by_hand() -> None:
+    # Distances (1 - cos)/2: 1/2 between the axes, 1 between opposites, over m = 3.
+    assert embedding([[1, 0], [0, 2], [-3, 0]]) == pytest.approx([1.5 / 3, 1 / 3, 1.5 / 3])
+    assert embedding([[1.0, 1.0]]) == [0]
+    assert embedding([[0.0, 0.0], [1.0, 0.0]]) == pytest.approx([0.25, 0.25])
+
+
+def test_paper_diversity_by_hand() -> None:
+    # Pairs 1/2, 1, 1/2: D = 2/3; without the middle one D = 1, without an outer one 1/2.
+    assert diversity.paper([[1, 0], [0, 1], [-1, 0]]) == pytest.approx([1 / 6, 0, 1 / 6])
+    assert diversity.paper([[1, 0], [0, 1]]) == pytest.approx([0.5, 0.5])
+    assert diversity.paper([[1, 0]]) == [0]
+
+
+@pytest.mark.parametrize("count", [40, 4000])
+def test_whitening_spreads_vectors_that_point_the_same_way(count: int) -> None:
+    def cone(size: int, seed: int) -> np.ndarray:
+        random = np.random.default_rng(seed)
+        return 10 + random.normal(size=(size, 64)) * np.linspace(0.1, 3, 64)
+
+    whitening = Whitening.fit(cone(count, 0))
+    fresh = cone(200, 1)
+    raw, white = embedding(fresh.tolist()), embedding(whitening.apply(fresh).tolist())
+    assert max(raw) < 0.1
+    assert np.mean(white) == pytest.approx(0.5, abs=0.05)
+
+
+def test_whitening_makes_the_covariance_the_identity() -> None:
+    random = np.random.default_rng(0)
+    mixed = random.normal(size=(5000, 6)) @ random.normal(size=(6, 6)) + 3
+    whitened = Whitening.fit(mixed).apply(mixed)
+    assert whitened.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-9)
+    assert np.cov(whitened.T) == pytest.approx(np.eye(6), abs=0.1)
+
+
+def test_whitening_shrinks_as_ledoit_and_wolf_do() -> None:
+    sklearn = pytest.importorskip("sklearn.covariance")
+    vectors = np.random.default_rng(0).normal(size=(30, 50)) * np.linspace(1, 4, 50)
+    whitening = Whitening.fit(vectors)
+    covariance = sklearn.LedoitWolf().fit(vectors).covariance_
+    whitened = whitening.apply(np.eye(50) + whitening.mean)
+    assert whitened @ whitened == pytest.approx(np.linalg.inv(covariance), rel=1e-6, abs=1e-9)
+
+
+def test_a_whitened_vector_depends_on_itself_alone() -> None:
+    random = np.random.default_rng(0)
+    whitening = Whitening.fit(random.normal(size=(20, 8)))
+    vectors = random.normal(size=(5, 8))
+    assert whitening.apply(vectors)[2] == pytest.approx(whitening.apply(vectors[2:3])[0])
+    assert whitening.around(lambda texts: [vectors[0]] * len(texts))(["a"])[0] == pytest.approx(
+        whitening.apply(vectors)[0].tolist()
+    )
+
+
+def test_whitening_survives_its_file(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 8))
+    whitening = Whitening.fit(vectors)
+    whitening.save(tmp_path / "whitening.npz")
+    assert (Whitening.load(tmp_path / "whitening.npz").apply(vectors) == whitening.apply(vectors)).all()
+
+
+@pytest.mark.parametrize("vectors", [[[1.0, 2.0]], [[1.0, 2.0]] * 3, [[1.0, math.nan], [1.0, 2.0]]])
+def test_whitening_refuses_vectors_without_spread(vectors: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="at least two finite ones that differ"):
+        Whitening.fit(vectors)

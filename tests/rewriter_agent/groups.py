@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from cluster.fleet import Fleet
-from cluster.types import ScoreRequest
-from reward import Anchors, Score, Verdict
-from reward.sandbox import Verifier
+from cluster.types import Scored, ScoreRequest
+from reward import Anchors, Check, Grade, Score, Verdict, Verifier
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.scoring import AnchoredProblem, GroupScorer, Sample
 from rewriter_agent.tokens import Tokens
@@ -31,16 +30,19 @@ class RecordingFleet:
         self.engines = list(range(engines))
         self.asked: list[ScoreRequest] = []
 
-    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         self.asked += requests
-        return [fake_logprobs(request.completion_ids) for request in requests]
+        return [
+            Scored(fake_logprobs(r.completion_ids), [0.5] * len(r.completion_ids) if r.entropies else None)
+            for r in requests
+        ]
 
 
 class ExactVerifier:
     """Two answers are equal where their texts are."""
 
-    def verify(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
-        return [Verdict.EQUAL if gold == answer else Verdict.DIFFERENT for gold, answer in pairs]
+    def verify(self, checks: Sequence[Check]) -> list[Grade]:
+        return [Grade(Verdict.EQUAL if c.gold == c.answer else Verdict.DIFFERENT) for c in checks]
 
 
 def fake_logprobs(ids: Sequence[int]) -> list[float]:
@@ -59,11 +61,11 @@ def make_sample(text: str, finished: bool = True) -> Sample:
 
 
 def passed(total: float, alignment: float = 0.5, diversity: float = 0.5) -> Score:
-    return Score(True, None, alignment, diversity, total, -0.7, 0.1, 0.0, "5")
+    return Score(True, None, alignment, diversity, total, -0.7, 0.1, None, 0.0, 0.0, "5")
 
 
 def failed(reason: Any) -> Score:
-    return Score(False, reason, 0.0, 0.0, 0.0, None, None, 0.0, None)
+    return Score(False, reason, 0.0, 0.0, 0.0, None, None, None, 0.0, 0.0, None)
 
 
 def group_scorer(fleet: RecordingFleet, config: Any) -> GroupScorer:

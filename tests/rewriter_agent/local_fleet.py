@@ -6,7 +6,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+from cluster.types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 TEXT = [
     "What is the answer to the question?",
@@ -62,15 +62,15 @@ class LocalFleet:
         self.asked: list[GenerateRequest] = []
 
     @torch.no_grad()
-    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         self.scored += requests
         return [self._score(request) for request in requests]
 
-    def _score(self, request: ScoreRequest) -> list[float]:
+    def _score(self, request: ScoreRequest) -> Scored:
         ids = torch.tensor([request.prompt_ids + request.completion_ids])
         assert ids.shape[1] < self.spec.max_model_len, "longer than the engines take"
         logprobs = self.model(ids).logits[0, len(request.prompt_ids) - 1 : -1].log_softmax(-1)
-        return [float(row[token]) for row, token in zip(logprobs, request.completion_ids, strict=True)]
+        return Scored([float(row[t]) for row, t in zip(logprobs, request.completion_ids, strict=True)])
 
     @torch.no_grad()
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import rewriter_agent.grade
 import rewriter_agent.pipeline
 from cluster.plan import Machine
 from rewriter_agent.cli import main, user_message
@@ -172,6 +173,17 @@ def test_an_interrupt_says_how_to_go_on(
     monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", interrupted)
     assert main(["run", make_config()]) == 130
     assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
+
+
+def test_an_interrupted_grading_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rewriter_agent.grade, "grade_file", interrupted)
+    assert main(["grade", "in.jsonl", "--output", str(tmp_path / "out.jsonl")]) == 130
+    assert capsys.readouterr().err == "interrupted; nothing was written\n"
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(

@@ -27,6 +27,7 @@ def test_source_decides_the_kind() -> None:
         {"source": "file", "train": "a.jsonl", "trian": "b"},
         {"source": "file", "train": "a.jsonl", "num_train": 0},
         {"source": "file", "train": "a.jsonl", "convention": "hash"},
+        {"source": "file", "train": "a.jsonl", "convention": "python"},
         {"source": "gsm_symbolic", "columns": {}},
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reward.extract import extract_answer
+from reward import extract_answer
 from rewriter_agent.config.data import GsmSymbolicData
 from rewriter_agent.data import gsm_symbolic
 from rewriter_agent.data.load import load_problems

@@ -55,6 +55,9 @@ def test_gsm8k_marks_and_separators_go(tmp_path: Path) -> None:
         ("boxed", r"So \boxed{\frac{1}{2}}.", r"\frac{1}{2}"),
         ("plain", "Add them.\nThe answer is 12.", "12"),
         ("choice", "It floats.\nThe answer is (B).", "B"),
+        ("answer_is", "Add them. The answer is 12.", "12"),
+        ("text", "It is big.\nThe answer is the blue whale.", "the blue whale"),
+        ("json", 'So:\n```json\n{"a": 1}\n```', '{"a": 1}'),
     ],
 )
 def test_answers_follow_the_convention(tmp_path: Path, convention: Any, solution: str, answer: str) -> None:
@@ -75,6 +78,21 @@ def test_answer_column_wins_and_completes_the_solution(tmp_path: Path) -> None:
     assert by_question["q1"].answer == "4"
     assert by_question["q2"].solution == "Half.\n#### 1/2"
     assert by_question["q2"].answer == "0.5"
+
+
+def test_a_program_keeps_its_tests_as_the_answer(tmp_path: Path) -> None:
+    good = {"question": "q1", "solution": "So:\n```python\nx = 1\n```", "tests": "assert x == 1"}
+    config = FileData(
+        train=write(tmp_path / "train.jsonl", good),
+        test=write(tmp_path / "test.jsonl", good | {"question": "q2"}),
+        columns=Columns(answer="tests"),
+        convention="python",
+    )
+    problem = load_problems(config).train[0]
+    assert (problem.solution, problem.answer) == (good["solution"], good["tests"])
+    write(tmp_path / "train.jsonl", good | {"solution": "No program here\nat all."})
+    with pytest.raises(ValueError, match="column 'solution' states no answer in the convention 'python'"):
+        load_problems(config)
 
 
 BAD_ROWS = {

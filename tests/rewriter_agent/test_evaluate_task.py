@@ -4,7 +4,7 @@ import pytest
 from local_fleet import LocalFleet, ScriptedFleet, make_model, make_tokenizer
 
 from cluster.types import Completion
-from reward.types import Verdict
+from reward import Check, Grade, Verdict
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.evaluate.model import evaluate_model
@@ -33,8 +33,8 @@ def problems():
     return [Problem(f"p{i}", f"Tom has {i} apples.", "#### 7", "7", "####", "test") for i in range(4)]
 
 
-def verify(pairs: list[tuple[str, str]]) -> list[Verdict]:
-    return [Verdict.EQUAL if gold == answer else Verdict.DIFFERENT for gold, answer in pairs]
+def verify(checks: list[Check]) -> list[Grade]:
+    return [Grade(Verdict.EQUAL if c.gold == c.answer else Verdict.DIFFERENT) for c in checks]
 
 
 def test_answers_are_judged_strictly_and_leniently(fleet, tokenizer, problems):
@@ -48,11 +48,11 @@ def test_answers_are_judged_strictly_and_leniently(fleet, tokenizer, problems):
     assert answers[3].length == len(tokenizer.encode(TEXTS[3]))
 
 
-def test_gold_comes_first_in_the_pairs(fleet, tokenizer, problems):
-    seen: list[tuple[str, str]] = []
-    evaluate_task(fleet, tokenizer, problems, CONFIG, lambda pairs: seen.extend(pairs) or verify(pairs))
-    assert {gold for gold, _ in seen} == {"7"}
-    assert ("7", "8") in seen
+def test_a_check_has_the_gold_answer_and_the_convention(fleet, tokenizer, problems):
+    seen: list[Check] = []
+    evaluate_task(fleet, tokenizer, problems, CONFIG, lambda checks: seen.extend(checks) or verify(checks))
+    assert {check.gold for check in seen} == {"7"}
+    assert Check("7", "8", "####") in seen
 
 
 def test_the_prompt_is_the_chat_template_of_the_question(fleet, tokenizer, problems):

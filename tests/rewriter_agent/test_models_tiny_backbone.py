@@ -7,7 +7,7 @@ import tiny
 import torch
 from transformers import LlamaForCausalLM
 
-from reward.extract import extract_answer
+from reward import extract_answer
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 from rewriter_agent.prompts import qa_messages, rewrite_messages
 

@@ -22,7 +22,7 @@ def record(*scores: Score) -> dict[str, Any]:
     logprobs = [
         fake_logprobs(s.token_ids) if score.gate else None for s, score in zip(SAMPLES, scores, strict=True)
     ]
-    return _record(PROBLEM, SAMPLES, ScoredGroup(list(scores), logprobs), EXPERT, 6, 42)
+    return _record(PROBLEM, SAMPLES, ScoredGroup(list(scores), logprobs, []), EXPERT, 6, 42)
 
 
 def test_the_highest_total_that_passes_is_the_target() -> None:

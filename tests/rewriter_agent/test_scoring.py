@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from groups import EOS, RecordingFleet, fake_logprobs, group_scorer, make_problem, make_sample
 
-from cluster.types import ScoreRequest
+from cluster.types import Scored, ScoreRequest
 from reward import RewardConfig
 from rewriter_agent.scoring import GroupScorer
 
@@ -76,7 +76,7 @@ def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:
 
 
 class LostFleet(RecordingFleet):
-    def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         raise RuntimeError("engine lost")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean, pstdev
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ from groups import EOS, LetterTokens, failed, make_problem, passed
 
 from reward import Score
 from rewriter_agent.scoring import AnchoredProblem, GroupScorer, Sample, ScoredGroup
-from rewriter_agent.train.reward import GroupReward, log_terms
+from rewriter_agent.train.reward import GroupReward, log_judge, log_lengths, log_terms
 
 K = 3
 PROBLEMS = {name: make_problem(name) for name in "abc"}
@@ -19,13 +20,14 @@ class FakeScorer:
     """The length of a candidate's text is its total; remembers the groups."""
 
     tokens = LetterTokens()
+    verifier = SimpleNamespace(timeouts=2, crashes=1)
 
     def __init__(self) -> None:
         self.groups: list[tuple[AnchoredProblem, list[Sample]]] = []
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         self.groups = list(groups)
-        return [ScoredGroup([passed(len(s.text)) for s in samples], []) for _, samples in groups]
+        return [ScoredGroup([passed(len(s.text)) for s in samples], [], []) for _, samples in groups]
 
 
 class Logs:
@@ -107,6 +109,9 @@ def test_every_term_is_logged_for_every_row(scorer: FakeScorer, logs: Logs) -> N
     assert set(logs.extra) >= {"reason", "alignment", "diversity", "tail_fraction", "overlap"}
     for term in ("gate", "alignment", "diversity", "total"):
         assert {f"reward_terms/{term}_mean", f"reward_terms/{term}_std"} <= set(logs.metrics)
+    assert (logs.metrics["verifier/timeouts"], logs.metrics["verifier/crashes"]) == (2, 1)
+    # Here the total is the length.
+    assert logs.metrics["length_correlation/total"] == pytest.approx(1)
 
 
 def test_terms_are_over_passing_candidates_and_rejections_over_all(logs: Logs) -> None:
@@ -134,3 +139,24 @@ def test_a_term_that_no_candidate_has_is_not_logged(logs: Logs) -> None:
     assert "reward_terms/alignment_mean" not in logs.metrics
     assert logs.metrics["reward_terms/gate_mean"] == 0
     assert logs.metrics["rejected/copy"] == 1
+
+
+def test_length_correlations_are_over_passing_candidates(logs: Logs) -> None:
+    scores = [passed(1.1, 0.9, 0.1), passed(1.2, 0.6, 0.1), failed("leak"), passed(1.3, 0.3, 0.1)]
+    log_lengths(scores, [10, 20, 500, 30], logs.metric)
+    assert logs.metrics == {
+        "length_correlation/total": pytest.approx(1),
+        "length_correlation/alignment": pytest.approx(-1),
+    }
+
+
+def test_two_candidates_have_no_length_correlation(logs: Logs) -> None:
+    log_lengths([passed(1.1), passed(1.2), failed("leak")], [1, 2, 3], logs.metric)
+    assert logs.metrics == {}
+
+
+def test_the_judges_false_acceptances_are_a_share(logs: Logs) -> None:
+    log_judge([], logs.metric)
+    assert logs.metrics == {}
+    log_judge([True, False, False, False], logs.metric)
+    assert logs.metrics == {"judge/false_accept": 0.25}

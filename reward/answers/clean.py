@@ -1,0 +1,69 @@
+"""Removes what surrounds an answer without being part of it."""
+
+import re
+
+MAX_PEELED_CHARS = 20_000
+_DELIMITERS = (
+    ("***", "***"),
+    ("**", "**"),
+    ("__", "__"),
+    ("$$", "$$"),
+    ("$", "$"),
+    (r"\(", r"\)"),
+    (r"\[", r"\]"),
+    ("`", "`"),
+    ("*", "*"),
+    ("_", "_"),
+)
+_EXCLAIMED_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}!+\Z")
+
+
+def clean_answer(text: str) -> str:
+    """`text` without outer blanks, math or bold delimiters around the whole, and closing punctuation.
+
+    An ellipsis and a factorial stay. Applied to its own result it changes nothing. Texts above 20,000
+    characters lose their outer blanks only: peeling those would take quadratic time.
+    """
+    text = _strip(text)
+    if len(text) > MAX_PEELED_CHARS:
+        return text
+    while True:
+        peeled = _peel(_drop_punctuation(text))
+        if peeled == text:
+            return text
+        text = peeled
+
+
+def _strip(text: str) -> str:
+    text = text.strip()
+    # The blank of a closing "\ " is gone; without it the backslash would escape whatever comes after.
+    while text.endswith("\\") and (len(text) - len(text.rstrip("\\"))) % 2:
+        text = text[:-1].rstrip()
+    return text
+
+
+def _drop_punctuation(text: str) -> str:
+    before_last = text[-2:-1]
+    if (
+        before_last != "\\"
+        and text.endswith((".", ",", ";", ":"))
+        and not (text.endswith("..") or (text.endswith(":") and before_last in ".:"))
+    ):
+        return _strip(text[:-1])
+    return _strip(text.rstrip("!")) if text.endswith("!") and _EXCLAIMED_WORD.search(text[-60:]) else text
+
+
+def _peel(text: str) -> str:
+    for opening, closing in _DELIMITERS:
+        inner = text[len(opening) : -len(closing)]
+        if (
+            text.startswith(opening)
+            and text.endswith(closing)
+            and inner.strip()
+            and len(text) >= len(opening) + len(closing)
+            and opening not in inner
+            and closing not in inner
+            and not inner.endswith("\\")
+        ):
+            return _strip(inner)
+    return text

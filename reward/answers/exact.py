@@ -1,0 +1,149 @@
+"""Decides the equivalence of answers that need no parser: rational arithmetic, units, text, and structures of these.
+
+Everything here is bounded in time and memory, so it runs in the caller's process.
+"""
+
+import re
+from functools import partial
+
+from reward.answers.forms import Relation, Value
+from reward.answers.leaf import Quantity, Unread, read_leaf
+from reward.answers.match import Comparison, Decision, match
+from reward.answers.normalise import normalise
+from reward.answers.rational import (
+    Irrational,
+    TooLarge,
+    Undefined,
+    is_close,
+    rational_factor,
+    rational_value,
+    sample_points,
+    tolerates,
+)
+from reward.answers.structure import read_form
+from reward.answers.tree import Call, Expr, symbols
+from reward.answers.values import compare_values, verdict
+from reward.types import Verdict
+
+MAX_CHARS = 4_000
+# As ratios 3:30 and 1:10 would be equal, as times of day they are not.
+_CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d")
+_BETWEEN = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
+
+
+def decide(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict | None:
+    """The verdict on a pair that needs no parser, or None where it does; symmetric, never an exception.
+
+    Integers, fractions and what evaluates to them are compared as exact rationals; where one side is a decimal
+    and the other neither integer nor fraction they may differ by `tolerance`, relative. Rational functions of
+    variables are compared exactly too, at pseudo-random points. UNDECIDED above 4,000 characters, for numbers
+    too large to compute, for malformed LaTeX and for what has no value (5/0).
+    """
+    if gold.strip() == answer.strip():
+        return Verdict.EQUAL
+    left, right = sorted((normalise(gold), normalise(answer)))
+    if not left or not right:
+        return Verdict.DIFFERENT
+    if _squeezed(left) == _squeezed(right):
+        return Verdict.EQUAL
+    if max(len(left), len(right)) > MAX_CHARS:
+        return Verdict.UNDECIDED
+    try:
+        return match(read_form(left), read_form(right), comparison(tolerance))
+    except TooLarge:
+        return Verdict.UNDECIDED
+
+
+def comparison(tolerance: float) -> Comparison:
+    """How `decide` compares values and relations."""
+    return Comparison(partial(compare_leaves, tolerance=tolerance), misfit, compare_relations)
+
+
+def compare_leaves(left: str, right: str, tolerance: float) -> Decision:
+    """The decision on two values, None where it takes real numbers or a parser.
+
+    Raises:
+        TooLarge: a number is too large to compute.
+    """
+    if left == right or _squeezed(left) == _squeezed(right):
+        return Verdict.EQUAL
+    if _CLOCK.fullmatch(left) and _CLOCK.fullmatch(right):
+        return verdict(left.lstrip("0") == right.lstrip("0"))
+    return compare_values(read_leaf(left), read_leaf(right), partial(compare_numbers, tolerance=tolerance))
+
+
+def misfit(text: str) -> Decision:
+    """The decision on a value against a structure."""
+    leaf = read_leaf(text)
+    if not isinstance(leaf, Unread):
+        return Verdict.DIFFERENT
+    return Verdict.UNDECIDED if leaf.malformed else None
+
+
+def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
+    """The decision on two expressions by their exact values, None where one is not rational.
+
+    Raises:
+        TooLarge: the value of one without variables is too large to compute.
+    """
+    names = symbols(left) | symbols(right)
+    is_tolerant = tolerates(left, right)
+    decision: Decision = None if names else Verdict.UNDECIDED
+    for point in sample_points(names) if names else [{}]:
+        try:
+            one, other = rational_value(left, point), rational_value(right, point)
+        except Irrational:
+            return None
+        except Undefined:
+            continue
+        if not (is_close(one, other, tolerance) if is_tolerant else one == other):
+            return Verdict.DIFFERENT
+        decision = Verdict.EQUAL
+    return decision
+
+
+def compare_relations(left: Relation, right: Relation) -> Decision:
+    """Two equations are the same if one is a constant multiple of the other, inequalities if the factor is positive.
+
+    Raises:
+        TooLarge: see `compare_numbers`.
+    """
+    differences = comparable(left, right)
+    if differences is None:
+        return Verdict.DIFFERENT
+    try:
+        factor = rational_factor(*differences, symbols(differences[0]) | symbols(differences[1]))
+    except (Irrational, Undefined):
+        return None
+    return verdict(factor is not None and (factor > 0 or is_symmetric(left)))
+
+
+def is_symmetric(relation: Relation) -> bool:
+    """Whether the sides of the relation may be exchanged."""
+    return relation.operators in (("=",), (r"\neq",))
+
+
+def comparable(left: Relation, right: Relation) -> tuple[Expr, Expr] | None:
+    """Left side minus right side of each, where both are the same relation between expressions in variables."""
+    differences = _difference(left), _difference(right)
+    one, other = differences
+    if left.operators != right.operators or one is None or other is None:
+        return None
+    return (one, other) if symbols(one) and symbols(other) else None
+
+
+def _difference(relation: Relation) -> Expr | None:
+    if relation.operators not in (("=",), (r"\neq",), ("<",), (r"\leq",)):
+        return None
+    values: list[Expr] = []
+    for side in relation.sides:
+        leaf = read_leaf(side.text) if isinstance(side, Value) else None
+        if not isinstance(leaf, Quantity) or leaf.unit is not None:
+            return None
+        values.append(leaf.value)
+    return Call("+", (values[0], Call("neg", (values[1],))))
+
+
+def _squeezed(text: str) -> str:
+    """`text` without the blanks that mean nothing: those beside a sign."""
+    return _BETWEEN.sub("", text)

@@ -1,0 +1,111 @@
+"""Verifies answers in confined child processes that can be killed."""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from reward.answers.domains import decide
+from reward.config import RewardConfig
+from reward.sandbox.child import ChildDied, ChildGone
+from reward.sandbox.pool import Pool
+from reward.sandbox.worker import Kind
+from reward.types import Check, Grade, GradeReason, Verdict
+
+_Result = tuple[Verdict, GradeReason | None]
+
+
+class Verifier:
+    """A pool of up to `max_verifiers` child processes; any thread may call it, several at once too.
+
+    Children are forked from one process that holds all they need (`reward.sandbox.zygote`, started on first use), in
+    some milliseconds; they start as work waits, end when idle and never outlive this process. `timeouts`
+    counts the checks that reached the time limit, `crashes` those at which a child died or ran out of memory.
+    """
+
+    def __init__(self, config: RewardConfig) -> None:
+        size = config.max_verifiers or usable_cores()
+        self._config = config
+        self._pool = Pool(config, size)
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="verifier")
+        self._count_lock = threading.Lock()
+        self.timeouts = 0
+        self.crashes = 0
+
+    def verify(self, checks: Sequence[Check]) -> list[Grade]:
+        """One grade for each check, in order; equal checks are decided once.
+
+        A check that reaches a limit is UNDECIDED with reason `timeout`, `memory` or `crashed` (the child ended
+        without an answer), never an exception, and costs no more than its limit of one child's time.
+
+        Raises:
+            ValueError: a check's convention is unknown.
+            RuntimeError: no child could be started, or the verifier is closed.
+        """
+        grades = {check: self._decide_here(check) for check in dict.fromkeys(checks)}
+        hard = [check for check, grade in grades.items() if grade is None]
+        asked = dict(zip(hard, self._threads.map(self._ask_child, hard), strict=True))
+        return [grades[check] or asked[check] for check in checks]
+
+    def pids(self) -> list[int]:
+        """Process ids of the children that live."""
+        return self._pool.pids()
+
+    def close(self) -> None:
+        """Ends all processes; checks under way are finished first."""
+        self._threads.shutdown(wait=True)
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _decide_here(self, check: Check) -> Grade | None:
+        start = time.perf_counter()
+        result = decide(check, self._config)
+        return None if result is None else Grade(*result, time.perf_counter() - start)
+
+    def _ask_child(self, check: Check) -> Grade:
+        start = time.perf_counter()
+        verdict, reason = self._answer(check)
+        with self._count_lock:
+            self.timeouts += reason == "timeout"
+            self.crashes += reason in ("memory", "crashed")
+        return Grade(verdict, reason, time.perf_counter() - start)
+
+    def _answer(self, check: Check) -> _Result:
+        kind = Kind.CODE if check.convention == "python" else Kind.PAIRS
+        while True:
+            with self._pool.lend(kind) as child:
+                is_new = child.served == 0
+                try:
+                    return child.ask(check)
+                except TimeoutError:
+                    return Verdict.UNDECIDED, "timeout"
+                except ChildGone:
+                    if is_new:
+                        return Verdict.UNDECIDED, "crashed"
+                    # It ended of idleness, or was killed, before it read the check: not the check's doing.
+                except ChildDied:
+                    return self._died(kind, child.end())
+
+    @staticmethod
+    def _died(kind: Kind, exit_code: int | None) -> _Result:
+        # Code that ends its own process has not passed its tests; one that a signal ended may have.
+        if kind is Kind.CODE and exit_code is not None and exit_code >= 0:
+            return Verdict.DIFFERENT, "test_failed"
+        return Verdict.UNDECIDED, "crashed"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

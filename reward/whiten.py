@@ -1,0 +1,81 @@
+"""Whitening: embeddings in which the texts of one task spread over all directions alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from reward.types import Embed
+
+_LEAST_SHRINKAGE = 1e-3
+"""Keeps directions finite in which the reference vectors do not vary at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """A map x -> C^(-1/2) (x - mean), C the shrunk covariance of a reference set; it is fitted once.
+
+    C = (1 - s) * covariance + s * (mean variance) * identity, with s as of Ledoit and Wolf (2004), so that fewer
+    vectors than dimensions are enough. `mean` [dimensions], `directions` [rank, dimensions] orthonormal with
+    one scale each, every direction orthogonal to them by `rest`.
+    """
+
+    mean: np.ndarray
+    directions: np.ndarray
+    scales: np.ndarray
+    rest: float
+
+    @classmethod
+    def fit(cls, vectors: Sequence[Sequence[float]] | np.ndarray) -> Self:
+        """Fit on reference vectors [n, dimensions], for example of all expert solutions of a data set.
+
+        Raises:
+            ValueError: the vectors are all equal, fewer than two, or not finite.
+        """
+        matrix = np.asarray(vectors, dtype=np.float64)
+        if len(matrix) < 2 or not np.isfinite(matrix).all() or np.ptp(matrix, axis=0).max() == 0:
+            raise ValueError(
+                f"whitening was given {len(matrix)} reference vector(s), and needs at least two finite ones that "
+                "differ; fit it on the embeddings of more texts."
+            )
+        mean = matrix.mean(axis=0)
+        centred = matrix - mean
+        _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+        shrinkage, variance = _shrinkage(centred, singular)
+        variances = (1 - shrinkage) * singular**2 / len(matrix) + shrinkage * variance
+        return cls(mean, directions, 1 / np.sqrt(variances), float(1 / np.sqrt(shrinkage * variance)))
+
+    def apply(self, vectors: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+        """The vectors [n, dimensions], whitened; each row depends on nothing but itself and the reference set."""
+        centred = np.asarray(vectors, dtype=np.float64) - self.mean
+        return (
+            self.rest * centred + (centred @ self.directions.T) * (self.scales - self.rest) @ self.directions
+        )
+
+    def around(self, embed: Embed) -> Embed:
+        """`embed` with its vectors whitened: what the diversity kind `embedding` is to be given."""
+        return lambda texts: self.apply(embed(texts)).tolist()
+
+    def save(self, path: Path) -> None:
+        """Write to an .npz file."""
+        np.savez(path, mean=self.mean, directions=self.directions, scales=self.scales, rest=self.rest)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(stored["mean"], stored["directions"], stored["scales"], float(stored["rest"]))
+
+
+def _shrinkage(centred: np.ndarray, singular: np.ndarray) -> tuple[float, float]:
+    count, dimensions = centred.shape
+    eigenvalues = singular**2 / count
+    variance = eigenvalues.sum() / dimensions
+    scatter = (eigenvalues**2).sum()
+    # Squared Frobenius distances: of the covariance to its target, and of single vectors' products to it.
+    distance = scatter - dimensions * variance**2
+    noise = ((np.square(centred).sum(axis=1) ** 2).sum() - count * scatter) / count**2
+    intensity = noise / distance if distance > 0 else 1.0
+    return float(np.clip(intensity, _LEAST_SHRINKAGE, 1)), float(variance)

@@ -1,0 +1,49 @@
+"""Texts as sequences of words: what overlap, repetition, leak phrases and diversity count."""
+
+import re
+import unicodedata
+
+# Scripts written without spaces: each character counts as a word.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+# Underscores inside a word make it an identifier; at its ends they are emphasis.
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:_+[^\W_{_UNSPACED}]+)*")
+_MARKS = frozenset(("Mn", "Me", "Cf"))
+
+Gram = tuple[str, ...]
+
+
+def words(text: str) -> list[str]:
+    """The words of `text` in order: case, accents, width, punctuation and invisible characters are dropped.
+
+    Digits count as words; a character of a script that is written without spaces is a word of its own.
+    """
+    return _WORD.findall(fold(text))
+
+
+def fold(text: str) -> str:
+    """`text` in one spelling: full-width letters and ligatures as plain ones, lower case, no accents and no
+    invisible characters (zero-width spaces, soft hyphens, direction marks). Linear in its length."""
+    if text.isascii():
+        return text.lower()
+    # Marks go first as well, because normalising sorts them, which takes the square of a run's length.
+    decomposed = unicodedata.normalize("NFKD", _without_marks(text))
+    return unicodedata.normalize("NFKC", _without_marks(decomposed).casefold())
+
+
+def _without_marks(text: str) -> str:
+    return "".join(
+        character
+        for character in text
+        if not unicodedata.combining(character) and unicodedata.category(character) not in _MARKS
+    )
+
+
+def ngrams(sequence: list[str], n: int) -> list[Gram]:
+    """All runs of n words, in order; none where there are fewer words than n."""
+    return [tuple(sequence[start : start + n]) for start in range(len(sequence) - n + 1)]
+
+
+def repetition(sequence: list[str], n: int = 4) -> float:
+    """The share of the n-grams that occurred before, in [0, 1); 0 without any n-gram. Linear in the words."""
+    grams = ngrams(sequence, n)
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0

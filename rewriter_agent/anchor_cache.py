@@ -1,0 +1,54 @@
+"""Log-probs of expert texts and of the backbone's own samples, kept from one run to the next."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+
+class AnchorCache:
+    """A file of JSON values by key; several processes may use it at once."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The default gives up after 5 s of another process writing, which a slow disk can exceed.
+        self._database = sqlite3.connect(path, timeout=60)
+        self._database.execute("CREATE TABLE IF NOT EXISTS anchors (key TEXT PRIMARY KEY, value TEXT)")
+
+    def fill(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[Any]]) -> list[Any]:
+        """The values of `keys`, in order.
+
+        `compute` is given the positions of the keys that are not there yet and returns their values, which
+        are then kept; it is not called where none is missing.
+        """
+        found = {key: self._get(key) for key in keys}
+        missing = [i for i, key in enumerate(keys) if found[key] is None]
+        if missing:
+            computed = list(zip([keys[i] for i in missing], compute(missing), strict=True))
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO anchors VALUES (?, ?)",
+                    [(key, json.dumps(value)) for key, value in computed],
+                )
+            found.update(computed)
+        return [found[key] for key in keys]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def _get(self, key: str) -> Any:
+        row = self._database.execute("SELECT value FROM anchors WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+
+def cache_key(*parts: object) -> str:
+    """Hash of everything that decides a value: model, prompt ids, completion ids or sampling settings."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,45 @@
+"""The judge of the gate: the backbone itself, asked YES or NO through the fleet."""
+
+from collections.abc import Sequence
+
+from cluster.fleet import Fleet
+from cluster.types import ScoreRequest
+from reward import Candidate, GradedProblem
+from reward.judge import ANSWERS, accepts, judge_prompt
+
+from .data.problem import Problem
+from .tokens import Tokens
+
+
+class FleetJudge:
+    """Judges candidates by the log-probs of the two replies, under the backbone's own chat template."""
+
+    def __init__(self, tokens: Tokens, backbone: Fleet) -> None:
+        self.tokens = tokens
+        self.backbone = backbone
+        self.replies = _replies(tokens)
+
+    def __call__(self, problem: GradedProblem, candidates: Sequence[Candidate]) -> list[bool]:
+        """Whether each candidate's reasoning is sound, in order."""
+        return self.judge_texts(problem, [candidate.text for candidate in candidates])
+
+    def judge_texts(self, problem: GradedProblem, texts: Sequence[str]) -> list[bool]:
+        """The same for texts alone."""
+        prompts = [_prompt(self.tokens, problem, text) for text in texts]
+        requests = [ScoreRequest(prompt, reply) for prompt in prompts for reply in self.replies]
+        scored = [tokens.logprobs for tokens in self.backbone.score(requests)]
+        return [accepts(yes, no) for yes, no in zip(scored[::2], scored[1::2], strict=True)]
+
+
+def judgement_length(tokens: Tokens, problem: Problem) -> int:
+    """How many tokens of an engine's context a judgement takes, those of the candidate left out."""
+    return len(_prompt(tokens, problem, "")) + max(map(len, _replies(tokens)))
+
+
+def _prompt(tokens: Tokens, problem: GradedProblem | Problem, text: str) -> list[int]:
+    content = judge_prompt(problem.question, problem.answer, text)
+    return tokens.prompt([{"role": "user", "content": content}])
+
+
+def _replies(tokens: Tokens) -> list[list[int]]:
+    return [tokens.tokenizer.encode(reply, add_special_tokens=False) for reply in ANSWERS]

@@ -1,0 +1,38 @@
+"""Text embeddings against plain transformers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from cluster.encoder import BATCH, Encoder
+
+TEXTS = ["Tom has 3 apples.", "So he has 8 coins now, and Ana has 2 more.", "5"]
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_backbone: Path) -> Encoder:
+    return Encoder(str(tiny_backbone), max_length=64, threads=1, device="cpu")
+
+
+def test_vectors_are_the_mean_of_the_last_hidden_states(encoder: Encoder, tiny_backbone: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
+    model = AutoModel.from_pretrained(tiny_backbone, dtype=torch.float32).eval()
+    for text, vector in zip(TEXTS, encoder.embed(TEXTS), strict=True):
+        with torch.inference_mode():
+            states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state
+        assert torch.tensor(vector) == pytest.approx(states.mean(1)[0], abs=1e-4)
+
+
+def test_a_vector_does_not_depend_on_its_batch_and_order_is_kept(encoder: Encoder) -> None:
+    many = [f"{i} plus {i} is {2 * i}" + " indeed" * (i % 5) for i in range(2 * BATCH + 3)]
+    together = encoder.embed(many)
+    for i in (0, 7, BATCH, len(many) - 1):
+        assert encoder.embed([many[i]])[0] == pytest.approx(together[i], abs=1e-4)
+    assert encoder.embed([]) == []
+
+
+def test_a_long_text_is_cut_not_refused(encoder: Encoder) -> None:
+    (vector,) = encoder.embed(["word " * 5000])
+    assert len(vector) == 128

@@ -1,0 +1,44 @@
+"""The reward's other terms with real engines: entropies, embeddings and the judge come from the cluster."""
+
+import math
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from killed_run import write_config, write_problems
+
+from rewriter_agent.config import load_config
+from rewriter_agent.files import read_jsonl
+from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN, run_stages
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = [
+    "train.max_steps=2",
+    "data.num_train=12",
+    "data.num_test=2",
+    # The judge is shown the problem, the candidate and its instructions.
+    "model.max_model_len=768",
+    "reward={alignment: typicality, diversity: embedding, judge: true}",
+]
+
+
+def test_typicality_whitened_embeddings_and_the_judge(tiny_backbone: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, tiny_backbone, write_problems(tmp_path / "problems"))
+    loaded = load_config(config, SETTINGS)
+    run_stages(loaded, (PREPARE, TRAIN, REWRITE))
+    rows = pq.read_table(loaded.folder / "rewrite" / "rewrites.parquet").to_pylist()
+    scores = [score for row in rows for score in row["scores"]]
+    passed = [score for score in scores if score["gate"]]
+    for score in passed:
+        assert score["alignment"] == pytest.approx(math.exp(-abs(score["typicality_gap"])))
+        assert 0 <= score["diversity"] < 1
+    judged = passed + [score for score in scores if score["reason"] == "judge"]
+    assert judged
+    if len(passed) > 2:
+        assert len({score["diversity"] for score in passed}) > 1
+    # At most one corrupted candidate a group, and some group had a wrong answer to corrupt.
+    assert {len(row["judged_bad"]) for row in rows} == {0, 1}
+    metrics = read_jsonl(loaded.folder / "train" / "metrics.jsonl")
+    assert len(metrics) == 2
+    assert all("reward_terms/gate_mean" in step for step in metrics)
