@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from reward.phrases import Language
 
@@ -101,6 +101,16 @@ class RewardConfig(BaseModel):
     def _fill_preset(cls, values: Any) -> Any:
         is_paper = isinstance(values, dict) and values.get("preset") == "paper"
         return {**PAPER, **values} if is_paper else values
+
+    @field_validator("json_schema")
+    @classmethod
+    def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None:
+            # Imported here because few need it, and it takes long.
+            from reward.answers.json_value import check_schema
+
+            check_schema(schema)
+        return schema
 
     @property
     def needs_embeddings(self) -> bool:

@@ -19,6 +19,8 @@ from .progress import Progress
 CHUNK = 2048
 """Rows graded together; what is in memory does not grow with the file."""
 PROGRESS_SECONDS = 2.0
+MAX_NAME_BYTES = 200
+"""Of the output; file systems take 255, some of which the temporary name beside it needs."""
 NO_ANSWER = Grade(Verdict.DIFFERENT, "no_answer")
 
 
@@ -56,10 +58,12 @@ def grade_file(
 ) -> Summary:
     """Grade every row of `source` into `output`, one line a row in the same order, whole or not at all.
 
+    Where `output` is a link, the file that it points to is written.
+
     Raises:
         ValueError: a file cannot be used, or a row is malformed (the file is checked before any is graded).
     """
-    _check_output(source, output)
+    output = _check_output(source, output)
     total = sum(1 for _ in read_rows(source, convention, mode))
     progress, summary = Progress("grade", sys.stderr), Summary()
     shown = 0.0
@@ -74,15 +78,25 @@ def grade_file(
     return summary
 
 
-def _check_output(source: Path, output: Path) -> None:
+def _check_output(source: Path, output: Path) -> Path:
+    """`output` without links."""
+    if len(os.fsencode(output.name)) > MAX_NAME_BYTES:
+        raise ValueError(f"--output: the file name is longer than {MAX_NAME_BYTES} bytes; name a shorter one")
+    try:
+        output = output.resolve() if output.is_symlink() else output
+    except (OSError, RuntimeError) as error:  # links that lead round in a circle, names that are too long
+        raise ValueError(f"--output: '{output}' cannot be used ({error}); name another file") from error
     if not output.parent.is_dir():
         raise ValueError(f"--output: the folder '{output.parent}' does not exist; make it, or name another")
     if output.is_dir():
         raise ValueError(f"--output: '{output}' is a folder; name a file in it")
+    if output.exists() and not output.is_file():
+        raise ValueError(f"--output: '{output}' is a device or pipe, no file; name a file")
     if not os.access(output.parent, os.W_OK):
         raise ValueError(f"--output: the folder '{output.parent}' cannot be written to; name another")
     if output.exists() and source.exists() and output.samefile(source):
         raise ValueError(f"--output: '{output}' is the input itself; name another file")
+    return output
 
 
 @dataclass(frozen=True)

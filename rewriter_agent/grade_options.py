@@ -71,6 +71,8 @@ def _read_schema(path: Path) -> dict[str, Any]:
         if not isinstance(schema, dict):
             raise ValueError(f"it must hold an object, not a {type(schema).__name__}")
         check_schema(schema)
+    except RecursionError as error:
+        raise ValueError(f"--json-schema {path}: it is nested too deep") from error
     except ValueError as error:
         raise ValueError(f"--json-schema {path}: {error}") from error
     return schema

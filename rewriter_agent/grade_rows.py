@@ -1,6 +1,7 @@
 """The rows that `grade` reads: one JSON object a line with a gold answer and the text to be graded."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,13 @@ class GradeRow:
     strict: bool
 
 
-class _Fraction(str):
-    """A JSON number with a decimal point or exponent, as it was written."""
+class _Written(str):
+    """A JSON number as it was written: one with a decimal point or exponent, or of thousands of digits."""
+
+
+def _integer(digits: str) -> int | _Written:
+    limit = sys.get_int_max_str_digits()
+    return int(digits) if not limit or len(digits) <= limit else _Written(digits)
 
 
 def read_rows(path: Path, convention: str, mode: str) -> Iterator[GradeRow]:
@@ -61,7 +67,7 @@ def _parse(line: bytes, convention: str, mode: str) -> GradeRow:
 
 def _decode(line: bytes) -> Any:
     try:
-        return json.loads(line.decode("utf-8-sig"), parse_float=_Fraction)
+        return json.loads(line.decode("utf-8-sig"), parse_float=_Written, parse_int=_integer)
     except UnicodeDecodeError as error:
         raise ValueError(f"the line is not UTF-8 ({error.reason} at byte {error.start})") from error
     except RecursionError as error:
@@ -85,7 +91,7 @@ def _id(values: dict[str, Any]) -> str | int:
 
 def _gold(values: dict[str, Any]) -> str:
     value = _value(values, "gold")
-    if type(value) not in (str, int, _Fraction):
+    if type(value) not in (str, int, _Written):
         raise ValueError(
             f"field 'gold' holds {_shown(value)}; it must be text or a number (write JSON answers as text)"
         )
@@ -109,5 +115,5 @@ def _one_of(values: dict[str, Any], field: str, allowed: tuple[str, ...], defaul
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, _Fraction) else json.dumps(value)
+    text = value if isinstance(value, _Written) else json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}..."

@@ -1,14 +1,27 @@
 """The `choice` convention: one letter from A to J."""
 
 import re
+import unicodedata
 
-from reward.answers.extract import extract_marked
+from reward.answers.clean import without_end_tokens
+from reward.answers.extract import ADVERB, extract_marked
 from reward.config import RewardConfig
 from reward.types import Check, GradeReason, Verdict
 
-_LETTER = re.compile(r"\(\s?(?P<bracketed>[A-Ja-j])\s?\)|(?P<bare>[A-Ja-j])(?![\w'’])")
+_QUOTED = "|".join(rf"{left}[A-Ja-j]{right}" for left, right in ('""', "''", "“”", "‘’"))
+_LETTER = re.compile(
+    rf"(?P<bracketed>\(\s?[A-Ja-j]\s?\)|\[\s?[A-Ja-j]\s?\]|{_QUOTED})|(?P<bare>[A-Ja-j])(?![\w'’])"
+)
 _STATEMENT = re.compile(
-    r"\b(?:answer|correct (?:option|choice))\b[\s*_]*(?:\bis\b|:|=)[\s*_:]*", re.IGNORECASE
+    r"\b(?:answer|correct (?:option|choice))\b[\s*_\"']*"
+    rf"(?:\b(?:is|(?:would|should|must|will) be)\b|:|=)(?:[\s*_:]|{ADVERB}\b,?)*",
+    re.IGNORECASE,
+)
+_VERDICT_LINE = re.compile(
+    r"(?:(?:so|hence|thus|therefore|then),?\s+)?(?:the\s+)?(?:(?:option|choice|answer|letter)\s+)?"
+    r"(?P<letter>[A-J]|\([A-Ja-j]\))\s+is\s+(?:the\s+)?(?:correct|right|best)"
+    r"(?:\s+(?:answer|option|choice|one))?[.!]?",
+    re.IGNORECASE,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 _BOLD = re.compile(r"\\textbf\s*\{\s*\(([A-Ja-j])\)")
@@ -36,6 +49,8 @@ def extract(text: str, strict: bool) -> str | None:
     a letter that prose goes on from ("The answer is A good one"). Lenient: else the last "(X)" or
     standalone capital from A to J.
     """
+    # Full-width and circled letters become plain ones.
+    text = unicodedata.normalize("NFKC", without_end_tokens(text))
     letter = _last_line(text) or _stated(text)
     if letter is not None or strict:
         return letter
@@ -59,6 +74,13 @@ def _last_line(text: str) -> str | None:
     if len(bold) == 1:
         return bold[0].upper()
     line = _unwrap(lines[-1])
+    if named := _VERDICT_LINE.fullmatch(line):
+        letter = named["letter"].strip("()")
+        return letter.upper() if letter.isupper() or letter != named["letter"] else None
+    noun = _NOUN.match(line)
+    line = line[noun.end() :] if noun else line
+    if len(lines) == 1 and len(line) == 1:
+        return _letter(line)
     # A lower-case letter at the start of a line is a word or an item more often than an answer.
     if line[:1].islower() or (len(lines) == 2 and _is_list(lines, line)):
         return None
@@ -93,6 +115,6 @@ def _letter(text: str) -> str | None:
     rest = text[letter.end() :]
     if letter["bare"] and not _MAY_FOLLOW.match(rest):
         return None
-    name = (letter["bracketed"] or letter["bare"]).upper()
+    name = letter[0].strip("()[] \"'“”‘’").upper()
     others = {"".join(found).upper() for found in _OTHER_LETTER.findall(rest)}
     return name if others <= {name} else None

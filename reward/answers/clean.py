@@ -15,6 +15,8 @@ _DELIMITERS = (
     ("*", "*"),
     ("_", "_"),
 )
+_END_TOKEN = re.compile(r"(?:<\|[^<>|\s]{1,40}\|>|</?s>|<eos>|<end_of_turn>)\Z")
+_END_TOKEN_CHARS = 50
 _EXCLAIMED_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}!+\Z")
 
 
@@ -24,14 +26,30 @@ def clean_answer(text: str) -> str:
     An ellipsis and a factorial stay. Applied to its own result it changes nothing. Texts above 20,000
     characters lose their outer blanks only: peeling those would take quadratic time.
     """
-    text = _strip(text)
+    text = _strip(without_end_tokens(text))
     if len(text) > MAX_PEELED_CHARS:
         return text
     while True:
-        peeled = _peel(_drop_punctuation(text))
+        peeled = _peel(_drop_punctuation(without_end_tokens(text)))
         if peeled == text:
             return text
         text = peeled
+
+
+def without_end_tokens(text: str) -> str:
+    """`text` without a tokenizer's special tokens (`<|im_end|>`, `</s>`) and blanks at its end."""
+    end = len(text)
+    while True:
+        while end and text[end - 1].isspace():
+            end -= 1
+        token = (
+            _END_TOKEN.search(text, max(0, end - _END_TOKEN_CHARS), end)
+            if text[end - 1 : end] == ">"
+            else None
+        )
+        if token is None:
+            return text[:end]
+        end = token.start()
 
 
 def _strip(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from reward.answers.align import align
 from reward.answers.exact import (
     comparable,
     compare_leaves,
@@ -13,6 +14,7 @@ from reward.answers.exact import (
 )
 from reward.answers.forms import Matrix, Relation, Value
 from reward.answers.leaf import read_leaf
+from reward.answers.lettered import without_letters
 from reward.answers.match import Comparison, match
 from reward.answers.normalise import normalise
 from reward.answers.numeric import factor, identical
@@ -38,7 +40,10 @@ def compare(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict:
     if decision is not None:
         return decision
     # Sorted, so that the order of arguments changes neither the verdict nor the time it takes.
-    left, right = sorted((normalise(gold), normalise(answer)))
+    pair = without_letters(gold, answer)
+    if isinstance(pair, Verdict):
+        return pair
+    left, right = align(*sorted(map(normalise, pair)))
     forms = read_form(left), read_form(right)
     if {type(form) for form in forms} == {Matrix, Value}:
         return compare_parsed(left, right, tolerance)

@@ -6,19 +6,21 @@ Everything here is bounded in time and memory, so it runs in the caller's proces
 import re
 from functools import partial
 
+from reward.answers.align import align
 from reward.answers.forms import Relation, Value
-from reward.answers.leaf import Quantity, Unread, read_leaf
+from reward.answers.leaf import Quantity, Unread, is_clock, read_leaf
+from reward.answers.lettered import without_letters
 from reward.answers.match import Comparison, Decision, match
 from reward.answers.normalise import normalise
 from reward.answers.rational import (
     Irrational,
     TooLarge,
     Undefined,
-    is_close,
+    agree,
+    has_decimal,
     rational_factor,
     rational_value,
     sample_points,
-    tolerates,
 )
 from reward.answers.structure import read_form
 from reward.answers.tree import Call, Expr, symbols
@@ -26,32 +28,50 @@ from reward.answers.values import compare_values, verdict
 from reward.types import Verdict
 
 MAX_CHARS = 4_000
-# As ratios 3:30 and 1:10 would be equal, as times of day they are not.
-_CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d")
+# As differences 3-2 and 2-1 would be equal, as scores they are not, nor are dates without a year of four digits.
+_SCORE = re.compile(r"\d{1,3}-\d{1,3}|\d{1,2}/\d{1,2}/\d{1,2}")
+_PAIR = re.compile(r"[A-Za-z]{2}")
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|operatorname)[a-z]*\*?\s*\{")
 _BETWEEN = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
+_RATIO = re.compile(r"([1-9]\d{0,8}) ?: ?([1-9]\d{0,8})")
 
 
 def decide(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict | None:
     """The verdict on a pair that needs no parser, or None where it does; symmetric, never an exception.
 
-    Integers, fractions and what evaluates to them are compared as exact rationals; where one side is a decimal
-    and the other neither integer nor fraction they may differ by `tolerance`, relative. Rational functions of
-    variables are compared exactly too, at pseudo-random points. UNDECIDED above 4,000 characters, for numbers
-    too large to compute, for malformed LaTeX and for what has no value (5/0).
+    What evaluates to rational numbers is compared exactly; where both sides are decimals they may differ by
+    `tolerance`, absolute above 1 and relative below. Rational functions of variables are compared exactly too,
+    at pseudo-random points. UNDECIDED above 4,000 characters, for numbers too large to compute, for malformed
+    LaTeX and for what has no value (5/0).
     """
     if gold.strip() == answer.strip():
         return Verdict.EQUAL
-    left, right = sorted((normalise(gold), normalise(answer)))
+    pair = without_letters(gold, answer)
+    if isinstance(pair, Verdict):
+        return pair
+    left, right = sorted(map(normalise, pair))
     if not left or not right:
         return Verdict.DIFFERENT
+    if _are_words(*pair, left, right):
+        return verdict(left.casefold() == right.casefold())
     if _squeezed(left) == _squeezed(right):
         return Verdict.EQUAL
     if max(len(left), len(right)) > MAX_CHARS:
         return Verdict.UNDECIDED
     try:
+        left, right = align(left, right)
+        if _squeezed(left) == _squeezed(right):
+            return Verdict.EQUAL
         return match(read_form(left), read_form(right), comparison(tolerance))
     except TooLarge:
         return Verdict.UNDECIDED
+
+
+def _are_words(gold: str, answer: str, left: str, right: str) -> bool:
+    """Whether two short texts are words, which as algebra would be products of the same letters."""
+    if not (_PAIR.fullmatch(left) and _PAIR.fullmatch(right)):
+        return False
+    return (left.isupper() and right.isupper()) or all(_TEXT.search(text) for text in (gold, answer))
 
 
 def comparison(tolerance: float) -> Comparison:
@@ -67,8 +87,13 @@ def compare_leaves(left: str, right: str, tolerance: float) -> Decision:
     """
     if left == right or _squeezed(left) == _squeezed(right):
         return Verdict.EQUAL
-    if _CLOCK.fullmatch(left) and _CLOCK.fullmatch(right):
-        return verdict(left.lstrip("0") == right.lstrip("0"))
+    ratios = _RATIO.fullmatch(left), _RATIO.fullmatch(right)
+    # Read alone 3:15 is a time of day, beside 1:5, which no clock shows, it is a ratio.
+    is_time = is_clock(left) or is_clock(right)
+    if ratios[0] and ratios[1] and not (is_time and all(len(ratio[2]) == 2 for ratio in ratios if ratio)):
+        return verdict(int(ratios[0][1]) * int(ratios[1][2]) == int(ratios[1][1]) * int(ratios[0][2]))
+    if _SCORE.fullmatch(left) and _SCORE.fullmatch(right):
+        return Verdict.DIFFERENT
     return compare_values(read_leaf(left), read_leaf(right), partial(compare_numbers, tolerance=tolerance))
 
 
@@ -87,7 +112,7 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
         TooLarge: the value of one without variables is too large to compute.
     """
     names = symbols(left) | symbols(right)
-    is_tolerant = tolerates(left, right)
+    is_tolerant = not names and has_decimal(left) and has_decimal(right)
     decision: Decision = None if names else Verdict.UNDECIDED
     for point in sample_points(names) if names else [{}]:
         try:
@@ -96,7 +121,12 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
             return None
         except Undefined:
             continue
-        if not (is_close(one, other, tolerance) if is_tolerant else one == other):
+        except TooLarge:
+            # With variables, smaller points may tell.
+            if names:
+                return None
+            raise
+        if not (agree(one, other, tolerance) if is_tolerant else one == other):
             return Verdict.DIFFERENT
         decision = Verdict.EQUAL
     return decision

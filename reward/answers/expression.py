@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 
+from reward.answers.tokens import is_number, tokens
 from reward.answers.tree import Call, Expr, Num, Sym
 
 MAX_DEPTH = 40
@@ -10,6 +11,9 @@ MAX_TOKENS = 300
 MAX_CHARS = 4000
 _FUNCTION_NAMES = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp sqrt abs"
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
+_SEVERAL = frozenset(("gcd", "lcm", "max", "min"))
+"""Functions of several arguments, in round brackets or in those of a set."""
+_WORDS = FUNCTIONS | _SEVERAL | {"pi", "theta"}
 INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _OPAQUE_FUNCTIONS = frozenset("fgFG")
 _GREEK_NAMES = (
@@ -18,10 +22,7 @@ _GREEK_NAMES = (
 )
 GREEK = frozenset(_GREEK_NAMES.split())
 _ACCENTS = frozenset(["vec", "hat", "bar", "overline", "overrightarrow", "tilde", "mathbb", "mathcal"])
-_TOKEN = re.compile(r"\d+(?:\.\d*)?|\.\d+|\\[A-Za-z]+|\\[{}]|[A-Za-z]+|\S")
 _CLOSING = {"(": ")", "[": "]", "{": "}", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil", "|": "|"}
-
-
 _NO_FACTOR = frozenset((r"\rfloor", r"\rceil", r"\{", r"\}"))
 
 
@@ -38,38 +39,23 @@ def read_expression(text: str) -> Expr:
     Raises:
         NotAlgebra: the text holds a command or a form that is unknown here, or is malformed.
     """
-    tokens = _tokens(text) if len(text) <= MAX_CHARS else []
-    if not tokens or len(tokens) > MAX_TOKENS:
+    found = tokens(text, _WORDS) if len(text) <= MAX_CHARS else []
+    if not found or len(found) > MAX_TOKENS:
         raise NotAlgebra("empty or too long")
-    reader = _Reader(tokens)
+    reader = _Reader(found)
     expression = reader.sum()
     if reader.peek():
         raise NotAlgebra(reader.peek())
     return expression
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    for token in _TOKEN.findall(text):
-        is_word = token.isascii() and token.isalpha() and len(token) > 1
-        if is_word and (token in FUNCTIONS or token in ("pi", "theta")):
-            tokens.append("\\" + token)
-        elif is_word:
-            tokens.extend(token)
-        else:
-            tokens.append(token)
-    return tokens
-
-
-def _is_number(token: str) -> bool:
-    return token.isascii() and (token[:1].isdigit() or (token[:1] == "." and len(token) > 1))
-
-
 class _Reader:
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens[::-1]
+        self._last = ""
         self._depth = 0
         self._bars = 0
+        self._is_closed = False
 
     def peek(self) -> str:
         return self._tokens[-1] if self._tokens else ""
@@ -87,7 +73,8 @@ class _Reader:
     def _take(self) -> str:
         if not self._tokens:
             raise NotAlgebra("ends early")
-        return self._tokens.pop()
+        self._last = self._tokens.pop()
+        return self._last
 
     def _expect(self, token: str) -> None:
         if self._take() != token:
@@ -101,7 +88,7 @@ class _Reader:
         while True:
             if self.peek() in ("*", "/"):
                 product = Call(self._take(), (product, self._signed()))
-            elif self._starts_factor() and not _is_number(self.peek()):
+            elif self._starts_factor() and (self._is_closed or not is_number(self.peek())):
                 product = self._juxtaposed(product)
             else:
                 return product if sign == 1 else Call("neg", (product,))
@@ -117,7 +104,8 @@ class _Reader:
 
     def _juxtaposed(self, left: Expr) -> Expr:
         follows_fraction = self.peek() == r"\frac"
-        if self.peek() == "{" and _is_number(self._tokens[-2] if len(self._tokens) > 1 else ""):
+        is_braced = self.peek() == "{" and is_number(self._tokens[-2] if len(self._tokens) > 1 else "")
+        if is_braced and not self._is_closed:
             raise NotAlgebra("two numbers side by side")
         right = self._factor()
         is_integer = isinstance(left, Num) and not left.decimal
@@ -134,19 +122,32 @@ class _Reader:
 
     def _factor(self) -> Expr:
         factor = self._atom()
+        # A number may follow what cannot go on with digits: 3!4!, 2^{3}5 and 2^a5, but not 2^3 5.
+        is_closed = False
         while True:
             token = self.peek()
             if token == "!":
-                self._take()
-                factor = Call("!", (factor,))
+                factor = Call(self._factorial(), (factor,))
+                is_closed = True
             elif token == "°":
                 self._take()
                 factor = Call("degree", (factor,))
             elif token == "^":
                 self._take()
                 factor = Call("^", (factor, self._exponent()))
+                is_closed = not is_number(self._last)
             else:
+                self._is_closed = is_closed
                 return factor
+
+    def _factorial(self) -> str:
+        self._expect("!")
+        if self.peek() != "!":
+            return "!"
+        self._expect("!")
+        if self.peek() == "!":
+            raise NotAlgebra("!!!")
+        return "!!"
 
     def _exponent(self) -> Expr:
         if self.peek() in ("+", "-"):
@@ -165,7 +166,7 @@ class _Reader:
 
     def _atom(self) -> Expr:
         token = self._take()
-        if _is_number(token):
+        if is_number(token):
             return Num(Fraction(token.rstrip(".")), "." in token)
         if token in _CLOSING:
             return self._group(token)
@@ -192,13 +193,25 @@ class _Reader:
             name += f"_{self._raw_argument()}"
         if name[0] in _OPAQUE_FUNCTIONS and self.peek() == "(":
             self._take()
-            args = [self.sum()]
-            while self.peek() == ",":
-                self._take()
-                args.append(self.sum())
-            self._expect(")")
-            return Call(f"function {name}", tuple(args))
+            return Call(f"function {name}", self._arguments(")"))
         return Sym(name)
+
+    def _arguments(self, closing: str) -> tuple[Expr, ...]:
+        outer_bars, self._bars = self._bars, 0
+        args = [self.sum()]
+        while self.peek() == ",":
+            self._take()
+            args.append(self.sum())
+        self._bars = outer_bars
+        self._expect(closing)
+        return tuple(args)
+
+    def _of_several(self, name: str) -> Expr:
+        opening = self._take()
+        if opening not in ("(", r"\{", "["):
+            raise NotAlgebra(name)
+        args = self._arguments({r"\{": r"\}"}.get(opening) or _CLOSING[opening])
+        return args[0] if len(args) == 1 and name in ("max", "min") else Call(name, args)
 
     def _raw_argument(self) -> str:
         token = self._take()
@@ -221,6 +234,8 @@ class _Reader:
             return self._root()
         if name in FUNCTIONS:
             return self._function(name)
+        if name in _SEVERAL:
+            return self._of_several(name)
         if name == "pi":
             return Sym("pi")
         if name in GREEK:
@@ -240,7 +255,7 @@ class _Reader:
     def _argument(self) -> Expr:
         token = self.peek()
         # TeX takes one character as an argument without braces: \frac12 is a half.
-        if _is_number(token) and len(token) > 1:
+        if is_number(token) and len(token) > 1:
             self._take()
             self._tokens.append(token[1:])
             if not token[0].isdigit():
@@ -276,7 +291,7 @@ class _Reader:
     def _log_base(self) -> Expr:
         # `log_10 100` means base 10, though TeX would set `\\log_28` as the logarithm of 8.
         is_all = len(self._tokens) > 1 and self._tokens[-2] not in ("+", "-", "*", "/", ")", "}")
-        return self._atom() if _is_number(self.peek()) and is_all else self._argument()
+        return self._atom() if is_number(self.peek()) and is_all else self._argument()
 
     def _function_argument(self) -> Expr:
         self._depth += 1

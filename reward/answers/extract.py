@@ -5,14 +5,13 @@ from collections import deque
 from collections.abc import Callable
 
 from reward.answers.boxes import has_box, last_box
-from reward.answers.clean import MAX_PEELED_CHARS, clean_answer
-from reward.answers.leaf import Quantity, read_leaf
-from reward.answers.normalise import normalise
-from reward.answers.rational import TooLarge
-from reward.answers.tree import symbols
+from reward.answers.clean import MAX_PEELED_CHARS, clean_answer, without_end_tokens
+from reward.answers.guess import is_quantity, last_value
 
 __all__ = ["clean_answer", "extract_marked", "statement_of", "strip_answer_line"]
 
+ADVERB = "(?-i:therefore|thus|hence|then|simply|exactly|just|indeed|clearly|obviously|precisely)"
+"""What may stand between "is" and the answer, as a pattern; capitals would be part of the answer."""
 _HASHES = re.compile(r"(?<!#)####(?!#)")
 _BOLD = "[*_ \t]{0,6}"
 _STATEMENT = re.compile(
@@ -27,15 +26,11 @@ _SENTENCE_END = re.compile(r"(?<!\.)\.(?=[*_]*(?:\s|$))")
 _CLAUSE = re.compile(
     r",\s+(?:because|since|which|so|as|where)(?![A-Za-z])|\s(?:because|since)(?![A-Za-z])", re.IGNORECASE
 )
-_LEADING = " :=："
+_LEADING = re.compile(rf"(?:[ :=：]|{ADVERB}[,:]?\s+(?=\S))*")
 _MATH_LINE = re.compile(r"(?:\$\$?|\\\(|\\\[|\\boxed|\\fbox)")
-_LAST_NUMBER = re.compile(
-    r"(?:(?<![\w)\]}.])[-+−]\s?)?(?:(?:\\?\$|[€£¥])\s?)?(?:(?<![\w)\]}.])[-+−])?"
-    r"(?:\\[dt]?frac\s?\{\s?-?[0-9]+\s?\}\s?\{\s?[0-9]+\s?\}"
-    r"|(?<![A-Za-z_\d.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+(?![\w.]))?"
-    r"(?:\s[0-9]+)?(?:(?<=[0-9])/[0-9]+)?|(?<![\d.])\.[0-9]+)(?:\s?\\?%)?"
-)
-_SPACED_INTEGERS = re.compile(r"([-+−]?(?:\\?\$)?[0-9.,]+)\s([0-9]+)")
+_DISPLAY = re.compile(r"\s*(?:(?:\*\*|__)\s*)?(?P<opening>\$\$|\\\[|```[a-z]*[ \t]*[\r\n])")
+_DISPLAY_END = {"$": "$$", "\\": r"\]", "`": "```"}
+_NAME_SIDE = re.compile(r"[A-Za-z]+")
 
 
 def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | None:
@@ -53,10 +48,11 @@ def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | 
     if convention not in _FORMS:
         raise ValueError(f"answer convention {convention!r} marks no answer; allowed: {', '.join(_FORMS)}")
     find, rendered = _FORMS[convention]
+    text = without_end_tokens(text)
     answer = find(text)
     if answer is not None or strict:
         return answer
-    for guess in (last_box, _hashed, _stated, _last_number):
+    for guess in (last_box, _hashed, _stated, last_value):
         answer = guess(text)
         # What the convention could not state (an unmatched brace in a box) is no answer under it.
         if answer is not None and find(rendered.format(answer)) == answer:
@@ -74,16 +70,32 @@ def strip_answer_line(text: str) -> str:
 
 
 def statement_of(text: str) -> str | None:
-    """What follows the last "answer is" or "answer:" in `text`, up to the end of its line, blanks stripped."""
+    """What follows the last "answer is" or "answer:" in `text`, up to the end of its line, blanks stripped.
+
+    A display formula or a fenced block of several lines that follows is taken whole, as one line.
+    """
     last = _last(_STATEMENT, text)
     if last is None:
         return None
     rest = text[last.end() :]
+    display = _display(rest)
+    if display is not None:
+        return display
     following = rest.lstrip("*_ \t")
     # "The answer is:" may stand above the answer's own line.
     if following[:1] in ("\r", "\n") and following.strip():
         rest = following.lstrip()
     return _unbalanced_bold(rest.splitlines()[0].strip()) if rest.strip() else None
+
+
+def _display(text: str) -> str | None:
+    """The formula in the display or fence of several lines that `text` begins with."""
+    opening = _DISPLAY.match(text)
+    if opening is None:
+        return None
+    end = text.find(_DISPLAY_END[opening["opening"][0]], opening.end())
+    lines = text[opening.end() : end].split("\n") if end >= 0 else []
+    return " ".join(" ".join(lines).split()) or None if len(lines) > 1 else None
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -122,9 +134,8 @@ def _sentence(statement: str | None) -> str | None:
         end = _SENTENCE_END.search(statement)
         shorter = statement[: end.start()] if end else statement
         clause = _CLAUSE.search(shorter)
-        shorter = clean_answer(
-            _unbalanced_bold(shorter[: clause.start()] if clause else shorter).lstrip(_LEADING)
-        )
+        shorter = _unbalanced_bold(shorter[: clause.start()] if clause else shorter)
+        shorter = clean_answer(_LEADING.sub("", shorter, count=1))
         if shorter == statement or len(statement) > MAX_PEELED_CHARS:
             return shorter or None
         statement = shorter
@@ -147,41 +158,33 @@ def _plain(text: str) -> str | None:
     if has_box(last):
         return _sentence(last) if _MATH_LINE.match(last) else None
     formula = last.rstrip(". ")
-    if formula in ("$$", r"\]"):
+    if formula in ("$$", r"\]", "```"):
         formula = _block(stripped.rstrip(". "))
     answer = clean_answer(formula)
+    if is_quantity(answer.lstrip("= ")):
+        answer = answer.lstrip("= ")
     is_formula = formula.startswith(("$", r"\(", r"\[")) and answer != formula
-    states_answer = (is_formula or _is_quantity(last)) and _sentence(answer) == answer
+    states_answer = (is_formula or is_quantity(answer) or _is_equation(answer)) and _sentence(
+        answer
+    ) == answer
     return (answer or None) if states_answer else None
 
 
 def _block(text: str) -> str:
-    """The display formula that ends `text`, if it begins its line."""
-    opening = text.rfind("$$", 0, -2) if text.endswith("$$") else text.rfind(r"\[")
+    """What the display formula or fence that ends `text` holds, if it begins its line."""
+    is_display = text.endswith("$$")
+    opening = text.rfind(r"\[") if text.endswith(r"\]") else text.rfind("$$" if is_display else "```", 0, -2)
     line_start = text.rfind("\n", 0, max(opening, 0)) + 1
-    return text[opening:] if opening >= 0 and not text[line_start:opening].strip() else ""
+    if opening < 0 or text[line_start:opening].strip():
+        return ""
+    return text[opening:] if is_display or text.endswith(r"\]") else _display(text[opening:]) or ""
 
 
-def _is_quantity(line: str) -> bool:
-    if len(line) > 200:
-        return False
-    text = normalise(line)
-    try:
-        leaf = read_leaf(text) if text else None
-    except TooLarge:
-        return True
-    return isinstance(leaf, Quantity) and not symbols(leaf.value) and any(map(str.isdigit, text))
-
-
-def _last_number(text: str) -> str | None:
-    last = _last(_LAST_NUMBER, text)
-    if last is None:
-        return None
-    number = last[0].strip()
-    spaced = _SPACED_INTEGERS.match(number)
-    if spaced and not re.search(r"\s[0-9]+/[0-9]+", number):
-        number = number[spaced.start(2) :]
-    return number.lstrip("$ ") if text[last.end() : last.end() + 1] == "$" else number
+def _is_equation(line: str) -> bool:
+    """Whether a line is steps between equals signs that come to a quantity: "Total = 2 + 3 = 5"."""
+    *steps, value = line[:201].split("=")
+    is_named = bool(steps) and bool(_NAME_SIDE.fullmatch(steps[0].strip()))
+    return len(line) <= 200 and bool(steps) and all(map(is_quantity, [*steps[is_named:], value]))
 
 
 _FORMS: dict[str, tuple[Callable[[str], str | None], str]] = {

@@ -13,10 +13,14 @@ class Value:
 
 @dataclass(frozen=True)
 class Group:
-    """Several parts; the order counts in a tuple only, a set holds each part once."""
+    """Several parts; the order counts in a tuple only, a set holds each part once.
+
+    `joined` is the word between the parts of a list of conditions or words, where it tells all from one of them.
+    """
 
     kind: Literal["tuple", "list", "set", "union", "intersection"]
     parts: tuple["Form", ...]
+    joined: Literal["", "and", "or"] = ""
 
 
 @dataclass(frozen=True)
@@ -61,4 +65,25 @@ class Assigned:
     values: tuple["Form", ...]
 
 
-Form = Value | Group | Interval | Matrix | Relation | Named | Assigned
+@dataclass(frozen=True)
+class Builder:
+    """A set given by a condition on its members, which have the shape `head` and lie in `domain` (None: not said).
+
+    Where `head` is a variable alone, `is_plain`, it is left out of the condition if that says where it lies.
+    """
+
+    head: "Form"
+    domain: "Form | None"
+    condition: "Form"
+    is_plain: bool
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """An exact value together with a right rounding of it."""
+
+    exact: "Form"
+    decimal: "Form"
+
+
+Form = Value | Group | Interval | Matrix | Relation | Named | Assigned | Builder | Rounded

@@ -1,14 +1,17 @@
 """Reads what is left of an answer once its structure is taken apart: a quantity, words, or unknown LaTeX."""
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from reward.answers.compound import read_compound
 from reward.answers.expression import FUNCTIONS, NotAlgebra, read_expression
 from reward.answers.numbers import number_prefix, read_number
+from reward.answers.rational import is_simple
 from reward.answers.tree import Call, Expr, Num, Sym, symbols
-from reward.answers.units import PERCENT, Unit, is_known, read_unit
+from reward.answers.units import PERCENT, Unit, counts, is_known, read_unit
 
 MAX_UNIT_WORDS = 4
 MAX_WORDS_CHARS = 200
@@ -32,12 +35,19 @@ _UNIT_CHARACTERS = re.compile(r"[^\W\d_]|[-' /*^{}.°%$€£¥₹()0-9]")
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]+(?:['-][^\W\d_]+)*")
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,} +[A-Za-z]{2,}")
 _WORDS_ALONE = re.compile(r"[^\W\d_]+(?:[ '.,!?-]+[^\W\d_]+)*[.!?]*")
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+_ORDINAL = re.compile(r"(\d+) ?\^? ?\{? ?(st|nd|rd|th) ?\}?")
+_REDUCED = re.compile(r"(\d{1,9}) to (\d{1,9})")
+_ARTICLE = re.compile(r"(?:an?|the) (?=\S{2})")
+_SYNONYMS = {"dne": "does not exist"}
 _BASED = re.compile(r"\(?(\d[0-9A-Fa-f]*|[A-F][0-9A-F]+)\)?_(?:\{ ?(\d{1,2}) ?\}|(\d{1,2}))")
-_CLOCK = re.compile(r"(\d{1,2})(?: ?: ?(\d{2}))? ?([ap])\.? ?m\.?", re.IGNORECASE)
-_PAST_ZERO = re.compile(r"\d{1,2}:0\d(?::\d\d)?")
+_HALF_DAY = re.compile(r"(\d{1,2})(?: ?: ?(\d{2}))? ?([ap])\.? ?m\.?", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
+_DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4})")
+_TELEPHONE = re.compile(r"(?:\+?\d{1,3}[- .])?(?:\(\d{3}\) ?|\d{3}[- .])?\d{3}-\d{4}")
+_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _SPACED_NUMBERS = re.compile(r"(?<![\d._^])\d[\d.]* +\d")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_GREEK_UNIT = re.compile(r"\\(?:(Omega)(?![A-Za-z])|mu ?(?=[A-Za-z]))")
 _OUTER = " \"'.,;:!?"
 
 
@@ -102,32 +112,52 @@ def read_leaf(text: str) -> Leaf:
     """
     if not is_balanced(text):
         return Unread(text, malformed=True)
-    if infinite := re.fullmatch(r"([+-]?) ?\\infty", text):
+    if infinite := re.fullmatch(r"([+-]?) ?(?:\\infty|infinity)", text):
         return Infinite(-1 if infinite[1] else 1) if infinite[1] == "-" else Infinite(1)
     return _special(text) or _measured(text) or _other(text)
 
 
+def is_clock(text: str) -> bool:
+    """Whether `text` can be a time of day on a clock of 24 hours."""
+    return _CLOCK.fullmatch(text) is not None
+
+
 def _special(text: str) -> Leaf | None:
-    if clock := _CLOCK.fullmatch(text):
-        return Words(f"{int(clock[1])}:{clock[2] or '00'} {clock[3].lower()}m")
+    if half_day := _HALF_DAY.fullmatch(text):
+        return _time_of_day(int(half_day[1]), half_day[2] or "00", half_day[3].lower())
+    if is_clock(text) or _DATE.fullmatch(text) or _TELEPHONE.fullmatch(text):
+        return Words(_LEADING_ZEROS.sub("", text))
     if based := _BASED.fullmatch(text):
         return Based(based[1].upper(), int(based[2] or based[3]))
     if ":" in text:
         return _ratio(text)
-    return Words(text.casefold()) if _ORDINAL.fullmatch(text) else None
+    ordinal = _ORDINAL.fullmatch(text)
+    return Words(ordinal[1] + ordinal[2]) if ordinal else _reduced_ratio(text)
+
+
+def _reduced_ratio(text: str) -> Leaf | None:
+    # "4 to 6" is rather a range.
+    match = _REDUCED.fullmatch(text)
+    if not match or math.gcd(int(match[1]), int(match[2])) != 1 or match[2] == "0":
+        return None
+    return Quantity(Call("/", (Num(Fraction(match[1])), Num(Fraction(match[2])))))
+
+
+def _time_of_day(hour: int, minute: str, half: str) -> Words:
+    # From one in the afternoon on the hours of two clocks differ, so that 15:30 can be nothing else.
+    is_afternoon = half == "p" and 1 <= hour < 12
+    return Words(f"{hour + 12}:{minute}" if is_afternoon else f"{hour}:{minute} {half}m")
 
 
 def _ratio(text: str) -> Leaf | None:
     parts = [read_number(part.strip()) for part in text.split(":", 4)]
-    if _PAST_ZERO.fullmatch(text) or len(parts) < 2:
-        return Words(text)
     numbers = [part for part in parts if part is not None]
     if len(numbers) < len(parts):
         return _symbolic_ratio(text)
     if len(numbers) == 2 and numbers[1].value:
         return Quantity(Call("/", (numbers[0], numbers[1])))
     scale = next((number.value for number in numbers if number.value), Fraction(1))
-    return Words(":".join(str(number.value / scale) for number in numbers))
+    return Words(" : ".join(str(number.value / scale) for number in numbers))
 
 
 def _symbolic_ratio(text: str) -> Leaf | None:
@@ -140,13 +170,17 @@ def _symbolic_ratio(text: str) -> Leaf | None:
 
 def _measured(text: str) -> Leaf | None:
     """A number with or without a unit, or an expression with one."""
+    if compound := read_compound(text):
+        return Quantity(Num(compound[0]), compound[1])
+    if part := read_number(text):
+        return Quantity(part)
     money = _MONEY_PREFIX.match(text)
     if money and money.end() < len(text):
         return _money(text, money)
     found = number_prefix(text)
     if found:
         number, end = found
-        rest = text[end:]
+        rest = _GREEK_UNIT.sub(lambda match: "Ω" if match[1] else "μ", text[end:])
         if not rest:
             return Quantity(number)
         unit = _unit(rest, is_spaced=rest[0] == " ")
@@ -191,7 +225,11 @@ def _expression_with_unit(text: str) -> Leaf | None:
             else None
         )
         value = _algebra(before) if unit is not None else None
-        if value is not None and (len(rest) > 1 or rest == "°" or not symbols(value)):
+        # "3 * 4 matrix" is no twelve matrices.
+        is_counted = value is not None and (
+            is_simple(value) or any(map(is_known, _WORD.findall(rest))) or rest == "°"
+        )
+        if value is not None and is_counted and (len(rest) > 1 or rest == "°" or not symbols(value)):
             return Quantity(value, unit, _plain(text, rest))
     return None
 
@@ -209,7 +247,10 @@ def _unit(text: str, is_spaced: bool) -> Unit | None:
         return None
     if phrase in ("percent", "per cent", "percents", "%"):
         return PERCENT
-    if any(word.lower() in _CONNECTIVES or _is_mathematical(word) or number_prefix(word) for word in words):
+    if any(
+        word.lower() in _CONNECTIVES or (_is_mathematical(word) and word != "sec") or number_prefix(word)
+        for word in words
+    ):
         return None
     if not all(_UNIT_CHARACTERS.fullmatch(character) for character in phrase):
         return None
@@ -226,7 +267,9 @@ def _names_unit(phrase: str, words: list[str], is_spaced: bool) -> bool:
         return False
     if not is_spaced:
         return len(first) > 1 and is_known(first)
-    return all(is_known(word) or len(word) > 2 or word in ("sq", "cu", "of") for word in words)
+    return counts([word for word in words if word not in ("of", "per")]) and all(
+        is_known(word) or len(word) > 2 or word in ("sq", "cu", "of") for word in words
+    )
 
 
 def _other(text: str) -> Leaf:
@@ -239,7 +282,8 @@ def _other(text: str) -> Leaf:
         if not _has_matching_brackets(text):
             return Unread(text, malformed=True)
     key = " ".join(text.casefold().replace("{", " ").replace("}", " ").split()).strip(_OUTER)
-    return Words(key or text.casefold())
+    key = _ARTICLE.sub("", key, count=1) if _ARTICLE.match(key) else key
+    return Words(_SYNONYMS.get(key, key) or text.casefold())
 
 
 def _has_matching_brackets(text: str) -> bool:
@@ -254,7 +298,8 @@ def _has_matching_brackets(text: str) -> bool:
 
 def _is_prose(text: str) -> bool:
     if _WORDS_ALONE.fullmatch(text):
-        words = [word for word in _WORD.findall(text) if not _is_mathematical(word)]
+        # A hyphen between letters is a minus as often: x-y, ad-bc.
+        words = [word for word in re.split(r"[ '.,!?-]+", text) if word and not _is_mathematical(word)]
         return any(len(word) > 2 or not word.isascii() or word.lower() in _SHORT_WORDS for word in words)
     pairs = (pair[0].split() for pair in _PROSE.finditer(text))
     if any(not any(_is_mathematical(word) for word in pair) for pair in pairs):

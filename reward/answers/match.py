@@ -4,7 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from reward.answers.forms import Assigned, Form, Group, Interval, Matrix, Named, Relation, Value
+from reward.answers.forms import (
+    Assigned,
+    Builder,
+    Form,
+    Group,
+    Interval,
+    Matrix,
+    Named,
+    Relation,
+    Rounded,
+    Value,
+)
 from reward.types import Verdict
 
 MAX_UNORDERED = 64
@@ -35,6 +46,12 @@ def match(left: Form, right: Form, by: Comparison) -> Decision:
     if isinstance(left, Value) and isinstance(right, Value):
         return by.leaf(left.text, right.text)
     for first, second in ((left, right), (right, left)):
+        if isinstance(first, Rounded):
+            return any_of(match(form, second, by) for form in (first.exact, first.decimal))
+    for first, second in ((left, right), (right, left)):
+        if isinstance(first, Builder):
+            return _match_builder(first, second, by)
+    for first, second in ((left, right), (right, left)):
         if isinstance(first, Relation):
             return _match_relation(first, second, by)
     for first, second in ((left, right), (right, left)):
@@ -62,6 +79,24 @@ def _mismatch(left: Form, right: Form, by: Comparison) -> Decision:
         if isinstance(form, Value):
             return by.misfit(form.text)
     return Verdict.DIFFERENT
+
+
+def _match_builder(builder: Builder, other: Form, by: Comparison) -> Decision:
+    """Sets written alike are the same; ones written otherwise may be, where their members are not plain."""
+    if isinstance(other, Builder):
+        parts = [(builder.condition, other.condition)]
+        if not (builder.is_plain and other.is_plain):
+            parts.append((builder.head, other.head))
+        if builder.domain is not None and other.domain is not None:
+            parts.append((builder.domain, other.domain))
+        is_same = all_of(match(one, two, by) for one, two in parts)
+        if is_same is Verdict.EQUAL and (builder.domain is None) == (other.domain is None):
+            return is_same
+        return Verdict.DIFFERENT if builder.is_plain and other.is_plain else Verdict.UNDECIDED
+    if isinstance(other, Value):
+        return by.misfit(other.text)
+    is_finite = isinstance(other, Group) and other.kind in ("set", "list")
+    return Verdict.DIFFERENT if builder.is_plain and not is_finite else Verdict.UNDECIDED
 
 
 def _match_named(named: Named, other: Form, by: Comparison) -> Decision:
@@ -118,18 +153,11 @@ def _match_relation(relation: Relation, other: Form, by: Comparison) -> Decision
 
 
 def _match_chain(chain: Relation, other: Form, by: Comparison) -> Decision:
-    """`x = 2 + 3 = 5`, whose sides after the unknown agree, is 5; `x = 17 = 18` is nothing."""
-    sides = chain.sides
-    name = (
-        sides[0].text if isinstance(sides[0], Value) and len(sides) > 2 and len(sides[0].text) == 1 else None
-    )
-    values = sides[1:] if name is not None and name.isalpha() else sides
-    agree = all_of(match(values[0], value, by) for value in values[1:])
+    """`2 + 3 = 5`, whose sides agree, is 5; `17 = 18` is nothing."""
+    agree = all_of(match(chain.sides[0], side, by) for side in chain.sides[1:])
     if agree is not Verdict.EQUAL:
         return agree
-    if isinstance(other, Named):
-        return match(values[-1], other.form, by) if other.name == name else Verdict.DIFFERENT
-    return match(values[-1], other, by)
+    return Verdict.DIFFERENT if isinstance(other, Named) else match(chain.sides[-1], other, by)
 
 
 def _as_interval(form: Form) -> Interval | None:
@@ -155,6 +183,8 @@ def _match_groups(left: Group, right: Group, by: Comparison) -> Decision:
     kinds = {left.kind, right.kind}
     if kinds == {"tuple"}:
         return _match_ordered(left.parts, right.parts, by)
+    if {left.joined, right.joined} == {"and", "or"}:
+        return Verdict.DIFFERENT
     if kinds <= {"list", "set"}:
         sides = [side.parts if side.kind == "list" else _distinct(side.parts, by) for side in (left, right)]
         return _match_unordered(sides[0], sides[1], by)
@@ -217,3 +247,12 @@ def all_of(decisions: Iterable[Decision]) -> Decision:
         if decision is None or (decision is Verdict.UNDECIDED and result is not None):
             result = decision
     return result
+
+
+def any_of(decisions: Iterable[Decision]) -> Decision:
+    """The decision on an answer with several readings, of which one suffices."""
+    found = set(decisions)
+    for decision in (Verdict.EQUAL, None, Verdict.UNDECIDED):
+        if decision in found:
+            return decision
+    return Verdict.DIFFERENT

@@ -5,6 +5,7 @@ import unicodedata
 from functools import partial
 
 from reward.answers.clean import clean_answer
+from reward.answers.layout import flatten
 
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma "
@@ -45,6 +46,7 @@ _SYMBOLS: dict[str, str] = {
     "ℕ": r"\mathbb{N}",
     "ℚ": r"\mathbb{Q}",
     "ℂ": r"\mathbb{C}",
+    "∶": ":",
     "…": r"\dots ",
     "⟨": r"\langle ",
     "⟩": r"\rangle ",
@@ -71,7 +73,9 @@ _ROOT_INDEX = {"√": "", "∛": "[3]", "∜": "[4]"}
 
 _DROPPED = (
     "displaystyle textstyle scriptstyle limits nolimits rm bf it left right middle big Big bigg Bigg bigl "
-    "bigr Bigl Bigr biggl biggr Biggl Biggr boxed fbox mathstrut"
+    "bigr Bigl Bigr biggl biggr Biggl Biggr boxed fbox mathstrut underline ensuremath tiny scriptsize small "
+    "normalsize large Large LARGE huge Huge bfseries itshape mathrm mathbf mathit mathsf mathtt boldsymbol bm "
+    "textbf textit textrm texttt"
 )
 _COMMANDS: dict[str, str] = {
     **dict.fromkeys(("dfrac", "tfrac", "cfrac"), r"\frac"),
@@ -92,6 +96,7 @@ _COMMANDS: dict[str, str] = {
     **dict.fromkeys(("ldots", "cdots", "dotsc", "dotsb", "dots"), r"\dots "),
     "wedge": r"\land ",
     "vee": r"\lor ",
+    "overrightarrow": r"\vec",
     "degree": "°",
     "colon": ":",
     "lg": r"\log",
@@ -110,9 +115,15 @@ _COMMANDS: dict[str, str] = {
 }
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _WRAPPER = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textsf|mathrm|mathbf|mathit|mathsf|mathtt|mathnormal|mbox|hbox|emph|"
+    r"\\(?:text|textbf|textit|textrm|textsf|texttt|textup|textnormal|mathrm|mathbf|mathit|mathsf|mathtt|mathnormal|mbox|hbox|emph|"
     r"boldsymbol|bm|operatorname\*?|mathop)\s*\{([^{}]*)\}"
 )
+_STATEMENT = re.compile(
+    r"(?:(?:so|hence|thus|therefore),? )?"
+    r"(?:(?:the |my |our )?(?:final |correct )?answer ?(?:is ?:?|[:=])|there (?:is|are|were|will be)) (?=\S)",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"(?<=[\d})]) ?\((?:exactly|(?P<noun>[a-z]{3,20}(?: [a-z]{1,20}){0,2}))\)\Z")
 _DOLLARS = re.compile(r"\$([^$]*)\$(?!\d)")
 _ESCAPED_DOLLAR = "\ue000"
 _REWRITES = tuple(
@@ -134,6 +145,8 @@ _REWRITES = tuple(
         (r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))", "°"),
         (r"(?:\^\s*\{\s*°\s*\}|\^\s*°)", "°"),
         (r"\\\|", "|"),
+        (r"(?<![A-Za-z])Rs\.? ?(?=\d)", "₹"),
+        (r"&\s*(?:if|for|when)(?![A-Za-z])", "& "),
         (
             r"\(\s*\\?[bp]?mod(?![A-Za-z])([^()]*)\)|\\[bp]?mod(?![A-Za-z])(?:\s*\{([^{}]*)\})?",
             r"\\mod \1\2 ",
@@ -154,6 +167,7 @@ def normalise(text: str) -> str:
         text = _ascii(text)
     if "\\" in text:
         text = text.replace(r"\$", _ESCAPED_DOLLAR)
+        text = flatten(text)
         for _ in range(3):
             text = _WRAPPER.sub(r" \1 ", text)
     if "$" in text:
@@ -164,7 +178,12 @@ def normalise(text: str) -> str:
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     text = _COMMAND.sub(_command, text).replace(_ESCAPED_DOLLAR, "$")
-    return clean_answer(" ".join(text.split()))
+    text = clean_answer(" ".join(text.split()))
+    return _REMARK.sub(_remark, _STATEMENT.sub("", text, count=1)) if " " in text else text
+
+
+def _remark(match: re.Match[str]) -> str:
+    return f" {match['noun']}" if match["noun"] else ""
 
 
 def _command(match: re.Match[str]) -> str:

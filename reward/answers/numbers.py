@@ -7,7 +7,9 @@ from reward.answers.rational import TooLarge
 from reward.answers.tree import Num
 
 MAX_EXPONENT = 4_000
-_GROUPED = r"\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,3}(?: \d{3})+(?! ?[\d,/])|\d+"
+# An Indian 1,00,000 is known from a list by a group that begins with 0.
+INDIAN_GROUPS = r"\d{1,2}(?=[\d,]*,0\d,)(?:,\d{2})+,\d{3}(?!,?\d)"
+_GROUPED = rf"{INDIAN_GROUPS}|" r"\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,3}(?: \d{3})+(?! ?[\d,/])|\d+"
 _REPEATING = r"\.(?P<fixed>\d*)\\(?:overline|dot|bar)\s*\{?\s*(?P<period>\d+)\s*\}?"
 _MIXED = r"\d+ \d+ ?/ ?\d+"
 _PREFIX = re.compile(
@@ -27,14 +29,30 @@ _TENS = {
     )
 }
 SCALES = {
+    "ten": 10,
     "hundred": 100,
     "thousand": 10**3,
     "million": 10**6,
     "billion": 10**9,
     "trillion": 10**12,
+    "lakh": 10**5,
+    "crore": 10**7,
     "dozen": 12,
 }
 _WORD = re.compile(r"[A-Za-z]+")
+_NEGATIVE = re.compile(r"(?:negative|minus) (?=[A-Za-z\d.])", re.IGNORECASE)
+_PART_NAMES = {
+    "half": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+}
+_PART = re.compile(rf"(?:([a-z]+)[ -])?({'|'.join(_PART_NAMES)}|halve)s?", re.IGNORECASE)
+_EULER = re.compile(r"(?!1e)\d+(?=e\+\d(?!\d))")
 _MAX_WORDS_CHARS = 200
 
 
@@ -44,6 +62,12 @@ def number_prefix(text: str) -> tuple[Num, int] | None:
     Raises:
         TooLarge: the number's decimal exponent is above 4,000.
     """
+    if negative := _NEGATIVE.match(text):
+        found = number_prefix(text[negative.end() :])
+        return (Num(-found[0].value, found[0].decimal), negative.end() + found[1]) if found else None
+    if euler := _EULER.match(text):
+        # Programs write 2e+03; 2e+3 is as well twice Euler's number and three.
+        return Num(Fraction(euler[0])), euler.end()
     match = _PREFIX.match(text)
     if not match:
         return _words_prefix(text)
@@ -57,7 +81,16 @@ def number_prefix(text: str) -> tuple[Num, int] | None:
 def read_number(text: str) -> Num | None:
     """The number that `text` (normalised) is, as a whole; None where it is anything else or more."""
     found = number_prefix(text)
-    return found[0] if found and found[1] == len(text) else None
+    return found[0] if found and found[1] == len(text) else _read_part(text)
+
+
+def _read_part(text: str) -> Num | None:
+    """Fractions in words: "half", "two thirds"; a "third" alone is a place in a row."""
+    match = _PART.fullmatch(text)
+    if not match or (match[1] is None and match[2].lower() != "half"):
+        return None
+    over = _SMALL.get((match[1] or "one").lower(), 1 if (match[1] or "").lower() == "a" else 0)
+    return Num(Fraction(over, _PART_NAMES.get(match[2].lower(), 2))) if over else None
 
 
 def _magnitude(match: re.Match[str]) -> tuple[Fraction, bool]:
@@ -82,9 +115,10 @@ def _scales(text: str) -> list[tuple[int, int]]:
     found = []
     while True:
         match = re.match(r" ?-?([A-Za-z]+)(?![A-Za-z])", text)
-        if not match or match[1].lower() not in SCALES or len(found) > 3:
+        scale = match[1].lower().removesuffix("s") if match else ""
+        if not match or scale not in SCALES or len(found) > 3 or match[1].lower() == "ten":
             return found
-        found.append((SCALES[match[1].lower()], match.end()))
+        found.append((SCALES[scale], match.end()))
         text = text[match.end() :]
 
 
@@ -112,6 +146,6 @@ def _add_word(word: str, group: int, *, is_first: bool) -> tuple[int, int] | Non
         return group + _TENS[word], 1
     if word in ("hundred", "dozen") and group < 100:
         return (group or 1) * SCALES[word], 1
-    if word in SCALES:
+    if word in SCALES and word != "ten":
         return group or 1, SCALES[word]
     return (0, 1) if word == "a" and is_first else None

@@ -1,18 +1,34 @@
 """Values of expressions in high-precision floating point, and whether two expressions are identical."""
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from random import Random
 
 import mpmath
 
-from reward.answers.rational import MAX_FACTORIAL, Point, TooLarge, Undefined, sample_points
+from reward.answers.rational import (
+    MAX_FACTORIAL,
+    Irrational,
+    Point,
+    TooLarge,
+    Undefined,
+    is_close,
+    rational_value,
+    sample_points,
+)
 from reward.answers.tree import Call, Expr, Num, Sym, symbols
 
 _DIGITS = (50, 400)
 _AGREE = (20, 200)
 MAX_MAGNITUDE = 2_000
 """Largest decimal exponent of a value, either way."""
+_COUNTING = frozenset(("!", "!!", "binom", "gcd", "lcm"))
+"""Functions of integers: the variables in their arguments stand for natural numbers."""
+_MAX_EXACT = 10**40
+"""Largest integer that the lesser of the two precisions surely holds."""
+_SMALL_POINTS = 4
+_COUNTING_POINTS = 10
 _TRIGONOMETRIC = frozenset(["sin", "cos", "tan", "cot", "sec", "csc"])
 _UNARY: Mapping[str, Callable[..., mpmath.mpc]] = {
     "sin": mpmath.sin,
@@ -42,12 +58,15 @@ def identical(left: Expr, right: Expr, tolerance: float | None) -> bool | None:
 
     They are compared at pseudo-random points with 50 digits and, where they agree there, with 400. A point at
     which one has no value is passed over, so is one that leads through non-real values unless the imaginary
-    unit or no variable at all occurs: answers are read as functions of real variables. With `tolerance`
+    unit or no variable at all occurs: answers are read as functions of real variables, and of natural ones in
+    the arguments of factorials and binomials. With `tolerance`
     values need only agree up to that relative error.
 
     Raises:
         TooLarge: a value has more than 2,000 digits before or after the decimal point.
     """
+    if _differ_soon(left, right, tolerance):
+        return False
     told: bool | None = None
     for values in _values_of((left, right)):
         told = True
@@ -80,7 +99,7 @@ def _values_of(pair: tuple[Expr, Expr]) -> list[tuple[list[mpmath.mpc], list[mpm
     names = symbols(pair[0]) | symbols(pair[1])
     is_complex = not names or any(_mentions_i(side) for side in pair)
     found = []
-    for point in sample_points(names) if names else [{}]:
+    for point in _points(pair, names):
         try:
             left, right = ([_value(side, point, digits, is_complex) for digits in _DIGITS] for side in pair)
         except (Undefined, NotReal, ArithmeticError, ValueError):
@@ -88,6 +107,46 @@ def _values_of(pair: tuple[Expr, Expr]) -> list[tuple[list[mpmath.mpc], list[mpm
             continue
         found.append((left, right))
     return found
+
+
+def _points(pair: tuple[Expr, Expr], names: frozenset[str]) -> list[Point]:
+    counts = _counts(pair[0]) | _counts(pair[1])
+    if not counts:
+        return sample_points(names) if names else [{}]
+    points = sample_points(names - counts, 3, _COUNTING_POINTS - 3)
+    return [
+        {**point, **small}
+        for point, small in zip(points, _small_points(counts, 40, _COUNTING_POINTS), strict=True)
+    ]
+
+
+def _small_points(names: frozenset[str], largest: int, number: int) -> list[Point]:
+    generators = {name: Random(f"small {name}") for name in names}
+    return [
+        {name: Fraction(draw.randint(2, largest)) for name, draw in generators.items()} for _ in range(number)
+    ]
+
+
+def _counts(expression: Expr) -> frozenset[str]:
+    """The variables in the arguments of functions of integers."""
+    if not isinstance(expression, Call):
+        return frozenset()
+    if expression.name in _COUNTING:
+        return symbols(expression)
+    return frozenset().union(*map(_counts, expression.args))
+
+
+def _differ_soon(left: Expr, right: Expr, tolerance: float | None) -> bool:
+    """Whether the exact values differ at some small natural numbers, before anything becomes large or slow."""
+    names = symbols(left) | symbols(right)
+    for point in _small_points(names, 9, _SMALL_POINTS) if names else ():
+        try:
+            one, other = rational_value(left, point), rational_value(right, point)
+        except (Irrational, Undefined, TooLarge):
+            continue
+        if one != other and (tolerance is None or not is_close(one, other, tolerance)):
+            return True
+    return False
 
 
 def _agree(left: list[mpmath.mpc], right: list[mpmath.mpc], tolerance: float | None) -> bool:
@@ -193,10 +252,10 @@ def _apply_function(name: str, args: list[mpmath.mpf]) -> mpmath.mpf | mpmath.mp
         return (
             mpmath.mpf(Random(name + "".join(mpmath.nstr(arg, 30) for arg in args)).randint(100, 10**9)) / 7
         )
-    if name in ("!", "binom"):
-        if max(abs(arg) for arg in args) > MAX_FACTORIAL:
-            raise TooLarge
-        return mpmath.factorial(args[0]) if name == "!" else mpmath.binomial(*args)
+    if name in _COUNTING:
+        return _count(name, args)
+    if name in ("max", "min"):
+        return _extreme(max if name == "max" else min, args)
     if name == "exp":
         if abs(args[0]) > MAX_MAGNITUDE * 2:
             raise TooLarge
@@ -205,3 +264,23 @@ def _apply_function(name: str, args: list[mpmath.mpf]) -> mpmath.mpf | mpmath.mp
         base = mpmath.mpf(10) if len(args) == 1 else args[1]
         return mpmath.log(_nonzero(args[0])) / (1 if name == "ln" else _nonzero(mpmath.log(_nonzero(base))))
     return _UNARY[name](args[0])
+
+
+def _extreme(choose: Callable[..., mpmath.mpf], args: list[mpmath.mpf]) -> mpmath.mpf:
+    if any(mpmath.im(arg) for arg in args):
+        raise NotReal
+    return choose(*map(mpmath.re, args)) if len(args) > 1 else args[0]
+
+
+def _count(name: str, args: list[mpmath.mpf]) -> mpmath.mpf | mpmath.mpc:
+    if name in ("gcd", "lcm"):
+        if not all(mpmath.isint(arg) for arg in args):
+            raise Undefined
+        if max(abs(arg) for arg in args) > _MAX_EXACT:
+            raise TooLarge
+        return mpmath.mpf((math.gcd if name == "gcd" else math.lcm)(*(int(arg.real) for arg in args)))
+    if max(abs(arg) for arg in args) > MAX_FACTORIAL:
+        raise TooLarge
+    if name == "binom":
+        return mpmath.binomial(*args)
+    return mpmath.factorial(args[0]) if name == "!" else mpmath.fac2(args[0])

@@ -87,6 +87,13 @@ def has_decimal(expression: Expr) -> bool:
     return isinstance(expression, Num) and expression.decimal
 
 
+def exactly(expression: Expr) -> Expr:
+    """`expression` with its decimals taken for exact numbers."""
+    if isinstance(expression, Call):
+        return Call(expression.name, tuple(map(exactly, expression.args)))
+    return Num(expression.value) if isinstance(expression, Num) else expression
+
+
 def tolerates(left: Expr, right: Expr) -> bool:
     """Whether two values are compared with tolerance: one is a decimal, the other no integer or fraction."""
     decimals = has_decimal(left), has_decimal(right)
@@ -96,6 +103,11 @@ def tolerates(left: Expr, right: Expr) -> bool:
 def is_close(left: Fraction, right: Fraction, tolerance: float) -> bool:
     """Whether the two agree up to the relative tolerance."""
     return abs(left - right) <= Fraction(tolerance) * max(abs(left), abs(right))
+
+
+def agree(left: Fraction, right: Fraction, tolerance: float) -> bool:
+    """Whether two decimals agree: up to the tolerance, absolute above 1 and relative below."""
+    return abs(left - right) <= Fraction(tolerance) * min(1, max(abs(left), abs(right)))
 
 
 def _bounded(value: Fraction) -> Fraction:

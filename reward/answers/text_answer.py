@@ -10,14 +10,17 @@ import unicodedata
 from collections import Counter
 from fractions import Fraction
 
-from reward.answers.extract import clean_answer, extract_marked
+from reward.answers.clean import without_end_tokens
+from reward.answers.extract import ADVERB, clean_answer, extract_marked
 from reward.config import RewardConfig
 from reward.types import Check, GradeReason, Verdict
 
 _MARKS = {
     "boxed": re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])"),
     "####": re.compile(r"(?<!#)####(?!#)"),
-    "stated": re.compile(r"\banswer\b[\s*_]*(?:\bis\b|:|=)[\s*_:]*", re.IGNORECASE),
+    "stated": re.compile(
+        rf"\banswer\b[\s*_]*(?:\bis\b|:|=)(?:[\s*_:]|{ADVERB}\b,?(?=\s+\S))*", re.IGNORECASE
+    ),
 }
 _CLAUSE = re.compile(r",\s(?:because|since|which|so|as|where)\b")
 _STOP = re.compile(r"(?<!\S)(?P<word>\S+)\.(?=\s)")
@@ -46,6 +49,7 @@ def extract(text: str, strict: bool) -> str | None:
     the content of a box that comes later; without any of these the text itself where it is a single line.
     Lenient: else the last line that is not empty.
     """
+    text = without_end_tokens(text)
     ends = {mark: max((m.end() for m in found.finditer(text)), default=-1) for mark, found in _MARKS.items()}
     mark = max(ends, key=lambda name: ends[name])
     if ends[mark] >= 0:

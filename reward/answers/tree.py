@@ -21,7 +21,7 @@ class Sym:
 
 @dataclass(frozen=True)
 class Call:
-    """An operator (+ * / ^ neg ! binom mixed degree) or function applied to its arguments."""
+    """An operator (+ * / ^ neg ! !! binom mixed degree) or function applied to its arguments."""
 
     name: str
     args: tuple["Expr", ...]

@@ -64,7 +64,13 @@ _OTHERS = {
     "degree": {"° degree deg": _F(1)},
     "percent": {"%": _F(1)},
     "are": {"acre": _F(1)},
-    "byte": {"byte": _F(1), "kb kilobyte": _F(1000), "mb megabyte": _F(10**6), "gb gigabyte": _F(10**9)},
+    "byte": {
+        "byte": _F(1),
+        "bit": _F(1, 8),
+        "kb kilobyte": _F(1000),
+        "mb megabyte": _F(10**6),
+        "gb gigabyte": _F(10**9),
+    },
     "ampere": {"a ampere amp": _F(1)},
     "volt": {"v volt": _F(1)},
     "watt": {"w watt": _F(1), "kw kilowatt": _F(1000)},
@@ -72,13 +78,53 @@ _OTHERS = {
     "newton": {"n newton": _F(1)},
     "hertz": {"hz hertz": _F(1), "khz kilohertz": _F(1000), "mhz megahertz": _F(10**6)},
     "pascal": {"pa pascal": _F(1), "kpa kilopascal": _F(1000)},
+    "ohm": {"ω ohm": _F(1)},
+    "electronvolt": {"ev electronvolt": _F(1)},
+    "coulomb": {"coulomb": _F(1)},
+    "unit": {"unit": _F(1)},
     "mole": {"mol mole": _F(1)},
     "kelvin": {"k kelvin": _F(1)},
     "celsius": {"°c celsius": _F(1)},
     "fahrenheit": {"°f fahrenheit": _F(1)},
     "radian": {"rad radian": _F(1)},
 }
-_COMPOUNDS = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "kmph": "km/h", "fps": "ft/s", "cc": "cm^3"}
+_PREFIXES = {
+    "p": _F(1, 10**12),
+    "n": _F(1, 10**9),
+    "μ": _F(1, 10**6),
+    "µ": _F(1, 10**6),
+    "m": _F(1, 1000),
+    "k": _F(10**3),
+    "M": _F(10**6),
+    "G": _F(10**9),
+}
+# Symbols of which the case counts, with the prefixes that no other unit's symbol begins with.
+_PREFIXED = {
+    "m": ("meter", "pnμµMG"),
+    "g": ("gram", "nμµM"),
+    "s": ("second", "nμµ"),
+    "Hz": ("hertz", "mkMG"),
+    "Pa": ("pascal", "mkMG"),
+    "W": ("watt", "mkMG"),
+    "J": ("joule", "mkMG"),
+    "V": ("volt", "μµmkM"),
+    "A": ("ampere", "nμµmk"),
+    "N": ("newton", "mkM"),
+    "eV": ("electronvolt", "kMG"),
+    "b": ("bit", "kMG"),
+    "B": ("byte", "kMG"),
+    "Ω": ("ohm", "kM"),
+}
+_COMPOUNDS = {
+    "mph": "mi/h",
+    "kph": "km/h",
+    "kmh": "km/h",
+    "kmph": "km/h",
+    "kWh": "kW*h",
+    "Wh": "W*h",
+    "fps": "ft/s",
+    "cc": "cm^3",
+}
 _IRREGULAR = {
     "feet": "foot",
     "children": "child",
@@ -104,11 +150,21 @@ CASED_SYMBOLS = {
     "J": "joule",
     "N": "newton",
     "L": "liter",
+    "Ω": "ohm",
+    "eV": "electronvolt",
+    "C": "coulomb",
 }
+_NOT_COUNTED_WORDS = (
+    "pair pairs score scores mil mils fold infinity infinite couple couples gross mole myriad googol "
+    "incorrect false wrong true correct right impossible nope maybe perhaps possibly unless lies lie exclusive "
+    "inclusive invalid valid error errors matrix matrices grid grids rectangle vector determinant"
+)
+_NOT_COUNTED = frozenset(_NOT_COUNTED_WORDS.split())
+_JUDGEMENT = re.compile(r"\w*(?:ble|less|ish|ive|ly|ful|fold|ed|ect|ity|est)")
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWERS_AFTER = {"squared": 2, "cubed": 3}
 _TOKEN = re.compile(
-    r"\^\s*\{?\s*(-?\d)\s*\}?|°\s*[CF](?![A-Za-z])|[^\W\d_]+(?:['-][^\W\d_]+)*|[$€£¥₹%°/*()]|(\S)"
+    r"\^\s*\{?\s*(-?\d)\s*\}?|°\s*[CF](?![A-Za-z])|[^\W\d_]+(?:['-][^\W\d_]+)*|[$€£¥₹%°/*().]|(\S)"
 )
 _PER = re.compile(r"(?<![A-Za-z])per(?![A-Za-z])", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"(?:degrees?|°)\s*(c|f)(?:elsius|ahrenheit)?(?![A-Za-z])", re.IGNORECASE)
@@ -141,6 +197,17 @@ def _table() -> dict[str, tuple[str, int, Fraction]]:
 _UNITS = _table()
 
 
+def _prefixed() -> dict[str, tuple[str, int, Fraction]]:
+    found: dict[str, tuple[str, int, Fraction]] = {}
+    for symbol, (name, prefixes) in _PREFIXED.items():
+        dimension, exponent, factor = _UNITS[name]
+        found |= {prefix + symbol: (dimension, exponent, factor * _PREFIXES[prefix]) for prefix in prefixes}
+    return found
+
+
+_SYMBOLS = _prefixed()
+
+
 _POUNDS = {Unit((("mass", 1),), _UNITS["pound"][2]), Unit((("GBP", 1),), Fraction(1))}
 
 
@@ -148,7 +215,28 @@ def is_known(word: str) -> bool:
     """Whether `word` names a unit of the table, in singular, plural or short; of letters the case counts."""
     if len(word) == 1 and word.isalpha():
         return word in CASED_SYMBOLS or word in "mgshl"
-    return word in CASED_SYMBOLS or word in _COMPOUNDS or not _lookup(word)[0].startswith(_THING)
+    return (
+        word in CASED_SYMBOLS
+        or word in _POWERS
+        or word in _POWERS_AFTER
+        or word in _COMPOUNDS
+        or not _lookup(word)[0].startswith(_THING)
+    )
+
+
+def counts(words: list[str]) -> bool:
+    """Whether `words` name what is counted or measured, rather than judge or scale the number before them.
+
+    A word that no table holds must be a noun as far as one can tell: in lower case, not in a list of other
+    words, and where no plural is among the words, without the ending of an adjective.
+    """
+    if any(word.casefold() in _NOT_COUNTED for word in words):
+        return False
+    unknown = [word for word in words if not is_known(word)]
+    if not all(word.islower() for word in unknown):
+        return False
+    has_plural = any(word in _IRREGULAR or _singular(word) != word for word in unknown)
+    return has_plural or len(unknown) < len(words) or not any(map(_JUDGEMENT.fullmatch, unknown))
 
 
 @lru_cache(maxsize=4096)
@@ -166,7 +254,7 @@ def read_unit(text: str) -> Unit | None:
             return None
         if token == "/":
             sign = -1
-        elif token in ("*", "(", ")") or (token == "of" and not last):
+        elif token in ("*", "(", ")", ".") or (token == "of" and not last):
             continue
         elif token in _POWERS:
             pending = _POWERS[token]
@@ -186,6 +274,11 @@ def conversion(left: Unit, right: Unit) -> Fraction | None:
     if {left, right} == _POUNDS:
         return Fraction(1)
     return left.factor / right.factor if left.dimension == right.dimension else None
+
+
+def is_money(unit: Unit) -> bool:
+    """Whether the unit is of money alone."""
+    return len(unit.dimension) == 1 and unit.dimension[0][0] in _MONEY
 
 
 def _dimension(powers: Counter[str]) -> tuple[tuple[str, int], ...]:
@@ -212,6 +305,8 @@ def _multiply(powers: Counter[str], word: str, exponent: int) -> Fraction:
 def _lookup(word: str) -> tuple[str, int, Fraction]:
     if word in CASED_SYMBOLS:
         return _UNITS[CASED_SYMBOLS[word]]
+    if word in _SYMBOLS:
+        return _SYMBOLS[word]
     folded = "".join(word.split()).casefold()
     for name in (folded, _singular(folded), folded.removesuffix("s")):
         if name in _UNITS:

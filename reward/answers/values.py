@@ -1,12 +1,13 @@
 """Compares two values: quantities with their units, words, infinities. How their numbers compare is a parameter."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fractions import Fraction
 
 from reward.answers.leaf import Based, Infinite, Leaf, Quantity, Unread, Words, letter_unit
-from reward.answers.match import Decision
+from reward.answers.match import Decision, any_of
+from reward.answers.rational import exactly
 from reward.answers.tree import Call, Expr, Num, symbols
-from reward.answers.units import PERCENT, conversion
+from reward.answers.units import PERCENT, conversion, is_money
 from reward.types import Verdict
 
 CompareNumbers = Callable[[Expr, Expr], Decision]
@@ -52,8 +53,10 @@ def _compare_quantities(left: Quantity, right: Quantity, numbers: CompareNumbers
         return _compare_bare(bare, measured, numbers)
     rate = conversion(left.unit, right.unit)
     if rate is None:
-        return _any_of([_compare_plain(left, right, numbers)])
+        return any_of([_compare_plain(left, right, numbers)])
     scaled = left.value if rate == 1 else Call("*", (Num(rate), left.value))
+    if is_money(left.unit):
+        return numbers(exactly(scaled), exactly(right.value))
     return numbers(scaled, right.value)
 
 
@@ -72,13 +75,4 @@ def _compare_bare(bare: Quantity, measured: Quantity, numbers: CompareNumbers) -
             decisions.append(numbers(bare.value, measured.plain))
         if (lettered := letter_unit(bare.value)) is not None:
             decisions.append(_compare_quantities(Quantity(*lettered), measured, numbers))
-    return _any_of(decisions)
-
-
-def _any_of(decisions: Iterable[Decision]) -> Decision:
-    """The decision on an answer with several readings, of which one suffices."""
-    found = set(decisions)
-    for decision in (Verdict.EQUAL, None, Verdict.UNDECIDED):
-        if decision in found:
-            return decision
-    return Verdict.DIFFERENT
+    return any_of(decisions)

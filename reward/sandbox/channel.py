@@ -23,8 +23,12 @@ class Channel:
             TimeoutError: the other end did not read in time.
             ConnectionError: the other end is closed.
         """
+        self.send_bytes(line.encode() + b"\n", deadline)
+
+    def send_bytes(self, data: bytes, deadline: float = NEVER) -> None:
+        """Sends bytes as they are; raises what `send` does."""
         self._await(deadline)
-        self._socket.sendall(line.encode() + b"\n")
+        self._socket.sendall(data)
 
     def receive(self, deadline: float = NEVER) -> str:
         """The next line without its newline; bytes that are no UTF-8 are replaced.

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import get_args
 
+from reward.answers import code
 from reward.config import RewardConfig
 from reward.sandbox.channel import Channel
 from reward.sandbox.nursery import Nursery, NurseryDied
@@ -83,17 +84,15 @@ class Child:
 
     def _ask_code(self, check: Check) -> _Answer:
         # The child runs the answer before it is told the tests, and what it then says is the word of a process
-        # that ran hostile code: only the word that came with the tests counts as a pass.
-        nonce = secrets.token_hex(16)
+        # that ran hostile code: only the words that were sent along count.
+        begun, passed = (secrets.token_hex(code.WORD_BYTES // 2) for _ in range(2))
+        tests = check.gold.encode(errors="surrogatepass")
         deadline = time.monotonic() + self._config.code_timeout
-        self._channel.send(json.dumps(check.answer), deadline)
-        if self._channel.receive(deadline) != "ran":
+        self._channel.send(begun + json.dumps([check.answer, len(tests)]), deadline)
+        if self._channel.receive(deadline) != begun:
             return Verdict.DIFFERENT, "test_failed"
-        self._channel.send(json.dumps([check.gold, nonce]), deadline)
+        self._channel.send_bytes(passed.encode() + tests, deadline)
         line = self._channel.receive(deadline)
-        if line == f"{Verdict.EQUAL.value} {nonce}":
+        if line == passed:
             return Verdict.EQUAL, None
-        answer = _ANSWERS.get(line)
-        if answer is None or answer[0] is Verdict.EQUAL:
-            return Verdict.DIFFERENT, "test_failed"
-        return answer
+        return code.FAILURES.get(line, (Verdict.DIFFERENT, "test_failed"))

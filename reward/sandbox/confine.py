@@ -19,9 +19,12 @@ _DENIED_EVENTS = frozenset(
         *("os.chdir", "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"),
         *("os.symlink", "os.truncate", "os.utime", "os.setxattr", "os.removexattr"),
         *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settrace", "sys.setprofile"),
+        "sys.addaudithook",
+        # It opens files itself, also by SQL.
+        *("sqlite3.connect", "sqlite3.connect/handle"),
     }
 )
-_DENIED_FAMILIES = ("socket.", "ctypes.")
+_DENIED_FAMILIES = ("socket.", "ctypes.", "fcntl.", "sys.monitoring.")
 _PATH_EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.getxattr", "os.listxattr"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -81,6 +84,11 @@ def _hook(folders: tuple[str, ...]) -> Callable[[str, tuple], None]:
     def deny(event: str, arguments: tuple) -> None:
         if event in denied or event.startswith(families):
             raise refusal(f"{event} is not allowed in the verifier")
+        if event == "object.__setattr__" and arguments[1] == "__code__":
+            # Only its flags may change, as `types.coroutine` has it: other code would reach this package's own.
+            old, new = arguments[0].__code__, arguments[2]
+            if new.replace(co_flags=old.co_flags) != old:
+                raise refusal("other code for a function is not allowed in the verifier")
         if event in path_events:
             path = arguments[0]
             # None is the working folder, a number a descriptor that is open already.

@@ -1,11 +1,15 @@
 """The zygote as its parent sees it: starts it, has it fork children and end them."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from reward.config import RewardConfig
@@ -14,6 +18,7 @@ from reward.sandbox.worker import Kind
 
 STARTUP_SECONDS = 120.0
 _REPLY_SECONDS = 60.0
+_END_SECONDS = 10.0
 _MAX_LINE = 65536
 _PACKAGE_ROOT = str(Path(__file__).resolve().parent.parent.parent)
 # Whatever else the environment holds, keys and tokens too, is no business of a process near hostile text.
@@ -31,8 +36,12 @@ class Nursery:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         self._channel = Channel(self._socket, _MAX_LINE)
+        folder = tempfile.mkdtemp(prefix="verifier-")
         with theirs:
-            self._process = self._start(theirs.fileno())
+            self._process = self._start(theirs.fileno(), folder)
+        # Also when it is collected or the interpreter ends.
+        self.close = weakref.finalize(self, _close, self._socket, self._process, folder, os.getpid())
+        """Ends the zygote and its children and waits until it is gone; in a fork of this process, does nothing."""
         try:
             self._channel.send(config.model_dump_json(), time.monotonic() + STARTUP_SECONDS)
             assert self._channel.receive(time.monotonic() + STARTUP_SECONDS) == "ready"
@@ -76,11 +85,6 @@ class Nursery:
         """
         return [int(pid) for pid in self._request("pids").split()]
 
-    def close(self) -> None:
-        """Ends the zygote and its children and waits until it is gone."""
-        self._socket.close()
-        self._process.wait()
-
     def _request(self, command: str, end: socket.socket | None = None) -> str:
         with self._lock:
             try:
@@ -89,18 +93,21 @@ class Nursery:
                 socket.send_fds(self._socket, [command.encode() + b"\n"], descriptors)
                 return self._channel.receive(time.monotonic() + _REPLY_SECONDS)
             except (OSError, EOFError) as error:
+                # A reply that is late must not be taken for that to a later command.
+                self._socket.close()
                 raise NurseryDied(
                     "the process that answer verifiers are forked from (python -m reward.sandbox.zygote) is gone; "
                     "was it killed, or is memory short?"
                 ) from error
 
-    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+    @staticmethod
+    def _start(descriptor: int, folder: str) -> subprocess.Popen[bytes]:
         # The zygote imports from where its parent does, whatever put this package on the path; -P keeps the
         # current folder from shadowing anything, -B because the children may not write files.
         path = os.pathsep.join([*filter(None, sys.path), _PACKAGE_ROOT])
         kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         return subprocess.Popen(
-            [sys.executable, "-P", "-B", "-m", "reward.sandbox.zygote", str(descriptor)],
+            [sys.executable, "-P", "-B", "-m", "reward.sandbox.zygote", str(descriptor), folder],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(descriptor,),
@@ -108,3 +115,19 @@ class Nursery:
             # An interrupt from the terminal is for the parent, which ends the zygote when it ends.
             start_new_session=True,
         )
+
+
+def _close(end: socket.socket, process: subprocess.Popen[bytes], folder: str, owner: int) -> None:
+    if os.getpid() != owner:
+        end.close()
+        return
+    # Closing alone would not tell the zygote while a fork of this process has the socket too.
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

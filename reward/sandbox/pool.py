@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from reward.config import RewardConfig
 from reward.sandbox.child import Child
@@ -52,12 +52,18 @@ class Pool:
 
     def pids(self) -> list[int]:
         """Process ids of the children that live."""
-        return [] if self._nursery is None else self._nursery.pids()
+        with suppress(NurseryDied):
+            return [] if self._nursery is None else self._nursery.pids()
+        return []  # they died with it
 
     def close(self) -> None:
         """Ends all processes."""
         if self._nursery is not None:
             self._nursery.close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.end()
 
     def _fork(self, kind: Kind) -> Child:
         nursery = self._running(None)

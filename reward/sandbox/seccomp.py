@@ -9,7 +9,7 @@ import os
 import platform
 import struct
 
-from reward.sandbox.syscalls import IOCTLS, MACHINES, WRITING, Machine
+from reward.sandbox.syscalls import MACHINES, WRITING, Machine
 
 _LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
@@ -65,7 +65,8 @@ def program(calls: Machine, may_set_limits: bool) -> list[Instruction]:
     steps += _where(calls.openat, _without_bits(2, WRITING))
     if calls.open is not None:
         steps += _where(calls.open, _without_bits(1, WRITING))
-    steps += _where(calls.ioctl, _one_of(1, IOCTLS))
+    for number, argument, values in calls.by_value:
+        steps += _where(number, _one_of(argument, values))
     if may_set_limits:
         steps += _where(calls.prlimit, _one_of(0, (0,)))
     return [*steps, (_RETURN, 0, 0, _REFUSE)]

@@ -29,6 +29,7 @@ class Verifier:
     def __init__(self, config: RewardConfig) -> None:
         size = config.max_verifiers or usable_cores()
         self._config = config
+        self._owner = os.getpid()
         self._pool = Pool(config, size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="verifier")
         self._count_lock = threading.Lock()
@@ -43,19 +44,27 @@ class Verifier:
 
         Raises:
             ValueError: a check's convention is unknown.
-            RuntimeError: no child could be started, or the verifier is closed.
+            RuntimeError: no child could be started, the verifier is closed, or this is a fork of its process.
         """
+        self._check_owner()
         grades = {check: self._decide_here(check) for check in dict.fromkeys(checks)}
         hard = [check for check, grade in grades.items() if grade is None]
         asked = dict(zip(hard, self._threads.map(self._ask_child, hard), strict=True))
         return [grades[check] or asked[check] for check in checks]
 
     def pids(self) -> list[int]:
-        """Process ids of the children that live."""
+        """Process ids of the children that live.
+
+        Raises:
+            RuntimeError: this is a fork of the verifier's process.
+        """
+        self._check_owner()
         return self._pool.pids()
 
     def close(self) -> None:
-        """Ends all processes; checks under way are finished first."""
+        """Ends all processes; checks under way are finished first. Does nothing in a fork of its process."""
+        if os.getpid() != self._owner:
+            return
         self._threads.shutdown(wait=True)
         self._pool.close()
 
@@ -66,6 +75,14 @@ class Verifier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _check_owner(self) -> None:
+        # A fork has the counts of threads that it lacks, and half of a conversation.
+        if os.getpid() != self._owner:
+            raise RuntimeError(
+                f"this Verifier was made in process {self._owner} and does not work in a fork of it; make a "
+                "Verifier in this process"
+            )
 
     def _decide_here(self, check: Check) -> Grade | None:
         start = time.perf_counter()

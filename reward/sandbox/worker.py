@@ -33,14 +33,13 @@ def run(end: socket.socket, kind: Kind, config: RewardConfig, zygote: int) -> No
         if os.getppid() == zygote:
             _silence()
             memory_bytes = int(config.memory_limit_gb * 1024**3)
-            channel = Channel(end, _MAX_REQUEST_BYTES)
             if kind is Kind.CODE:
                 renew_cpu_limit(config.code_timeout)
                 confine(memory_bytes, may_set_limits=False)
-                code.serve(channel)
+                code.serve(end, _MAX_REQUEST_BYTES)
             else:
                 confine(memory_bytes, may_set_limits=True)
-                _serve_pairs(channel, config)
+                _serve_pairs(Channel(end, _MAX_REQUEST_BYTES), config)
             exit_code = 0
     finally:
         os._exit(exit_code)

@@ -1,4 +1,4 @@
-"""The process that verifier children are forked from: `python -m reward.sandbox.zygote DESCRIPTOR`.
+"""The process that verifier children are forked from: `python -m reward.sandbox.zygote DESCRIPTOR FOLDER`.
 
 It has one thread, has imported and warmed what a comparison needs, and never touches an answer itself: a child
 costs a fork, and a child that was killed costs nothing more. Commands come one a line over the socket
@@ -8,18 +8,18 @@ DESCRIPTOR, the first being the RewardConfig as JSON, and each gets one line in 
     end SERIAL                            ->  exit code as `subprocess` has it, once the child is gone
     pids                                  ->  process ids of the children that live
 
-Serial numbers, because the system may give a process id again. It ends when its parent's end of the socket
-closes or its parent dies, and takes the children with it.
+FOLDER is empty and becomes the working folder. Serial numbers, because the system may give a process id again. It
+ends when its parent's end of the socket closes or its parent dies, and takes the children with it.
 """
 
 import gc
 import logging
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
-import tempfile
 
 from reward.answers.domains import compare
 from reward.config import RewardConfig
@@ -63,7 +63,11 @@ class Zygote:
                 line, descriptors, _, _ = socket.recv_fds(self._control, 4096, 1)
                 if not line:
                     break
-                self._control.sendall(self._reply(line.decode().split(), descriptors).encode() + b"\n")
+                reply = self._reply(line.decode().split(), descriptors)
+                try:
+                    self._control.sendall(reply.encode() + b"\n")
+                except ConnectionError:  # the parent did not wait for it
+                    break
         for serial in list(self._living):
             self._end(serial)
 
@@ -110,17 +114,23 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     config = RewardConfig.model_validate_json(Channel(control, _MAX_CONFIG_BYTES).receive())
     # Fills the parser's tables and imports what loads late, so that no pair pays for it.
+    # Without the user's schema, which may be of any kind.
+    plain = config.model_copy(update={"json_schema": None})
     for gold, answer in _WARM_UP:
-        compare(Check(gold, answer, "boxed"), config)
-    compare(Check('{"a": 1}', '{"a": 1.0}', "json"), config)
+        compare(Check(gold, answer, "boxed"), plain)
+    compare(Check('{"a": 1}', '{"a": 1.0}', "json"), plain)
     # Children share what is there now; a collection in one of them would copy it.
     gc.collect()
     gc.freeze()
-    with tempfile.TemporaryDirectory(prefix="verifier-") as empty:
-        os.chdir(empty)
-        control.sendall(b"ready\n")
+    folder = sys.argv[2]
+    os.chdir(folder)
+    control.sendall(b"ready\n")
+    try:
         Zygote(control, config).serve()
+    finally:
+        # The parent does so too, unless it was killed.
         os.chdir("/")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

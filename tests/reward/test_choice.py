@@ -8,6 +8,21 @@ from reward.types import Check, Verdict
 
 NAMES_B = [
     "B",
+    "b",
+    "[B]",
+    "Ｂ",
+    "option (B)",
+    'The answer is "B".',
+    "The answer is 'B'",
+    "The answer is “B”",
+    "The answer is [B].",
+    "The answer is Ⓑ",
+    "The answer would be B",
+    "The answer is therefore (B).",
+    "The answer is B<|eot_id|>",
+    '{"answer": "B"}',
+    "B is the correct answer.",
+    "Hence, option (b) is correct.",
     "(B)",
     "B.",
     "**B**",
@@ -49,7 +64,9 @@ def test_a_text_that_names_b(text: str) -> None:
 
 NAMES_NONE = [
     "",
-    "b",
+    "Think.\nb",
+    "If so, option B is correct.",
+    "option B is not correct.",
     "K",
     "Paris",
     "A or B",

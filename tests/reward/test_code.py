@@ -15,12 +15,44 @@ ADD = "def add(a, b):\n    return a + b"
 TESTS = (
     "def check(candidate):\n    assert candidate(1, 2) == 3\n    assert candidate(-1, 1) == 0\n\ncheck(add)\n"
 )
+UNITTEST = (
+    "import unittest\n\nclass AddTest(unittest.TestCase):\n    def test_sum(self):\n"
+    "        self.assertEqual(add(1, 2), 3)\n\nif __name__ == '__main__':\n    unittest.main()\n"
+)
+READ_THE_CHANNEL = (
+    "import os, re\ndef add(a, b): return 9\nfor fd in range(3, 32):\n"
+    "    try: os.write(fd, b'ran\\n'); break\n    except OSError: pass\n"
+    "seen = b''\nwhile True:\n    seen += os.read(fd, 65536)\n"
+    "    words = re.findall(rb'[0-9a-f]{32}', seen)\n"
+    "    if not seen or words: os.write(fd, b'equal ' + words[0] + b'\\n' + words[0] + b'\\n')\n"
+)
+FRAMES = (
+    "import re, sys\ndef words():\n    frame, seen = sys._getframe(), ''\n"
+    "    while frame:\n        seen += repr(frame.f_locals)\n        frame = frame.f_back\n"
+    "    return re.findall('[0-9a-f]{32}', seen)\n"
+)
+REPLACED = (
+    "import sys\nfrom reward.answers import code\nfrom reward.sandbox import channel\n"
+    "import json, socket\nnothing = lambda *_, **__: None\n"
+    "for module in (code, channel, json):\n"
+    "    for name in list(vars(module)):\n"
+    "        if callable(vars(module)[name]): setattr(module, name, nothing)\n"
+    "for name in ('exec', 'compile', 'vars', 'str', 'tuple'): setattr(code, name, nothing)\n"
+    "socket.socket.recv = socket.socket.sendall = nothing\n"
+)
 WRITE_EVERYWHERE = "import os\nfor d in range(32):\n    try: os.write(d, {})\n    except OSError: pass\n"
 
 
 @pytest.fixture(scope="module")
 def verifier() -> Iterator[Verifier]:
     with Verifier(RewardConfig(code_timeout=20)) as running:
+        yield running
+
+
+@pytest.fixture
+def hasty() -> Iterator[Verifier]:
+    with Verifier(RewardConfig(code_timeout=1)) as running:
+        running.verify([Check("pass", "pass", "python")])
         yield running
 
 
@@ -92,6 +124,38 @@ def test_extract_is_linear(start: str, piece: str, end: str) -> None:
         (ADD, "def check(:", "undecided invalid_gold"),
         ("1 / 0", "def check(:", "undecided invalid_gold"),
         (ADD, "assert add(1, 1)\0", "undecided invalid_gold"),
+        (ADD, "# \ud800", "undecided invalid_gold"),
+        (ADD, "x = " + "-" * 19000 + "1", "undecided invalid_gold"),
+        (ADD, "assert add('ä', '€') == 'ä€'", "equal"),
+        (ADD, UNITTEST, "equal"),
+        (ADD.replace("+", "-"), UNITTEST, "different test_failed"),
+        (ADD, UNITTEST.replace("()\n", "(exit=False)\nassert add(1, 1) == 3\n"), "different test_failed"),
+        ("import sys\nadd = lambda *_: sys.exit(0)", UNITTEST, "different test_failed"),
+        ("import sys\nadd = sys.exit", "assert add(0) == 1", "different test_failed"),
+        ("def add(*_): raise SystemExit", "add()", "different test_failed"),
+        ("import unittest\ndef add(*_): unittest.main()", "assert add(1, 2) == 3", "different test_failed"),
+        (
+            "def abs(x): return 0\ndef add(a, b): return 9",
+            "assert abs(add(1, 2) - 3) < 1e-6",
+            "different test_failed",
+        ),
+        (
+            "def all(x): return True\ndef add(a, b): return 9",
+            "assert all([add(1, 2) == 3])",
+            "different test_failed",
+        ),
+        (
+            "range = lambda *_: ()\ndef add(a, b): return 9",
+            "for x in range(3): assert add(x, x) == 2 * x",
+            "different test_failed",
+        ),
+        (
+            "__builtins__ = {'abs': lambda x: 0}\nadd = lambda *_: 9",
+            "assert abs(add(1, 2) - 3) < 1",
+            "different test_failed",
+        ),
+        ("list = [5]\ndef first(): return list[0]", "assert first() == 5", "equal"),
+        ("def sum(x): return 7", "assert sum([1, 2]) == 7", "equal"),
         ("def add(a, b): return [0] * 10**10", TESTS, "undecided memory"),
         (f"{ADD}\nif __name__ == '__main__':\n    done = True", "assert done", "equal"),
         ("print('equal\\n' * 1000)\n" + ADD, TESTS, "equal"),
@@ -116,6 +180,10 @@ def test_verdicts(verifier: Verifier, answer: str, tests: str, expected: str) ->
         WRITE_EVERYWHERE.format("b'x' * 10000"),
         WRITE_EVERYWHERE.format(r"b'\xff\n'"),
         "import os\nos.closerange(0, 32)",
+        REPLACED,
+        "import sys\nsys.addaudithook(lambda event, _: event == 'exec' and globals().update(add=max, abs=min))",
+        "from reward.answers import code\ndef nothing(tests, failure, namespace, tools): pass\n"
+        "code._run_tests.__code__ = nothing.__code__",
         "import atexit, os\natexit.register(print, 'equal')\nos.abort = None\nraise SystemExit",
         "import builtins\nbuiltins.exec = lambda *_: None\nbuiltins.compile = lambda *_, **__: 'pass'",
         "import sys\nsys.modules.clear()",
@@ -128,11 +196,26 @@ def test_clumsy_forgeries_do_not_pass(verifier: Verifier, forgery: str) -> None:
 
 
 def test_an_answer_cannot_read_the_tests_while_it_is_loaded(verifier: Verifier) -> None:
-    peek = (
-        "import sys\nframe, seen = sys._getframe(), ''\n"
-        "while frame:\n    seen += repr(frame.f_locals)\n    frame = frame.f_back\n"
+    peek = FRAMES.replace("return re.findall('[0-9a-f]{32}', seen)", "return seen") + "seen = words()"
+    assert outcome(verifier, peek, "assert 'SEC' + 'RET' not in seen\nassert 'request' in seen") == "equal"
+
+
+def test_no_frame_shows_the_words_that_make_a_pass(verifier: Verifier) -> None:
+    assert outcome(verifier, f"{FRAMES}\nearly = words()", "assert early == words() == []") == "equal"
+
+
+def test_who_reads_the_channel_finds_no_tests_there(hasty: Verifier) -> None:
+    assert outcome(hasty, READ_THE_CHANNEL, "assert add(1, 2) == 3") != "equal"
+
+
+@pytest.mark.parametrize("claim", ["undecided timeout", "undecided crashed", "equal", "different schema"])
+def test_an_answer_does_not_choose_its_reason(verifier: Verifier, claim: str) -> None:
+    late = f"def add(a, b):\n    {WRITE_EVERYWHERE.format(repr(f'{claim}{chr(10)}'.encode()))}".replace(
+        "\n", "\n    "
     )
-    assert outcome(verifier, peek, "assert 'SEC' + 'RET' not in seen\nassert 'Channel' in seen") == "equal"
+    timeouts = verifier.timeouts
+    assert outcome(verifier, late, TESTS) == "different test_failed"
+    assert verifier.timeouts == timeouts
 
 
 def test_each_answer_runs_in_a_process_of_its_own_and_cannot_swap_builtins(verifier: Verifier) -> None:

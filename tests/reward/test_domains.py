@@ -139,3 +139,12 @@ def test_extraction_is_linear(text: str, convention: str) -> None:
             decide(Check(answer, answer, convention), CONFIG)
     # A quadratic scan of a megabyte takes minutes.
     assert time.process_time() - start < 20
+
+
+def test_a_short_pair_is_decided_here_and_a_long_one_by_the_sandbox() -> None:
+    config = RewardConfig()
+    short = "+".join(["7^{9}"] * 10)
+    hostile = "+".join(f"{prime}^{{-3000}}" for prime in (101, 103, 107, 109, 113, 127, 131, 137))
+    assert decide(Check("5", short, "boxed"), config) is not None
+    assert decide(Check("x", f"{hostile}+x", "boxed"), config) is None
+    assert decide(Check(hostile, hostile, "boxed"), config) == (Verdict.EQUAL, None)

@@ -51,6 +51,12 @@ def test_factor_of_two_equations() -> None:
     assert factor(read_expression("0"), read_expression(r"\cos x")) is None
 
 
+def test_powers_and_factorials_differ_before_they_are_too_large() -> None:
+    assert identical(read_expression("4^n"), read_expression("2^{n^2}"), None) is False
+    assert identical(read_expression("(n!)^2"), read_expression("n^2!"), None) is False
+    assert identical(read_expression("x n!"), read_expression("|x| n!"), None) is False
+
+
 fractions = st.fractions(min_value=-1000, max_value=1000, max_denominator=50)
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from reward.answers.exact import decide
 from reward.answers.normalise import normalise
 from reward.answers.numbers import read_number
+from reward.answers.rounding import is_rounding
+from reward.answers.structure import read_form
 from reward.answers.units import conversion, read_unit
 from reward.types import Verdict
 
@@ -135,3 +137,23 @@ def test_decide_never_raises_and_is_symmetric_on_fragments(left: list[str], righ
 def test_decide_is_reflexive_and_symmetric_on_any_text(left: str, right: str) -> None:
     assert decide(left, right) is decide(right, left)
     assert decide(left, left) is Verdict.EQUAL
+
+
+def test_a_rounding_is_right_at_its_own_precision() -> None:
+    assert is_rounding("2.236", r"\sqrt{5}")
+    assert is_rounding("2.33", r"\frac{7}{3}")
+    assert not is_rounding("2.237", r"\sqrt{5}")
+    assert not is_rounding("17", "18")
+    assert not is_rounding("1.5e4000", "2")
+
+
+def test_unions_and_overlaps_have_one_form() -> None:
+    assert read_form(r"[2,3)\cup[3,5]") == read_form("[2,5]")
+    assert read_form(r"(-\infty,3)\cup(3,\infty)") == read_form(r"\mathbb{R}\setminus\{3\}")
+    assert read_form(r"(0,\sqrt{2})\cup(\sqrt{2},3)") != read_form("(0,3)")
+
+
+@pytest.mark.parametrize("domain", [r"\mathbb{Z}", r"\mathbb{N}", "A", r"\mathbb{Q}", "(0,5)"])
+def test_a_domain_counts(domain: str) -> None:
+    assert decide(rf"\{{x\in {domain}: x>1\}}", r"\{x: x>1\}") is not Verdict.EQUAL
+    assert decide(rf"\{{x\in {domain}: x>1\}}", rf"\{{y\in {domain} \mid 1<y\}}") is Verdict.EQUAL

@@ -88,6 +88,15 @@ def test_boxed_convention_walks_braces_of_the_last_box(text: str, answer: str | 
         (r"The answer is \boxed{18", None),
         ("the answer is", None),
         ("answering is 5", None),
+        ("**Answer:**\n\n$$\n5\n$$", "5"),
+        ("The answer is\n\\[\nx =\n5\n\\]\nDone.", "x = 5"),
+        ("Answer:\n```text\n5\n```", "5"),
+        ("The answer is $$5$$ or $$6$$", "$$5$$ or $$6$$"),
+        ("The answer is therefore 5.", "5"),
+        ("The answer is then simply: **5**.", "5"),
+        ("The answer is Just Do It.", "Just Do It"),
+        ("The answer is 5.<|im_end|>\n", "5"),
+        ("The answer is 5</s>", "5"),
     ],
 )
 def test_answer_is_convention(text: str, answer: str | None) -> None:
@@ -107,7 +116,13 @@ def test_answer_is_convention(text: str, answer: str | None) -> None:
         ("We add.\n**50%**", "50%"),
         ("The answer is 7 apples.", "7 apples"),
         ("The answer is 7.\nWait, let me check.", None),
+        ("We add.\nx = 5", "x = 5"),
+        ("We add.\n= 5", "5"),
+        ("We add.\nTotal = 2+3 = 5", "Total = 2+3 = 5"),
+        ("We add.\n```\n5\n```", "5"),
+        ("We add.\n5\n</s>", "5"),
         ("He has 7", None),
+        ("so a = b", None),
         ("A dog", None),
         ("2x", None),
         ("Done", None),
@@ -124,7 +139,7 @@ def test_plain_convention(text: str, answer: str | None) -> None:
         ("so \\boxed{5} dollars, 6 of them", "####", "5"),
         ("the answer is 7.\nBye", "plain", "7"),
         ("it is -5.", "boxed", "-5"),
-        ("from 12-5", "boxed", "5"),
+        ("from 12-5", "boxed", None),
         ("costs $1,234.50.", "boxed", "$1,234.50"),
         ("so $18$", "boxed", "18"),
         (r"so $\frac{3}{4}$.", "boxed", r"\frac{3}{4}"),
@@ -140,6 +155,47 @@ def test_lenient_mode_falls_back_where_strict_finds_nothing(
 ) -> None:
     assert extract_marked(text, convention) is None
     assert extract_marked(text, convention, strict=False) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"The area is $2\sqrt{3}$.", r"2\sqrt{3}"),
+        (r"Hence \[\frac{\pi}{4}\]", r"\frac{\pi}{4}"),
+        (r"It is \((1,2)\), so there.", "(1,2)"),
+        ("$x+5$ it is", "x+5"),
+        ("We know $a=1$, so it costs $5 or $6 in all", "$6"),
+        ("$a_1$ is followed by 7", "7"),
+        (r"We get \frac{\pi}{4}", r"\frac{\pi}{4}"),
+        (r"It is \frac{\pi}{4}.", r"\frac{\pi}{4}"),
+        ("It is (1, 2).", "(1, 2)"),
+        ("It is 2^10", "2^10"),
+        ("so x = sqrt(3)", "sqrt(3)"),
+        ("2 + 3 = 5x", "5x"),
+        ("It is x + 5.", "x + 5"),
+        ("It is 5 - 3", "5 - 3"),
+        ("12 - 7 = 5", "5"),
+        ("2+3=5", "5"),
+        ("He added x+5", None),
+        ("from 10 - 5", None),
+        ("the points (1, 2)", None),
+        ("we saw x > 5", None),
+        ("it leaves at 12:30", None),
+        ("It is 12:30", "12:30"),
+        ("made of H2O", None),
+        ("in total 12km", "12km"),
+        ("It is 2x", "2x"),
+        ("is (-12).", "-12"),
+        ("(see Problem 7).", "7"),
+        ("Total - 5 dogs", "- 5"),
+        ("It is ½.", "½"),
+        ("It is 3 4.5", "4.5"),
+        ("<b>5</b>", "5"),
+        ("It is 5<|im_end|>", "5"),
+    ],
+)
+def test_last_number_is_taken_with_all_that_belongs_to_it(text: str, answer: str | None) -> None:
+    assert extract_marked(text, "boxed", strict=False) == answer
 
 
 def test_unknown_convention_is_named_with_the_allowed_ones() -> None:
@@ -175,6 +231,17 @@ def test_extraction_of_what_it_found_finds_the_same(pieces: list[str], conventio
         "{",
         " ",
         "answer is **a",
+        "answer is \n",
+        "answer:\n$$\n",
+        "\\(1 ",
+        "$1 ",
+        "$a\n",
+        "(1 ",
+        "1 + ",
+        "1+",
+        "[(1",
+        "</s>",
+        "=",
         "\\boxed{}",
     ],
 )

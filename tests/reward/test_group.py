@@ -177,3 +177,9 @@ def test_the_documented_example_runs(tmp_path: Path, capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["None", "None", "wrong_answer"]
     assert [float(line.split()[0]) for line in lines] == pytest.approx([1.53, 1.53, 0], abs=0.01)
+
+
+def test_a_config_with_what_is_no_schema_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a JSON Schema"):
+        RewardConfig(json_schema={"type": 5})
+    assert RewardConfig(json_schema={"type": "object"}).json_schema == {"type": "object"}

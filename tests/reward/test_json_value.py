@@ -162,8 +162,45 @@ def test_a_schema_that_cannot_be_used_is_refused(schema: dict[str, object], mess
         check_schema(schema)
 
 
-def test_a_good_schema_is_accepted() -> None:
-    check_schema(PERSON)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"items": {"$ref": "#/items"}},
+        {"$defs": {"a": {"anyOf": [True, {"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}},
+        {"dependentSchemas": {"x": {"allOf": [{"$ref": "#"}]}}},
+    ],
+)
+def test_a_schema_without_end_is_refused(schema: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="leads back to itself"):
+        check_schema(schema)
+
+
+def test_a_schema_nested_too_deep_is_refused() -> None:
+    schema: dict[str, object] = {}
+    for _ in range(5000):
+        schema = {"not": schema}
+    with pytest.raises(ValueError, match="too deep"):
+        check_schema(schema)
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#"}, {"anyOf": [{"type": "null"}, {"$ref": "#"}]}])
+def test_a_schema_that_exhausts_the_stack_leaves_its_check_undecided(schema: dict[str, object]) -> None:
+    config = RewardConfig().model_copy(update={"json_schema": schema})
+    assert compare(Check("1", "1", "json"), config) == (Verdict.UNDECIDED, "unparsable")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        PERSON,
+        {"properties": {"child": {"$ref": "#"}}, "items": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"items": {"$ref": "#/$defs/a"}}}},
+        {"allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}], "$defs": {"a": True}},
+    ],
+)
+def test_a_good_schema_is_accepted(schema: dict[str, object]) -> None:
+    check_schema(schema)
 
 
 def test_a_small_stack_is_enough() -> None:

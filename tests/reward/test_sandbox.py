@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -82,8 +83,8 @@ def children_of(pid: int) -> list[int]:
     return sorted(int(child) for child in " ".join(of_threads).split())
 
 
-def run_python(script: str) -> str:
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+def run_python(script: str, **variables: str) -> str:
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     command = [sys.executable, "-c", script]
     return subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True, timeout=90).stdout
 
@@ -222,13 +223,61 @@ def test_the_zygote_may_be_killed() -> None:
 
 
 @LINUX
+def test_a_fork_of_the_process_is_told_to_make_its_own() -> None:
+    script = (
+        "import os\n"
+        "from reward.config import RewardConfig\n"
+        "from reward.sandbox.verifier import Verifier\n"
+        "from reward.types import Check\n"
+        "check = Check('pass', 'pass', 'python')\n"
+        "with Verifier(RewardConfig(max_verifiers=1)) as verifier:\n"
+        "    verifier.verify([check])\n"
+        "    if os.fork() == 0:\n"
+        "        try: verifier.verify([check])\n"
+        "        except RuntimeError as error: print(error, flush=True)\n"
+        "        verifier.close()\n"
+        "        raise SystemExit\n"
+        "    os.wait()\n"
+        "    print(verifier.verify([check])[0].verdict.value)\n"
+    )
+    lines = run_python(script).splitlines()
+    assert "make a Verifier in this process" in lines[0]
+    assert lines[1:] == ["equal"]
+
+
+@LINUX
+def test_a_verifier_that_is_not_closed_leaves_nothing() -> None:
+    script = (
+        "import gc, glob, os, signal, tempfile\n"
+        "from reward.config import RewardConfig\n"
+        "from reward.sandbox.verifier import Verifier\n"
+        "from reward.types import Check\n"
+        "verifier = Verifier(RewardConfig())\n"
+        "verifier.verify([Check('pass', 'pass', 'python')])\n"
+        "zygote = int(open('/proc/self/task/%d/children' % os.getpid()).read() or 0)\n"
+        "del verifier\n"
+        "gc.collect()\n"
+        "print(os.path.exists('/proc/%d' % zygote), glob.glob(tempfile.gettempdir() + '/verifier-*'))\n"
+        "with Verifier(RewardConfig()) as verifier:\n"
+        "    verifier.verify([Check('pass', 'pass', 'python')])\n"
+        "    os.kill(verifier._pool._nursery._process.pid, signal.SIGKILL)\n"
+        "    print(verifier.pids())\n"
+        "print(glob.glob(tempfile.gettempdir() + '/verifier-*'))\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        assert run_python(script, TMPDIR=folder) == "False []\n[]\n[]\n"
+
+
+@LINUX
 def test_closing_leaves_no_process_and_no_zombie() -> None:
     before = children_of(os.getpid())
-    verifier = Verifier(RewardConfig(timeout=20, code_timeout=0.5))
+    verifier = Verifier(RewardConfig(timeout=20, code_timeout=0.5, max_verifiers=4))
     verifier.verify([HARD_BUT_EQUAL, code(HANG), code("import os; os._exit(3)")])
     children = verifier.pids()
     assert {state(pid) for pid in children} <= {"S", "R"}
+    descriptors = len(os.listdir("/proc/self/fd"))
     verifier.close()
+    assert len(os.listdir("/proc/self/fd")) == descriptors - 2  # the zygote's, and an idle child's
     assert [state(pid) for pid in children] == [None] * len(children)
     assert children_of(os.getpid()) == before
     with pytest.raises(RuntimeError, match="after shutdown"):

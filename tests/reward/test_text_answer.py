@@ -34,6 +34,8 @@ def verdict(gold: str, answer: str, config: RewardConfig = EXACT) -> Verdict:
         (r"So \boxed{Monday}.", "Monday"),
         ("The answer is Rome.\n#### Paris", "Paris"),
         ("#### Rome\nThe answer is Paris.", "Paris"),
+        ("The answer is therefore Paris.", "Paris"),
+        ("The answer is Paris<|im_end|>\n", "Paris"),
         ("Paris", "Paris"),
         ("`Paris`.\n", "Paris"),
         (r"A box: \boxed{Rome}" + "\n####", None),

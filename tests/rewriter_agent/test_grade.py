@@ -1,6 +1,7 @@
 """Command `grade`: a file of texts in, a file of verdicts out."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,7 +81,13 @@ def test_the_parser_and_programs_run_in_the_sandbox(write: Write) -> None:
 
 @pytest.mark.parametrize(
     ("literal", "gold"),
-    [("18", "18"), ("0.50", "0.50"), ("1e5", "1e5"), ("0.1234567890123456789", "0.1234567890123456789")],
+    [
+        ("18", "18"),
+        ("9" * 5000, "9" * 5000),
+        ("0.50", "0.50"),
+        ("1e5", "1e5"),
+        ("0.1234567890123456789", "0.1234567890123456789"),
+    ],
 )
 def test_a_gold_number_is_taken_as_it_is_written(write: Write, literal: str, gold: str) -> None:
     path = write(f'{{"id": 1, "gold": {literal}, "text": "", "score": NaN}}')
@@ -180,6 +187,12 @@ BAD_CALLS = {
     "no worker": (["in.jsonl", "--output", "o", "--workers", "0"], "--workers: Input should be greater"),
     "no schema": (["in.jsonl", "--output", "o", "--json-schema", "s"], "--json-schema: there is no file 's'"),
     "bad schema": (["in.jsonl", "--output", "o", "--json-schema", "bad.json"], "bad.json: not a JSON Schema"),
+    "a pipe": (["in.jsonl", "--output", "pipe"], "'pipe' is a device or pipe, no file"),
+    "a link to a pipe": (["in.jsonl", "--output", "link"], "pipe' is a device or pipe, no file"),
+    "links in a circle": (["in.jsonl", "--output", "loop"], "'loop' cannot be used"),
+    "a long name": (["in.jsonl", "--output", "a" * 250], "the file name is longer than 200 bytes"),
+    "a deep schema": (["in.jsonl", "--output", "o", "--json-schema", "deep.json"], "deep.json: it is nested"),
+    "an endless schema": (["in.jsonl", "--output", "o", "--json-schema", "endless.json"], "back to itself"),
     "half a schema": (
         ["in.jsonl", "--output", "o", "--json-schema", "half.json"],
         "half.json: Expecting value",
@@ -198,12 +211,29 @@ def test_a_bad_call_is_one_message(
     folder = write(GOOD).parent
     (folder / "bad.json").write_text('{"type": "objekt"}')
     (folder / "half.json").write_text('{"type": ')
+    (folder / "deep.json").write_text("[" * 100_000)
+    (folder / "endless.json").write_text('{"$ref": "#"}')
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to("pipe")
+    (folder / "loop").symlink_to("loop")
+    before = sorted(folder.iterdir())
     monkeypatch.chdir(folder)
     assert main(["grade", *arguments]) == 2
     stderr = capsys.readouterr().err
     assert stderr.startswith("error: ")
     assert message in stderr
-    assert sorted(file.name for file in folder.iterdir()) == ["bad.json", "half.json", "in.jsonl"]
+    assert sorted(folder.iterdir()) == before
+    assert (folder / "pipe").is_fifo()
+
+
+def test_a_link_as_output_stays_and_its_target_is_written(write: Write) -> None:
+    path = write(GOOD)
+    link, target = path.with_name("out.jsonl"), path.with_name("target.jsonl")
+    target.write_text("old")
+    link.symlink_to(target.name)
+    assert [row["verdict"] for row in graded(path)] == ["equal"]
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["verdict"] == "equal"
 
 
 def test_options_reach_the_verifier(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,49 @@
+"""The names of unknowns and of quantities, as answers put them before an equals sign."""
+
+import re
+
+_NAME = re.compile(
+    r"(?:\\frac ?\{ ?d[A-Za-z]? ?\}\{ ?d[a-z] ?\}|(?:\\(?:angle|vec|overline) ?)?(?:\{[A-Z]{1,3}\}|[A-Z]{2,3}|[A-Za-z]"
+    r"|\\[A-Za-z]{2,10}))(?: ?_ ?(?:\w|\{[^{}]{1,20}\}))?'{0,3}(?: ?\^ ?\{ ?-1 ?\})?(?: ?\( ?\w{1,5}(?:, ?\w)? ?\))?"
+)
+_QUANTITY = re.compile(
+    r"\|[A-Z]{2}\||(?:\\mathbb ?\{ ?[PE] ?\}|\\Pr|[PE]|Pr) ?(?:\([^()]{1,40}\)|\[[^\[\]]{1,40}\])"
+    r"|(?:\\angle|\\triangle) ?[A-Z]{1,3}"
+)
+# Sums of coordinates are left out: x + y = 5 is a line.
+_SUM = re.compile(r"[a-wA-Z](?: ?\+ ?[a-wA-Z]){1,9}")
+_BOTH = re.compile(r"_1,2$")
+_LETTER = re.compile(r"(?<![\\A-Za-z])(?!pi(?![A-Za-z]))[A-Za-z]")
+_WORD_NAME = re.compile(r"(?:[A-Za-z]{2,15} ){0,3}[A-Za-z]{3,15}")
+_NO_NAMES = frozenset(("e", "i", r"\pi", r"\infty", r"\emptyset", r"\frac", r"\sqrt"))
+
+
+def name_of(text: str) -> str | None:
+    """The unknown that `text` is: a letter with what belongs to it (`x_{1}`, `f(x)`), or words."""
+    if text in _NO_NAMES:
+        return None
+    if _NAME.fullmatch(text):
+        # The solutions x_{1,2} are solutions for x.
+        return _BOTH.sub("", re.sub(r"[ {}]", "", text))
+    return text.casefold() if _WORD_NAME.fullmatch(text) else None
+
+
+def quantity_of(text: str) -> str | None:
+    """The quantity that `text` names without being an unknown: |AB|, P(A = 1), or a sum of different letters."""
+    if _QUANTITY.fullmatch(text):
+        return re.sub(r"[ {}]", "", text)
+    if not _SUM.fullmatch(text):
+        return None
+    letters = sorted(letter.strip() for letter in text.split("+"))
+    return "+".join(letters) if len(set(letters)) == len(letters) and not {"e", "i"} & set(letters) else None
+
+
+def has_unknowns(text: str) -> bool:
+    """Whether letters stand alone in `text`, as unknowns do."""
+    return _LETTER.search(text) is not None
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether the unknown `name` occurs in `text`."""
+    letter = re.escape(name)
+    return re.search(rf"(?<![\\A-Za-z]){letter}(?![A-Za-z_])|(?<![A-Za-z\\]){letter}", text) is not None
