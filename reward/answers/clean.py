@@ -14,6 +14,8 @@ _DELIMITERS = (
     ("`", "`"),
     ("*", "*"),
     ("_", "_"),
+    ('"', '"'),
+    ("“", "”"),
 )
 _END_TOKEN = re.compile(r"(?:<\|[^<>|\s]{1,40}\|>|</?s>|<eos>|<end_of_turn>)\Z")
 _END_TOKEN_CHARS = 50

@@ -3,7 +3,8 @@
 import re
 
 _NAME = re.compile(
-    r"(?:\\frac ?\{ ?d[A-Za-z]? ?\}\{ ?d[a-z] ?\}|(?:\\(?:angle|vec|overline) ?)?(?:\{[A-Z]{1,3}\}|[A-Z]{2,3}|[A-Za-z]"
+    r"(?:\\frac ?\{ ?(?:d|\\partial) ?[A-Za-z]? ?\}\{ ?(?:d|\\partial) ?[a-z] ?\}|"
+    r"(?:\\(?:angle|vec|overline) ?)?(?:\{[A-Z]{1,3}\}|[A-Z]{2,3}|[A-Za-z]"
     r"|\\[A-Za-z]{2,10}))(?: ?_ ?(?:\w|\{[^{}]{1,20}\}))?'{0,3}(?: ?\^ ?\{ ?-1 ?\})?(?: ?\( ?\w{1,5}(?:, ?\w)? ?\))?"
 )
 _QUANTITY = re.compile(

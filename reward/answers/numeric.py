@@ -14,6 +14,7 @@ from reward.answers.rational import (
     TooLarge,
     Undefined,
     is_close,
+    near_points,
     rational_value,
     sample_points,
 )
@@ -29,6 +30,10 @@ _MAX_EXACT = 10**40
 """Largest integer that the lesser of the two precisions surely holds."""
 _SMALL_POINTS = 4
 _COUNTING_POINTS = 10
+_MIN_NEAR = 4
+"""Fewest points that must tell where a value is too large at others."""
+_STEPS = frozenset(("floor", "ceil", "gcd", "lcm", "min", "max"))
+"""Functions that a few points close together do not tell from others."""
 _TRIGONOMETRIC = frozenset(["sin", "cos", "tan", "cot", "sec", "csc"])
 _UNARY: Mapping[str, Callable[..., mpmath.mpc]] = {
     "sin": mpmath.sin,
@@ -48,6 +53,8 @@ _UNARY: Mapping[str, Callable[..., mpmath.mpc]] = {
     "ceil": mpmath.ceil,
 }
 
+_Values = tuple[list[mpmath.mpc], list[mpmath.mpc]]
+
 
 class NotReal(Exception):
     """A value on the way is not real, though the expression itself speaks of no imaginary unit."""
@@ -59,11 +66,10 @@ def identical(left: Expr, right: Expr, tolerance: float | None) -> bool | None:
     They are compared at pseudo-random points with 50 digits and, where they agree there, with 400. A point at
     which one has no value is passed over, so is one that leads through non-real values unless the imaginary
     unit or no variable at all occurs: answers are read as functions of real variables, and of natural ones in
-    the arguments of factorials and binomials. With `tolerance`
-    values need only agree up to that relative error.
+    the arguments of factorials and binomials. With `tolerance` values need only agree up to that relative error.
 
     Raises:
-        TooLarge: a value has more than 2,000 digits before or after the decimal point.
+        TooLarge: at nearly all points a value has more than 2,000 digits before or after the decimal point.
     """
     if _differ_soon(left, right, tolerance):
         return False
@@ -95,18 +101,40 @@ def factor(left: Expr, right: Expr) -> float | None:
     return float(ratio.real) or None
 
 
-def _values_of(pair: tuple[Expr, Expr]) -> list[tuple[list[mpmath.mpc], list[mpmath.mpc]]]:
+def _values_of(pair: tuple[Expr, Expr]) -> list[_Values]:
     names = symbols(pair[0]) | symbols(pair[1])
     is_complex = not names or any(_mentions_i(side) for side in pair)
-    found = []
-    for point in _points(pair, names):
+    found, is_large = _values_at(_points(pair, names), pair, is_complex)
+    if not is_large:
+        return found
+    if names and not any(map(_has_steps, pair)):
+        # Nearer to zero a power of powers may well have a value; a floor may look like a constant there.
+        found += _values_at(_near_points(names, _counts(pair[0]) | _counts(pair[1])), pair, is_complex)[0]
+        if len(found) >= _MIN_NEAR:
+            return found
+    raise TooLarge
+
+
+def _has_steps(expression: Expr) -> bool:
+    if not isinstance(expression, Call):
+        return False
+    return expression.name in _STEPS or any(map(_has_steps, expression.args))
+
+
+def _values_at(points: list[Point], pair: tuple[Expr, Expr], is_complex: bool) -> tuple[list[_Values], bool]:
+    """The values of the two where both have them, and whether one was too large at some point."""
+    found: list[_Values] = []
+    is_large = False
+    for point in points:
         try:
             left, right = ([_value(side, point, digits, is_complex) for digits in _DIGITS] for side in pair)
+            found.append((left, right))
+        except TooLarge:
+            is_large = True
         except (Undefined, NotReal, ArithmeticError, ValueError):
             # The latter two are how mpmath reports poles.
             continue
-        found.append((left, right))
-    return found
+    return found, is_large
 
 
 def _points(pair: tuple[Expr, Expr], names: frozenset[str]) -> list[Point]:
@@ -124,6 +152,13 @@ def _small_points(names: frozenset[str], largest: int, number: int) -> list[Poin
     generators = {name: Random(f"small {name}") for name in names}
     return [
         {name: Fraction(draw.randint(2, largest)) for name, draw in generators.items()} for _ in range(number)
+    ]
+
+
+def _near_points(names: frozenset[str], counts: frozenset[str]) -> list[Point]:
+    points = near_points(names)
+    return [
+        {**point, **small} for point, small in zip(points, _small_points(counts, 6, len(points)), strict=True)
     ]
 
 

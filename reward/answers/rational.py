@@ -40,6 +40,31 @@ def sample_points(names: Iterable[str], whole: int = 3, fractional: int = 3) -> 
     return points
 
 
+def near_points(names: Iterable[str]) -> list[Point]:
+    """Pseudo-random points below 2, positive and then of both signs, integer ones below 7 likewise, some up to 40."""
+    ordered = sorted(names)
+    columns = [_near_values(random.Random(f"near {name}")) for name in ordered]
+    return [dict(zip(ordered, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _near_values(draw: random.Random) -> list[Fraction]:
+    values: list[Fraction] = []
+    for is_signed in (False, True):
+        values += _shuffled(draw, [Fraction(draw.randint(300, 1900), 997) for _ in range(6)], is_signed)
+        values += _shuffled(draw, [Fraction(number) for number in range(1, 7)], is_signed)
+    # Some further out, for what changes its course there, as |x-10| does.
+    return values + _shuffled(draw, [Fraction(draw.randint(8000, 40_000), 997) for _ in range(6)], True)
+
+
+def _shuffled(draw: random.Random, values: list[Fraction], is_signed: bool) -> list[Fraction]:
+    """`values` in another order, with `is_signed` half of them negative."""
+    signs = draw.sample((1, -1) * (len(values) // 2), len(values))
+    return [
+        value * sign if is_signed else value
+        for value, sign in zip(draw.sample(values, len(values)), signs, strict=True)
+    ]
+
+
 def _fraction(draw: random.Random) -> Fraction:
     return Fraction(draw.choice((-1, 1)) * draw.randint(100, 999), draw.randint(50, 400))
 
@@ -64,9 +89,13 @@ def rational_factor(left: Expr, right: Expr, names: Iterable[str]) -> Fraction |
     """The c other than 0 with left = c * right at all sample points, None where there is none.
 
     Raises:
-        Irrational, Undefined, TooLarge: see there.
+        Irrational, Undefined: see there; the former also for values too large, since smaller points may tell.
     """
-    values = [(rational_value(left, point), rational_value(right, point)) for point in sample_points(names)]
+    points = sample_points(names)
+    try:
+        values = [(rational_value(left, point), rational_value(right, point)) for point in points]
+    except TooLarge:
+        raise Irrational("too large to be computed exactly") from None
     ratio = next((one / other for one, other in values if one and other), None)
     return ratio if ratio is not None and all(one == ratio * other for one, other in values) else None
 

@@ -36,8 +36,12 @@ def read_relation(text: str, read: Callable[[str], Form]) -> Form | None:
     sides = tuple(read(part) for part in parts)
     if operators == [r"\in"] and not isinstance(sides[1], Value) and (name := name_of(parts[0])):
         return Named(name, sides[1], None)
+    if operators == [r"\in"] and (members := _assigned_members(*sides)):
+        return members
     if operators == ["="]:
         return _equation(parts, sides)
+    if set(operators) == {"="} and (assigned := _all_equal(parts, sides[-1])):
+        return assigned
     if set(operators) == {"="} and (name := name_of(parts[0]) or quantity_of(parts[0])):
         return Named(name, Relation(tuple(operators[1:]), sides[1:]), None)
     return _inequality(parts, operators, sides) or Relation(tuple(operators), sides)
@@ -76,6 +80,24 @@ def _assigned(left: Form, right: Form) -> Assigned | None:
     names = [name_of(part.text) if isinstance(part, Value) else None for part in left.parts]
     known = [name for name in names if name is not None]
     return Assigned(tuple(known), right.parts) if len(known) == len(set(known)) == len(names) else None
+
+
+def _assigned_members(left: Form, right: Form) -> Form | None:
+    """`(x, y) \\in \\{(1, 2), (2, 1)\\}` as the set of these assignments."""
+    if not isinstance(right, Group) or right.kind != "set" or not right.parts:
+        return None
+    members = [_assigned(left, part) if isinstance(part, Group) else None for part in right.parts]
+    known = tuple(member for member in members if member is not None)
+    return Group("set", known) if len(known) == len(members) else None
+
+
+def _all_equal(parts: list[str], value: Form) -> Assigned | None:
+    """`x = y = z = 0`, which assigns one value without unknowns to each."""
+    found = [name_of(part) for part in parts[:-1]]
+    names = sorted(name for name in found if name is not None)
+    if len(set(names)) < len(found) or not isinstance(value, Value) or has_unknowns(value.text):
+        return None
+    return Assigned(tuple(names), (value,) * len(names))
 
 
 def _inequality(parts: list[str], operators: list[str], sides: tuple[Form, ...]) -> Form | None:

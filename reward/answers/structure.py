@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Literal
 
 from reward.answers.brackets import RELATIONS as RELATIONS
@@ -10,6 +11,7 @@ from reward.answers.builder import read_builder
 from reward.answers.compound import read_compound
 from reward.answers.forms import Assigned, Form, Group, Interval, Matrix, Named, Relation, Value
 from reward.answers.leaf import is_balanced
+from reward.answers.names import mentions
 from reward.answers.numbers import read_number
 from reward.answers.realsets import LINE, bound_of, difference, intersection, union
 from reward.answers.relations import read_relation
@@ -19,6 +21,7 @@ MAX_DEPTH = 8
 # Nobody writes (1,000) for the point (1,0).
 _ONE_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})*,0\d\d(?:,\d{3})*")
 _LIST = rf",|;|\\(?:land|lor){WORD_END}|(?<![A-Za-z\\])(?:or|and|OR|AND){WORD_END}"
+_OR = rf"\\lor{WORD_END}|(?<![A-Za-z\\])(?:or|OR){WORD_END}"
 _SETS = rf"\\(?:cup|cap|setminus|backslash){WORD_END}|-(?= ?\\\{{)"
 _MINUS = frozenset((r"\setminus", r"\backslash", "-"))
 _LETTERS = re.compile(r"[^\W\d_]+(?:[ '.-]+[^\W\d_]+)*")
@@ -28,6 +31,15 @@ _CLOSES = {"(": ")", "\\langle": "\\rangle"}
 _PLUS_MINUS = re.compile(rf"\\(pm|mp){WORD_END}")
 _MATRIX = re.compile(
     r"\\begin ?\{((?:p|b|B|v|V|small)?matrix|array|cases)\*?\}(?: ?\{[lcr| ]*\})?(.*)\\end ?\{\1\*?\}",
+    re.DOTALL,
+)
+_FOR_ALL = re.compile(
+    r"([A-Za-z] ?\( ?([a-z]) ?\) ?=.+?)[ ,;]{1,3}(?:for (?:all|any|every|each)|\\forall)(?: reals?(?: numbers?)?)?"
+    r" ?\2(?: ?\\in ?\\mathbb ?(?:\{ ?R ?\}|R))?",
+    re.DOTALL,
+)
+_FOR_SOME = re.compile(
+    r"([A-Za-z] ?\( ?[a-z] ?\) ?=.+?)[ ,;]{1,3}for (?:some|any|every|all|an arbitrary)(?: real)? constants? ([A-Za-z])",
     re.DOTALL,
 )
 _LINES = frozenset((r"\mathbb{R}", r"\mathbb R", "all real numbers", "all reals", "all real number"))
@@ -41,11 +53,57 @@ def read_form(text: str, depth: int = 0) -> Form:
     """
     if depth > MAX_DEPTH or not is_balanced(text) or read_number(text) or read_compound(text):
         return Value(text)
-    for read in (_read_list, _read_sets, _read_related, _read_brackets, _read_vector, _read_plus_minus):
+    text = _without_closing(text)
+    for read in (
+        _read_alternatives,
+        _read_list,
+        _read_sets,
+        _read_related,
+        _read_brackets,
+        _read_vector,
+        _read_plus_minus,
+    ):
         form = read(text, depth)
         if form is not None:
             return form
     return Value(text)
+
+
+def _without_closing(text: str) -> str:
+    """The definition of a function without words on its argument or constant that say nothing more about them."""
+    if found := _FOR_ALL.fullmatch(text):
+        return found[1]
+    found = _FOR_SOME.fullmatch(text)
+    return found[1] if found and mentions(found[1], found[2]) else text
+
+
+def _read_alternatives(text: str, depth: int) -> Form | None:
+    """Solutions in several unknowns, `x = 1, y = 2 or x = 3, y = 4`: each is kept together."""
+    for separator in (_OR, ";"):
+        found = split(text, separator)
+        parts = [part.strip(" ,;") for part in found[0]] if found else []
+        relations = [split(part, RELATIONS) for part in parts]
+        if len(parts) < 2 or not all(relation and relation[1] for relation in relations):
+            continue
+        items = [read_form(part, depth + 1) for part in parts]
+        names = [_names(item) for item in items]
+        if not all(names) or all(len(set(found)) < 2 for found in names):
+            continue
+        flat = [name for found in names for name in set(found)]
+        if separator == _OR or len(set(flat)) < len(flat):
+            return Group("list", tuple(items), _joined(items, {"or"}))
+    return None
+
+
+def _names(form: Form) -> Sequence[str]:
+    """The unknowns that `form` is about, none where it does not begin with one."""
+    if isinstance(form, Named):
+        return (form.name,)
+    if isinstance(form, Assigned):
+        return form.names
+    if not isinstance(form, Group) or form.kind != "list" or not _names(form.parts[0]):
+        return ()
+    return [name for part in form.parts for name in _names(part) or ("",)]
 
 
 def _read_list(text: str, depth: int) -> Form | None:
@@ -75,23 +133,47 @@ def _read_list(text: str, depth: int) -> Form | None:
 
 def _assemble(items: list[Form], separators: set[str]) -> Form:
     named: list[Form] = []
-    name: Named | None = None
+    name: Named | Assigned | None = None
     for item in items:
         # In "x = 1, 2" the second value is one of x too.
-        if isinstance(item, Value) and name is not None and name.source is not None and not _is_range(name):
+        if isinstance(item, Value) and isinstance(name, Named) and name.source and not _is_range(name):
             item = Named(name.name, item, Relation(("=",), (name.source.sides[0], item)))
-        name = item if isinstance(item, Named) else None
+        elif isinstance(item, Group) and item.kind == "tuple" and isinstance(name, Assigned):
+            item = Assigned(name.names, item.parts) if len(name.names) == len(item.parts) else item
+        name = item if isinstance(item, Named | Assigned) else None
         named.extend(_flattened(item))
-    unknowns = [item for item in named if isinstance(item, Named)]
-    if len(unknowns) < len(named):
-        return Group("list", tuple(named), _joined(named, separators))
-    names = [item.name for item in unknowns]
-    if len(set(names)) == 1:
-        return Named(names[0], _assemble_values([item.form for item in unknowns], separators), None)
-    if len(set(names)) == len(names) and "or" not in separators:
-        ordered = sorted(unknowns, key=lambda item: item.name)
-        return Assigned(tuple(item.name for item in ordered), tuple(item.form for item in ordered))
+    pairs = [pair for item in named for pair in _pairs(item)]
+    names = [name for name, _ in pairs]
+    are_single = all(isinstance(item, Named) for item in named)
+    if all(isinstance(item, Named | Assigned) for item in named):
+        if are_single and len(set(names)) == 1:
+            return Named(names[0], _assemble_values([form for _, form in pairs], separators), None)
+        if len(set(names)) == len(names) and "or" not in separators:
+            return _assign(pairs)
+    if are_single and separators != {"or"} and len(set(names)) < sum(1 for _ in groupby(names)):
+        named = _blocks(pairs)
     return Group("list", tuple(named), _joined(named, separators))
+
+
+def _pairs(form: Form) -> list[tuple[str, Form]]:
+    if isinstance(form, Named):
+        return [(form.name, form.form)]
+    return list(zip(form.names, form.values, strict=True)) if isinstance(form, Assigned) else []
+
+
+def _assign(pairs: Iterable[tuple[str, Form]]) -> Assigned:
+    ordered = sorted(pairs, key=lambda pair: pair[0])
+    return Assigned(tuple(name for name, _ in ordered), tuple(form for _, form in ordered))
+
+
+def _blocks(pairs: Iterable[tuple[str, Form]]) -> list[Form]:
+    """`x = 1, y = 2, x = 3, y = 4` as two solutions: a name that comes again begins the next one."""
+    blocks: list[dict[str, Form]] = [{}]
+    for name, form in pairs:
+        if name in blocks[-1]:
+            blocks.append({})
+        blocks[-1][name] = form
+    return [_assign(block.items()) for block in blocks]
 
 
 def _is_range(named: Named) -> bool:
@@ -134,6 +216,8 @@ def _is_plain(form: Form) -> bool:
     form = form.form if isinstance(form, Named) else form
     if isinstance(form, Value):
         return read_number(form.text) is not None or not _LETTERS.fullmatch(form.text)
+    if isinstance(form, Assigned):
+        return all(_is_plain(value) for value in form.values)
     return isinstance(form, Matrix) or (isinstance(form, Group) and form.kind in ("tuple", "list", "set"))
 
 
