@@ -56,10 +56,21 @@ def without_end_tokens(text: str) -> str:
 
 def _strip(text: str) -> str:
     text = text.strip()
+    end = len(text)
     # The blank of a closing "\ " is gone; without it the backslash would escape whatever comes after.
-    while text.endswith("\\") and (len(text) - len(text.rstrip("\\"))) % 2:
-        text = text[:-1].rstrip()
-    return text
+    while end and text[end - 1] == "\\" and _count_backslashes(text, end) % 2:
+        end -= 1
+        while end and text[end - 1].isspace():
+            end -= 1
+    return text[:end]
+
+
+def _count_backslashes(text: str, end: int) -> int:
+    """How many backslashes stand right before `end`."""
+    start = end
+    while start and text[start - 1] == "\\":
+        start -= 1
+    return end - start
 
 
 def _drop_punctuation(text: str) -> str:

@@ -102,27 +102,20 @@ def test_equal_texts_are_equal_whatever_their_length(convention: str) -> None:
     assert decide(Check(long, f" {long}", convention), CONFIG) == (Verdict.EQUAL, None)
 
 
+SIZE = 400_000
 HOSTILE = [
-    "[" * 10**6,
-    '\\"' * 500_000,
-    '{"' * 500_000,
-    "{}" * 500_000,
-    "```" + " " * 10**6 + "`",
-    "```\n" * 250_000,
-    "answer " * 140_000,
-    "answer is " * 100_000,
-    "answer is a." + "a." * 500_000,
-    "answer is A" + ", " * 500_000,
-    "#### " * 200_000,
-    r"\boxed{" * 140_000,
-    r"\boxed" * 160_000,
-    "$" * 10**6,
-    "(" * 10**6,
-    "*_" * 500_000,
-    " " * 10**6,
-    "\n" * 10**6,
-    "1," * 500_000,
-    "\x00\ud800" * 500_000,
+    start + piece * (SIZE // len(piece)) + end
+    for start, piece, end in (
+        *(("", piece, "") for piece in ("[", '\\"', '{"', "{}", "```\n", "answer ", "answer is ", "#### ")),
+        *(
+            ("", piece, "")
+            for piece in (r"\boxed{", r"\boxed", "$", "(", "*_", " ", "\n", "1,", "\x00\ud800")
+        ),
+        ("```", " ", "`"),
+        ("answer is a.", "a.", ""),
+        ("answer is A", ", ", ""),
+        (r"\boxed{", "\\ ", "}"),
+    )
 ]
 
 
@@ -137,8 +130,8 @@ def test_extraction_is_linear(text: str, convention: str) -> None:
         if answer is not None:
             decide(Check("5", answer, convention), CONFIG)
             decide(Check(answer, answer, convention), CONFIG)
-    # A quadratic scan of a megabyte takes minutes.
-    assert time.process_time() - start < 20
+    # A quadratic scan of as much text takes tens of seconds.
+    assert time.process_time() - start < 10
 
 
 def test_a_short_pair_is_decided_here_and_a_long_one_by_the_sandbox() -> None:
