@@ -11,10 +11,10 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Expr, N
 from sympy.polys.polyerrors import BasePolynomialError
 
+from reward.answers.brackets import RELATIONS, split
 from reward.answers.expression import FUNCTIONS, GREEK
 from reward.answers.leaf import Quantity, read_leaf
 from reward.answers.rational import Irrational, Undefined, rational_value
-from reward.answers.structure import RELATIONS, split
 from reward.answers.tree import symbols
 from reward.types import Verdict
 

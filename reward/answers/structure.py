@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal
 
-from reward.answers.brackets import RELATIONS as RELATIONS
-from reward.answers.brackets import WORD_END, split
+from reward.answers.brackets import RELATIONS, WORD_END, split
 from reward.answers.builder import read_builder
 from reward.answers.compound import read_compound
 from reward.answers.forms import Assigned, Form, Group, Interval, Matrix, Named, Relation, Value
