@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .entropy import ENTROPY_ID, add_entropy_column
+from .gather import ENTROPY_ID, gather_without_ranks
 from .types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 
@@ -38,7 +39,7 @@ class Engine:
             trust_remote_code=False,
             disable_log_stats=True,
         )
-        self.llm.collective_rpc(add_entropy_column)
+        self.llm.collective_rpc(gather_without_ranks)
 
     def ready(self) -> dict[str, int | str]:
         """Its process id and node, once the model is loaded."""
@@ -64,13 +65,16 @@ class Engine:
     def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
         """Each completion's tokens under the weights `version`; completions of one prompt share its computation."""
         self._require(version)
-        scored = self._score(requests, share_prefixes=True)
+        tails = self._score(requests, share_prefixes=True)
         # Two completions that begin alike share that too, and of shared tokens there are no log-probs.
-        missed = [i for i, one in enumerate(scored) if one is None]
-        alone = self._score([requests[i] for i in missed], share_prefixes=False)
-        for i, one in zip(missed, alone, strict=True):
-            scored[i] = one
-        return [one for one in scored if one is not None]
+        missed = [len(r.completion_ids) - len(tail.logprobs) for r, tail in zip(requests, tails, strict=True)]
+        cut = [
+            replace(r, completion_ids=r.completion_ids[:n])
+            for r, n in zip(requests, missed, strict=True)
+            if n
+        ]
+        heads = iter(self._score(cut, share_prefixes=False))
+        return [next(heads) + tail if n else tail for n, tail in zip(missed, tails, strict=True)]
 
     def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> int:
         """Serve `weights` (checkpoint name, tensor) from now on; answers the version served."""
@@ -93,7 +97,7 @@ class Engine:
         if version != self.version:
             raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
 
-    def _score(self, requests: Sequence[ScoreRequest], share_prefixes: bool) -> list[Scored | None]:
+    def _score(self, requests: Sequence[ScoreRequest], share_prefixes: bool) -> list[Scored]:
         from vllm import SamplingParams, TokensPrompt
 
         prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids + r.completion_ids) for r in requests]
@@ -116,15 +120,14 @@ class Engine:
         return Completion(token_ids, logprobs, output.finish_reason == "stop", self.version)
 
 
-def _scored(request: ScoreRequest, output: Any) -> Scored | None:
-    """None where the prefix cache held more than the prompt: what it holds is not computed again."""
-    start = len(request.prompt_ids)
+def _scored(request: ScoreRequest, output: Any) -> Scored:
+    """The completion's last tokens: all but those whose log-probs the prefix cache spared."""
     # A token's log-prob comes from the position before it.
-    if output.num_cached_tokens >= start:
-        return None
+    start = max(len(request.prompt_ids), output.num_cached_tokens + 1)
     entries = output.prompt_logprobs[start:]
+    tokens = (request.prompt_ids + request.completion_ids)[start:]
     return Scored(
-        [entry[token].logprob for entry, token in zip(entries, request.completion_ids, strict=True)],
+        [entry[token].logprob for entry, token in zip(entries, tokens, strict=True)],
         [entry[ENTROPY_ID].logprob for entry in entries] if request.entropies else None,
     )
 

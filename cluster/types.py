@@ -42,6 +42,11 @@ class Scored:
     logprobs: list[float]
     entropies: list[float] | None = None
 
+    def __add__(self, tail: "Scored") -> "Scored":
+        """The values of two parts of one completion, joined."""
+        entropies = None if self.entropies is None else self.entropies + (tail.entropies or [])
+        return Scored(self.logprobs + tail.logprobs, entropies)
+
 
 @dataclass(frozen=True)
 class EngineSpec:
