@@ -25,17 +25,20 @@ class Fleet:
 
     @classmethod
     def start(cls, name: str, spec: EngineSpec, count: int, timeout: float) -> "Fleet":
-        """Create `count` engine actors and wait until each has loaded the model.
+        """Create `count` engine actors, which load the model meanwhile: `wait` before using them."""
+        actor = ray.remote(Engine).options(
+            num_cpus=spec.num_cpus, num_gpus=spec.num_gpus, runtime_env={"env_vars": spec.env}
+        )
+        return cls(name, [actor.remote(spec) for _ in range(count)], spec, timeout)
+
+    def wait(self) -> "Fleet":
+        """Itself, once every engine has loaded the model.
 
         Raises:
             RuntimeError: the cluster could not place or start them within `timeout` seconds.
         """
-        actor = ray.remote(Engine).options(
-            num_cpus=spec.num_cpus, num_gpus=spec.num_gpus, runtime_env={"env_vars": spec.env}
-        )
-        fleet = cls(name, [actor.remote(spec) for _ in range(count)], spec, timeout)
-        fleet._all([engine.ready.remote() for engine in fleet.engines], "start")
-        return fleet
+        self._all([engine.ready.remote() for engine in self.engines], "start")
+        return self
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         """Sample every request under the fleet's current version; order kept."""

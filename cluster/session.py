@@ -30,7 +30,8 @@ def connect(config: ClusterConfig) -> Generator[Machine]:
             ray.init(
                 address="local",
                 num_cpus=local_machine().cpus,
-                include_dashboard=False,
+                # Ray Train asks it whether its controller lives, and waits where there is none.
+                include_dashboard=True,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )

@@ -62,6 +62,7 @@ REWRITTEN, EXPERT_FALLBACK = "rewritten", "expert_fallback"
 def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Sample K rewrites a problem from the trained policy, keep the best that passes, else fall back."""
     config = run.config
+    run.start_engines("policy", "backbone")
     problems = list(anchored_problems(config).values())
     experts = _expert_tokens(run.stage_folder("prepare"))
     tokens = Tokens(run.tokenizer, config.model.system_prompt)

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import ray
 
@@ -36,15 +37,28 @@ class Run:
         with atomic(self.config.folder / "config.yaml") as temporary:
             temporary.write_text(dump_config(self.config))
 
+    def start_engines(self, *names: Literal["policy", "backbone"]) -> None:
+        """Begin to start the engines that a stage will ask for: side by side, while it does something else."""
+        model, cluster = self.config.model, self.config.cluster
+        counts = {"policy": cluster.engines, "backbone": cluster.scorers}
+        for name in names:
+            if name not in self._fleets:
+                spec = engine_spec(
+                    cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len
+                )
+                self._fleets[name] = Fleet.start(name, spec, counts[name], cluster.timeout)
+
     @property
     def policy(self) -> Fleet:
         """Engines whose weights change: the rewriting policy, later the models under evaluation."""
-        return self._fleet("policy", self.config.cluster.engines)
+        self.start_engines("policy")
+        return self._fleets["policy"].wait()
 
     @property
     def backbone(self) -> Fleet:
         """Engines that serve the frozen backbone."""
-        return self._fleet("backbone", self.config.cluster.scorers)
+        self.start_engines("backbone")
+        return self._fleets["backbone"].wait()
 
     @cached_property
     def backbone_identity(self) -> tuple[str, str]:
@@ -94,12 +108,3 @@ class Run:
         self.release_engines()
         if "verifier" in self.__dict__:
             self.verifier.close()
-
-    def _fleet(self, name: str, count: int) -> Fleet:
-        if name not in self._fleets:
-            model, cluster = self.config.model, self.config.cluster
-            spec = engine_spec(
-                cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len
-            )
-            self._fleets[name] = Fleet.start(name, spec, count, cluster.timeout)
-        return self._fleets[name]

@@ -1,6 +1,8 @@
 """Training processes under Ray Train."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,4 +43,27 @@ def run_workers(
             failure_config=FailureConfig(workers.max_failures),  # ty: ignore[invalid-argument-type]
         ),
     )
-    trainer.fit()
+    with _controller_told_its_cluster():
+        trainer.fit()
+
+
+@contextmanager
+def _controller_told_its_cluster() -> Generator[None]:
+    """Ray Train watches its controller through the cluster that was started last on this machine.
+
+    If that is another one, the controller seems dead and its workers lose their cores; if it was killed, every end
+    of a training waits for it in vain.
+    """
+    import ray
+    from ray.train.v2._internal.constants import ENV_VARS_TO_PROPAGATE
+
+    ENV_VARS_TO_PROPAGATE.add("RAY_ADDRESS")
+    before = os.environ.get("RAY_ADDRESS")
+    os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["RAY_ADDRESS"]
+        else:
+            os.environ["RAY_ADDRESS"] = before

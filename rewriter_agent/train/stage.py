@@ -24,6 +24,7 @@ SHOWN = {
 def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
     progress("starting the engines")
+    run.start_engines("policy", "backbone")
     policy, backbone = run.policy, run.backbone
     role = run.plan.role("learner")
     job = {

@@ -43,7 +43,7 @@ def spec(tiny_backbone: Path) -> EngineSpec:
 @pytest.fixture(scope="module")
 def fleet(spec: EngineSpec) -> Iterator[Fleet]:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield Fleet.start("policy", spec, 2, TIMEOUT)
+    yield Fleet.start("policy", spec, 2, TIMEOUT).wait()
     ray.shutdown()
 
 
@@ -246,7 +246,7 @@ def test_versions_only_grow(fleet: Fleet) -> None:
 def test_engines_that_cannot_be_placed_are_named_with_what_is_free(spec: EngineSpec, fleet: Fleet) -> None:
     greedy = replace(spec, num_cpus=64)
     with pytest.raises(RuntimeError, match=r"fleet 'backbone'.* 64 CPU .*cluster\.timeout"):
-        Fleet.start("backbone", greedy, 1, timeout=1)
+        Fleet.start("backbone", greedy, 1, timeout=1).wait()
 
 
 def test_shutdown_ends_the_engines(fleet: Fleet) -> None:

@@ -1,6 +1,8 @@
 """One run of the whole way, ended again and again, and what is left of it each time."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from processes import Launch, launched
+from processes import ROOT, Launch, launched
 
 from rewriter_agent.files import read_jsonl
 from sft.checkpoints import newest_complete
@@ -58,7 +60,7 @@ class WholeRun:
 
 
 def run_whole(backbone: Path, base: Path) -> WholeRun:
-    """Kill the launcher in four stages, interrupt it in a fifth, then let the run finish; takes minutes."""
+    """Kill the launcher in three stages, interrupt it in a fourth, then let the run finish; takes minutes."""
     problems = write_problems(base / "problems")
     config = write_config(base, backbone, problems)
     folder = base / NAME
@@ -79,7 +81,6 @@ def run_whole(backbone: Path, base: Path) -> WholeRun:
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
     end(signal.SIGKILL, "prepare", lambda: exists("prepare/anchors/part-00000.parquet"))
     end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
-    end(signal.SIGKILL, "rewrite", lambda: exists("rewrite/shards/part-00000.parquet"))
     end(signal.SIGKILL, "evaluate-base", lambda: exists("evaluate-base/sciq.json"))
     sft = "sft-rewritten"
     end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
@@ -118,15 +119,21 @@ def result_files(stage: Path) -> list[Path]:
 
 
 def finish(config: Path, backbone: Path, problems: Path, ended: dict[str, Ended]) -> WholeRun:
-    """Let the run come to its end, and start the same command once more."""
+    """Let the run come to its end, and run it once more."""
     base = config.parent
     with launched(config, base / "last.log") as last:
         status = last.process.wait(STAGE_SECONDS)
         left = last.wait_gone(GONE_SECONDS)
-    with launched(config, base / "again.log") as again:
-        again_status = again.process.wait(STAGE_SECONDS)
+    again = subprocess.run(
+        [sys.executable, "-m", "rewriter_agent", "run", str(config)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=STAGE_SECONDS,
+    )
     return WholeRun(
-        base / NAME, backbone, problems, ended, status, last.output, left, again_status, again.output
+        base / NAME, backbone, problems, ended, status, last.output, left, again.returncode, again.stdout
     )
 
 

@@ -1,4 +1,4 @@
-"""The whole way on a very small backbone, killed in five stages: complete, correct, and nothing done twice."""
+"""The whole way on a very small backbone, ended in four stages: complete, correct, and nothing done twice."""
 
 import json
 import re
@@ -83,7 +83,7 @@ def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
 
 
 def test_finished_shards_and_parts_are_not_done_again(whole_run: WholeRun) -> None:
-    for name in ("SIGKILL prepare", "SIGKILL rewrite", "SIGKILL evaluate-base"):
+    for name in ("SIGKILL prepare", "SIGKILL evaluate-base"):
         files = whole_run.ended[name].files
         assert files, name
         assert {path: path.stat().st_mtime_ns for path in files} == files
@@ -194,7 +194,7 @@ def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
         assert arm["against_base"]["gain"]["value"] == pytest.approx(gain)
 
 
-def test_the_same_command_again_skips_every_stage(whole_run: WholeRun) -> None:
+def test_running_it_again_skips_every_stage(whole_run: WholeRun) -> None:
     assert whole_run.again_status == 0, whole_run.again_output[-3000:]
     skipped = re.findall(r"\[(\S+) \d\d:\d\d\] complete, skipped", whole_run.again_output)
     assert skipped == list(STAGES)

@@ -110,13 +110,14 @@ def learn(
 
 def measure(policy: SmallFleet, scorer: GroupScorer, tokens: Tokens, problems: Any, seed: int) -> Terms:
     eos = tokens.tokenizer.eos_token_id
-    groups = []
-    for problem in problems:
-        requests = [
-            GenerateRequest(tokens.rewriting(problem), LENGTH, TEMPERATURE, 1000 + seed)
-        ] * GENERATIONS
-        written = [completion.token_ids for completion in policy.generate(requests)]
-        groups.append((problem, [Sample(tokens.text(ids), ids[-1] == eos, tuple(ids)) for ids in written]))
+    requests = [
+        GenerateRequest(tokens.rewriting(problem), LENGTH, TEMPERATURE, 1000 + seed)
+        for problem in problems
+        for _ in range(GENERATIONS)
+    ]
+    written = [completion.token_ids for completion in policy.generate(requests)]
+    samples = [Sample(tokens.text(ids), ids[-1] == eos, tuple(ids)) for ids in written]
+    groups = [(p, samples[i * GENERATIONS : (i + 1) * GENERATIONS]) for i, p in enumerate(problems)]
     scores = [score for group in scorer(groups) for score in group.scores]
     passed = [score for score in scores if score.gate]
     return Terms(

@@ -56,7 +56,7 @@ def make_job(sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path) -> Cal
 
 @pytest.fixture
 def two_cpus() -> Iterator[None]:
-    ray.init(address="local", num_cpus=2, include_dashboard=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=True)
     yield
     ray.shutdown()
 
