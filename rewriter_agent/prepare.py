@@ -38,7 +38,6 @@ ANCHORS = pa.schema(
 def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Load the data; compute l(y*) and l_self of every training problem under the backbone."""
     config = run.config
-    run.start_engines("backbone")
     problems = load_problems(config.data)
     tokens = Tokens(run.tokenizer, config.model.system_prompt)
     train = [problem for problem in problems.train if _fits(problem, tokens, run)]
@@ -48,7 +47,7 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
             "it or lower the max_completion_length of prepare, train and rewrite"
         )
     progress(
-        f"{len(train)} training and {len(problems.test)} test problems; waiting for the backbone's engines"
+        f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines"
     )
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
