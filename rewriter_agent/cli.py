@@ -61,10 +61,15 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "launch":
         from .launch import launch
 
-        return launch(options.config, options.set)
+        return launch(options.config, options.set, options.seeds)
     config = load_config(options.config, options.set)
     if options.command == "plan":
         return _plan(config)
+    if options.command == "run" and options.seeds:
+        from .run_seeds import run_seeds
+
+        print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
+        return 0
     from .pipeline import COMMANDS, print_summary, run_stages
 
     run_stages(config, COMMANDS[options.command])
@@ -113,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
             metavar="KEY=VALUE",
             help="override a config key, e.g. train.max_steps=5",
         )
+        if name in ("run", "launch"):
+            text = "do all stages once for each of these seeds, and report on all of them"
+            command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)
     text = "grade a file of answers with the reward's verifier; needs no config"
     add_options(commands.add_parser("grade", help=text, description=text))
     return parser

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.head import Head, local_head, ray_command
@@ -9,7 +10,7 @@ from cluster.head import Head, local_head, ray_command
 from .config import load_config
 
 
-def launch(config_path: Path, overrides: list[str]) -> int:
+def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -> int:
     """Submit `rewriter-agent run` to a cluster started for it.
 
     Returns 0 if the job finished, 1 if it failed, 130 on Ctrl-C.
@@ -20,6 +21,7 @@ def launch(config_path: Path, overrides: list[str]) -> int:
         command = [sys.executable, "-u", "-m", "rewriter_agent", "run", str(config_path.absolute())]
         command += [f"--set={override}" for override in overrides]
         command += [f"--set=output_dir={config.output_dir.absolute()}"]
+        command += ["--seeds", *map(str, seeds)] if seeds else []
         return _submit(head, command)
 
 

@@ -46,9 +46,7 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
             f"no training problem fits model.max_model_len={config.model.max_model_len} with its completion; raise "
             "it or lower the max_completion_length of prepare, train and rewrite"
         )
-    progress(
-        f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines"
-    )
+    progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
         with AnchorCache(config.output_dir / CACHE_FILE) as cache:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from ..evaluate.statistics import Change, Estimate
 from ..files import atomic, write_json
 from . import figures
 from .data import ReportData
+from .over_seeds import OverSeeds, SeedMean, over_seeds_verdict
 from .verdict import chance, verdict
 
 ARM_TITLES = {
@@ -25,21 +27,33 @@ def build_report(data: ReportData, output: Path) -> None:
 
     The page loads nothing, has no scripts, and escapes all text: questions and model output are untrusted.
     """
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            data=data,
-            verdict=verdict(data.rewritten_against_expert),
-            titles=ARM_TITLES,
-            tradeoff=Markup(figures.tradeoff(data.arms)),
-            reward_terms=Markup(figures.reward_terms(data.training.reward_terms)),
-            sft_losses=Markup(figures.sft_losses(data.sft)),
-        )
+    _write(
+        output,
+        "report.html.j2",
+        {"verdict": verdict(data.rewritten_against_expert), **asdict(data)},
+        data=data,
+        tradeoff=Markup(figures.tradeoff(data.arms)),
+        reward_terms=Markup(figures.reward_terms(data.training.reward_terms)),
+        sft_losses=Markup(figures.sft_losses(data.sft)),
     )
+
+
+def build_over_seeds(data: OverSeeds, output: Path) -> None:
+    """The same for the runs of several seeds."""
+    _write(
+        output,
+        "over_seeds.html.j2",
+        {"verdict": over_seeds_verdict(data), **asdict(data)},
+        data=data,
+        tradeoff=Markup(figures.tradeoff_by_seed(data.arms)),
+    )
+
+
+def _write(output: Path, template: str, numbers: dict[str, Any], **shown: object) -> None:
+    page = _environment().get_template(template)
+    html = page.render(verdict=numbers["verdict"], titles=ARM_TITLES, **shown)
     with atomic(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    numbers = {"verdict": verdict(data.rewritten_against_expert), **asdict(data)}
+        temporary.write_text(html, encoding="utf-8")
     write_json(output.with_name("report.json"), numbers)
 
 
@@ -54,6 +68,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": _percent,
         "points": _points,
+        "interval": _interval,
         "share": _share,
         "duration": _duration,
         "number": _number,
@@ -70,6 +85,11 @@ def _percent(value: Estimate) -> str:
 def _points(value: Change) -> str:
     # A minus sign as wide as the plus, and no "-0.0".
     return f"{value.value * 100 + 0.0:+.1f}".replace("-", "−") + f" ± {value.stderr * 100:.1f}"
+
+
+def _interval(mean: SeedMean) -> str:
+    shown = f"{mean.value * 100 + 0.0:.1f} [{mean.low * 100 + 0.0:.1f}, {mean.high * 100 + 0.0:.1f}]"
+    return shown.replace("-", "−")
 
 
 def _share(part: float, whole: float) -> str:

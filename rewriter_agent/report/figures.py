@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..evaluate.summary import ModelSummary
 from .data import Series, SFTCurve
+from .over_seeds import ArmOverSeeds
 
 INK, GRID = "#010203", "#010204"
 # matplotlib needs literal colours; each is replaced by what the style sheet defines for the theme.
@@ -54,9 +55,27 @@ def tradeoff(arms: Sequence[ModelSummary]) -> str:
         axes.axvline(0, color=INK, linewidth=0.8)
         for summary in arms:
             _point(axes, summary)
-        axes.margins(0.2)
-        axes.set(xlabel="forgetting (points; left is better)", ylabel="gain on the task (points)")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=len(arms))
+        _label_tradeoff(axes, len(arms))
+        return _svg(figure)
+
+
+def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> str:
+    """Gain against forgetting, one small point a seed, a large one for the mean; up and left is better."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "seeds"}):
+        figure = Figure(figsize=(4.2, 3.2))
+        axes = figure.subplots()
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        for arm in arms:
+            look: dict[str, Any] = {
+                "marker": MARKERS[arm.arm],
+                "color": COLOURS[arm.arm],
+                "linestyle": "none",
+            }
+            x, y = arm.forgetting, arm.gain
+            axes.plot(_in_points(x.by_seed), _in_points(y.by_seed), markersize=4, alpha=0.6, **look)
+            axes.plot(_in_points([x.value]), _in_points([y.value]), markersize=9, label=arm.arm, **look)
+        _label_tradeoff(axes, len(arms))
         return _svg(figure)
 
 
@@ -84,6 +103,16 @@ def sft_losses(curves: Mapping[str, SFTCurve]) -> str:
         axes.set_ylim(bottom=0)
         axes.legend(loc="upper right")
         return _svg(figure)
+
+
+def _label_tradeoff(axes: Axes, arms: int) -> None:
+    axes.margins(0.2)
+    axes.set(xlabel="forgetting (points; left is better)", ylabel="gain on the task (points)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=arms)
+
+
+def _in_points(shares: Sequence[float]) -> list[float]:
+    return [100 * share for share in shares]
 
 
 def _point(axes: Axes, summary: ModelSummary) -> None:

@@ -1,0 +1,115 @@
+"""Runs of one config that differ in their seed, as one result."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.stats import t as student
+
+from ..evaluate.summary import ModelSummary
+from .data import ReportData
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class SeedMean:
+    """A quantity's mean over seeds and its 95 % interval (Student's t; the spread is that between seeds)."""
+
+    value: float
+    low: float
+    high: float
+    by_seed: list[float]
+
+
+@dataclass(frozen=True)
+class ArmOverSeeds:
+    """One arm of every run."""
+
+    arm: str
+    task: SeedMean
+    gain: SeedMean
+    """Task accuracy minus base."""
+    retention_mean: SeedMean
+    forgetting: SeedMean
+    """Base retention minus retention: positive is worse."""
+    retention: dict[str, SeedMean]
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """The runs of all seeds."""
+
+    name: str
+    seeds: list[int]
+    arms: list[ArmOverSeeds]
+    gain: SeedMean
+    """Task accuracy of the rewritten arm minus that of the expert arm, seed by seed."""
+    forgetting: SeedMean
+    """Forgetting of the rewritten arm minus that of the expert arm, seed by seed: negative is better."""
+    wall_seconds: float
+    versions: dict[str, str]
+    config: str
+    """Of the first seed's run, YAML."""
+
+
+def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
+    """Means over at least two runs, by seed."""
+    first = next(iter(runs.values()))
+    found = [_arm([run.arms[place] for run in runs.values()]) for place in range(len(first.arms))]
+    by_name = {arm.arm: arm for arm in found}
+    expert, rewritten = by_name["expert"], by_name["rewritten"]
+    return OverSeeds(
+        name=name,
+        seeds=list(runs),
+        arms=found,
+        gain=_difference(rewritten.task, expert.task),
+        forgetting=_difference(rewritten.forgetting, expert.forgetting),
+        wall_seconds=sum(stage.wall_seconds for run in runs.values() for stage in run.stages),
+        versions=first.versions,
+        config=first.config,
+    )
+
+
+def seed_mean(by_seed: Sequence[float]) -> SeedMean:
+    """Mean and interval of two or more values."""
+    mean = fmean(by_seed)
+    half = student.ppf((1 + CONFIDENCE) / 2, len(by_seed) - 1) * stdev(by_seed) / math.sqrt(len(by_seed))
+    return SeedMean(mean, mean - half, mean + half, list(by_seed))
+
+
+def over_seeds_verdict(data: OverSeeds) -> str:
+    """What rewriting changed, and whether that is more than the spread between seeds."""
+    task = _clause(data.gain, "scores", ("higher", "lower"), "on the task")
+    kept = _clause(data.forgetting, "forgets", ("more", "less"), "elsewhere")
+    against = f"Over {len(data.seeds)} seeds, against SFT on the expert data, SFT on the rewritten data"
+    return f"{against} {task}, and {kept}."
+
+
+def _arm(summaries: Sequence[ModelSummary]) -> ArmOverSeeds:
+    def mean(value: Callable[[ModelSummary], float]) -> SeedMean:
+        return seed_mean([value(summary) for summary in summaries])
+
+    return ArmOverSeeds(
+        arm=summaries[0].arm,
+        task=mean(lambda s: s.task.value),
+        gain=mean(lambda s: s.against_base.gain.value),
+        retention_mean=mean(lambda s: s.retention_mean.value),
+        forgetting=mean(lambda s: s.against_base.forgetting.value),
+        retention={
+            name: seed_mean([s.retention[name].value for s in summaries]) for name in summaries[0].retention
+        },
+    )
+
+
+def _difference(one: SeedMean, other: SeedMean) -> SeedMean:
+    return seed_mean([a - b for a, b in zip(one.by_seed, other.by_seed, strict=True)])
+
+
+def _clause(mean: SeedMean, verb: str, words: tuple[str, str], where: str) -> str:
+    size = f"{abs(mean.value) * 100:.1f} points"
+    interval = f"95 % interval {mean.low * 100:+.1f} to {mean.high * 100:+.1f}".replace("-", "−")
+    direction = words[0] if mean.value > 0 else words[1]
+    beyond = "" if mean.low > 0 or mean.high < 0 else ", which may be chance"
+    return f"{verb} {size} {direction} {where}{beyond} ({interval})"
