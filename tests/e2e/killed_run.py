@@ -15,7 +15,7 @@ from processes import ROOT, Launch, launched
 from rewriter_agent.files import read_jsonl
 from sft.checkpoints import newest_complete
 
-NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 60, 20, 12
+NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 48, 20, 12
 NAME = "e2e"
 STAGE_SECONDS = 180
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.

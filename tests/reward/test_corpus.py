@@ -79,7 +79,7 @@ TEXTS = [case for case in corpus() if case.text is not None]
 
 @pytest.fixture(scope="module")
 def verifier() -> Iterator[Verifier]:
-    with Verifier(RewardConfig(timeout=3, code_timeout=3)) as running:
+    with Verifier(RewardConfig(timeout=1.5, code_timeout=1.5)) as running:
         yield running
 
 

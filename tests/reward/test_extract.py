@@ -246,11 +246,11 @@ def test_extraction_of_what_it_found_finds_the_same(pieces: list[str], conventio
     ],
 )
 def test_a_long_text_takes_seconds_at_most(unit: str) -> None:
-    text = unit * (400_000 // len(unit))
+    text = unit * (200_000 // len(unit))
     started = time.perf_counter()
     for convention in RENDERED:
         extract_marked(text, convention, strict=False)
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < 10
 
 
 def test_clean_answer_keeps_currency_factorials_and_inner_delimiters() -> None:
