@@ -31,11 +31,11 @@ demo: $(STAMP) ## The whole way on a real LLM: a local Ray head, the job, the re
 run: $(STAMP) ## The same for CONFIG
 	@$(BIN)/rewriter-agent launch $(CONFIG) $(SET)
 
-test: $(STAMP) ## All tests
-	@$(BIN)/python -m pytest $(PYTEST)
+test: test-fast ## All tests
+	@$(BIN)/python -m pytest -m slow $(PYTEST)
 
 test-fast: $(STAMP) ## Tests that start no engine
-	@$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PYTEST)
 
 check: $(STAMP) ## Lint, format and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/ty check $(PACKAGES)

@@ -35,8 +35,8 @@ class Ended:
     output: str
     mid_stage: bool
     """The stage was not complete when all had ended."""
-    files: dict[Path, int]
-    """The stage's result files at that time, with their modification times (ns)."""
+    shards: dict[Path, int]
+    """The stage's finished shards at that time, with their modification times (ns)."""
     metrics: list[dict[str, Any]]
     """The stage's metrics at that time."""
     checkpoint: int
@@ -60,7 +60,7 @@ class WholeRun:
 
 
 def run_whole(backbone: Path, base: Path) -> WholeRun:
-    """Kill the launcher in three stages, interrupt it in a fourth, then let the run finish; takes minutes."""
+    """Kill the launcher in two stages, interrupt it in a third, then let the run finish; takes minutes."""
     problems = write_problems(base / "problems")
     config = write_config(base, backbone, problems)
     folder = base / NAME
@@ -81,7 +81,6 @@ def run_whole(backbone: Path, base: Path) -> WholeRun:
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
     end(signal.SIGKILL, "prepare", lambda: exists("prepare/anchors/part-00000.parquet"))
     end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
-    end(signal.SIGKILL, "evaluate-base", lambda: exists("evaluate-base/sciq.json"))
     sft = "sft-rewritten"
     end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
     return finish(config, backbone, problems, ended)
@@ -99,7 +98,7 @@ def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
         left=left,
         output=launch.output,
         mid_stage=not (stage / "manifest.json").exists(),
-        files={path: path.stat().st_mtime_ns for path in result_files(stage)},
+        shards={path: path.stat().st_mtime_ns for path in stage.glob("*/part-*.parquet")},
         metrics=read_jsonl(stage / "metrics.jsonl"),
         checkpoint=checkpoint_step(stage),
     )
@@ -109,13 +108,6 @@ def checkpoint_step(stage: Path) -> int:
     """Step of the newest complete checkpoint of a training stage, 0 where there is none."""
     found = newest_complete(stage) or newest_complete(stage / "checkpoints")
     return int(found.name.removeprefix("checkpoint-")) if found else 0
-
-
-def result_files(stage: Path) -> list[Path]:
-    """Shards of a stage and parts of an evaluation: what must not be done again."""
-    notes = ("inputs.json", "seconds.json", "job.json")
-    parts = [path for path in stage.glob("*.json") if path.name not in notes]
-    return [*stage.glob("*/part-*.parquet"), *parts]
 
 
 def finish(config: Path, backbone: Path, problems: Path, ended: dict[str, Ended]) -> WholeRun:

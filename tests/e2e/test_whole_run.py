@@ -1,4 +1,4 @@
-"""The whole way on a very small backbone, ended in four stages: complete, correct, and nothing done twice."""
+"""The whole way on a very small backbone, ended in three stages: complete, correct, and nothing done twice."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def test_run_ends_well_with_every_manifest(whole_run: WholeRun) -> None:
 
 def test_most_kills_came_in_the_middle_of_their_stage(whole_run: WholeRun) -> None:
     # A launcher's end takes seconds to reach the workers; on a fast machine a short stage may finish meanwhile.
-    assert sum(ended.mid_stage for ended in whole_run.ended.values()) >= 3
+    assert sum(ended.mid_stage for ended in whole_run.ended.values()) >= 2
     for name, ended in whole_run.ended.items():
         assert name.startswith("SIGINT") or ended.status == -signal.SIGKILL
 
@@ -82,11 +82,10 @@ def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
             assert client.connect_ex(("127.0.0.1", int(found[1]))) != 0
 
 
-def test_finished_shards_and_parts_are_not_done_again(whole_run: WholeRun) -> None:
-    for name in ("SIGKILL prepare", "SIGKILL evaluate-base"):
-        files = whole_run.ended[name].files
-        assert files, name
-        assert {path: path.stat().st_mtime_ns for path in files} == files
+def test_finished_shards_are_not_done_again(whole_run: WholeRun) -> None:
+    shards = whole_run.ended["SIGKILL prepare"].shards
+    assert shards
+    assert {path: path.stat().st_mtime_ns for path in shards} == shards
 
 
 @pytest.mark.parametrize("name", ["SIGINT train", "SIGKILL sft-rewritten"])
