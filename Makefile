@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-fast check format check-gpu bench bench-reward fuzz cluster submit stop clean
+.PHONY: help install demo run test test-fast check format check-gpu bench bench-reward fuzz lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group s
 
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz
+
+lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (about 2 hours) and install it
+	@$(BIN)/python -m rewriter_agent.lab --install $(SET)
 
 cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
 	@$(BIN)/ray get-auth-token --generate >/dev/null

@@ -1,23 +1,34 @@
-"""Files that a run starts from, by content: an edited file makes what was made from it stale."""
+"""What a run starts from, by content: an edited file makes what was made from it stale."""
 
 import hashlib
 from functools import lru_cache
 from pathlib import Path
 
 from .config import RunConfig
-from .config.data import FileData
+from .config.data import FileData, LabData
+from .lab.version import world
+from .models.lab import LAB, lab_folder
 
 PIECES, PIECE = 4096, 4096
+WORLD = "lab world"
+"""Name of the laboratory's world among the inputs."""
 
 
 def input_hashes(config: RunConfig) -> dict[str, str]:
-    """Content hash of each local data file, and of a local model's folder (of its weights, pieces)."""
+    """Content hash of each local data file and of a local model's folder (of its weights, pieces), and the
+    laboratory's world where the problems are made there.
+
+    Raises ValueError where the laboratory's backbone is asked for and not there.
+    """
     found = {}
     if isinstance(config.data, FileData):
         found = {path: _file_hash(Path(path)) for path in (config.data.train, config.data.test) if path}
-    model = Path(config.model.name_or_path)
+    if isinstance(config.data, LabData):
+        found[WORLD] = world()
+    name = config.model.name_or_path
+    model = lab_folder() if name == LAB else Path(name)
     if model.is_dir():
-        found[config.model.name_or_path] = _folder_hash(model)
+        found[name] = _folder_hash(model)
     return found
 
 

@@ -29,7 +29,7 @@ Messages = list[dict[str, str]]
 
 def qa_messages(question: str, convention: str, system_prompt: str | None = None) -> Messages:
     """The question as SFT trains on it, evaluation asks it and the backbone's log-probs condition on it."""
-    return _messages(f"{question}\n\n{ANSWER_FORMAT[convention]}", system_prompt)
+    return user_messages(f"{question}\n\n{ANSWER_FORMAT[convention]}", system_prompt)
 
 
 def rewrite_messages(
@@ -39,11 +39,17 @@ def rewrite_messages(
 
     It states the last line wanted: small backbones rarely keep an answer format that is only described.
     """
-    return _messages(
+    return user_messages(
         f"{question}\n\nNotes:\n{solution}\n\n"
         f"Answer the question in your own words. Use short steps. {_ending(answer, convention)}",
         system_prompt,
     )
+
+
+def user_messages(content: str, system_prompt: str | None = None) -> Messages:
+    """One request, after the system prompt where there is one."""
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    return [*system, {"role": "user", "content": content}]
 
 
 def _ending(answer: str, convention: str) -> str:
@@ -51,8 +57,3 @@ def _ending(answer: str, convention: str) -> str:
         return ANSWER_FORMAT["python"]
     line = ANSWER_LINE[convention].format(answer=answer)
     return f"End with this:\n{line}" if "\n" in line else f"End with this last line: {line}"
-
-
-def _messages(content: str, system_prompt: str | None) -> Messages:
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    return [*system, {"role": "user", "content": content}]

@@ -39,6 +39,12 @@ class Stage:
         text = json.dumps([self.name, data, inputs, files], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def inputs(self, config: RunConfig) -> dict[str, str]:
+        """Fingerprints of the stages before; of a first stage, hashes of what the run starts from."""
+        if not self.after:
+            return input_hashes(config)
+        return {stage.name: stage.fingerprint(config) for stage in self.after}
+
     def complete(self, config: RunConfig) -> bool:
         """The manifest is there and was written for the same inputs."""
         manifest = self.read_manifest(config)
@@ -74,7 +80,7 @@ class Stage:
             {
                 "stage": self.name,
                 "fingerprint": self.fingerprint(config),
-                "inputs": {stage.name: stage.fingerprint(config) for stage in self.after},
+                "inputs": self.inputs(config),
                 "counts": counts,
                 "wall_seconds": round(wall_seconds, 1),
                 "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

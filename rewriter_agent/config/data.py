@@ -1,9 +1,11 @@
-"""Where the problems come from: an embedded generator, local files or a Hugging Face data set."""
+"""Where the problems come from: an embedded generator, the laboratory, local files or a Hugging Face data set."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
+from ..lab.story import Difficulty
+from ..lab.styles import EXPERT_STYLES
 from .base import Strict
 
 Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "json", "python"]
@@ -31,6 +33,44 @@ class GsmSymbolicData(Strict):
     """Test problems to make, from question templates that no training problem uses."""
     seed: NonNegativeInt = 0
     """Seed of the template split and of the problems."""
+
+
+class LabData(Strict):
+    """Word problems of the laboratory, whose expert writes in a style of its own; needs no files."""
+
+    source: Literal["lab"] = "lab"
+    """Kind of data source."""
+    num_train: PositiveInt = 256
+    """Training problems to make."""
+    num_test: PositiveInt = 200
+    """Test problems to make; no training problem has their numbers."""
+    seed: NonNegativeInt = 0
+    """Seed of the problems and of what the expert chooses."""
+    style: str = "machine"
+    """The expert's style; those there are, and how alien each is, are in docs/lab.md."""
+    steps: tuple[int, int] = Difficulty.steps
+    """Fewest and most changes to the quantity that a problem tells of."""
+    largest: int = Difficulty.largest
+    """Bound of every number that occurs."""
+    start: tuple[int, int] = Difficulty.start
+    """Range of a problem's first number."""
+
+    @field_validator("style")
+    @classmethod
+    def _style_is_an_experts(cls, style: str) -> str:
+        if style not in EXPERT_STYLES:
+            raise ValueError(f"no expert writes like that; choose one of {', '.join(EXPERT_STYLES)}")
+        return style
+
+    @model_validator(mode="after")
+    def _problems_are_possible(self) -> Self:
+        _ = self.difficulty  # It says what is wrong with it.
+        return self
+
+    @property
+    def difficulty(self) -> Difficulty:
+        """Its knobs as the generator takes them."""
+        return Difficulty(self.steps, self.largest, self.start)
 
 
 class RowData(Strict):
@@ -87,4 +127,4 @@ class HubData(RowData):
     """Split with the test problems."""
 
 
-DataConfig = Annotated[GsmSymbolicData | FileData | HubData, Field(discriminator="source")]
+DataConfig = Annotated[GsmSymbolicData | LabData | FileData | HubData, Field(discriminator="source")]

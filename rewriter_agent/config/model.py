@@ -11,7 +11,7 @@ class ModelConfig(Strict):
     """The backbone."""
 
     name_or_path: str = "smollm2-135m-instruct"
-    """Hugging Face name, local folder, or the embedded model `smollm2-135m-instruct`."""
+    """Hugging Face name, local folder, or an embedded model: `smollm2-135m-instruct`, or `lab`, the laboratory's."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Number format of the weights in engines and trainers."""
     max_model_len: PositiveInt = 1024

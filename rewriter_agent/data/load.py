@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
-from rewriter_agent.config.data import DataConfig, FileData, GsmSymbolicData, HubData, RowData
-
-from .gsm_symbolic import generate_problems
+from ..config.data import DataConfig, FileData, GsmSymbolicData, HubData, LabData, RowData
+from ..lab import problems as lab
+from . import gsm_symbolic
 from .problem import Problem, ProblemSet
 from .read import RawRow, read_file, read_hub
 from .rows import BadRow, parse_row
@@ -21,7 +21,9 @@ def load_problems(config: DataConfig) -> ProblemSet:
     """
     match config:
         case GsmSymbolicData():
-            return generate_problems(config)
+            return gsm_symbolic.generate_problems(config)
+        case LabData():
+            return lab.generate_problems(config)
         case FileData():
             train = read_file(config.train, "data.train")
             test = read_file(config.test, "data.test") if config.test else None

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.evaluate import EvaluateConfig
+from ..config.evaluate import LAB_TASKS, EvaluateConfig
 from ..data.problem import Problem
 from ..files import write_json
+from ..lab.retention import evaluate_skill
 from .result import ModelResult, PartResult, read_part, write_part
 from .retention import evaluate_retention
 from .task import Verify, evaluate_task, summarise_task
@@ -40,13 +41,12 @@ def evaluate_model(
     def task() -> PartResult:
         return summarise_task(evaluate_task(fleet, tokenizer, problems, config, verify, system_prompt))
 
+    def kept(name: str) -> PartResult:
+        measure = evaluate_skill if name in LAB_TASKS else evaluate_retention
+        return measure(fleet, tokenizer, name, config, system_prompt)
+
     output.mkdir(parents=True, exist_ok=True)
-    retention = [
-        _part(
-            name, partial(evaluate_retention, fleet, tokenizer, name, config, system_prompt), output, progress
-        )
-        for name in config.retention
-    ]
+    retention = [_part(name, partial(kept, name), output, progress) for name in config.retention]
     result = ModelResult(_part("task", task, output, progress), retention)
     write_json(output / "result.json", asdict(result))
 

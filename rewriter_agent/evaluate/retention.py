@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from ..config.evaluate import EvaluateConfig, RetentionTask
+from ..config.evaluate import EvaluateConfig
 from .result import PartResult
 from .retention_tasks import build_task
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def evaluate_retention(
     fleet: Fleet,
     tokenizer: PreTrainedTokenizerBase,
-    name: RetentionTask,
+    name: str,
     config: EvaluateConfig,
     system_prompt: str | None = None,
 ) -> PartResult:

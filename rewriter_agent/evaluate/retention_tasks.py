@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from ..config.evaluate import RetentionTask
-
 if TYPE_CHECKING:
     from datasets import Dataset
     from lm_eval.api.task import ConfigurableTask
@@ -21,7 +19,7 @@ HARNESS_CONFIG = {"arc_easy": "arc/arc_easy.yaml", "sciq": "sciq/sciq.yaml"}
 MAX_GEN_TOKS = 32
 
 
-def build_task(name: RetentionTask, limit: int, seed: int) -> ConfigurableTask:
+def build_task(name: str, limit: int, seed: int) -> ConfigurableTask:
     """A ready lm-eval task over `limit` items that `seed` chooses; every item has an `item_id`."""
     from lm_eval.api.task import ConfigurableTask
 
@@ -38,7 +36,7 @@ def build_task(name: RetentionTask, limit: int, seed: int) -> ConfigurableTask:
     )
 
 
-def load_items(name: RetentionTask, limit: int, seed: int) -> Dataset:
+def load_items(name: str, limit: int, seed: int) -> Dataset:
     """`limit` items (all, where there are fewer) of the task's validation split, in a fixed order."""
     from datasets import Dataset, load_from_disk
 

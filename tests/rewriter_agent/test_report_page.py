@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
 from run_folder import SECONDS, make_run
 
+from rewriter_agent.config.evaluate import LAB_TASKS
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import Comparison
 from rewriter_agent.report.build import build_report
@@ -120,6 +123,30 @@ def test_table_shows_the_numbers_of_the_json(run, html):
     for code, count in numbers["rewriting"]["rejections"].items():
         assert f"{code} {count} " in text
     assert "NaN" not in (run / "report.json").read_text()
+
+
+def test_every_retention_task_has_a_row_with_its_transitions(html, data):
+    text = Page(html).text
+    for name, change in data.arms[1].against_base.retention.items():
+        assert re.search(rf"{name} [\d.]+ ± [\d.]+ [\d.]+ ± [\d.]+ {change.lost} {change.gained} ", text)
+
+
+def test_the_laboratorys_world_is_named(tmp_path, html):
+    run = make_run(tmp_path / "run", {"lab world": "7 0123456789abcdef"}, LAB_TASKS)
+    build_report(collect(run), run / "report.html")
+    page = (run / "report.html").read_text()
+    assert "world 7 of the laboratory, hash 0123456789abcdef" in Page(page).text
+    numbers = json.loads((run / "report.json").read_text())
+    assert numbers["lab_world"] == {"version": "7", "hash": "0123456789abcdef"}
+    assert list(numbers["arms"][0]["retention"]) == list(LAB_TASKS)
+    assert all(name in page for name in LAB_TASKS)
+    assert "laboratory" not in html
+
+
+def test_collecting_imports_no_torch():
+    code = "import sys, rewriter_agent.report.collect; print({'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_tables_scroll_inside_their_container(html):

@@ -69,6 +69,7 @@ def test_a_stage_is_complete_after_its_manifest(config: RunConfig, first: Stage)
     assert manifest["stage"] == "first"
     assert manifest["counts"] == {"rows": 3}
     assert manifest["fingerprint"] == first.fingerprint(config)
+    assert manifest["inputs"] == {}
     assert manifest["versions"][vllm_package()]
 
 

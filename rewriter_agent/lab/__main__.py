@@ -1,0 +1,52 @@
+"""`python -m rewriter_agent.lab`: pre-train the backbone, or go on with it, and write its model card."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ..models.lab import LAB_FOLDER
+from ..progress import Progress
+from .card import write_card
+from .install import install
+from .pretrain import pretrain
+from .settings import Settings
+
+
+def main() -> None:
+    """Reads the command line; wrong settings end it with a message."""
+    parser = argparse.ArgumentParser(prog="python -m rewriter_agent.lab", description=__doc__)
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("runs/lab-backbone"),
+        help="checkpoint, model and card are written here (default: %(default)s)",
+    )
+    parser.add_argument("--steps", type=int, default=Settings.steps)
+    parser.add_argument("--chats", type=int, default=Settings.chats, help="chats in a step")
+    parser.add_argument("--warmup", type=int, default=Settings.warmup)
+    parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument(
+        "--threads", type=int, default=2, help="part of what makes a run repeatable bit by bit"
+    )
+    parser.add_argument("--stop-after", type=int, help="stop at this step with a checkpoint")
+    parser.add_argument("--items", type=int, default=200, help="items per measure of the card")
+    parser.add_argument(
+        "--install", action="store_true", help="when finished, make it the model `lab` of this package"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    try:
+        settings = Settings(options.steps, options.seed, options.chats, warmup=options.warmup)
+        if pretrain(settings, options.folder, Progress("backbone"), options.stop_after):
+            write_card(options.folder, settings, options.items, Progress("card"))
+            if options.install:
+                install(options.folder, LAB_FOLDER)
+                print(f"installed in {LAB_FOLDER}")
+    except ValueError as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The model card: what the committed weights are, how they were made and what they can do."""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from ..files import atomic, write_json
+from ..progress import Progress
+from .measure import measure_nll, measure_rewriting, measure_skills, measure_task
+from .mixture import stream_hash
+from .settings import Settings
+from .version import WORLD_VERSION, world_hash
+
+
+def write_card(folder: Path, settings: Settings, items: int, progress: Progress) -> dict[str, Any]:
+    """Measure `folder/model` with `items` items a measure and write `card.json` and `README.md` beside it."""
+    path = folder / "model"
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+    model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    card: dict[str, Any] = {
+        "world": {"version": WORLD_VERSION, "hash": world_hash()},
+        "stream": stream_hash(settings.seed),
+        "weights_sha256": hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
+        "parameters": model.num_parameters(),
+        "settings": asdict(settings),
+        "threads": torch.get_num_threads(),
+        "items": items,
+    }
+    for name, measure in (
+        ("skills", measure_skills),
+        ("task", measure_task),
+        ("rewriting", measure_rewriting),
+        ("nll", measure_nll),
+    ):
+        card[name] = measure(model, tokenizer, items)
+        progress(name)
+    write_json(folder / "card.json", card)
+    with atomic(folder / "README.md") as temporary:
+        temporary.write_text(render_card(card))
+    return card
+
+
+def render_card(card: dict[str, Any]) -> str:
+    """The card as Markdown."""
+    settings = card["settings"]
+    skills, task, rewriting = card["skills"], card["task"], card["rewriting"]
+    lines = [
+        "# The laboratory's backbone",
+        "",
+        f"A Llama of {card['parameters'] / 1e6:.2f} million parameters, pre-trained from nothing on "
+        f"{settings['steps'] * settings['chats']:,} chats of world {card['world']['version']} "
+        f"(`{card['world']['hash']}`), seed {settings['seed']}, {card['threads']} threads.",
+        "",
+        f"SHA-256 of `model.safetensors`: `{card['weights_sha256']}`",
+        "",
+        f"Each number comes from about {card['items']} items that pre-training did not see.",
+        "",
+        *_table("Skills (greedy)", ["accuracy"], {name: [value] for name, value in skills.items()}),
+        f"Mean: {fmean(skills.values()):.1%}",
+        "",
+        *_table(
+            "Task by number of steps",
+            list(task),
+            {row: [task[kind][row] for kind in task] for row in task["greedy"]},
+        ),
+        *_table(
+            "Rewriting by prompt (temperature 1)",
+            list(next(iter(rewriting.values()))),
+            {style: list(shares.values()) for style, shares in rewriting.items()},
+        ),
+        "## Nats per token, given the question alone",
+        "",
+        "| text | NLL |",
+        "| --- | ---: |",
+        *(f"| {name} | {value:.3f} |" for name, value in card["nll"].items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, columns: list[str], rows: dict[str, list[float]]) -> list[str]:
+    """A heading and a table of shares."""
+    return [
+        f"## {title}",
+        "",
+        f"| | {' | '.join(columns)} |",
+        f"| --- |{' ---: |' * len(columns)}",
+        *(f"| {name} | {' | '.join(f'{value:.1%}' for value in values)} |" for name, values in rows.items()),
+        "",
+    ]

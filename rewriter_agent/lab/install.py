@@ -1,0 +1,23 @@
+"""Puts a finished backbone where the model name `lab` finds it."""
+
+import shutil
+from pathlib import Path
+
+from ..files import atomic
+
+
+def install(folder: Path, target: Path) -> None:
+    """Copy model and card of the pre-training run in `folder` to `target`, in place of what is there.
+
+    `target` is never half a model: killed at the worst moment, it is missing, and the old one lies beside it.
+    """
+    with atomic(target) as temporary:
+        # By content alone: weights are saved readable by their owner only.
+        shutil.copytree(folder / "model", temporary, copy_function=shutil.copyfile)
+        for name in ("card.json", "README.md"):
+            shutil.copyfile(folder / name, temporary / name)
+        old = target.with_name(f".{target.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""What the backbone is pre-trained on: an endless stream in which every chat follows from seed and number."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from random import Random
+
+from ..prompts import Messages, qa_messages, rewrite_messages, user_messages
+from .problems import CONVENTION, draw_story
+from .rewriting import imperfect_rewrite
+from .skills import SKILLS, draw_item
+from .splits import draw_from
+from .story import Difficulty, Story
+from .styles import NATURAL, solution
+
+KINDS = {"solve": 0.28, "rewrite": 0.14, "skill": 0.58}
+"""Shares of the chats; a skill's chat is short, so that the skills are an eighth of the reply tokens."""
+STEPS = {1: 0.15, 2: 0.35, 3: 0.3, 4: 0.13, 5: 0.07}
+"""How long the problems to solve are: few are as hard as the task's hardest."""
+REWRITE_STEPS = {1: 0.1, 2: 0.25, 3: 0.25, 4: 0.2, 5: 0.2}
+"""The same for problems to rewrite, where the steps are given."""
+NOTES = {"terse": 0.4, "backward": 0.3, "machine": 0.3}
+"""In which style the notes to rewrite are."""
+SKILL_WEIGHTS = {"reverse": 2.0, "capitals": 2.0, "repeat": 1.5, "next_number": 1.5}
+"""Harder skills come more often; the others weigh 1."""
+DIFFICULTY = Difficulty(steps=(1, 5))
+HASHED = 500
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One training conversation; the loss is on the reply."""
+
+    kind: str
+    prompt: Messages
+    reply: str
+
+
+def chat_at(seed: int, index: int) -> Chat:
+    """Chat number `index` of the stream, which holds items of the part `pretrain` only."""
+    draw = Random(f"{seed}/{index}")
+    kind = draw.choices(list(KINDS), list(KINDS.values()))[0]
+    match kind:
+        case "skill":
+            weights = [SKILL_WEIGHTS.get(name, 1.0) for name in SKILLS]
+            name = draw.choices(list(SKILLS), weights)[0]
+            item = draw_item(name, "pretrain", draw)
+            return Chat(name, user_messages(item.prompt), item.answer)
+        case "rewrite":
+            story = _story(draw, REWRITE_STEPS)
+            style = draw.choices(list(NOTES), list(NOTES.values()))[0]
+            notes = solution(style, story, draw)
+            prompt = rewrite_messages(story.question, notes, str(story.answer), CONVENTION)
+            return Chat(kind, prompt, imperfect_rewrite(story, notes, draw)[0])
+        case _:
+            story = _story(draw, STEPS)
+            return Chat(kind, qa_messages(story.question, CONVENTION), solution(NATURAL, story, draw))
+
+
+def stream_hash(seed: int) -> str:
+    """16 hexadecimal digits over the first chats of a stream: what two runs must share to be one run."""
+    first = [asdict(chat_at(seed, index)) for index in range(HASHED)]
+    return hashlib.sha256(json.dumps(first).encode()).hexdigest()[:16]
+
+
+def _story(draw: Random, steps: dict[int, float]) -> Story:
+    number = draw.choices(list(steps), list(steps.values()))[0]
+    return draw_from("pretrain", draw, lambda draw: draw_story(draw, DIFFICULTY, number))

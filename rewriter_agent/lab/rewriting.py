@@ -1,0 +1,25 @@
+"""How the backbone learns to follow the rewriting instruction: often, but by no means always."""
+
+from dataclasses import replace
+from random import Random
+
+from .story import Story, recomputed
+from .styles import NATURAL, solution
+
+OUTCOMES = {"faithful": 0.5, "copied": 0.2, "miscalculated": 0.2, "cut_short": 0.1}
+"""How often a reply is right and in the backbone's own words, the expert's text, wrong from some step on, or
+without its last step (where there is only one, wrong)."""
+
+
+def imperfect_rewrite(story: Story, expert: str, draw: Random) -> tuple[str, str]:
+    """A training reply to the rewriting prompt, and which of `OUTCOMES` it is."""
+    outcome = draw.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+    if outcome == "copied":
+        return expert, outcome
+    told = story
+    if outcome == "cut_short" and len(story.steps) > 1:
+        told = replace(story, steps=story.steps[:-1])
+    elif outcome != "faithful":
+        changed = draw.randrange(len(story.steps))
+        told = recomputed(story, changed, draw.choice((1, 2, 10)))
+    return solution(NATURAL, told, draw), outcome

@@ -1,0 +1,69 @@
+"""Which part of the world an item belongs to, decided by its content alone."""
+
+import hashlib
+from collections.abc import Callable
+from random import Random
+from typing import Literal, Protocol, TypeVar
+
+Part = Literal["pretrain", "train", "test"]
+"""`pretrain` makes the backbone, `train` the experiments, `test` measures them (task and retention)."""
+
+SHARES: tuple[tuple[Part, int], ...] = (("test", 10), ("train", 25), ("pretrain", 65))
+"""Per cent of all possible items."""
+PATIENCE = 5000
+"""Useless draws in a row after which a part counts as exhausted; the smallest takes about ten an item."""
+
+
+class Keyed(Protocol):
+    """What can be split: `key` is equal where two items ask for the same thing in other words."""
+
+    @property
+    def key(self) -> str: ...
+
+
+T = TypeVar("T", bound=Keyed)
+
+
+def part_of(key: str) -> Part:
+    """The part that a key belongs to; the same everywhere and for ever."""
+    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % 100
+    for part, share in SHARES:
+        if place < share:
+            return part
+        place -= share
+    raise AssertionError("the shares add up to 100")
+
+
+def draw_from(part: Part, draw: Random, make: Callable[[Random], T]) -> T:
+    """The first of the items that `make(draw)` gives that belongs to `part`.
+
+    Raises ValueError when there seems to be none.
+    """
+    for _ in range(PATIENCE):
+        item = make(draw)
+        if part_of(item.key) == part:
+            return item
+    raise ValueError(
+        f"no item of the part {part!r} in {PATIENCE} draws: the generator makes too few different ones; "
+        "widen its ranges"
+    )
+
+
+def distinct_from(part: Part, count: int, seed: str, make: Callable[[Random], T]) -> list[T]:
+    """`count` items of `part` with different keys, the same for the same seed; a larger count adds to them.
+
+    Raises ValueError when there are fewer.
+    """
+    draw = Random(seed)
+    found: dict[str, T] = {}
+    useless = 0
+    while len(found) < count:
+        item = draw_from(part, draw, make)
+        useless = useless + 1 if item.key in found else 0
+        found.setdefault(item.key, item)
+        if useless > PATIENCE:
+            raise ValueError(
+                f"{count} different items of the part {part!r} were asked for, but there seem to be only "
+                f"{len(found)}; ask for fewer"
+            )
+    return list(found.values())

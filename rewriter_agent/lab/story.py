@@ -1,0 +1,101 @@
+"""A word problem before it is told or solved: a chain of changes to one quantity."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+Op = Literal["+", "-", "*", "/"]
+
+APPLY = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a // b,
+}
+FACTORS = range(2, 6)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change, `before op operand = after`; divisions come out even."""
+
+    op: Op
+    operand: int
+    before: int
+    after: int
+    clause: str
+    """The change as a subordinate clause, for example `after buying 5`."""
+    holder: str
+    """Who or what has the quantity after it, as a subject with its verb: `Tom has`."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A question and what its solution is made of."""
+
+    key: str
+    """Scenario and numbers, without names and things: what the split goes by."""
+    question: str
+    unit: str
+    holder: str
+    """Who or what has the quantity at first, as a subject with its verb: `Tom has`."""
+    start: int
+    steps: tuple[Step, ...]
+
+    @property
+    def answer(self) -> int:
+        return self.steps[-1].after
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """What makes a story hard; `largest` bounds every number that occurs."""
+
+    steps: tuple[int, int] = (2, 5)
+    largest: int = 199
+    start: tuple[int, int] = (3, 60)
+
+    def __post_init__(self) -> None:
+        low, high = self.steps
+        if not 1 <= low <= high <= 8:
+            raise ValueError(f"steps is {self.steps}; give a range from 1 to 8, the smaller number first")
+        if not 2 <= self.start[0] <= self.start[1] <= self.largest - 1:
+            raise ValueError(
+                f"start is {self.start} and largest {self.largest}; give 2 <= start <= largest - 1, the "
+                "smaller number first"
+            )
+
+
+def operands(op: Op, value: int, largest: int) -> Sequence[int]:
+    """The operands that keep `value op operand` whole and from 1 to `largest`; empty where none does."""
+    match op:
+        case "+":
+            return range(1, largest - value + 1)
+        case "-":
+            return range(1, value)
+        case "*":
+            return [factor for factor in FACTORS if value * factor <= largest]
+        case "/":
+            return [factor for factor in FACTORS if value % factor == 0]
+
+
+def pick_operand(op: Op, value: int, largest: int, draw: Random) -> int:
+    """One of `operands`, small ones more often, as in school books."""
+    allowed = operands(op, value, largest)
+    if op in "+-" and draw.random() < 0.5:
+        allowed = allowed[:20]
+    return draw.choice(allowed)
+
+
+def recomputed(story: Story, changed: int, by: int) -> Story:
+    """`story` with the result of step number `changed` off by `by` and the later steps carried on from it.
+
+    Later divisions may drop a remainder, as a wrong solution does.
+    """
+    steps, value = [], story.start
+    for index, step in enumerate(story.steps):
+        after = APPLY[step.op](value, step.operand) + (by if index == changed else 0)
+        steps.append(replace(step, before=value, after=after))
+        value = after
+    return replace(story, steps=tuple(steps))

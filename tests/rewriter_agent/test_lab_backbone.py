@@ -1,0 +1,73 @@
+"""The committed backbone: where it is found, how it gets there, and that its card is of these weights."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from rewriter_agent.lab.install import install
+from rewriter_agent.lab.version import WORLD_VERSION, world_hash
+from rewriter_agent.models import lab
+from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+
+MOST_BYTES = 10_000_000
+there = pytest.mark.skipif(
+    not LAB_FOLDER.exists(), reason="the backbone is not there; `make lab-backbone` makes it"
+)
+
+
+@there
+def test_the_card_is_of_these_weights_and_this_world() -> None:
+    card = json.loads((LAB_FOLDER / "card.json").read_text())
+    weights = (LAB_FOLDER / "model.safetensors").read_bytes()
+    assert len(weights) < MOST_BYTES
+    assert card["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert card["weights_sha256"] in (LAB_FOLDER / "README.md").read_text()
+    assert card["world"] == {"version": WORLD_VERSION, "hash": world_hash()}
+
+
+@there
+def test_the_name_finds_the_folder() -> None:
+    assert resolve_model("lab") == str(LAB_FOLDER)
+    assert load_tokenizer(resolve_model("lab")).eos_token == "<|im_end|>"
+
+
+def test_missing_weights_say_how_to_make_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "LAB_FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"'lab' has no weights in .*; run `make lab-backbone`"):
+        resolve_model("lab")
+
+
+def finished_run(folder: Path, weights: bytes) -> Path:
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "model.safetensors").write_bytes(weights)
+    (folder / "model" / "model.safetensors").chmod(0o600)
+    for name in ("card.json", "README.md"):
+        (folder / name).write_text(f"{name} of {weights!r}")
+    return folder
+
+
+def test_installing_replaces_model_and_card(tmp_path: Path) -> None:
+    target = tmp_path / "package" / "backbone"
+    old = finished_run(tmp_path / "old", b"1")
+    (old / "model" / "stray.json").touch()
+    install(old, target)
+    install(finished_run(tmp_path / "new", b"2"), target)
+    assert sorted(path.name for path in target.iterdir()) == ["README.md", "card.json", "model.safetensors"]
+    assert (target / "model.safetensors").read_bytes() == b"2"
+    assert (target / "card.json").read_text() == "card.json of b'2'"
+    assert (target / "model.safetensors").stat().st_mode == (target / "card.json").stat().st_mode
+    assert [path.name for path in target.parent.iterdir()] == ["backbone"]
+
+
+def test_an_unfinished_run_leaves_what_is_installed(tmp_path: Path) -> None:
+    target = tmp_path / "package" / "backbone"
+    install(finished_run(tmp_path / "old", b"1"), target)
+    new = finished_run(tmp_path / "new", b"2")
+    (new / "card.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        install(new, target)
+    assert (target / "model.safetensors").read_bytes() == b"1"
+    assert [path.name for path in target.parent.iterdir()] == ["backbone"]

@@ -1,0 +1,204 @@
+"""The stream, the batches and a pre-training run that is broken off."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rewriter_agent.lab import mixture
+from rewriter_agent.lab.batches import IGNORED, encode, micro_batches, step_chats
+from rewriter_agent.lab.card import render_card, write_card
+from rewriter_agent.lab.generate import generate, mean_nll
+from rewriter_agent.lab.mixture import chat_at
+from rewriter_agent.lab.pretrain import new_model, new_optimizer, pretrain, train_step
+from rewriter_agent.lab.problems import stories
+from rewriter_agent.lab.settings import Settings, Shape
+from rewriter_agent.lab.skills import SKILLS, retention_items
+from rewriter_agent.lab.story import Difficulty
+from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.progress import Progress
+from rewriter_agent.prompts import qa_messages, user_messages
+
+SHAPE = Shape(hidden=32, layers=1, heads=2, feed_forward=48)
+SETTINGS = Settings(steps=6, chats=8, micro_tokens=600, warmup=2, save_steps=2, log_steps=3, shape=SHAPE)
+TOKENIZER = make_tokenizer(0)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def quiet() -> Progress:
+    return Progress("test", io.StringIO())
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model" / "model.safetensors").read_bytes()
+
+
+def test_chat_depends_on_seed_and_number_alone() -> None:
+    later = chat_at(0, 17)
+    assert [chat_at(0, index) for index in range(20)][17] == later
+    assert chat_at(1, 17) != later
+
+
+def test_stream_holds_no_item_that_is_measured_or_experimented_with() -> None:
+    prompts = {chat_at(0, index).prompt[0]["content"] for index in range(5000)}
+    held_out = {
+        item.prompt
+        for name in SKILLS
+        for part in ("train", "test")
+        for item in retention_items(name, 100, 0, part)
+    }
+    assert not prompts & held_out
+    questions = {prompt.partition("\n\n")[0] for prompt in prompts}
+    for part in ("train", "test"):
+        assert not questions & {story.question for story in stories(part, 500, 0, Difficulty())}
+
+
+def test_stream_has_every_kind() -> None:
+    assert {chat_at(0, index).kind for index in range(1000)} == {"solve", "rewrite", *SKILLS}
+
+
+def test_tokenizer_splits_digits_and_encodes_any_text() -> None:
+    for text in ("1234", "⟦12⟧ ⇐ ⟦7⟧ ⊕ 5", "Grüße, 世界 🙂\n\ttab  two"):
+        assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
+    assert len(TOKENIZER.encode("1234")) == 4
+    assert len(TOKENIZER) == 512
+    assert TOKENIZER.eos_token == "<|im_end|>"
+
+
+def test_encoding_is_what_the_chat_template_writes() -> None:
+    for chat, encoded in zip(
+        chats := [chat_at(0, i) for i in range(40)], encode(TOKENIZER, chats), strict=True
+    ):
+        whole = TOKENIZER.apply_chat_template(
+            [*chat.prompt, {"role": "assistant", "content": chat.reply}], tokenize=False
+        )
+        assert str(whole).rstrip("\n") == TOKENIZER.decode(encoded.ids)
+        prompt = TOKENIZER.apply_chat_template(chat.prompt, add_generation_prompt=True, return_dict=False)
+        assert encoded.ids[: encoded.prompt_length] == prompt
+        assert encoded.ids[-1] == TOKENIZER.eos_token_id
+
+
+def test_micro_batches_keep_every_reply_token_once() -> None:
+    chats = step_chats(TOKENIZER, 0, 3, 50)
+    pieces = micro_batches(chats, 1500, 0)
+    assert all(piece.input_ids.numel() <= 1500 for piece in pieces)
+    expected = sorted(tuple(chat.ids[chat.prompt_length :]) for chat in chats)
+    assert expected == sorted(tuple(row[row != IGNORED].tolist()) for p in pieces for row in p.labels)
+    assert sum(piece.real for piece in pieces) == sum(len(chat.ids) for chat in chats)
+
+
+def test_chat_longer_than_a_piece_is_a_piece() -> None:
+    chats = step_chats(TOKENIZER, 0, 0, 5)
+    assert len(micro_batches(chats, 1, 0)) == 5
+
+
+def test_size_of_the_pieces_does_not_change_the_step() -> None:
+    chats = step_chats(TOKENIZER, 0, 0, 16)
+    found = []
+    for most in (400, 8000):
+        model = new_model(SHAPE, TOKENIZER, 0)
+        losses = train_step(
+            model,
+            new_optimizer(model, SETTINGS),
+            micro_batches(chats, most, 0),
+            replace(SETTINGS, max_norm=1e9),
+            0,
+        )
+        found.append(losses)
+    assert found[0].keys() == found[1].keys()
+    for kind, value in found[0].items():
+        assert value == pytest.approx(found[1][kind], rel=1e-4)
+
+
+def test_two_parts_equal_one_run_bit_for_bit(tmp_path: Path) -> None:
+    whole, parts, other = (tmp_path / name for name in ("whole", "parts", "other"))
+    assert pretrain(SETTINGS, whole, quiet())
+    assert not pretrain(SETTINGS, parts, quiet(), stop_after=3)
+    assert not (parts / "model").exists()
+    assert pretrain(SETTINGS, parts, quiet())
+    assert weights(whole) == weights(parts)
+    assert pretrain(replace(SETTINGS, seed=1), other, quiet())
+    assert weights(whole) != weights(other)
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrain(SETTINGS, tmp_path, quiet(), stop_after=1)
+    with pytest.raises(ValueError, match=r"learning_rate was 0\.002 and is 0\.1"):
+        pretrain(replace(SETTINGS, learning_rate=0.1), tmp_path, quiet())
+    assert not pretrain(replace(SETTINGS, log_steps=1), tmp_path, quiet(), stop_after=2)
+    monkeypatch.setitem(mixture.KINDS, "solve", 0.5)
+    with pytest.raises(ValueError, match="stream was"):
+        pretrain(SETTINGS, tmp_path, quiet())
+
+
+def test_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    pretrain(SETTINGS, tmp_path, quiet())
+    before = weights(tmp_path)
+    assert pretrain(SETTINGS, tmp_path, quiet())
+    assert weights(tmp_path) == before
+    (tmp_path / "checkpoint.pt").unlink()
+    with pytest.raises(ValueError, match="holds a finished model"):
+        pretrain(SETTINGS, tmp_path, quiet())
+
+
+def test_schedule_rises_then_falls() -> None:
+    settings = Settings(steps=100, warmup=10)
+    rates = [settings.rate(step) for step in range(100)]
+    assert rates.index(max(rates)) in (9, 10)
+    assert rates[9] == pytest.approx(settings.learning_rate)
+    assert rates[-1] < 0.03 * settings.learning_rate
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_wrong_settings() -> None:
+    with pytest.raises(ValueError, match="chats is 0"):
+        Settings(chats=0)
+
+
+def test_loss_falls_and_the_progress_line_says_so(tmp_path: Path) -> None:
+    out = io.StringIO()
+    settings = replace(SETTINGS, steps=40, warmup=4, log_steps=10)
+    pretrain(settings, tmp_path, Progress("backbone", out))
+    lines = out.getvalue().splitlines()
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
+    assert losses[-1] < losses[0] - 0.5
+    assert "tokens/s" in lines[-1]
+    assert "left" in lines[1]
+
+
+def test_generation_ignores_neighbours_and_agrees_with_scoring(tmp_path: Path) -> None:
+    model = new_model(SHAPE, TOKENIZER, 0).eval()
+    prompts = [user_messages("Sort: 3, 1"), qa_messages("Tom has 3 apples. How many?", "####")]
+    together = generate(model, TOKENIZER, prompts, 6)
+    alone = [generate(model, TOKENIZER, [prompt], 6)[0] for prompt in prompts]
+    assert [reply.token_ids for reply in together] == [reply.token_ids for reply in alone]
+    assert mean_nll(model, TOKENIZER, [(prompts[0], "1, 3")]) == pytest.approx(6.24, abs=0.5)
+    assert generate(model, TOKENIZER, prompts, 6, 1.0, 1) == generate(model, TOKENIZER, prompts, 6, 1.0, 1)
+
+
+def test_card_names_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewriter_agent.lab.measure.LONGEST", 4)
+    monkeypatch.setattr("rewriter_agent.lab.measure.LONGEST_SKILL", 2)
+    pretrain(SETTINGS, tmp_path, quiet())
+    card = write_card(tmp_path, SETTINGS, 4, quiet())
+    page = (tmp_path / "README.md").read_text()
+    assert page == render_card(card)
+    assert card["weights_sha256"] in page
+    assert set(card["skills"]) == set(SKILLS)
+    assert all(0 <= value <= 1 for shares in card["rewriting"].values() for value in shares.values())
+
+
+def test_saved_model_loads_with_its_template(tmp_path: Path) -> None:
+    pretrain(SETTINGS, tmp_path, quiet())
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert model.dtype is torch.bfloat16
+    assert tokenizer.chat_template == TOKENIZER.chat_template
+    assert tokenizer.encode("⟦12⟧ Tom") == TOKENIZER.encode("⟦12⟧ Tom")
