@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from scipy.stats import t as student
 
 from ..evaluate.summary import ModelSummary
-from .data import ReportData
+from .data import LabWorld, ReportData
 
 CONFIDENCE = 0.95
 
@@ -42,6 +42,7 @@ class OverSeeds:
     """The runs of all seeds."""
 
     name: str
+    lab_world: LabWorld | None
     seeds: list[int]
     arms: list[ArmOverSeeds]
     gain: SeedMean
@@ -62,6 +63,7 @@ def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
     expert, rewritten = by_name["expert"], by_name["rewritten"]
     return OverSeeds(
         name=name,
+        lab_world=first.lab_world,
         seeds=list(runs),
         arms=found,
         gain=_difference(rewritten.task, expert.task),

@@ -11,7 +11,7 @@ from rewriter_agent.config import load_config
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
-from rewriter_agent.report.data import ReportData
+from rewriter_agent.report.data import LabWorld, ReportData
 from rewriter_agent.report.over_seeds import OverSeeds, over_seeds, over_seeds_verdict, seed_mean
 from rewriter_agent.run_seeds import run_seeds, with_seed
 
@@ -102,3 +102,9 @@ def test_each_seed_has_its_own_folder_and_nothing_else_changes(tmp_path: Path) -
     for seeds in ([], [1], [1, 1, 2]):
         with pytest.raises(ValueError, match="two or more different"):
             run_seeds(config, seeds)
+
+
+def test_the_page_names_the_laboratorys_world(data: OverSeeds, tmp_path: Path) -> None:
+    build_over_seeds(replace(data, lab_world=LabWorld("7", "abcdef")), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "world 7 of the laboratory, hash <code>abcdef</code>" in page
