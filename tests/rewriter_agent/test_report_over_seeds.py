@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from run_folder import make_run
 
-from rewriter_agent.config import load_config
+from rewriter_agent.cli import main
+from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.pipeline import STAGES
 from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.data import LabWorld, ReportData
@@ -102,6 +104,26 @@ def test_each_seed_has_its_own_folder_and_nothing_else_changes(tmp_path: Path) -
     for seeds in ([], [1], [1, 1, 2]):
         with pytest.raises(ValueError, match="two or more different"):
             run_seeds(config, seeds)
+
+
+def test_every_seed_is_run_and_reported_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"name: lab\noutput_dir: {tmp_path}\nmodel: {{name_or_path: a/b}}\ndata: {{source: gsm_symbolic}}\n"
+    )
+
+    def make(config: RunConfig, stages: object) -> None:
+        assert stages == STAGES
+        make_run(config.folder)
+
+    monkeypatch.setattr("rewriter_agent.run_seeds.run_stages", make)
+    assert main(["run", str(path), "--seeds", "4", "2"]) == 0
+    report = tmp_path / "lab" / "report" / "report.html"
+    assert f"report over all seeds: {report}" in capsys.readouterr().out
+    assert json.loads(report.with_name("report.json").read_text())["seeds"] == [4, 2]
+    assert (tmp_path / "lab" / "seed-2" / "config.yaml").exists()
 
 
 def test_the_page_names_the_laboratorys_world(data: OverSeeds, tmp_path: Path) -> None:
