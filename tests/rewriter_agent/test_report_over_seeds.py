@@ -47,6 +47,14 @@ def data(run: ReportData) -> OverSeeds:
     return over_seeds("lab", {0: run, 3: shifted(run, "rewritten", 0.1)})
 
 
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    config = {"name": "lab", "output_dir": str(tmp_path), "model": {}, "data": {"source": "gsm_symbolic"}}
+    path.write_text(json.dumps(config))
+    return path
+
+
 def test_the_interval_is_students() -> None:
     # t(0.975, 2) = 4.3027; the standard error of 1, 2, 3 is 1 / sqrt(3).
     mean = seed_mean([1.0, 2.0, 3.0])
@@ -91,12 +99,8 @@ def test_the_page_shows_the_numbers_of_the_json(data: OverSeeds, tmp_path: Path)
     assert "<script" not in page
 
 
-def test_each_seed_has_its_own_folder_and_nothing_else_changes(tmp_path: Path) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text(
-        f"name: lab\noutput_dir: {tmp_path}\nmodel: {{name_or_path: a/b}}\ndata: {{source: gsm_symbolic}}\n"
-    )
-    config = load_config(path)
+def test_each_seed_has_its_own_folder_and_nothing_else_changes(config_file: Path, tmp_path: Path) -> None:
+    config = load_config(config_file)
     seeded = with_seed(config, 7)
     assert (seeded.seed, seeded.folder) == (7, tmp_path / "lab" / "seed-7")
     assert seeded.data == config.data
@@ -107,19 +111,15 @@ def test_each_seed_has_its_own_folder_and_nothing_else_changes(tmp_path: Path) -
 
 
 def test_every_seed_is_run_and_reported_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text(
-        f"name: lab\noutput_dir: {tmp_path}\nmodel: {{name_or_path: a/b}}\ndata: {{source: gsm_symbolic}}\n"
-    )
 
     def make(config: RunConfig, stages: object) -> None:
         assert stages == STAGES
         make_run(config.folder)
 
     monkeypatch.setattr("rewriter_agent.run_seeds.run_stages", make)
-    assert main(["run", str(path), "--seeds", "4", "2"]) == 0
+    assert main(["run", str(config_file), "--seeds", "4", "2"]) == 0
     report = tmp_path / "lab" / "report" / "report.html"
     assert f"report over all seeds: {report}" in capsys.readouterr().out
     assert json.loads(report.with_name("report.json").read_text())["seeds"] == [4, 2]
