@@ -56,7 +56,7 @@ bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group s
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz
 
-lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (about 2 hours) and install it
+lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (hours) and install it
 	@$(BIN)/python -m rewriter_agent.lab --install $(SET)
 
 cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback

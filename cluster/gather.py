@@ -10,8 +10,7 @@ def gather_without_ranks(worker: Any) -> None:
     """Make `prompt_logprobs=1` report entropies (nats) in place of the most likely token, and no ranks at all.
 
     To be run on each worker, once. The entropy needs the whole distribution, which only the worker ever has:
-    a tokens x vocabulary table is too large to send. The rank, which nobody reads, takes a fifth of the time
-    of scoring on CPU.
+    a tokens x vocabulary table is too large to send. The rank, which nobody reads, costs a pass over it.
     """
     worker.model_runner.sampler.gather_logprobs = _gather
 

@@ -1,1 +1,1 @@
-"""The laboratory: a small world of chat tasks and a backbone made for it, for experiments in a minute."""
+"""The laboratory: a small world of chat tasks and a backbone made for it."""

@@ -1,4 +1,4 @@
-"""The laboratory's backbone, whose weights ship with the package."""
+"""The laboratory's backbone, where `make lab-backbone` puts it."""
 
 from pathlib import Path
 

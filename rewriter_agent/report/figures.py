@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -48,24 +48,18 @@ STYLE: dict[Any, Any] = {
 
 def tradeoff(arms: Sequence[ModelSummary]) -> str:
     """Gain against forgetting, one point an arm with standard errors; up and left is better."""
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "tradeoff"}):
-        figure = Figure(figsize=(4.2, 3.2))
-        axes = figure.subplots()
-        axes.axhline(0, color=INK, linewidth=0.8)
-        axes.axvline(0, color=INK, linewidth=0.8)
+
+    def draw(axes: Axes) -> None:
         for summary in arms:
             _point(axes, summary)
-        _label_tradeoff(axes, len(arms))
-        return _svg(figure)
+
+    return _tradeoff("tradeoff", draw, len(arms))
 
 
 def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> str:
     """Gain against forgetting, one small point a seed, a large one for the mean; up and left is better."""
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "seeds"}):
-        figure = Figure(figsize=(4.2, 3.2))
-        axes = figure.subplots()
-        axes.axhline(0, color=INK, linewidth=0.8)
-        axes.axvline(0, color=INK, linewidth=0.8)
+
+    def draw(axes: Axes) -> None:
         for arm in arms:
             look: dict[str, Any] = {
                 "marker": MARKERS[arm.arm],
@@ -75,8 +69,8 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> str:
             x, y = arm.forgetting, arm.gain
             axes.plot(_in_points(x.by_seed), _in_points(y.by_seed), markersize=4, alpha=0.6, **look)
             axes.plot(_in_points([x.value]), _in_points([y.value]), markersize=9, label=arm.arm, **look)
-        _label_tradeoff(axes, len(arms))
-        return _svg(figure)
+
+    return _tradeoff("seeds", draw, len(arms))
 
 
 def reward_terms(terms: Mapping[str, Series]) -> str:
@@ -105,10 +99,17 @@ def sft_losses(curves: Mapping[str, SFTCurve]) -> str:
         return _svg(figure)
 
 
-def _label_tradeoff(axes: Axes, arms: int) -> None:
-    axes.margins(0.2)
-    axes.set(xlabel="forgetting (points; left is better)", ylabel="gain on the task (points)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=arms)
+def _tradeoff(salt: str, draw: Callable[[Axes], None], arms: int) -> str:
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": salt}):
+        figure = Figure(figsize=(4.2, 3.2))
+        axes = figure.subplots()
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        draw(axes)
+        axes.margins(0.2)
+        axes.set(xlabel="forgetting (points; left is better)", ylabel="gain on the task (points)")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=arms)
+        return _svg(figure)
 
 
 def _in_points(shares: Sequence[float]) -> list[float]:

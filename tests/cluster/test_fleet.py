@@ -11,6 +11,7 @@ import psutil
 import pytest
 import ray
 import torch
+from engine_reference import cpu_engine, reference_logprobs
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from cluster.fleet import Fleet
@@ -25,19 +26,7 @@ MEAN_TOLERANCE, TOKEN_TOLERANCE = 0.02, 0.25
 
 @pytest.fixture(scope="module")
 def spec(tiny_backbone: Path) -> EngineSpec:
-    return EngineSpec(
-        model=str(tiny_backbone),
-        dtype="bfloat16",
-        max_model_len=256,
-        max_num_seqs=8,
-        device="cpu",
-        threads=1,
-        tensor_parallel_size=1,
-        gpu_memory_utilization=0.8,
-        kv_cache_gb=0.25,
-        num_cpus=0.3,
-        num_gpus=0,
-    )
+    return cpu_engine(tiny_backbone, "bfloat16", max_model_len=256, max_num_seqs=8, kv_cache_gb=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +59,6 @@ def score_requests(prompts: list[list[int]], completions: list[Completion]) -> l
 
 def logprobs(fleet: Fleet, asked: list[ScoreRequest]) -> list[list[float]]:
     return [scored.logprobs for scored in fleet.score(asked)]
-
-
-@torch.no_grad()
-def reference_logprobs(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
-    logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
-    rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
-    return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
 
 
 @torch.no_grad()

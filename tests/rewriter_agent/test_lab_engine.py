@@ -7,6 +7,7 @@ from statistics import fmean
 import pytest
 import ray
 import torch
+from engine_reference import cpu_engine, reference_logprobs
 from transformers import LlamaForCausalLM
 
 from cluster.fleet import Fleet
@@ -34,19 +35,7 @@ TOLERANCES = {"float32": (1e-4, 1e-4), "bfloat16": (2e-2, 5e-2)}
 
 @pytest.fixture(scope="module", params=TOLERANCES)
 def spec(request: pytest.FixtureRequest) -> EngineSpec:
-    return EngineSpec(
-        model=str(LAB_FOLDER),
-        dtype=request.param,
-        max_model_len=512,
-        max_num_seqs=64,
-        device="cpu",
-        threads=1,
-        tensor_parallel_size=1,
-        gpu_memory_utilization=0.8,
-        kv_cache_gb=0.1,
-        num_cpus=0.3,
-        num_gpus=0,
-    )
+    return cpu_engine(LAB_FOLDER, request.param, max_model_len=512, max_num_seqs=64, kv_cache_gb=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +56,6 @@ def items() -> list[ScoreRequest]:
         ScoreRequest(tokens.prompt(user_messages(item.prompt)), [*tokens.tokenizer.encode(item.answer), eos])
         for item in asked
     ]
-
-
-@torch.inference_mode()
-def reference_logprobs(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
-    logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
-    rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
-    return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
 
 
 def test_logprobs_agree(fleet: Fleet, spec: EngineSpec) -> None:

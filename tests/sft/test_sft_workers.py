@@ -1,0 +1,29 @@
+"""What Ray Train is told about the cluster that it runs on."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+import ray
+from ray.train.v2._internal.constants import get_env_vars_to_propagate
+
+from sft.workers import _controller_told_its_cluster
+
+
+@pytest.mark.parametrize("before", [None, "elsewhere:1"])
+def test_the_controller_is_told_its_cluster_while_it_runs(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: SimpleNamespace(gcs_address="here:2"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if before:
+        monkeypatch.setenv("RAY_ADDRESS", before)
+
+    def train() -> None:
+        with _controller_told_its_cluster():
+            assert get_env_vars_to_propagate()["RAY_ADDRESS"] == "here:2"
+            raise KeyError("a training that fails")
+
+    with pytest.raises(KeyError):
+        train()
+    assert os.environ.get("RAY_ADDRESS") == before
