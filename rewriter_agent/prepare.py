@@ -111,18 +111,22 @@ def _own_samples(
         return GenerateRequest(prompts[i], settings.max_completion_length, settings.temperature, seed)
 
     def compute(missing: list[int]) -> list[dict[str, Any]]:
-        written = run.backbone.generate([request(i, k) for i in missing for k in range(count)])
-        groups = [written[start : start + count] for start in range(0, len(written), count)]
+        asked = [request(i, k) for i in missing for k in range(count)]
+        written = [completion.token_ids for completion in run.backbone.generate(asked)]
+        # Scored like every other text: the engine's own log-probs are those at the sampling temperature.
+        scored = run.backbone.score(
+            [ScoreRequest(request.prompt_ids, ids) for request, ids in zip(asked, written, strict=True)]
+        )
         return [
             {
-                "texts": [tokens.text(sample.token_ids) for sample in samples],
-                "logprob": mean([mean(sample.logprobs) for sample in samples]),
+                "texts": [tokens.text(ids) for ids in written[start : start + count]],
+                "logprob": mean([mean(sample.logprobs) for sample in scored[start : start + count]]),
             }
-            for samples in groups
+            for start in range(0, len(asked), count)
         ]
 
     keys = [
-        cache_key("own", *run.backbone_identity, *(asdict(request(i, k)) for k in range(count)))
+        cache_key("own, scored", *run.backbone_identity, *(asdict(request(i, k)) for k in range(count)))
         for i in range(len(shard))
     ]
     return cache.fill(keys, compute)
