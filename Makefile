@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-fast check format check-gpu bench bench-reward fuzz lab-backbone cluster submit stop clean
+.PHONY: help install demo run test test-fast check format check-gpu bench bench-reward fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,8 +56,11 @@ bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group s
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz
 
-lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (hours) and install it
-	@$(BIN)/python -m rewriter_agent.lab --install $(SET)
+lab: $(STAMP) ## The laboratory: base, SFT on expert and on rewritten data, two seeds, one report
+	@$(BIN)/rewriter-agent launch configs/lab.yaml --seeds 0 1 $(SET)
+
+lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (an hour or two) and install it
+	@$(BIN)/python -m rewriter_agent.lab --install
 
 cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
 	@$(BIN)/ray get-auth-token --generate >/dev/null

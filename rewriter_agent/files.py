@@ -43,8 +43,8 @@ def exclusive(folder: Path) -> Generator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(
-                f"another process works in {folder}. Wait for it, stop it, or give this run another name: "
-                "--set name=..."
+                f"another process works in {folder}. Wait for it, stop it, or work in another folder (for a run: "
+                "--set name=...)."
             ) from None
         yield
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from .config import RunConfig
 from .config.data import FileData, LabData
+from .config.evaluate import LAB_PREFIX
 from .lab.version import world
-from .models.lab import LAB, lab_folder
+from .models.lab import LAB, LAB_FOLDER
 
 PIECES, PIECE = 4096, 4096
 WORLD = "lab world"
@@ -16,17 +17,15 @@ WORLD = "lab world"
 
 def input_hashes(config: RunConfig) -> dict[str, str]:
     """Content hash of each local data file and of a local model's folder (of its weights, pieces), and the
-    laboratory's world where the problems are made there.
-
-    Raises ValueError where the laboratory's backbone is asked for and not there.
+    laboratory's world where problems or retention items are made there.
     """
     found = {}
     if isinstance(config.data, FileData):
         found = {path: _file_hash(Path(path)) for path in (config.data.train, config.data.test) if path}
-    if isinstance(config.data, LabData):
+    if isinstance(config.data, LabData) or any(t.startswith(LAB_PREFIX) for t in config.evaluate.retention):
         found[WORLD] = world()
     name = config.model.name_or_path
-    model = lab_folder() if name == LAB else Path(name)
+    model = LAB_FOLDER if name == LAB else Path(name)
     if model.is_dir():
         found[name] = _folder_hash(model)
     return found
@@ -39,8 +38,10 @@ def model_identity(path: str) -> str:
 
 def _folder_hash(folder: Path) -> str:
     weights = {path.name: _weights_hash(path) for path in sorted(folder.glob("*.safetensors"))}
-    texts = {path.name: _file_hash(path) for path in sorted(folder.glob("*.json"))}
-    return hashlib.sha256(repr((weights, texts)).encode()).hexdigest()[:16]
+    texts = {
+        path.name: _file_hash(path) for suffix in ("json", "jinja") for path in folder.glob(f"*.{suffix}")
+    }
+    return hashlib.sha256(repr((weights, sorted(texts.items()))).encode()).hexdigest()[:16]
 
 
 def _weights_hash(path: Path) -> str:

@@ -24,7 +24,8 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
         print(f"seed {seed} of {', '.join(map(str, seeds))}", flush=True)
         run_stages(run, STAGES)
         print_summary(run)
-    report = config.folder / "report" / "report.html"
+    # Not the folder of the stage `report`, which a run of the same name without --seeds has here.
+    report = config.folder / "over-seeds" / "report.html"
     report.parent.mkdir(exist_ok=True)
     build_over_seeds(over_seeds(config.name, {s: collect(run.folder) for s, run in runs.items()}), report)
     return report

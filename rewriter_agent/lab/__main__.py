@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-import torch
-
 from ..models.lab import LAB_FOLDER
 from ..progress import Progress
 from .card import write_card
@@ -27,18 +25,17 @@ def main() -> None:
     parser.add_argument("--chats", type=int, default=Settings.chats, help="chats in a step")
     parser.add_argument("--warmup", type=int, default=Settings.warmup)
     parser.add_argument("--seed", type=int, default=Settings.seed)
-    parser.add_argument(
-        "--threads", type=int, default=2, help="part of what makes a run repeatable bit by bit"
-    )
+    parser.add_argument("--threads", type=int, default=Settings.threads)
     parser.add_argument("--stop-after", type=int, help="stop at this step with a checkpoint")
     parser.add_argument("--items", type=int, default=200, help="items per measure of the card")
     parser.add_argument(
         "--install", action="store_true", help="when finished, make it the model `lab` of this package"
     )
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     try:
-        settings = Settings(options.steps, options.seed, options.chats, warmup=options.warmup)
+        settings = Settings(
+            options.steps, options.seed, options.chats, warmup=options.warmup, threads=options.threads
+        )
         if pretrain(settings, options.folder, Progress("backbone"), options.stop_after):
             write_card(options.folder, settings, options.items, Progress("card"))
             if options.install:

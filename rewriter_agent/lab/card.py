@@ -28,7 +28,6 @@ def write_card(folder: Path, settings: Settings, items: int, progress: Progress)
         "weights_sha256": hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
         "parameters": model.num_parameters(),
         "settings": asdict(settings),
-        "threads": torch.get_num_threads(),
         "items": items,
     }
     for name, measure in (
@@ -52,9 +51,11 @@ def render_card(card: dict[str, Any]) -> str:
     lines = [
         "# The laboratory's backbone",
         "",
+        "Made and measured by `make lab-backbone`.",
+        "",
         f"A Llama of {card['parameters'] / 1e6:.2f} million parameters, pre-trained from nothing on "
         f"{settings['steps'] * settings['chats']:,} chats of world {card['world']['version']} "
-        f"(`{card['world']['hash']}`), seed {settings['seed']}, {card['threads']} threads.",
+        f"(`{card['world']['hash']}`), seed {settings['seed']}, {settings['threads']} threads.",
         "",
         f"SHA-256 of `model.safetensors`: `{card['weights_sha256']}`",
         "",

@@ -8,7 +8,6 @@ import torch
 from ..files import atomic
 from .mixture import stream_hash
 from .settings import Settings
-from .version import world
 
 FREE_TO_CHANGE = frozenset({"save_steps", "log_steps"})
 """Settings that do not touch the result."""
@@ -36,7 +35,7 @@ def load_checkpoint(
 ) -> int:
     """Put the state in place and return the number of finished steps; 0 where there is no checkpoint.
 
-    Raises ValueError when it was made with other settings, another mixture or another version of the world.
+    Raises ValueError when it was made with other settings or from another stream.
     """
     if not path.exists():
         return 0
@@ -53,4 +52,4 @@ def load_checkpoint(
 
 def _made_with(settings: Settings) -> dict[str, object]:
     kept = {key: value for key, value in asdict(settings).items() if key not in FREE_TO_CHANGE}
-    return {**kept, "world": world(), "stream": stream_hash(settings.seed)}
+    return {**kept, "stream": stream_hash(settings.seed)}

@@ -47,16 +47,13 @@ def generate(
 
 
 def mean_nll(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[Messages, str]]
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[Messages, list[int]]]
 ) -> float:
-    """Nats per token of the replies, end mark included, given their prompts; the mean over all tokens."""
+    """Nats per token of the replies (token ids) given their prompts; the mean over all tokens."""
     total = count = 0.0
     with torch.inference_mode():
-        for messages, reply in pairs:
-            prompt, rest = (
-                chat_prompt_ids(tokenizer, messages),
-                tokenizer.encode(f"{reply}{tokenizer.eos_token}"),
-            )
+        for messages, rest in pairs:
+            prompt = chat_prompt_ids(tokenizer, messages)
             logits = model(torch.tensor([prompt + rest])).logits[0, len(prompt) - 1 : -1]
             total += float(torch.nn.functional.cross_entropy(logits, torch.tensor(rest), reduction="sum"))
             count += len(rest)

@@ -1,6 +1,5 @@
 """What a backbone of the laboratory can do before any fine-tuning."""
 
-from collections.abc import Callable
 from random import Random
 from statistics import fmean
 
@@ -11,16 +10,16 @@ from reward import extract_answer
 from ..prompts import qa_messages, rewrite_messages, user_messages
 from .generate import Reply, generate, mean_nll
 from .problems import CONVENTION, draw_story
-from .skill import is_correct
+from .skill import MAX_TOKENS, is_correct
 from .skills import SKILLS, retention_items
 from .splits import Part, distinct_from
 from .story import Difficulty, Story
 from .styles import EXPERT_STYLES, NATURAL, STYLES, solution, style_of
 
-TASK_STEPS = range(2, 6)
+FEWEST, MOST = Difficulty.steps
+TASK_STEPS = range(FEWEST, MOST + 1)
 LONGEST = 256
-"""Tokens of a solution; the longest that the world itself writes has about 200."""
-LONGEST_SKILL = 48
+"""Tokens of a solution, as in the runs of the laboratory."""
 SEED = 0
 
 Measures = dict[str, dict[str, float]]
@@ -34,8 +33,8 @@ def measure_skills(
     for name in SKILLS:
         asked = retention_items(name, items, SEED)
         prompts = [user_messages(item.prompt) for item in asked]
-        replies = generate(model, tokenizer, prompts, LONGEST_SKILL)
-        right = [r.finished and is_correct(i, r.text) for i, r in zip(asked, replies, strict=True)]
+        replies = generate(model, tokenizer, prompts, MAX_TOKENS)
+        right = [is_correct(i, r.text, r.finished) for i, r in zip(asked, replies, strict=True)]
         found[name] = fmean(right)
     return found
 
@@ -43,7 +42,7 @@ def measure_skills(
 def measure_task(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: int) -> Measures:
     """Accuracy on test problems by number of steps (and over `TASK_STEPS`), greedy and at temperature 1."""
     found: Measures = {"greedy": {}, "sampled": {}}
-    for steps in (1, *TASK_STEPS):
+    for steps in range(1, MOST + 1):
         asked = _stories("test", items, steps)
         prompts = [qa_messages(story.question, CONVENTION) for story in asked]
         for name, temperature in (("greedy", 0.0), ("sampled", 1.0)):
@@ -56,11 +55,9 @@ def measure_task(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, it
 
 def measure_rewriting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: int) -> Measures:
     """By style of the notes, at temperature 1: shares of replies that are correct, in the backbone's own style,
-    both (`accepted`), and in the expert's style (`copied`)."""
+    both (`correct_own_style`), and in the style of the notes (`copied`)."""
     found: Measures = {}
-    asked = [
-        story for steps in TASK_STEPS for story in _stories("train", max(1, items // len(TASK_STEPS)), steps)
-    ]
+    asked = _training_stories(items)
     for style in EXPERT_STYLES:
         notes = [solution(style, story, Random(SEED)) for story in asked]
         prompts = [
@@ -73,27 +70,31 @@ def measure_rewriting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFas
         found[style] = {
             "correct": fmean(right),
             "own_style": fmean(s == NATURAL for s in styles),
-            "accepted": fmean(r and s == NATURAL for r, s in zip(right, styles, strict=True)),
-            "copied": fmean(s in EXPERT_STYLES for s in styles),
+            "correct_own_style": fmean(r and s == NATURAL for r, s in zip(right, styles, strict=True)),
+            "copied": fmean(s == style for s in styles),
         }
     return found
 
 
 def measure_nll(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: int) -> dict[str, float]:
     """Nats per token, given the question alone, of each style and of the model's own samples (`own`)."""
-    asked = [story for steps in TASK_STEPS for story in _stories("train", max(1, items // 4), steps)]
+    asked = _training_stories(items)
     prompts = [qa_messages(story.question, CONVENTION) for story in asked]
 
-    def under_model(text_of: Callable[[int, Story], str]) -> float:
-        texts = [text_of(index, story) for index, story in enumerate(asked)]
-        return mean_nll(model, tokenizer, list(zip(prompts, texts, strict=True)))
+    def under_model(replies: list[list[int]]) -> float:
+        return mean_nll(model, tokenizer, list(zip(prompts, replies, strict=True)))
 
-    found = {
-        style: under_model(lambda index, story, style=style: solution(style, story, Random(index)))
-        for style in STYLES
-    }
+    found = {}
+    for style in STYLES:
+        texts = [solution(style, story, Random(index)) for index, story in enumerate(asked)]
+        found[style] = under_model([tokenizer.encode(f"{text}{tokenizer.eos_token}") for text in texts])
     own = generate(model, tokenizer, prompts, LONGEST, 1.0, SEED)
-    return {**found, "own": under_model(lambda index, _: own[index].text)}
+    return {**found, "own": under_model([reply.token_ids for reply in own])}
+
+
+def _training_stories(items: int) -> list[Story]:
+    """About `items` stories, equally many of each number of steps."""
+    return [s for steps in TASK_STEPS for s in _stories("train", max(1, items // len(TASK_STEPS)), steps)]
 
 
 def _stories(part: Part, count: int, steps: int) -> list[Story]:

@@ -13,7 +13,7 @@ from .splits import draw_from
 from .story import Difficulty, Story
 from .styles import NATURAL, solution
 
-KINDS = {"solve": 0.28, "rewrite": 0.14, "skill": 0.58}
+KINDS = {"solve": 0.28, "rewrite": 0.11, "skill": 0.61}
 """Shares of the chats; a skill's chat is short, so that the skills are an eighth of the reply tokens."""
 STEPS = {1: 0.15, 2: 0.35, 3: 0.3, 4: 0.13, 5: 0.07}
 """How long the problems to solve are: few are as hard as the task's hardest."""
@@ -21,9 +21,16 @@ REWRITE_STEPS = {1: 0.1, 2: 0.25, 3: 0.25, 4: 0.2, 5: 0.2}
 """The same for problems to rewrite, where the steps are given."""
 NOTES = {"terse": 0.4, "backward": 0.3, "machine": 0.3}
 """In which style the notes to rewrite are."""
-SKILL_WEIGHTS = {"reverse": 2.0, "capitals": 2.0, "repeat": 1.5, "next_number": 1.5}
+SKILL_WEIGHTS = {
+    "addition": 4.0,
+    "next_number": 3.0,
+    "count_letter": 2.5,
+    "capitals": 2.0,
+    "reverse": 2.0,
+    "repeat": 1.5,
+    "sort": 1.5,
+}
 """Harder skills come more often; the others weigh 1."""
-DIFFICULTY = Difficulty(steps=(1, 5))
 HASHED = 500
 
 
@@ -65,4 +72,4 @@ def stream_hash(seed: int) -> str:
 
 def _story(draw: Random, steps: dict[int, float]) -> Story:
     number = draw.choices(list(steps), list(steps.values()))[0]
-    return draw_from("pretrain", draw, lambda draw: draw_story(draw, DIFFICULTY, number))
+    return draw_from("pretrain", draw, lambda draw: draw_story(draw, Difficulty(), number))

@@ -1,4 +1,4 @@
-"""Pre-trains the backbone from nothing, the same for the same settings and number of threads."""
+"""Pre-trains the backbone from nothing, the same for the same settings on the same kind of processor."""
 
 import time
 from pathlib import Path
@@ -24,6 +24,7 @@ def pretrain(settings: Settings, folder: Path, progress: Progress, stop_after: i
     `stop_after` ends the call after that many steps of the whole run, with a checkpoint.
     Raises ValueError when another process works there or the checkpoint was made with other settings.
     """
+    torch.set_num_threads(settings.threads)
     with exclusive(folder):
         tokenizer = make_tokenizer(settings.seed, settings.shape.vocabulary)
         model = new_model(settings.shape, tokenizer, settings.seed)
@@ -111,9 +112,7 @@ def train_step(
 
 def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Weights in bfloat16, tokenizer and chat template, as `from_pretrained` loads them."""
-    shape = LlamaForCausalLM(model.config)
-    shape.load_state_dict(model.state_dict())
-    shape.to(torch.bfloat16).save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

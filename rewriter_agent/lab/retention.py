@@ -11,15 +11,13 @@ from ..evaluate.result import PartResult
 from ..evaluate.statistics import estimate
 from ..evaluate.tokens import chat_prompt_ids, decode
 from ..prompts import user_messages
-from .skill import is_correct
+from .skill import MAX_TOKENS, is_correct
 from .skills import retention_items
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from ..evaluate.fleet_lm import Fleet
-
-MAX_TOKENS = 48
 
 
 def evaluate_skill(
@@ -43,7 +41,7 @@ def evaluate_skill(
     )
     texts = [decode(tokenizer, completion.token_ids) for completion in completions]
     rows = list(zip(items, texts, completions, strict=True))
-    correct = {item.key: done.finished and is_correct(item, text) for item, text, done in rows}
+    correct = {item.key: is_correct(item, text, done.finished) for item, text, done in rows}
     accuracy = estimate([float(right) for right in correct.values()])
     return PartResult(
         name=name,

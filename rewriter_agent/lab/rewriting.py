@@ -7,8 +7,8 @@ from .story import Story, recomputed
 from .styles import NATURAL, solution
 
 OUTCOMES = {"faithful": 0.5, "copied": 0.2, "miscalculated": 0.2, "cut_short": 0.1}
-"""How often a reply is right and in the backbone's own words, the expert's text, wrong from some step on, or
-without its last step (where there is only one, wrong)."""
+"""How often a reply is right and in the backbone's own words, the expert's text, wrong from some step on (told as
+gains and losses together, wrong in its answer alone), or without its last step (where there is only one, wrong)."""
 
 
 def imperfect_rewrite(story: Story, expert: str, draw: Random) -> tuple[str, str]:

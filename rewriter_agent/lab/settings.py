@@ -22,7 +22,7 @@ class Shape:
 class Settings:
     """Data, optimiser and schedule."""
 
-    steps: int = 12_000
+    steps: int = 8_000
     """Optimiser steps; the cosine ends with the last."""
     seed: int = 0
     chats: int = 64
@@ -37,12 +37,14 @@ class Settings:
     weight_decay: float = 0.05
     """On matrices; embeddings and norms have none."""
     max_norm: float = 1.0
+    threads: int = 2
+    """The order of sums depends on it, and with that the last bits of the weights."""
     save_steps: int = 100
     log_steps: int = 20
     shape: Shape = field(default_factory=Shape)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "chats", "micro_tokens", "save_steps", "log_steps"):
+        for name in ("steps", "chats", "micro_tokens", "threads", "save_steps", "log_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
 

@@ -21,7 +21,6 @@ class Item:
     """One request of a skill."""
 
     key: str
-    skill: str
     prompt: str
     answer: str
 
@@ -30,9 +29,13 @@ def asked(skill: Skill, draw: Random) -> Item:
     """An item of any part."""
     content, answer = skill.draw(draw)
     prompt = draw.choice(skill.phrasings).format(x=content)
-    return Item(f"{skill.name}:{content}", skill.name, prompt, answer)
+    return Item(f"{skill.name}:{content}", prompt, answer)
 
 
-def is_correct(item: Item, reply: str) -> bool:
-    """Whether a reply is the right one, character by character save for spaces around it."""
-    return reply.strip() == item.answer
+MAX_TOKENS = 48
+"""Of a reply; the longest right one has about 30."""
+
+
+def is_correct(item: Item, reply: str, finished: bool) -> bool:
+    """Whether a reply came to its end and is the right one, character by character save for spaces around it."""
+    return finished and reply.strip() == item.answer

@@ -52,7 +52,7 @@ class Story:
 class Difficulty:
     """What makes a story hard; `largest` bounds every number that occurs."""
 
-    steps: tuple[int, int] = (2, 5)
+    steps: tuple[int, int] = (4, 6)
     largest: int = 199
     start: tuple[int, int] = (3, 60)
 

@@ -4,8 +4,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from .mixture import Chat, chat_at
+from .settings import Shape
 
-VOCABULARY = 512
 SPECIAL = ("<|pad|>", "<|im_start|>", "<|im_end|>")
 TEXTS = 4000
 """Chats that the merges are learned from."""
@@ -15,7 +15,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tokenizer(seed: int, vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
+def make_tokenizer(seed: int, vocabulary: int = Shape.vocabulary) -> PreTrainedTokenizerFast:
     """Learned from the first chats of the stream of `seed`; any text can be encoded, as bytes if need be."""
     bpe = Tokenizer(models.BPE())
     digits = pre_tokenizers.Digits(individual_digits=True)

@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from functools import cache
+from itertools import pairwise
 from random import Random
 
-from .problems import draw_story, to_problem
-from .skill import is_correct
+from ..config.data import LabData
+from .problems import generate_problems, stories
+from .skill import MAX_TOKENS, Item, is_correct
 from .skills import SKILLS, retention_items
 from .splits import SHARES
 from .story import Difficulty
-from .styles import STYLES, solution, style_of
+from .styles import EXPERT_STYLES, STYLES, solution, style_of
 
 WORLD_VERSION = "1"
 """Raised with every change of `world_hash`; the page on the laboratory lists why."""
-SAMPLE = 40
+STORIES, ITEMS = 300, 40
 
 
 def world() -> str:
@@ -28,16 +31,24 @@ def world_hash() -> str:
 
     It is about behaviour, not source, so that tidying up leaves it as it is. It takes a fraction of a second.
     """
-    draw = Random(WORLD_VERSION)
-    seen: list[object] = [SHARES]
-    for number in range(SAMPLE):
-        story = draw_story(draw, Difficulty())
-        seen.append([story.key, to_problem(story, "terse", number).id])
-        for style in STYLES:
-            text = solution(style, story, Random(number))
-            seen.append([style, text, style_of(text)])
+    seen: list[object] = [SHARES, MAX_TOKENS]
+    for style in EXPERT_STYLES:
+        problems = generate_problems(LabData(num_train=ITEMS, num_test=ITEMS, style=style))
+        seen += [asdict(problem) for problem in problems.train + problems.test]
+    for number, story in enumerate(stories("train", STORIES, 0, Difficulty())):
+        texts = [solution(style, story, Random(number)) for style in STYLES]
+        mixed = [f"{left}\n{right}" for left, right in pairwise(texts)]
+        seen.append([story.key, story.question, [(text, style_of(text)) for text in texts + mixed]])
     for name in SKILLS:
-        for item in retention_items(name, SAMPLE, seed=0):
-            replies = (item.answer, f" {item.answer}\n", f"{item.answer}.", item.answer[1:])
-            seen.append([item.key, item.prompt, item.answer, [is_correct(item, reply) for reply in replies]])
+        for item in retention_items(name, ITEMS, seed=0):
+            seen.append([item.key, item.prompt, item.answer, _grades(item)])
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
+
+
+def _grades(item: Item) -> list[bool]:
+    """Of replies that a laxer or stricter grader would take for something else."""
+    right = item.answer
+    near = (right[1:], f"{right}.", right.swapcase(), right.replace(" ", ""), f"The answer is {right}")
+    return [is_correct(item, reply, True) for reply in (right, f" {right}\n", *near)] + [
+        is_correct(item, right, False)
+    ]

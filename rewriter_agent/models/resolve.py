@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from .lab import LAB, lab_folder
+from .lab import LAB, LAB_FOLDER
 from .smollm2 import SMOLLM2, smollm2_folder
 
 
@@ -16,7 +16,7 @@ def resolve_model(name_or_path: str) -> str:
     if name_or_path == SMOLLM2:
         return str(smollm2_folder())
     if name_or_path == LAB:
-        return str(lab_folder())
+        return str(LAB_FOLDER)
     folder = Path(name_or_path).expanduser()
     if not (folder.exists() or _means_a_folder(name_or_path)):
         return name_or_path

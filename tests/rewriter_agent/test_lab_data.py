@@ -2,18 +2,23 @@
 
 import re
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from rewriter_agent import inputs
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.inputs import WORLD, input_hashes
+from rewriter_agent.lab.problems import stories
 from rewriter_agent.lab.story import APPLY
-from rewriter_agent.lab.styles import EXPERT_STYLES, style_of
+from rewriter_agent.lab.styles import EXPERT_STYLES, NATURAL, solution, style_of
 from rewriter_agent.lab.version import WORLD_VERSION, world_hash
-from rewriter_agent.models import lab
+from rewriter_agent.models.lab import LAB
+from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.tokens import Tokens
 
 EXPERTS = ", ".join(EXPERT_STYLES)
 CONFIG = "name: r\nmodel: {}\ndata: {source: lab}\n"
@@ -72,21 +77,34 @@ def test_every_operation_occurs() -> None:
     assert all(f" {operation} " in text for operation in APPLY)
 
 
-def test_a_run_starts_from_the_world() -> None:
-    assert input_hashes(config_of()) == {WORLD: f"{WORLD_VERSION} {world_hash()}"}
-    elsewhere = RunConfig.model_validate({"name": "r", "model": {}, "data": {"source": "gsm_symbolic"}})
-    assert input_hashes(elsewhere) == {}
+def test_a_run_starts_from_the_world_where_it_takes_part_in_it() -> None:
+    here = {WORLD: f"{WORLD_VERSION} {world_hash()}"}
+    assert input_hashes(config_of()) == here
+    elsewhere = {"name": "r", "model": {}, "data": {"source": "gsm_symbolic"}}
+    assert input_hashes(RunConfig.model_validate(elsewhere)) == {}
+    measured = {**elsewhere, "evaluate": {"retention": ["sciq", "lab_sort"]}}
+    assert input_hashes(RunConfig.model_validate(measured)) == here
+
+
+def test_the_shipped_config_has_room_for_its_texts() -> None:
+    config = load_config(Path(__file__).parents[2] / "configs" / "lab.yaml")
+    assert isinstance(config.data, LabData)
+    tokens = Tokens(load_tokenizer(resolve_model(config.model.name_or_path)), None)
+    made = stories("train", 300, 0, config.data.difficulty)
+    natural = [tokens.tokenizer.encode(solution(NATURAL, s, Random(i))) for i, s in enumerate(made)]
+    longest = config.rewrite.max_completion_length
+    assert max(map(len, natural)) < longest == config.train.max_completion_length
+    for problem in load_problems(config.data).train:
+        assert len(tokens.rewriting(problem)) + longest < config.model.max_model_len
 
 
 def test_a_run_starts_from_the_embedded_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab, "LAB_FOLDER", tmp_path)
+    monkeypatch.setattr(inputs, "LAB_FOLDER", tmp_path)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / lab.LAB).mkdir()  # No folder of that name is meant.
+    (tmp_path / LAB).mkdir()  # No folder of that name is meant.
     config = RunConfig.model_validate(
         {"name": "r", "model": {"name_or_path": "lab"}, "data": {"source": "lab"}}
     )
-    with pytest.raises(ValueError, match="run `make lab-backbone`"):
-        input_hashes(config)
     (tmp_path / "config.json").write_text("{}")
     first = input_hashes(config)["lab"]
     (tmp_path / "model.safetensors").write_bytes(b"other weights")

@@ -1,35 +1,34 @@
 """The stream, the batches and a pre-training run that is broken off."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from rewriter_agent.lab import mixture
+from rewriter_agent.lab import mixture, skills
 from rewriter_agent.lab.batches import IGNORED, encode, micro_batches, step_chats
 from rewriter_agent.lab.card import render_card, write_card
-from rewriter_agent.lab.generate import generate, mean_nll
+from rewriter_agent.lab.generate import generate
 from rewriter_agent.lab.mixture import chat_at
-from rewriter_agent.lab.pretrain import new_model, new_optimizer, pretrain, train_step
-from rewriter_agent.lab.problems import stories
+from rewriter_agent.lab.pretrain import new_model, pretrain, train_step
 from rewriter_agent.lab.settings import Settings, Shape
-from rewriter_agent.lab.skills import SKILLS, retention_items
-from rewriter_agent.lab.story import Difficulty
+from rewriter_agent.lab.skills import SKILLS
+from rewriter_agent.lab.splits import Part, draw_from, part_of
 from rewriter_agent.lab.tokenizer import make_tokenizer
 from rewriter_agent.progress import Progress
 from rewriter_agent.prompts import qa_messages, user_messages
 
 SHAPE = Shape(hidden=32, layers=1, heads=2, feed_forward=48)
-SETTINGS = Settings(steps=6, chats=8, micro_tokens=600, warmup=2, save_steps=2, log_steps=3, shape=SHAPE)
+SETTINGS = Settings(
+    steps=6, chats=8, micro_tokens=600, warmup=2, threads=1, save_steps=2, log_steps=3, shape=SHAPE
+)
 TOKENIZER = make_tokenizer(0)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def quiet() -> Progress:
@@ -46,18 +45,19 @@ def test_chat_depends_on_seed_and_number_alone() -> None:
     assert chat_at(1, 17) != later
 
 
-def test_stream_holds_no_item_that_is_measured_or_experimented_with() -> None:
-    prompts = {chat_at(0, index).prompt[0]["content"] for index in range(5000)}
-    held_out = {
-        item.prompt
-        for name in SKILLS
-        for part in ("train", "test")
-        for item in retention_items(name, 100, 0, part)
-    }
-    assert not prompts & held_out
-    questions = {prompt.partition("\n\n")[0] for prompt in prompts}
-    for part in ("train", "test"):
-        assert not questions & {story.question for story in stories(part, 500, 0, Difficulty())}
+def test_stream_holds_items_of_its_own_part_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def record(part: Part, draw: Random, make: Callable[[Random], Any]) -> Any:
+        item = draw_from(part, draw, make)
+        drawn.append(item.key)
+        return item
+
+    monkeypatch.setattr(mixture, "draw_from", record)
+    monkeypatch.setattr(skills, "draw_from", record)
+    chats = [chat_at(0, index) for index in range(2000)]
+    assert len(drawn) == len(chats)
+    assert {part_of(key) for key in drawn} == {"pretrain"}
 
 
 def test_stream_has_every_kind() -> None:
@@ -101,20 +101,23 @@ def test_chat_longer_than_a_piece_is_a_piece() -> None:
 
 def test_size_of_the_pieces_does_not_change_the_step() -> None:
     chats = step_chats(TOKENIZER, 0, 0, 16)
+    # Plain gradient descent: AdamW's first step is the same for gradients of any size.
+    settings = replace(SETTINGS, max_norm=1e9, learning_rate=1.0)
     found = []
     for most in (400, 8000):
         model = new_model(SHAPE, TOKENIZER, 0)
+        before = [weight.detach().clone() for weight in model.parameters()]
         losses = train_step(
-            model,
-            new_optimizer(model, SETTINGS),
-            micro_batches(chats, most, 0),
-            replace(SETTINGS, max_norm=1e9),
-            0,
+            model, torch.optim.SGD(model.parameters()), micro_batches(chats, most, 0), settings, 0
         )
-        found.append(losses)
-    assert found[0].keys() == found[1].keys()
-    for kind, value in found[0].items():
-        assert value == pytest.approx(found[1][kind], rel=1e-4)
+        steps = [weight.detach() - old for weight, old in zip(model.parameters(), before, strict=True)]
+        found.append((losses, torch.cat([step.flatten() for step in steps])))
+    (losses, step), (other_losses, other_step) = found
+    assert losses.keys() == other_losses.keys()
+    for kind, value in losses.items():
+        assert value == pytest.approx(other_losses[kind], rel=1e-4)
+    assert step.norm() > 0
+    assert (step - other_step).norm() < 1e-4 * step.norm()
 
 
 def test_two_parts_equal_one_run_bit_for_bit(tmp_path: Path) -> None:
@@ -173,19 +176,18 @@ def test_loss_falls_and_the_progress_line_says_so(tmp_path: Path) -> None:
     assert "left" in lines[1]
 
 
-def test_generation_ignores_neighbours_and_agrees_with_scoring(tmp_path: Path) -> None:
+def test_generation_ignores_neighbours_and_follows_the_seed() -> None:
     model = new_model(SHAPE, TOKENIZER, 0).eval()
     prompts = [user_messages("Sort: 3, 1"), qa_messages("Tom has 3 apples. How many?", "####")]
     together = generate(model, TOKENIZER, prompts, 6)
     alone = [generate(model, TOKENIZER, [prompt], 6)[0] for prompt in prompts]
     assert [reply.token_ids for reply in together] == [reply.token_ids for reply in alone]
-    assert mean_nll(model, TOKENIZER, [(prompts[0], "1, 3")]) == pytest.approx(6.24, abs=0.5)
     assert generate(model, TOKENIZER, prompts, 6, 1.0, 1) == generate(model, TOKENIZER, prompts, 6, 1.0, 1)
 
 
 def test_card_names_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rewriter_agent.lab.measure.LONGEST", 4)
-    monkeypatch.setattr("rewriter_agent.lab.measure.LONGEST_SKILL", 2)
+    monkeypatch.setattr("rewriter_agent.lab.measure.MAX_TOKENS", 2)
     pretrain(SETTINGS, tmp_path, quiet())
     card = write_card(tmp_path, SETTINGS, 4, quiet())
     page = (tmp_path / "README.md").read_text()

@@ -96,11 +96,12 @@ def test_same_seed_same_items(name: str) -> None:
 
 
 def test_grader_is_exact_save_for_outer_spaces() -> None:
-    item = Item("sort:2, 1", "sort", "Sort: 2, 1", "1, 2")
-    assert is_correct(item, "1, 2")
-    assert is_correct(item, " 1, 2\n")
+    item = Item("sort:2, 1", "Sort: 2, 1", "1, 2")
+    assert is_correct(item, "1, 2", finished=True)
+    assert is_correct(item, " 1, 2\n", finished=True)
+    assert not is_correct(item, "1, 2", finished=False)
     for reply in ("", "1,2", "1, 2.", "2, 1", "The order is 1, 2", "1, 2\n#### 2"):
-        assert not is_correct(item, reply)
+        assert not is_correct(item, reply, finished=True)
 
 
 def test_no_opposite_has_two_partners() -> None:

@@ -120,7 +120,7 @@ def test_every_seed_is_run_and_reported_on(
 
     monkeypatch.setattr("rewriter_agent.run_seeds.run_stages", make)
     assert main(["run", str(config_file), "--seeds", "4", "2"]) == 0
-    report = tmp_path / "lab" / "report" / "report.html"
+    report = tmp_path / "lab" / "over-seeds" / "report.html"
     assert f"report over all seeds: {report}" in capsys.readouterr().out
     assert json.loads(report.with_name("report.json").read_text())["seeds"] == [4, 2]
     assert (tmp_path / "lab" / "seed-2" / "config.yaml").exists()

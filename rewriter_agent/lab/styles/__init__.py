@@ -1,5 +1,6 @@
 """Ways to write a solution. A module here that defines `STYLE` is one more; nothing else lists it."""
 
+import re
 from random import Random
 
 from ..registry import modules_with
@@ -15,6 +16,7 @@ NATURAL = "natural"
 """The backbone's own style."""
 EXPERT_STYLES = tuple(sorted((n for n in STYLES if n != NATURAL), key=lambda n: STYLES[n].alienness))
 """Names of the others, the most alien last."""
+ANSWER_LINE = re.compile(r"\n#### -?\d+\Z")
 
 
 def solution(style: str, story: Story, draw: Random) -> str:
@@ -24,6 +26,6 @@ def solution(style: str, story: Story, draw: Random) -> str:
 
 def style_of(text: str) -> str | None:
     """The only style that a whole solution can be in, None where it is a mixture or nothing known."""
-    body = text.strip().rpartition("\n####")[0]
-    fitting = [name for name, style in STYLES.items() if body and style.recognises(body)]
+    body, *answer = ANSWER_LINE.split(text.strip())
+    fitting = [name for name, style in STYLES.items() if answer and style.recognises(body)]
     return fitting[0] if len(fitting) == 1 else None

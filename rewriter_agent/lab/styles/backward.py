@@ -18,4 +18,4 @@ def _recognises(text: str) -> bool:
     return all(LINE.fullmatch(line) for line in text.split("\n"))
 
 
-STYLE = Style("backward", 2, _write, _recognises)
+STYLE = Style("backward", 3, _write, _recognises)

@@ -1,4 +1,4 @@
-"""An expert who compiles: prefix code, then a register trace, with the digits of every number in reverse."""
+"""An expert who compiles: prefix code, then the registers from the last back to the first, digits in reverse."""
 
 import re
 from random import Random
@@ -19,7 +19,7 @@ def _write(story: Story, draw: Random) -> str:
         f"R{number} {CODE[step.op]} #{_flipped(step.operand)} {_flipped(step.after)}"
         for number, step in enumerate(story.steps, 1)
     ]
-    return "\n".join([f"{code} {numbers}", *trace])
+    return "\n".join([f"{code} {numbers}", *reversed(trace)])
 
 
 def _flipped(number: int) -> str:
@@ -31,4 +31,4 @@ def _recognises(text: str) -> bool:
     return PROGRAM.fullmatch(program) is not None and all(TRACE.fullmatch(line) for line in trace)
 
 
-STYLE = Style("machine", 3, _write, _recognises)
+STYLE = Style("machine", 2, _write, _recognises)
