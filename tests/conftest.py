@@ -1,15 +1,19 @@
 """Fixtures that every test directory shares."""
 
 import hashlib
+import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from rewriter_agent import prompts
+from rewriter_agent.config.data import LabData
+from rewriter_agent.data.load import load_problems
 from rewriter_agent.models.cache import cached_folder
 
-# The fixtures import `tiny` themselves: it needs torch and transformers, which most tests do without.
+# The fixture imports `tiny` itself: it needs torch and transformers, which most tests do without.
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +32,10 @@ def tiny_backbone() -> Path:
 @pytest.fixture
 def toy_problems(tmp_path: Path) -> Path:
     """Folder with train.jsonl (60 rows) and test.jsonl (20 rows): question, solution, answer."""
-    import tiny
-
-    rows = tiny.distinct_rows(80, seed=3)
+    problems = load_problems(LabData(num_train=60, num_test=20, style="terse"))
     folder = tmp_path / "toy_problems"
     folder.mkdir()
-    tiny.write_jsonl(folder / "train.jsonl", rows[:60])
-    tiny.write_jsonl(folder / "test.jsonl", rows[60:])
+    for name, part in (("train", problems.train), ("test", problems.test)):
+        rows = [{key: asdict(p)[key] for key in ("question", "solution", "answer")} for p in part]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder

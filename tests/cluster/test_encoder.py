@@ -1,24 +1,23 @@
 """Text embeddings against plain transformers."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
 from cluster.encoder import BATCH, Encoder
+from rewriter_agent.models.lab import LAB_FOLDER
 
 TEXTS = ["Tom has 3 apples.", "So he has 8 coins now, and Ana has 2 more.", "5"]
 
 
 @pytest.fixture(scope="module")
-def encoder(tiny_backbone: Path) -> Encoder:
-    return Encoder(str(tiny_backbone), max_length=64, threads=1, device="cpu")
+def encoder() -> Encoder:
+    return Encoder(str(LAB_FOLDER), max_length=64, threads=1, device="cpu")
 
 
-def test_vectors_are_the_mean_of_the_last_hidden_states(encoder: Encoder, tiny_backbone: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny_backbone)
-    model = AutoModel.from_pretrained(tiny_backbone, dtype=torch.float32).eval()
+def test_vectors_are_the_mean_of_the_last_hidden_states(encoder: Encoder) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(LAB_FOLDER)
+    model = AutoModel.from_pretrained(LAB_FOLDER, dtype=torch.float32).eval()
     for text, vector in zip(TEXTS, encoder.embed(TEXTS), strict=True):
         with torch.inference_mode():
             states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state
@@ -35,4 +34,4 @@ def test_a_vector_does_not_depend_on_its_batch_and_order_is_kept(encoder: Encode
 
 def test_a_long_text_is_cut_not_refused(encoder: Encoder) -> None:
     (vector,) = encoder.embed(["word " * 5000])
-    assert len(vector) == 128
+    assert len(vector) == 192

@@ -1,32 +1,39 @@
-"""A fleet of real vLLM engines against transformers on the same weights."""
+"""A fleet of real vLLM engines against transformers on the same weights, those of the laboratory."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 import ray
 import torch
 from engine_reference import cpu_engine, reference_logprobs
-from transformers import AutoTokenizer, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from cluster.fleet import Fleet
 from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+from rewriter_agent.config.data import LabData
+from rewriter_agent.data.load import load_problems
+from rewriter_agent.lab.skills import SKILLS, retention_items
+from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.prompts import user_messages
+from rewriter_agent.tokens import Tokens
 
 pytestmark = pytest.mark.slow
 
 TIMEOUT = 120
-# Nats a token between two bfloat16 computations of the same weights; wrong weights differ by far more.
-MEAN_TOLERANCE, TOKEN_TOLERANCE = 0.02, 0.25
+# Nats a token between two float32 computations of the same weights; wrong weights differ by far more.
+MEAN_TOLERANCE, TOKEN_TOLERANCE = 1e-4, 1e-2
+ITEMS = 200
 
 
 @pytest.fixture(scope="module")
-def spec(tiny_backbone: Path) -> EngineSpec:
-    return cpu_engine(tiny_backbone, "bfloat16", max_model_len=256, max_num_seqs=8, kv_cache_gb=0.25)
+def spec() -> EngineSpec:
+    return cpu_engine(LAB_FOLDER, "float32", max_model_len=512, max_num_seqs=16, kv_cache_gb=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +44,16 @@ def fleet(spec: EngineSpec) -> Iterator[Fleet]:
 
 
 @pytest.fixture(scope="module")
-def prompts(tiny_backbone: Path) -> list[list[int]]:
-    import tiny
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_backbone)
-    return [
-        tokenizer.apply_chat_template(
-            tiny.qa_messages(row["question"], "####"), add_generation_prompt=True, return_dict=False
-        )
-        for row in tiny.distinct_rows(12, seed=11)
-    ]
+def tokens() -> Tokens:
+    return Tokens(load_tokenizer(str(LAB_FOLDER)), None)
 
 
-def requests(prompts: list[list[int]], max_tokens: int = 40) -> list[GenerateRequest]:
+@pytest.fixture(scope="module")
+def prompts(tokens: Tokens) -> list[list[int]]:
+    return [tokens.question(p) for p in load_problems(LabData(num_train=12, num_test=1, steps=(1, 2))).train]
+
+
+def requests(prompts: list[list[int]], max_tokens: int = 64) -> list[GenerateRequest]:
     return [GenerateRequest(prompt, max_tokens, 1.0, 100 + i) for i, prompt in enumerate(prompts)]
 
 
@@ -76,7 +80,7 @@ def assert_agree(left: list[list[float]], right: list[list[float]]) -> None:
 
 
 def load_reference(folder: Path) -> LlamaForCausalLM:
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def perturb(model: LlamaForCausalLM, seed: int) -> LlamaForCausalLM:
@@ -84,26 +88,35 @@ def perturb(model: LlamaForCausalLM, seed: int) -> LlamaForCausalLM:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in model.parameters():
-            noise = torch.randn(weight.shape, generator=generator) * 0.3 * weight.float().std()
-            weight.add_(noise.to(weight.dtype))
+            weight.add_(torch.randn(weight.shape, generator=generator) * 0.3 * weight.std())
     return model
 
 
-def test_logprobs_agree_with_scoring_and_with_transformers(
-    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]
-) -> None:
+def test_logprobs_agree_with_scoring_and_with_transformers(fleet: Fleet, prompts: list[list[int]]) -> None:
     completions = fleet.generate(requests(prompts))
     assert {c.version for c in completions} == {fleet.version}
     assert all(len(c.logprobs) == len(c.token_ids) for c in completions)
     asked = score_requests(prompts, completions)
     scored = logprobs(fleet, asked)
     assert_agree([c.logprobs for c in completions], scored)
-    model = load_reference(tiny_backbone)
+    model = load_reference(LAB_FOLDER)
     assert_agree(scored, [reference_logprobs(model, request) for request in asked])
 
 
+def test_log_probs_agree_on_problems_and_skills(fleet: Fleet, tokens: Tokens) -> None:
+    problems = load_problems(LabData(num_train=1, num_test=ITEMS // 2)).test
+    asked = [ScoreRequest(tokens.question(problem), tokens.expert(problem)) for problem in problems]
+    eos = tokens.tokenizer.eos_token_id
+    for item in chain(*(retention_items(skill, ITEMS // 2 // len(SKILLS), seed=0) for skill in SKILLS)):
+        answer = [*tokens.tokenizer.encode(item.answer), eos]
+        asked.append(ScoreRequest(tokens.prompt(user_messages(item.prompt)), answer))
+    assert len(asked) >= ITEMS
+    model = load_reference(LAB_FOLDER)
+    assert_agree(logprobs(fleet, asked), [reference_logprobs(model, request) for request in asked])
+
+
 def test_entropies_agree_with_transformers_and_leave_logprobs_alone(
-    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]
+    fleet: Fleet, prompts: list[list[int]]
 ) -> None:
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     plain = fleet.score(asked)
@@ -112,14 +125,12 @@ def test_entropies_agree_with_transformers_and_leave_logprobs_alone(
     mixed = fleet.score([replace(request, entropies=i % 2 == 0) for i, request in enumerate(asked)])
     assert_agree([scored.logprobs for scored in mixed], [scored.logprobs for scored in plain])
     assert all((scored.entropies is None) == (i % 2 == 1) for i, scored in enumerate(mixed))
-    model = load_reference(tiny_backbone)
+    model = load_reference(LAB_FOLDER)
     entropies = [scored.entropies or [] for scored in mixed[::2]]
     assert_agree(entropies, [reference_entropies(model, request) for request in asked[::2]])
 
 
-def test_sharing_prefixes_changes_no_logprob(
-    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]
-) -> None:
+def test_sharing_prefixes_changes_no_logprob(fleet: Fleet, prompts: list[list[int]]) -> None:
     # Lengths around the ends of blocks; among the completions some begin alike, and two are the same.
     long = [*chain(*prompts)]
     rest = long[200:264]
@@ -128,20 +139,19 @@ def test_sharing_prefixes_changes_no_logprob(
         for length in (95, 96, 97, 127)
         for completion in (rest, [*rest[:40], *rest[:24]], [*rest[:1], *rest[5:]], rest, rest[::-1])
     ]
-    model = load_reference(tiny_backbone)
+    model = load_reference(LAB_FOLDER)
     expected = [reference_logprobs(model, request) for request in asked]
     for _ in range(2):
         assert_agree(logprobs(fleet, asked), expected)
 
 
-def test_finished_means_ended_by_eos(fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]) -> None:
-    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_backbone)
+def test_finished_means_ended_by_eos(fleet: Fleet, tokens: Tokens, prompts: list[list[int]]) -> None:
     cut = fleet.generate(requests(prompts, max_tokens=3))
     assert not any(c.finished for c in cut)
     assert all(len(c.token_ids) == 3 for c in cut)
     whole = fleet.generate(requests(prompts))
     assert any(c.finished for c in whole)
-    assert all(c.finished == (c.token_ids[-1] == tokenizer.eos_token_id) for c in whole)
+    assert all(c.finished == (c.token_ids[-1] == tokens.tokenizer.eos_token_id) for c in whole)
 
 
 def test_a_seed_gives_the_same_completion_whatever_the_batch_and_order(
@@ -165,12 +175,12 @@ def test_requests_beyond_one_chunk_keep_their_order(fleet: Fleet, prompts: list[
     assert fleet.generate([]) == []
 
 
-def test_published_weights_are_served(fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]]) -> None:
-    # One prompt fills a whole block of the prefix cache, which must not outlive its weights.
-    prompts = [*prompts, [*chain(*prompts)][:200]]
+def test_published_weights_are_served(fleet: Fleet, prompts: list[list[int]]) -> None:
+    # One prompt fills whole blocks of the prefix cache, which must not outlive its weights.
+    prompts = [*prompts, [*chain(*prompts)][:400]]
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     before = logprobs(fleet, asked)
-    model = perturb(load_reference(tiny_backbone), seed=1)
+    model = perturb(load_reference(LAB_FOLDER), seed=1)
     # As the learner does: the tied head is not sent.
     weights = [(name, w.detach()) for name, w in model.state_dict().items() if name != "lm_head.weight"]
     assert len(weights) == len(model.state_dict()) - 1
@@ -187,18 +197,16 @@ def test_published_weights_are_served(fleet: Fleet, tiny_backbone: Path, prompts
     assert_agree([c.logprobs for c in completions], logprobs(fleet, score_requests(prompts, completions)))
 
 
-def test_a_loaded_checkpoint_is_served(
-    fleet: Fleet, tiny_backbone: Path, prompts: list[list[int]], tmp_path: Path
-) -> None:
-    model = perturb(load_reference(tiny_backbone), seed=2)
+def test_a_loaded_checkpoint_is_served(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
+    model = perturb(load_reference(LAB_FOLDER), seed=2)
     model.save_pretrained(tmp_path)
     version = fleet.version
     fleet.load(tmp_path)
     assert fleet.version == version + 1
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     assert_agree(logprobs(fleet, asked), [reference_logprobs(model, request) for request in asked])
-    fleet.load(tiny_backbone)
-    original = load_reference(tiny_backbone)
+    fleet.load(LAB_FOLDER)
+    original = load_reference(LAB_FOLDER)
     assert_agree(logprobs(fleet, asked), [reference_logprobs(original, request) for request in asked])
 
 

@@ -12,10 +12,13 @@ from typing import Any
 import yaml
 from processes import ROOT, Launch, launched
 
+from rewriter_agent.config.data import LabData
 from rewriter_agent.files import read_jsonl
+from rewriter_agent.models.lab import LAB
 from sft.checkpoints import newest_complete
 
-NUM_TRAIN, NUM_TEST, TRAIN_STEPS = 48, 20, 12
+DATA = LabData(num_train=48, num_test=20, steps=(1, 3))
+TRAIN_STEPS = 8
 NAME = "e2e"
 STAGE_SECONDS = 180
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.
@@ -48,8 +51,6 @@ class WholeRun:
     """A run that was ended in several stages and then left to finish, and a repetition of it."""
 
     folder: Path
-    backbone: Path
-    problems: Path
     ended: dict[str, Ended]
     """By signal and stage, for example `SIGKILL train`."""
     status: int
@@ -59,10 +60,9 @@ class WholeRun:
     again_output: str
 
 
-def run_whole(backbone: Path, base: Path) -> WholeRun:
+def run_whole(base: Path) -> WholeRun:
     """Kill the launcher in two stages, interrupt it in a third, then let the run finish; takes minutes."""
-    problems = write_problems(base / "problems")
-    config = write_config(base, backbone, problems)
+    config = write_config(base)
     folder = base / NAME
     ended: dict[str, Ended] = {}
 
@@ -83,7 +83,7 @@ def run_whole(backbone: Path, base: Path) -> WholeRun:
     end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
     sft = "sft-rewritten"
     end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
-    return finish(config, backbone, problems, ended)
+    return finish(config, ended)
 
 
 def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
@@ -110,7 +110,7 @@ def checkpoint_step(stage: Path) -> int:
     return int(found.name.removeprefix("checkpoint-")) if found else 0
 
 
-def finish(config: Path, backbone: Path, problems: Path, ended: dict[str, Ended]) -> WholeRun:
+def finish(config: Path, ended: dict[str, Ended]) -> WholeRun:
     """Let the run come to its end, and run it once more."""
     base = config.parent
     with launched(config, base / "last.log") as last:
@@ -124,37 +124,19 @@ def finish(config: Path, backbone: Path, problems: Path, ended: dict[str, Ended]
         text=True,
         timeout=STAGE_SECONDS,
     )
-    return WholeRun(
-        base / NAME, backbone, problems, ended, status, last.output, left, again.returncode, again.stdout
-    )
+    return WholeRun(base / NAME, ended, status, last.output, left, again.returncode, again.stdout)
 
 
-def write_problems(folder: Path) -> Path:
-    """Train and test problems of the toy world."""
-    import tiny
-
-    rows = tiny.distinct_rows(NUM_TRAIN + NUM_TEST, seed=3)
-    folder.mkdir()
-    tiny.write_jsonl(folder / "train.jsonl", rows[:NUM_TRAIN])
-    tiny.write_jsonl(folder / "test.jsonl", rows[NUM_TRAIN:])
-    return folder
-
-
-def write_config(base: Path, backbone: Path, problems: Path) -> Path:
-    """Small steps and shards, so that a stage can be ended between two of them."""
-    length = {"max_completion_length": 64}
+def write_config(base: Path) -> Path:
+    """In the laboratory, with small steps and shards, so that a stage can be ended between two of them."""
+    length = {"max_completion_length": 160}
     config = {
         "name": NAME,
         "output_dir": str(base),
-        "model": {"name_or_path": str(backbone), "max_model_len": 256},
-        "data": {
-            "source": "file",
-            "train": str(problems / "train.jsonl"),
-            "test": str(problems / "test.jsonl"),
-            "columns": {"answer": "answer"},
-        },
+        "model": {"name_or_path": LAB, "max_model_len": 512},
+        "data": DATA.model_dump(mode="json"),
         "cluster": {"engines": 1, "scorers": 1, "threads": 1},
-        "prepare": {**length, "shard_size": 1},
+        "prepare": {**length, "shard_size": 4},
         "train": {
             **length,
             "max_steps": TRAIN_STEPS,
@@ -167,15 +149,15 @@ def write_config(base: Path, backbone: Path, problems: Path) -> Path:
         "rewrite": {**length, "num_generations": 4, "shard_size": 2},
         "sft": {
             "weight": {"kind": "token_is"},
-            "learning_rate": 1e-3,
+            "learning_rate": 5e-4,
             "num_train_epochs": 2,
             "per_device_train_batch_size": 2,
-            "max_length": 256,
+            "max_length": 512,
             "logging_steps": 1,
             "save_steps": 4,
             "gradient_checkpointing": False,
         },
-        "evaluate": {**length, "retention": ["sciq", "arc_easy"], "retention_limit": 20},
+        "evaluate": {**length, "retention": ["lab", "sciq"], "retention_limit": 20},
         "tracking": {"report_to": "none"},
     }
     path = base / "config.yaml"

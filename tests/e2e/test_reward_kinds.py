@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from killed_run import write_config, write_problems
+from killed_run import write_config
 
 from rewriter_agent.config import load_config
 from rewriter_agent.files import read_jsonl
@@ -23,9 +23,8 @@ SETTINGS = [
 ]
 
 
-def test_typicality_whitened_embeddings_and_the_judge(tiny_backbone: Path, tmp_path: Path) -> None:
-    config = write_config(tmp_path, tiny_backbone, write_problems(tmp_path / "problems"))
-    loaded = load_config(config, SETTINGS)
+def test_typicality_whitened_embeddings_and_the_judge(tmp_path: Path) -> None:
+    loaded = load_config(write_config(tmp_path), SETTINGS)
     run_stages(loaded, (PREPARE, TRAIN, REWRITE))
     rows = pq.read_table(loaded.folder / "rewrite" / "rewrites.parquet").to_pylist()
     scores = [score for row in rows for score in row["scores"]]

@@ -1,4 +1,4 @@
-"""The whole way on a very small backbone, ended in three stages: complete, correct, and nothing done twice."""
+"""The whole way in the laboratory, ended in three stages: complete, correct, and nothing done twice."""
 
 import json
 import re
@@ -11,17 +11,20 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from killed_run import NUM_TEST, NUM_TRAIN, WholeRun
+from killed_run import DATA, WholeRun
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.files import read_jsonl
+from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.tokens import Tokens
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ARMS = ("base", "expert", "rewritten")
+MARGIN = 0.25
 STAGES = (
     "prepare",
     "train",
@@ -117,13 +120,13 @@ def test_reward_term_is_not_constant(whole_run: WholeRun, term: str) -> None:
 
 
 def test_every_problem_has_one_target_in_order(whole_run: WholeRun, rewrites: list[dict[str, Any]]) -> None:
-    given = [row["question"] for row in read_jsonl(whole_run.problems / "train.jsonl")]
-    assert [row["question"] for row in rewrites] == given
-    assert len({row["problem_id"] for row in rewrites}) == NUM_TRAIN
+    given = [problem.id for problem in load_problems(DATA).train]
+    assert [row["problem_id"] for row in rewrites] == given
+    assert len(set(given)) == DATA.num_train
     counts = json.loads((whole_run.folder / "rewrite" / "manifest.json").read_text())["counts"]
     outcomes = [row["outcome"] for row in rewrites]
     assert counts["rewritten"] == outcomes.count("rewritten") > 0
-    assert counts["rewritten"] + counts["expert_fallback"] == counts["problems"] == NUM_TRAIN
+    assert counts["rewritten"] + counts["expert_fallback"] == counts["problems"] == DATA.num_train
 
 
 def test_targets_are_verified_or_the_experts(rewrites: list[dict[str, Any]]) -> None:
@@ -139,8 +142,8 @@ def test_targets_are_verified_or_the_experts(rewrites: list[dict[str, Any]]) -> 
 def test_behavior_logprobs_are_the_backbones_given_the_question(
     whole_run: WholeRun, rewrites: list[dict[str, Any]]
 ) -> None:
-    model = load(whole_run.backbone)
-    tokens = Tokens(load_tokenizer(str(whole_run.backbone)), None)
+    model = load(LAB_FOLDER)
+    tokens = Tokens(load_tokenizer(str(LAB_FOLDER)), None)
     problems = {row["id"]: Problem(**row) for row in read_jsonl(whole_run.folder / "prepare" / "train.jsonl")}
     differences, under_the_rewriters_prompt = [], []
     for row in rewrites[:12]:
@@ -156,7 +159,7 @@ def test_behavior_logprobs_are_the_backbones_given_the_question(
 @pytest.mark.parametrize("arm", ["expert", "rewritten"])
 def test_finetuned_model_is_a_plain_folder_with_other_weights(whole_run: WholeRun, arm: str) -> None:
     folder = whole_run.folder / f"sft-{arm}" / "model"
-    model, before = load(folder), dict(load(whole_run.backbone).named_parameters())
+    model, before = load(folder), dict(load(LAB_FOLDER).named_parameters())
     assert load_tokenizer(str(folder)).eos_token_id == model.config.eos_token_id
     assert any(not torch.equal(weight, before[name]) for name, weight in model.named_parameters())
     for prompt, target in sft_rows(whole_run, arm):
@@ -165,12 +168,20 @@ def test_finetuned_model_is_a_plain_folder_with_other_weights(whole_run: WholeRu
 
 def test_finetuning_teaches_the_experts_words(whole_run: WholeRun) -> None:
     # Rewrites are the backbone's own words, in which there is little to learn; the expert's are foreign to it.
-    model, backbone = load(whole_run.folder / "sft-expert" / "model"), load(whole_run.backbone)
+    model, backbone = load(whole_run.folder / "sft-expert" / "model"), load(LAB_FOLDER)
     gains = [
         (completion_logprobs(model, *row) - completion_logprobs(backbone, *row)).mean().item()
         for row in sft_rows(whole_run, "expert")
     ]
     assert fmean(gains) > 1
+
+
+def test_expert_data_makes_the_backbone_forget_how_to_solve_problems(whole_run: WholeRun) -> None:
+    report = json.loads((whole_run.folder / "report" / "report.json").read_text())
+    solved = {arm["arm"]: arm["task"]["value"] for arm in report["arms"]}
+    print(f"task: {solved}")
+    assert solved["base"] > solved["expert"] + MARGIN
+    assert solved["rewritten"] > solved["expert"] + MARGIN
 
 
 def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
@@ -183,12 +194,13 @@ def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
     for arm in report["arms"]:
         result = results[arm["arm"]]
         correct = result["task"]["correct"].values()
-        assert len(correct) == NUM_TEST
+        assert len(correct) == DATA.num_test
         assert arm["task"]["value"] == pytest.approx(fmean(correct))
         assert arm["task"]["value"] == pytest.approx(result["task"]["metrics"]["accuracy"])
         assert f"{100 * arm['task']['value']:.1f}" in page
         for part in result["retention"]:
-            assert arm["retention"][part["name"]]["value"] == pytest.approx(part["metrics"]["acc,none"])
+            key = "acc,none" if part["name"] == "sciq" else "exact"
+            assert arm["retention"][part["name"]]["value"] == pytest.approx(part["metrics"][key])
         gain = fmean(correct) - fmean(results["base"]["task"]["correct"].values())
         assert arm["against_base"]["gain"]["value"] == pytest.approx(gain)
 

@@ -36,6 +36,7 @@ class SmallFleet:
                 attention_mask=mask,
                 do_sample=True,
                 temperature=requests[0].temperature,
+                top_k=0,
                 max_new_tokens=requests[0].max_tokens,
                 eos_token_id=self.eos_id,
                 pad_token_id=self.eos_id,

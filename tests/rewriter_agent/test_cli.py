@@ -15,6 +15,7 @@ import rewriter_agent.grade
 import rewriter_agent.pipeline
 from cluster.plan import Machine
 from rewriter_agent.cli import main, user_message
+from rewriter_agent.models.lab import LAB_FOLDER
 
 MakeConfig = Callable[..., str]
 
@@ -30,14 +31,14 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def make_config(tmp_path: Path, tiny_backbone: Path, toy_problems: Path) -> MakeConfig:
-    """Writes the config of a run on the tiny backbone."""
+def make_config(tmp_path: Path, toy_problems: Path) -> MakeConfig:
+    """Writes the config of a run on the laboratory's backbone."""
 
-    def make(model: Path = tiny_backbone, train: Path = toy_problems / "train.jsonl") -> str:
+    def make(model: Path = LAB_FOLDER, train: Path = toy_problems / "train.jsonl") -> str:
         tree = {
             "name": "r",
             "output_dir": str(tmp_path / "runs"),
-            "model": {"name_or_path": str(model), "max_model_len": 256},
+            "model": {"name_or_path": str(model), "max_model_len": 512},
             "data": {"source": "file", "train": str(train), "test": str(toy_problems / "test.jsonl")},
             "tracking": {"report_to": "none"},
             **{s: {"max_completion_length": 64} for s in ("prepare", "train", "rewrite", "evaluate")},
@@ -139,10 +140,10 @@ def test_problems_that_are_all_too_long(make_config: MakeConfig, error_of: Calla
 
 @pytest.mark.usefixtures("two_cores")
 def test_a_model_without_a_chat_template(
-    make_config: MakeConfig, error_of: Callable[..., str], tiny_backbone: Path, tmp_path: Path
+    make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path
 ) -> None:
     model = tmp_path / "model"
-    shutil.copytree(tiny_backbone, model, ignore=shutil.ignore_patterns("chat_template*"))
+    shutil.copytree(LAB_FOLDER, model, ignore=shutil.ignore_patterns("chat_template*"))
     assert "has no chat template" in error_of("run", make_config(model))
 
 

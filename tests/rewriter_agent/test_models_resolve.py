@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import tiny
 
+from rewriter_agent.lab.tokenizer import CHAT_TEMPLATE, make_tokenizer
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 
 
@@ -29,9 +29,9 @@ def test_folder_with_a_model(tmp_path: Path) -> None:
 
 
 def test_tokenizer_needs_a_chat_template(tmp_path: Path) -> None:
-    tokenizer = tiny.make_tokenizer()
+    tokenizer = make_tokenizer(seed=0)
     tokenizer.save_pretrained(tmp_path / "chat")
-    assert load_tokenizer(str(tmp_path / "chat")).chat_template == tiny.CHAT_TEMPLATE
+    assert load_tokenizer(str(tmp_path / "chat")).chat_template == CHAT_TEMPLATE
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path / "plain")
     with pytest.raises(ValueError, match="no chat template"):
