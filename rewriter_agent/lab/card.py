@@ -51,7 +51,7 @@ def render_card(card: dict[str, Any]) -> str:
     lines = [
         "# The laboratory's backbone",
         "",
-        "Made and measured by `make lab-backbone`.",
+        "Made and measured by `python -m rewriter_agent.lab`.",
         "",
         f"A Llama of {card['parameters'] / 1e6:.2f} million parameters, pre-trained from nothing on "
         f"{settings['steps'] * settings['chats']:,} chats of world {card['world']['version']} "

@@ -111,7 +111,7 @@ def train_step(
 
 
 def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Weights in bfloat16, tokenizer and chat template, as `from_pretrained` loads them."""
+    """Weights, tokenizer and chat template, as `from_pretrained` loads them; the model becomes bfloat16."""
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

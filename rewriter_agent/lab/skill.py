@@ -33,7 +33,7 @@ def asked(skill: Skill, draw: Random) -> Item:
 
 
 MAX_TOKENS = 48
-"""Of a reply; the longest right one has about 30."""
+"""Of a reply; a few of the longest `repeat` items need more and cannot be answered."""
 
 
 def is_correct(item: Item, reply: str, finished: bool) -> bool:

@@ -85,7 +85,7 @@ def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
 
 
 def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:
-    """As it was when the problems were made, which need not be the installed one."""
+    """As it was when the run began, which need not be the installed one."""
     world = prepare["inputs"].get(WORLD)
     return LabWorld(*world.split()) if world else None
 

@@ -106,7 +106,7 @@ class ReportData:
     name: str
     finished_at: str
     lab_world: LabWorld | None
-    """Of the laboratory's problems; None where they come from elsewhere."""
+    """Where problems or retention items are the laboratory's; None elsewhere."""
     arms: list[ModelSummary]
     """`base`, `expert` (SFT on expert data), `rewritten` (SFT on rewritten data)."""
     rewritten_against_expert: Comparison

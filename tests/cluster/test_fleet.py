@@ -10,7 +10,6 @@ import psutil
 import pytest
 import ray
 import torch
-from engine_reference import cpu_engine, reference_logprobs
 from transformers import LlamaForCausalLM
 
 from cluster.fleet import Fleet
@@ -33,7 +32,19 @@ ITEMS = 200
 
 @pytest.fixture(scope="module")
 def spec() -> EngineSpec:
-    return cpu_engine(LAB_FOLDER, "float32", max_model_len=512, max_num_seqs=16, kv_cache_gb=0.25)
+    return EngineSpec(
+        model=str(LAB_FOLDER),
+        dtype="float32",
+        max_model_len=512,
+        max_num_seqs=16,
+        device="cpu",
+        threads=1,
+        tensor_parallel_size=1,
+        gpu_memory_utilization=0.8,
+        kv_cache_gb=0.25,
+        num_cpus=0.3,
+        num_gpus=0,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,14 @@ def score_requests(prompts: list[list[int]], completions: list[Completion]) -> l
 
 def logprobs(fleet: Fleet, asked: list[ScoreRequest]) -> list[list[float]]:
     return [scored.logprobs for scored in fleet.score(asked)]
+
+
+@torch.inference_mode()
+def reference_logprobs(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
+    """Of the completion's tokens, in nats."""
+    logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
+    rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
+    return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
 
 
 @torch.no_grad()

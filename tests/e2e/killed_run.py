@@ -18,7 +18,6 @@ from rewriter_agent.models.lab import LAB
 from sft.checkpoints import newest_complete
 
 DATA = LabData(num_train=48, num_test=20, steps=(1, 3))
-TRAIN_STEPS = 8
 NAME = "e2e"
 STAGE_SECONDS = 180
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.
@@ -139,7 +138,7 @@ def write_config(base: Path) -> Path:
         "prepare": {**length, "shard_size": 4},
         "train": {
             **length,
-            "max_steps": TRAIN_STEPS,
+            "max_steps": 8,
             "num_generations": 4,
             "per_device_train_batch_size": 16,
             "learning_rate": 1e-3,

@@ -6,7 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from rewriter_agent.lab.generate import mean_nll
 from rewriter_agent.lab.install import install
 from rewriter_agent.lab.mixture import stream_hash
 from rewriter_agent.lab.settings import Settings
@@ -14,6 +17,7 @@ from rewriter_agent.lab.styles import EXPERT_STYLES, NATURAL
 from rewriter_agent.lab.version import WORLD_VERSION, world_hash
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.prompts import user_messages
 
 MOST_BYTES = 10_000_000
 
@@ -34,6 +38,18 @@ def test_the_card_is_of_these_weights_and_this_world() -> None:
 def test_the_name_finds_the_folder() -> None:
     assert resolve_model("lab") == str(LAB_FOLDER)
     assert load_tokenizer(resolve_model("lab")).eos_token == "<|im_end|>"
+
+
+def test_a_right_reply_surprises_it_less_than_a_wrong_one() -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(LAB_FOLDER)
+    model = LlamaForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32).eval()
+    prompt = user_messages("Sort: 10, 36, 90, 12")
+
+    def nll(reply: str) -> float:
+        return mean_nll(model, tokenizer, [(prompt, tokenizer.encode(f"{reply}<|im_end|>"))])
+
+    assert nll("10, 12, 36, 90") < 0.5
+    assert nll("90, 12, 36, 10") > 2
 
 
 def finished_run(folder: Path, weights: bytes) -> Path:
