@@ -28,7 +28,10 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
 def _submit(head: Head, command: list[str]) -> int:
     submit = [ray_command(), "job", "submit", "--address", head.address]
     # `env -C`: the job runs where the user is, so that relative paths in the config mean the same.
-    process = subprocess.Popen([*submit, "--", "env", "-C", str(Path.cwd()), *command], env=head.env)
+    # Unbuffered: the job's lines come as they are written, also into a file or a pipe.
+    process = subprocess.Popen(
+        [*submit, "--", "env", "-C", str(Path.cwd()), *command], env=head.env | {"PYTHONUNBUFFERED": "1"}
+    )
     try:
         return process.wait()
     except KeyboardInterrupt:

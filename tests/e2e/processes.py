@@ -29,6 +29,7 @@ class Launch:
         self.mark = uuid.uuid4().hex
         self.known: set[psutil.Process] = set()
         env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", MARK: self.mark}
+        env.pop("PYTHONUNBUFFERED", None)
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "rewriter_agent", "launch", str(config), *FREE_PORTS],

@@ -76,6 +76,11 @@ def test_nothing_outlives_a_launcher(whole_run: WholeRun) -> None:
     assert whole_run.left == []
 
 
+def test_progress_reaches_a_file_as_it_happens(whole_run: WholeRun) -> None:
+    # What a killed launcher had not yet passed on is lost.
+    assert "[prepare 00:" in whole_run.ended["SIGKILL prepare"].output
+
+
 def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
     outputs = [whole_run.output, *(ended.output for ended in whole_run.ended.values())]
     for output in outputs:

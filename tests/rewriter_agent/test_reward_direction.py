@@ -1,4 +1,7 @@
-"""GRPO learns what the reward pays for: each term rises against a run in which its weight is zero."""
+"""GRPO learns what the reward pays for: diversity rises against a run in which its weight is zero.
+
+Alignment has its test in the laboratory, where diversity is high from the start.
+"""
 
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -15,26 +18,23 @@ pytestmark = pytest.mark.slow
 
 SEEDS = (0, 1, 2)
 LENGTH = 40
-# Phrasings of the backbone mixed up: close enough to its own words for alignment to have room both ways.
+# Phrasings of the backbone mixed up.
 SOLUTION = "First there are {a} {t}, then {b} more. That makes {s} {t}.\n#### {s}"
 
 
-def test_each_term_rises_against_a_run_without_it(tiny_backbone: Path, tmp_path: Path) -> None:
+def test_diversity_rises_against_a_run_without_it(tiny_backbone: Path, tmp_path: Path) -> None:
     problems = [
         Problem(str(i), row["question"], SOLUTION.format(**row), row["answer"], "####", "test")
         for i, row in enumerate(islice(tiny.worlds(seed=5), 24))
     ]
     # Colder than the backbone, whose phrasings are equally likely: diversity has room to rise, too.
     run = ShortRun(tiny_backbone, anchored(tiny_backbone, problems, LENGTH), 25, 4, LENGTH, temperature=0.5)
-    settings = [{}, {"alignment_weight": 1.0}, {"diversity_weight": 3.0}]
+    settings = [{}, {"diversity_weight": 3.0}]
     with ProcessPoolExecutor(2, get_context("spawn")) as processes:
         runs = [
             [processes.submit(learn, run, weights, seed, tmp_path) for seed in SEEDS] for weights in settings
         ]
-        without, aligned, diverse = [[run.result() for run in seeds] for seeds in runs]
-    for plain, paid in zip(without, aligned, strict=True):
-        assert paid.alignment > plain.alignment
-        assert paid.gate > plain.gate - 0.1
+        without, diverse = [[run.result() for run in seeds] for seeds in runs]
     for plain, paid in zip(without, diverse, strict=True):
         assert paid.diversity > plain.diversity
         assert paid.gate > plain.gate - 0.1
