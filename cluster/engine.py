@@ -59,8 +59,8 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.llm.generate(prompts, params, use_tqdm=False)
-        return [self._completion(output.outputs[0]) for output in outputs]
+        outputs = self._run(prompts, params)
+        return [self._completion(o.outputs[0]) for _, o in zip(requests, outputs, strict=True)]
 
     def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
         """Each completion's tokens under the weights `version`; completions of one prompt share its computation."""
@@ -111,8 +111,16 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.llm.generate(prompts, params, use_tqdm=False)
+        outputs = self._run(prompts, params)
         return [_scored(request, output) for request, output in zip(requests, outputs, strict=True)]
+
+    def _run(self, prompts: list[Any], params: list[Any]) -> list[Any]:
+        """`LLM.generate`; a batch that fails half-way leaves nothing for the next one to get."""
+        try:
+            return self.llm.generate(prompts, params, use_tqdm=False)
+        finally:
+            engine = self.llm.llm_engine
+            engine.abort_request(list(engine.output_processor.request_states), internal=True)
 
     def _completion(self, output: Any) -> Completion:
         token_ids = list(output.token_ids)

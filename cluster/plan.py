@@ -1,5 +1,6 @@
 """From config and machine to roles, threads and memory: pure, before anything starts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .config import ClusterConfig
@@ -66,18 +67,26 @@ class Plan:
         """The role of that name."""
         return next(role for role in self.roles if role.name == name)
 
+    @property
+    def phases(self) -> list[str]:
+        """In the order of the roles."""
+        return list(dict.fromkeys(role.phase for role in self.roles))
+
     def memory_gb(self, phase: str) -> float:
         """Host memory of all processes resident in `phase`, Ray included."""
         return RAY_BASE_GB + sum(r.count * r.memory_gb for r in self.roles if r.phase == phase)
 
 
-def make_plan(config: ClusterConfig, work: Workload, machine: Machine) -> Plan:
-    """Lay the roles out on the machine.
+def make_plan(
+    config: ClusterConfig, work: Workload, machine: Machine, roles: Collection[str] | None = None
+) -> Plan:
+    """Lay the roles out on the machine; of `roles` only those, where the rest will not start.
 
     Raises:
         ValueError: a role does not fit; the message names it, the shortfall and what to change.
     """
-    plan = Plan(_roles(config, work, machine), machine)
+    laid_out = _roles(config, work, machine)
+    plan = Plan(tuple(role for role in laid_out if roles is None or role.name in roles), machine)
     _check_cores(plan, config)
     _check_gpus(plan, config)
     _check_memory(plan)
@@ -175,7 +184,7 @@ def _advice(role: Role, key: str, cpus: int, threads_given: bool) -> str:
 
 
 def _check_gpus(plan: Plan, config: ClusterConfig) -> None:
-    for phase in ("rollout", "sft"):
+    for phase in plan.phases:
         needed = sum(r.count * r.num_gpus for r in plan.roles if r.phase == phase)
         if needed > plan.machine.gpus:
             layout = ", ".join(f"{r.name} {r.count} x {r.num_gpus:g}" for r in plan.roles if r.phase == phase)
@@ -187,7 +196,7 @@ def _check_gpus(plan: Plan, config: ClusterConfig) -> None:
 
 
 def _check_memory(plan: Plan) -> None:
-    for phase in ("rollout", "sft"):
+    for phase in plan.phases:
         needed = plan.memory_gb(phase)
         if needed > plan.machine.memory_gb:
             largest = max((r for r in plan.roles if r.phase == phase), key=lambda r: r.count * r.memory_gb)

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import ray
 import torch
+from ray.exceptions import RayTaskError
 from transformers import LlamaForCausalLM
 
+from cluster.engine import Engine
 from cluster.fleet import Fleet
 from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
 from rewriter_agent.config.data import LabData
@@ -192,6 +195,32 @@ def test_requests_beyond_one_chunk_keep_their_order(fleet: Fleet, prompts: list[
     completions = fleet.generate(many)
     assert [len(c.token_ids) for c in completions] == [r.max_tokens for r in many]
     assert fleet.generate([]) == []
+
+
+def test_a_batch_that_fails_half_way_leaves_nothing_for_the_next(
+    spec: EngineSpec, fleet: Fleet, prompts: list[list[int]]
+) -> None:
+    class Breaking(Engine):
+        def break_off(self) -> None:
+            engine = self.llm.llm_engine
+            step, left = engine.step, iter(range(3))
+
+            def steps() -> Any:
+                if next(left, None) is None:
+                    engine.step = step
+                    raise RuntimeError("out of memory")
+                return step()
+
+            engine.step = steps
+
+    actor = ray.remote(Breaking).options(num_cpus=0.1, runtime_env={"env_vars": spec.env}).remote(spec)
+    ray.get(actor.break_off.remote(), timeout=TIMEOUT)
+    with pytest.raises(RayTaskError, match="out of memory"):
+        ray.get(actor.generate.remote(requests(prompts[:6]), 0))
+    asked = requests(prompts[6:9])
+    expected = [completion.token_ids for completion in fleet.generate(asked)]
+    assert [completion.token_ids for completion in ray.get(actor.generate.remote(asked, 0))] == expected
+    ray.kill(actor)
 
 
 def test_published_weights_are_served(fleet: Fleet, prompts: list[list[int]]) -> None:

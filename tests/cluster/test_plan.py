@@ -40,6 +40,15 @@ def test_too_many_engines_are_refused() -> None:
     assert "Lower cluster.engines to 2." in message
 
 
+def test_only_the_roles_that_will_start_need_room() -> None:
+    config, machine = ClusterConfig(device="gpu"), Machine(cpus=8, memory_gb=64, gpus=1)
+    assert "phase 'rollout' does not fit" in refusal(config, WORK, machine)
+    plan = make_plan(config, WORK, machine, ("backbone",))
+    assert [role.name for role in plan.roles] == ["backbone"]
+    assert plan.phases == ["rollout"]
+    assert make_plan(config, WORK, machine, ()).roles == ()
+
+
 def test_too_many_scorers_are_refused_with_the_given_threads() -> None:
     message = refusal(ClusterConfig(scorers=3, threads=4), WORK, ROOMY)
     assert "role 'backbone'" in message
