@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-fast check format check-gpu bench bench-reward fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare test test-fast check format check-gpu bench bench-reward bench-rewriting fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ demo: $(STAMP) ## The whole way on a real LLM: a local Ray head, the job, the re
 
 run: $(STAMP) ## The same for CONFIG
 	@$(BIN)/rewriter-agent launch $(CONFIG) $(SET)
+
+gap: $(STAMP) ## How far CONFIG's data is from its model, before anything is trained
+	@$(BIN)/rewriter-agent gap $(CONFIG) $(SET)
+
+compare: $(STAMP) ## CONFIG's problems rewritten by every strategy at equal rollouts, one table
+	@$(BIN)/rewriter-agent compare $(CONFIG) $(SET)
 
 test: test-fast ## All tests
 	@$(BIN)/python -m pytest -m slow $(PYTEST)
@@ -52,6 +58,10 @@ bench: $(STAMP) ## Speed of each part on this machine
 bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group scoring against one text at a time
 	@$(BIN)/python -m benchmarks.verifier
 	@$(BIN)/python -m benchmarks.group_reward $(SET)
+
+bench-rewriting: $(STAMP) ## The rewriting job against one LLM.generate; rows a second and memory at a million rows
+	@$(BIN)/python -m benchmarks.rewriting_engine $(SET)
+	@$(BIN)/python -m benchmarks.rewriting
 
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz

@@ -20,6 +20,7 @@ from cluster.session import connect
 from cluster.types import Completion, GenerateRequest, ScoreRequest
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_EXPERT, SFT_REWRITTEN, TRAIN
+from rewriter_agent.prepared import anchored_problems
 from rewriter_agent.run import Run
 from rewriter_agent.stage import run_stage
 from rewriter_agent.tokens import Tokens
@@ -86,7 +87,7 @@ def engines(run: Run) -> None:
     """Sampling and scoring."""
     torch.set_num_threads(run.plan.machine.cpus)
     tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    problems = run.train_problems()
+    problems = list(anchored_problems(run.config).values())
     prompts = [tokens.rewriting(problems[i % len(problems)]) for i in range(PROMPTS)]
     model = AutoModelForCausalLM.from_pretrained(run.model_path, dtype=run.config.model.dtype)
     completions = generation(run.policy, prompts, model)

@@ -22,8 +22,14 @@ def lexical(texts: Sequence[str]) -> list[float]:
     candidates pass earns no bonus for it. One text more moves every d_i by at most 1/(m + 1). In [0, 1),
     independent of order; texts that share a form share a value.
     """
+    distances = lexical_distances(texts)
+    return _leave_one_out(len(distances), lambda i, j: distances[i][j])
+
+
+def lexical_distances(texts: Sequence[str]) -> list[list[float]]:
+    """1 - J(i, j) for every pair of texts, [m, m]; what `lexical` is the mean of."""
     shingles = [_shingles(text) for text in texts]
-    return _leave_one_out(len(texts), lambda i, j: 1 - _jaccard(shingles[i], shingles[j]))
+    return [[1 - _jaccard(left, right) for right in shingles] for left in shingles]
 
 
 def embedding(vectors: Vectors) -> list[float]:

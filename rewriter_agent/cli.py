@@ -9,11 +9,12 @@ from pathlib import Path
 
 from .config import RunConfig, load_config
 from .grade_options import add_options, reward_config
+from .strategies import STRATEGIES
 
-STAGES = {
+STAGE_TEXTS = {
     "prepare": "load the problems and score them under the backbone",
     "train": "learn the rewriting policy (GRPO)",
-    "rewrite": "rewrite and verify every training problem",
+    "rewrite": "rewrite and verify every training problem, after what that needs",
     "sft": "fine-tune on expert solutions and on the rewritten ones",
     "evaluate": "task accuracy and retention of base and both fine-tuned models",
     "report": "write the HTML report",
@@ -26,12 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # A thread that an interrupt left behind would otherwise start a cluster of its own.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     # Ray's job server ends a job with SIGTERM; engines and files are closed the same way as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _do(options)
     except KeyboardInterrupt:
-        kept = "nothing was written" if options.command == "grade" else "the same command goes on from here"
+        begins_anew = options.command in ("grade", "gap")
+        kept = "nothing was written" if begins_anew else "the same command goes on from here"
         print(f"interrupted; {kept}", file=sys.stderr)
         return 130
     except Exception as error:
@@ -62,6 +66,8 @@ def _do(options: argparse.Namespace) -> int:
         from .launch import launch
 
         return launch(options.config, options.set, options.seeds)
+    if options.command == "gap":
+        return _gap(options)
     config = load_config(options.config, options.set)
     if options.command == "plan":
         return _plan(config)
@@ -69,6 +75,11 @@ def _do(options: argparse.Namespace) -> int:
         from .run_seeds import run_seeds
 
         print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
+        return 0
+    if options.command == "compare":
+        from .compare import compare, comparison
+
+        print(comparison(compare(config, options.strategies)))
         return 0
     from .pipeline import COMMANDS, print_summary, run_stages
 
@@ -83,6 +94,24 @@ def _grade(options: argparse.Namespace) -> int:
 
     config = reward_config(options)
     print(grade_file(options.input, options.output, config, options.convention, options.mode))
+    return 0
+
+
+def _gap(options: argparse.Namespace) -> int:
+    from .gap.command import gap, gap_table
+    from .gap.dataset import dataset_config
+
+    is_config = options.config.suffix in (".yaml", ".yml")
+    if is_config == bool(options.model):
+        raise ValueError(
+            f"gap takes a config file (.yaml), or a data set with --model; got {options.config} and --model "
+            f"{options.model}"
+        )
+    if is_config:
+        config = load_config(options.config, options.set)
+    else:
+        config = dataset_config(str(options.config), options.model, options.set)
+    print(gap_table(gap(config, options.sample), config.folder))
     return 0
 
 
@@ -105,12 +134,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     names = {
         "plan": "print roles, threads and memory; refuse an impossible layout",
-        **STAGES,
+        "compare": "rewrite the training problems by several strategies at equal rollouts, and compare them",
+        "gap": "measure how far a sample of the data is from the backbone, before anything is trained",
+        **STAGE_TEXTS,
         "launch": "start a Ray head on this machine, submit `run` as a job, follow it, stop the head",
     }
     for name, text in names.items():
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("config", type=Path, help="YAML file, see configs/")
+        given = "YAML file, see configs/"
+        if name == "gap":
+            given += "; or with --model a .jsonl or .parquet file or the name of a data set on the Hugging Face hub"
+        command.add_argument("config", type=Path, help=given)
         command.add_argument(
             "--set",
             action="append",
@@ -118,9 +152,31 @@ def _parser() -> argparse.ArgumentParser:
             metavar="KEY=VALUE",
             help="override a config key, e.g. train.max_steps=5",
         )
+        if name == "compare":
+            text = "strategies to compare (default: all)"
+            command.add_argument(
+                "--strategies",
+                nargs="+",
+                choices=[*STRATEGIES],
+                default=[*STRATEGIES],
+                metavar="NAME",
+                help=text,
+            )
+        if name == "gap":
+            text = "model of a data set that is given in place of a config"
+            command.add_argument("--model", metavar="NAME_OR_PATH", help=text)
+            text = "training problems to measure (default: %(default)s)"
+            command.add_argument("--sample", type=_positive, default=100, metavar="N", help=text)
         if name in ("run", "launch"):
             text = "do all stages once for each of these seeds, and report on all of them"
             command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)
     text = "grade a file of answers with the reward's verifier; needs no config"
     add_options(commands.add_parser("grade", help=text, description=text))
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not positive")
+    return value

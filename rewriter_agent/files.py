@@ -4,8 +4,12 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 T = TypeVar("T")
+ROW_GROUP = 1000
+"""Rows of a joined file that a reader holds in memory at a time, at least."""
 
 
 @contextmanager
@@ -74,24 +80,83 @@ def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
 
 
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`items` in lists of `size`, the last one shorter; no more than one is held."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, one row group in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group, columns=columns).to_pylist()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished shard."""
+
+    path: Path
+    done: int
+    """Items of this and all shards before it."""
+    new: bool
+    """Made just now, not found."""
+
+
 def run_shards(
-    items: Sequence[T],
-    size: int,
+    shards: Iterable[Sequence[T]],
     folder: Path,
     schema: pa.Schema,
     work: Callable[[Sequence[T]], list[dict[str, Any]]],
-    after: Callable[[int], None],
-) -> list[dict[str, Any]]:
-    """Run `work` over `items` by shards of `size`, each kept as a Parquet file and not done again.
+    after: Callable[[Shard], None],
+    side_by_side: int = 1,
+) -> list[Path]:
+    """Run `work` over each shard and keep its rows as a Parquet file; one that is there is not done again.
 
-    `after(done)` is called with the count of finished items. Returns all rows in the items' order.
+    `side_by_side` shards are worked on at a time, each in a thread. `after` is called for each in their order.
+    Returns the files in that order.
     """
-    paths = []
-    for index, start in enumerate(range(0, len(items), size)):
-        path = folder / f"part-{index:05d}.parquet"
-        shard = items[start : start + size]
-        if not path.exists():
-            write_table(path, work(shard), schema)
-            after(start + len(shard))
-        paths.append(path)
-    return [row for path in paths for row in pq.read_table(path).to_pylist()]
+    finished: list[Path] = []
+    running: deque[Future[Shard]] = deque()
+
+    def finish_oldest() -> None:
+        shard = running.popleft().result()
+        after(shard)
+        finished.append(shard.path)
+
+    def make(path: Path, items: Sequence[T], done: int) -> Shard:
+        new = not path.exists()
+        if new:
+            write_table(path, work(items), schema)
+        return Shard(path, done, new)
+
+    pool = ThreadPoolExecutor(side_by_side)
+    done = 0
+    try:
+        for index, items in enumerate(shards):
+            done += len(items)
+            running.append(pool.submit(make, folder / f"part-{index:05d}.parquet", items, done))
+            if len(running) >= side_by_side:
+                finish_oldest()
+        while running:
+            finish_oldest()
+    finally:
+        # Interrupted: what is running ends with the engines that it waits for.
+        pool.shutdown(wait=False, cancel_futures=True)
+    return finished
+
+
+def join_shards(paths: Sequence[Path], path: Path, schema: pa.Schema) -> None:
+    """Write the shards' rows as one Parquet file, in row groups of at least `ROW_GROUP`, whole or not at all."""
+    # Of long texts a column's least and greatest are large, nobody asks for them, and the writer keeps them all.
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, write_statistics=False) as writer:
+        waiting: list[pa.Table] = []
+        for shard in paths:
+            waiting.append(pq.read_table(shard))
+            if sum(table.num_rows for table in waiting) >= ROW_GROUP:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))

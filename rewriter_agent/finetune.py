@@ -3,51 +3,53 @@
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from sft.config import SFTConfig
 from sft.job import SFTJob, run_sft
 from sft.rows import SFTRow, write_rows
 
-from .files import read_jsonl
+from .files import read_jsonl, read_table
+from .prepared import prepared, prepared_file
 from .progress import Progress
 from .run import Run
 from .tokens import Tokens
 from .tracking import worker_env
 
 SHOWN = {"loss": "loss", "unweighted_loss": "unweighted", "ess": "ess", "clip_fraction": "clipped"}
-EXPERT, REWRITTEN = "expert", "rewritten"
+EXPERT = "expert"
+TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
 
 
 def finetune_expert(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Plain SFT on expert solutions: what a user would do otherwise."""
     plain = run.config.sft.model_copy(update={"weight": type(run.config.sft)().weight})
-    rows = pq.read_table(run.stage_folder("prepare") / "anchors.parquet").to_pylist()
-    targets = {row["problem_id"]: (row["expert_ids"], row["expert_logprobs"], EXPERT) for row in rows}
-    return _finetune(run, folder, progress, targets, plain)
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    rows = [
+        SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
+        for row in prepared(prepared_file(run.config))
+    ]
+    return _finetune(run, folder, progress, rows, plain)
 
 
 def finetune_rewritten(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """SFT on the rewritten targets, with the weight that the config names."""
-    rows = pq.read_table(run.stage_folder("rewrite") / "rewrites.parquet").to_pylist()
-    targets = {
-        row["problem_id"]: (row["target_ids"], row["behavior_logprobs"], row["outcome"]) for row in rows
-    }
-    return _finetune(run, folder, progress, targets, run.config.sft)
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
+    rows = [
+        SFTRow(
+            prompts[row["problem_id"]],
+            row["target_ids"],
+            row["behavior_logprobs"],
+            row["behavior"],
+            row["outcome"],
+        )
+        for row in read_table(run.stage_folder("rewrite") / "rewrites.parquet", TARGET)
+    ]
+    return _finetune(run, folder, progress, rows, run.config.sft)
 
 
 def _finetune(
-    run: Run,
-    folder: Path,
-    progress: Progress,
-    targets: dict[str, tuple[list[int], list[float], str]],
-    sft: Any,
+    run: Run, folder: Path, progress: Progress, rows: list[SFTRow], sft: SFTConfig
 ) -> dict[str, Any]:
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    rows = [
-        SFTRow(tokens.question(problem), ids, logprobs, "backbone", outcome)
-        for problem in run.train_problems()
-        for ids, logprobs, outcome in [targets[problem.id]]
-    ]
     write_rows(rows, folder / "rows.parquet")
     run.release_engines()
     role = run.plan.role("sft")

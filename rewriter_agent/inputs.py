@@ -31,6 +31,12 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
     return found
 
 
+def rewriter_hash(config: RunConfig) -> dict[str, str]:
+    """Content hash of a rewriter that the config names."""
+    folder = config.rewrite.rewriter
+    return {str(folder): _folder_hash(folder / "model")} if folder else {}
+
+
 def model_identity(path: str) -> str:
     """A local model's content hash (of its weights, pieces), or the name of one on the Hugging Face hub."""
     return _folder_hash(Path(path)) if Path(path).is_dir() else path

@@ -12,14 +12,17 @@ from .evaluate.model import evaluate_model
 from .evaluate.result import read_result
 from .files import exclusive
 from .finetune import finetune_expert, finetune_rewritten
+from .inputs import input_hashes, rewriter_hash
 from .prepare import prepare
 from .progress import Progress, clock
 from .report.build import build_report
 from .report.collect import collect
-from .rewrite import rewrite
+from .rewrite.stage import dataset, rewrite
+from .rewriter import check_rewriter
 from .run import Run
 from .scoring import mean
-from .stage import Stage, run_stage
+from .stage import Stage, roles_of, run_stage
+from .strategies import STRATEGIES, uses_policy
 from .train.stage import train
 
 
@@ -52,19 +55,59 @@ def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     return {"report": str(folder / "report.html")}
 
 
-PREPARE = Stage("prepare", ("data", "prepare", "reward"), (), prepare)
-TRAIN = Stage("train", ("train",), (PREPARE,), train, lambda weights: 4 * weights + 0.2)
-REWRITE = Stage("rewrite", ("rewrite",), (TRAIN,), rewrite)
-# Checkpoints hold the weights, fp32 master weights and two Adam moments, and two checkpoints exist at a time.
-SFT_EXPERT = Stage("sft-expert", ("sft",), (PREPARE,), finetune_expert, lambda weights: 18 * weights + 0.2)
+def trains_rewriter(config: RunConfig) -> bool:
+    """Whether the run trains a rewriter: its strategy needs one, and none is given."""
+    return uses_policy(config.rewrite.strategy) and config.rewrite.rewriter is None
+
+
+def rewriting_roles(config: RunConfig) -> tuple[str, ...]:
+    """The engines that the strategy asks."""
+    if not STRATEGIES[config.rewrite.strategy].rounds:
+        return ()
+    return ("encoder", "backbone", *(["policy"] if uses_policy(config.rewrite.strategy) else []))
+
+
+def sft_gb(weights: float) -> float:
+    """Checkpoints hold the weights, fp32 master weights and two Adam moments, and two exist at a time."""
+    return 18 * weights + 0.2
+
+
+PREPARE = Stage(
+    "prepare",
+    ("data", "prepare", "reward"),
+    (),
+    prepare,
+    roles=lambda config: ("backbone",),
+    reads=input_hashes,
+)
+TRAIN = Stage(
+    "train",
+    ("train",),
+    (PREPARE,),
+    train,
+    lambda weights: 4 * weights + 0.2,
+    wanted=trains_rewriter,
+    roles=lambda config: ("encoder", "policy", "backbone", "learner"),
+)
+REWRITE = Stage(
+    "rewrite", ("rewrite",), (PREPARE, TRAIN), rewrite, roles=rewriting_roles, reads=rewriter_hash
+)
+DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
+SFT_EXPERT = Stage("sft-expert", ("sft",), (PREPARE,), finetune_expert, sft_gb, roles=lambda config: ("sft",))
 SFT_REWRITTEN = Stage(
-    "sft-rewritten", ("sft",), (REWRITE,), finetune_rewritten, lambda weights: 18 * weights + 0.2
+    "sft-rewritten", ("sft",), (REWRITE,), finetune_rewritten, sft_gb, roles=lambda config: ("sft",)
 )
-EVALUATE_BASE = Stage("evaluate-base", ("evaluate",), (PREPARE,), partial(evaluate, arm="base"))
-EVALUATE_EXPERT = Stage("evaluate-expert", ("evaluate",), (SFT_EXPERT,), partial(evaluate, arm="expert"))
-EVALUATE_REWRITTEN = Stage(
-    "evaluate-rewritten", ("evaluate",), (SFT_REWRITTEN,), partial(evaluate, arm="rewritten")
-)
+
+
+def _evaluation(arm: str, model: Stage) -> Stage:
+    engine = "backbone" if arm == "base" else "policy"
+    work = partial(evaluate, arm=arm)
+    return Stage(f"evaluate-{arm}", ("evaluate",), (model,), work, roles=lambda config: (engine,))
+
+
+EVALUATE_BASE = _evaluation("base", PREPARE)
+EVALUATE_EXPERT = _evaluation("expert", SFT_EXPERT)
+EVALUATE_REWRITTEN = _evaluation("rewritten", SFT_REWRITTEN)
 REPORT = Stage("report", (), (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN), report)
 
 # The base model is evaluated while the engines are up; fine-tuning needs their memory and cores.
@@ -72,6 +115,7 @@ STAGES = (
     PREPARE,
     TRAIN,
     REWRITE,
+    DATASET,
     EVALUATE_BASE,
     SFT_EXPERT,
     SFT_REWRITTEN,
@@ -82,7 +126,7 @@ STAGES = (
 COMMANDS: dict[str, Sequence[Stage]] = {
     "prepare": (PREPARE,),
     "train": (TRAIN,),
-    "rewrite": (REWRITE,),
+    "rewrite": (PREPARE, TRAIN, REWRITE, DATASET),
     "sft": (SFT_EXPERT, SFT_REWRITTEN),
     "evaluate": (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN),
     "report": (REPORT,),
@@ -93,9 +137,10 @@ COMMANDS: dict[str, Sequence[Stage]] = {
 def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Do the stages that are not complete, on the cluster that the config names."""
     with connect(config.cluster) as machine:
-        run = Run(config, machine)
+        run = Run(config, machine, roles_of(stages, config))
         with exclusive(config.folder):
             run.write_config()
+            check_rewriter(run)
             try:
                 for stage in stages:
                     run_stage(stage, run)
@@ -105,7 +150,7 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
 
 def print_summary(config: RunConfig) -> None:
     """Where the time went, and where the report is."""
-    manifests = [stage.read_manifest(config) for stage in STAGES]
+    manifests = [stage.read_manifest(config) for stage in STAGES if stage.wanted(config)]
     times = {m["stage"]: m["wall_seconds"] for m in manifests if m}
     for name, seconds in times.items():
         print(f"  {name:<20}{clock(seconds)}")

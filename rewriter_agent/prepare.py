@@ -1,19 +1,25 @@
 """Stage `prepare`: problems, and where each lies between the expert's and the backbone's own words."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cluster.types import GenerateRequest, ScoreRequest
 
 from .anchor_cache import AnchorCache, cache_key
+from .config import RunConfig
+from .config.train import PrepareConfig
 from .data.load import load_problems
 from .data.problem import Problem
-from .files import run_shards, write_jsonl, write_table
-from .judge import judgement_length
+from .files import Shard, batches, join_shards, run_shards, write_jsonl
+from .isolate import each_or_none
+from .outcomes import ENGINE_ERROR, TOO_LONG
+from .prepared import PREPARED, prepared_file
 from .progress import Progress
 from .run import Run
 from .scoring import mean
@@ -23,67 +29,67 @@ from .tokens import Tokens
 CACHE_FILE = "cache/anchors.sqlite"
 """Under output_dir: runs with the same backbone and prompts share it."""
 
-ANCHORS = pa.schema(
-    [
-        ("problem_id", pa.string()),
-        ("expert_ids", pa.list_(pa.int32())),
-        ("expert_logprobs", pa.list_(pa.float32())),
-        ("own_texts", pa.list_(pa.string())),
-        ("expert", pa.float64()),
-        ("own", pa.float64()),
-    ]
-)
-
 
 def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Load the data; compute l(y*) and l_self of every training problem under the backbone."""
     config = run.config
     problems = load_problems(config.data)
     tokens = Tokens(run.tokenizer, config.model.system_prompt)
-    train = [problem for problem in problems.train if _fits(problem, tokens, run)]
-    if not train:
-        raise ValueError(
-            f"no training problem fits model.max_model_len={config.model.max_model_len} with its completion; raise "
-            "it or lower the max_completion_length of prepare, train and rewrite"
-        )
+    train = [problem for problem in problems.train if fits(problem, tokens, config)]
+    require_some(train, config)
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
         with AnchorCache(config.output_dir / CACHE_FILE) as cache:
-            return _anchors(shard, tokens, run, cache)
+            rows = each_or_none(partial(_anchors, tokens, run, cache), shard, lambda: [run.backbone])
+        return [row for row in rows if row is not None]
 
-    def after(done: int) -> None:
-        progress.share(done, len(train), "problems scored under the backbone")
+    def after(shard: Shard) -> None:
+        if shard.new:
+            progress.share(shard.done, len(train), "problems scored under the backbone")
 
-    rows = run_shards(train, config.prepare.shard_size, folder / "anchors", ANCHORS, work, after)
-    write_table(folder / "anchors.parquet", rows, ANCHORS)
-    write_jsonl(folder / "train.jsonl", [asdict(problem) for problem in train])
+    shards = batches(train, config.prepare.shard_size)
+    parts = run_shards(shards, folder / "shards", PREPARED, work, after)
+    join_shards(parts, prepared_file(config), PREPARED)
+    done = pq.read_table(prepared_file(config), columns=["id", "expert", "own"])
+    left_out = _left_out(problems.train, train, set(done["id"].to_pylist()))
+    write_jsonl(folder / "left_out.jsonl", left_out)
     write_jsonl(folder / "test.jsonl", [asdict(problem) for problem in problems.test])
+    reasons = Counter(row["reason"] for row in left_out)
     return {
-        "train": len(train),
-        "test": len(problems.test),
-        "too_long": len(problems.train) - len(train),
         **problems.counts,
-        "expert_logprob": round(mean([row["expert"] for row in rows]), 3),
-        "own_logprob": round(mean([row["own"] for row in rows]), 3),
+        "train": done.num_rows,
+        "test": len(problems.test),
+        **{reason: reasons[reason] for reason in (TOO_LONG, ENGINE_ERROR)},
+        "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
+        "own_logprob": round(mean(done["own"].to_pylist()), 3),
     }
 
 
-def _anchors(shard: Sequence[Problem], tokens: Tokens, run: Run, cache: AnchorCache) -> list[dict[str, Any]]:
+def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[str]) -> list[dict[str, Any]]:
+    """The training problems that no later stage has, with the reason."""
+    short = {problem.id for problem in fitting}
+    return [
+        {"reason": ENGINE_ERROR if problem.id in short else TOO_LONG, **asdict(problem)}
+        for problem in given
+        if problem.id not in done
+    ]
+
+
+def _anchors(tokens: Tokens, run: Run, cache: AnchorCache, shard: Sequence[Problem]) -> list[dict[str, Any]]:
     prompts = [tokens.question(problem) for problem in shard]
     experts = [tokens.expert(problem) for problem in shard]
     expert_logprobs = _expert_logprobs(prompts, experts, run, cache)
-    own = _own_samples(shard, prompts, tokens, run, cache)
+    own = _own_logprobs(shard, prompts, run, cache)
     return [
         {
-            "problem_id": problem.id,
+            **asdict(problem),
             "expert_ids": ids,
             "expert_logprobs": logprobs,
-            "own_texts": samples["texts"],
             "expert": mean(logprobs),
-            "own": samples["logprob"],
+            "own": own_logprob,
         }
-        for problem, ids, logprobs, samples in zip(shard, experts, expert_logprobs, own, strict=True)
+        for problem, ids, logprobs, own_logprob in zip(shard, experts, expert_logprobs, own, strict=True)
     ]
 
 
@@ -100,49 +106,56 @@ def _expert_logprobs(
     return cache.fill([cache_key("expert", *run.backbone_identity, *pair) for pair in pairs], compute)
 
 
-def _own_samples(
-    shard: Sequence[Problem], prompts: list[list[int]], tokens: Tokens, run: Run, cache: AnchorCache
-) -> list[dict[str, Any]]:
-    """Each problem's unaided solutions: their `texts`, and their mean `logprob` in nats per token."""
+def _own_logprobs(
+    shard: Sequence[Problem], prompts: list[list[int]], run: Run, cache: AnchorCache
+) -> list[float]:
+    """Mean over each problem's unaided solutions, in nats per token."""
     settings, count = run.config.prepare, run.config.prepare.num_own_samples
 
-    def request(i: int, k: int) -> GenerateRequest:
-        seed = request_seed(run.config.seed, "own", shard[i].id, k)
-        return GenerateRequest(prompts[i], settings.max_completion_length, settings.temperature, seed)
+    def requests(i: int) -> list[GenerateRequest]:
+        return own_requests(prompts[i], shard[i].id, settings, run.config.seed)
 
-    def compute(missing: list[int]) -> list[dict[str, Any]]:
-        asked = [request(i, k) for i in missing for k in range(count)]
+    def compute(missing: list[int]) -> list[float]:
+        asked = [request for i in missing for request in requests(i)]
         written = [completion.token_ids for completion in run.backbone.generate(asked)]
         # Scored like every other text: the engine's own log-probs are those at the sampling temperature.
         scored = run.backbone.score(
             [ScoreRequest(request.prompt_ids, ids) for request, ids in zip(asked, written, strict=True)]
         )
-        return [
-            {
-                "texts": [tokens.text(ids) for ids in written[start : start + count]],
-                "logprob": mean([mean(sample.logprobs) for sample in scored[start : start + count]]),
-            }
-            for start in range(0, len(asked), count)
-        ]
+        means = [mean(sample.logprobs) for sample in scored]
+        return [mean(means[start : start + count]) for start in range(0, len(means), count)]
 
     keys = [
-        cache_key("own, scored", *run.backbone_identity, *(asdict(request(i, k)) for k in range(count)))
-        for i in range(len(shard))
+        cache_key("own, mean", *run.backbone_identity, *map(asdict, requests(i))) for i in range(len(shard))
     ]
     return cache.fill(keys, compute)
 
 
-def _fits(problem: Problem, tokens: Tokens, run: Run) -> bool:
-    config = run.config
-    room = config.model.max_model_len - 1
-    question = len(tokens.question(problem))
-    completion = max(
-        len(tokens.expert(problem)),
-        config.prepare.max_completion_length,
-        config.train.max_completion_length,
-        config.rewrite.max_completion_length,
-    )
-    longest_rewrite = max(config.train.max_completion_length, config.rewrite.max_completion_length)
-    rewriting = len(tokens.rewriting(problem)) + longest_rewrite
-    judging = judgement_length(tokens, problem) + longest_rewrite if config.reward.judge else 0
-    return max(question + completion, rewriting, judging) <= room
+def own_requests(
+    prompt: list[int], problem_id: str, settings: PrepareConfig, seed: int
+) -> list[GenerateRequest]:
+    """For the backbone's unaided solutions of a problem."""
+    return [
+        GenerateRequest(
+            prompt,
+            settings.max_completion_length,
+            settings.temperature,
+            request_seed(seed, "own", problem_id, k),
+        )
+        for k in range(settings.num_own_samples)
+    ]
+
+
+def require_some(problems: Sequence[Problem], config: RunConfig) -> None:
+    """Raise ValueError where no training problem fits."""
+    if not problems:
+        raise ValueError(
+            f"no training problem fits model.max_model_len={config.model.max_model_len} with its solution; raise it, "
+            f"or lower prepare.max_completion_length={config.prepare.max_completion_length}"
+        )
+
+
+def fits(problem: Problem, tokens: Tokens, config: RunConfig) -> bool:
+    """Whether the model's context has room for the question with the expert's solution and with its own."""
+    longest = max(len(tokens.expert(problem)), config.prepare.max_completion_length)
+    return len(tokens.question(problem)) + longest <= config.model.max_model_len - 1

@@ -1,5 +1,6 @@
 """A run in progress: its config, backbone and tokenizer, and the engines that its stages share."""
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -19,26 +20,32 @@ from .models.resolve import load_tokenizer, resolve_model
 from .models.size import model_size
 from .plan import workload
 
+EngineName = Literal["policy", "backbone"]
+
 
 class Run:
     """What every stage is given. Engines start when a stage first asks for them."""
 
-    def __init__(self, config: RunConfig, machine: Machine) -> None:
+    def __init__(self, config: RunConfig, machine: Machine, roles: Collection[str] | None = None) -> None:
+        """`roles` are the only processes that will start; None for all of a whole run."""
         self.config = config
         self.model_path = resolve_model(config.model.name_or_path)
         self.tokenizer = load_tokenizer(self.model_path)
         size = model_size(self.model_path)
         self.weights_gb = 2 * size.parameters / GB
-        self.plan: Plan = make_plan(config.cluster, workload(config, size), machine)
+        self.plan: Plan = make_plan(config.cluster, workload(config, size), machine, roles)
         self._fleets: dict[str, Fleet] = {}
+        self._closed = False
 
     def write_config(self) -> None:
         """Leave the resolved config in the run folder."""
         with atomic(self.config.folder / "config.yaml") as temporary:
             temporary.write_text(dump_config(self.config))
 
-    def start_engines(self, *names: Literal["policy", "backbone"]) -> None:
+    def start_engines(self, *names: EngineName) -> None:
         """Begin to start the engines that a stage will ask for: side by side, while it does something else."""
+        # A shard's thread may still be at work when the run has ended; Ray would start a cluster of its own for it.
+        assert not self._closed, "the run is closed"
         model, cluster = self.config.model, self.config.cluster
         counts = {"policy": cluster.engines, "backbone": cluster.scorers}
         for name in names:
@@ -48,17 +55,23 @@ class Run:
                 )
                 self._fleets[name] = Fleet.start(name, spec, counts[name], cluster.timeout)
 
+    def wait_engines(self, *names: EngineName) -> None:
+        """Start them where they are not, and return when they can be used."""
+        self.start_engines(*names)
+        for name in names:
+            self._fleets[name].wait()
+
     @property
     def policy(self) -> Fleet:
         """Engines whose weights change: the rewriting policy, later the models under evaluation."""
-        self.start_engines("policy")
-        return self._fleets["policy"].wait()
+        self.wait_engines("policy")
+        return self._fleets["policy"]
 
     @property
     def backbone(self) -> Fleet:
         """Engines that serve the frozen backbone."""
-        self.start_engines("backbone")
-        return self._fleets["backbone"].wait()
+        self.wait_engines("backbone")
+        return self._fleets["backbone"]
 
     @cached_property
     def backbone_identity(self) -> tuple[str, str]:
@@ -83,10 +96,6 @@ class Run:
         """Answer checks in child processes."""
         return Verifier(self.config.reward)
 
-    def train_problems(self) -> list[Problem]:
-        """The problems that `prepare` kept."""
-        return [Problem(**row) for row in read_jsonl(self.stage_folder("prepare") / "train.jsonl")]
-
     def test_problems(self) -> list[Problem]:
         """Held-out problems."""
         return [Problem(**row) for row in read_jsonl(self.stage_folder("prepare") / "test.jsonl")]
@@ -104,7 +113,8 @@ class Run:
             ray.kill(embedder.actor)
 
     def close(self) -> None:
-        """End everything that this run started."""
+        """End everything that this run started; no engine starts any more."""
+        self._closed = True
         self.release_engines()
         if "verifier" in self.__dict__:
             self.verifier.close()

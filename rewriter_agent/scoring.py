@@ -10,13 +10,18 @@ from reward import Anchors, Candidate, Embed, RewardConfig, Score, TokenScores, 
 from reward.judge import corrupt
 
 from .data.problem import Problem
-from .judge import FleetJudge
+from .judge import FleetJudge, judgement_length
 from .tokens import Tokens
 
 
 def mean(values: Sequence[float]) -> float:
     """Arithmetic mean of a non-empty sequence."""
     return sum(values) / len(values)
+
+
+def prompt_length(prompt: Sequence[int], problem: Problem, tokens: Tokens, judge: bool) -> int:
+    """Tokens of the longest prompt that a candidate follows: the one it is written from, or the judge's."""
+    return max(len(prompt), judgement_length(tokens, problem) if judge else 0)
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,11 @@ class AnchoredProblem(Problem):
 
 @dataclass(frozen=True)
 class Sample(Candidate):
-    """A candidate with the ids that the engine sampled."""
+    """A candidate as the engine sampled it."""
 
     token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    """Of its tokens under the model that wrote it, given the prompt that it wrote from, in nats."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class ScoredGroup:
     scores: list[Score]
     logprobs: list[list[float] | None]
     judged_bad: list[bool]
+    judged: int = 0
+    """Texts that the judge has read, those known to be bad among them."""
 
 
 class GroupScorer:
@@ -88,7 +97,9 @@ class GroupScorer:
             judge=self.judge,
         )
         logprobs = [known.get(sample.token_ids) for sample in samples]
-        return ScoredGroup(scores, logprobs, self._judge_bad(problem, samples, scores))
+        judged_bad = self._judge_bad(problem, samples, scores)
+        asked = sum(score.gate or score.reason == "judge" for score in scores) if self.judge else 0
+        return ScoredGroup(scores, logprobs, judged_bad, asked + len(judged_bad))
 
     def _judge_bad(
         self, problem: AnchoredProblem, samples: Sequence[Sample], scores: Sequence[Score]

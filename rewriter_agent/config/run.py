@@ -15,7 +15,8 @@ from .base import Strict
 from .data import DataConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
-from .train import PrepareConfig, RewriteConfig, TrackingConfig, TrainConfig
+from .rewrite import DatasetConfig, RewriteConfig
+from .train import PrepareConfig, TrackingConfig, TrainConfig
 
 
 class RunConfig(Strict):
@@ -51,6 +52,9 @@ class RunConfig(Strict):
     rewrite: RewriteConfig = RewriteConfig()
     """Rewriting the training problems."""
 
+    dataset: DatasetConfig = DatasetConfig()
+    """The targets as a data set."""
+
     sft: SFTConfig = SFTConfig()
     """Fine-tuning the backbone."""
 
@@ -81,6 +85,15 @@ class RunConfig(Strict):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _selection_has_its_values(self) -> "RunConfig":
+        if self.rewrite.select == "typicality" and not self.reward.needs_entropies:
+            raise ValueError(
+                f"rewrite.select=typicality needs entropies, which reward.alignment={self.reward.alignment} does not "
+                "ask for. Set reward.alignment=typicality, or select by another rule."
+            )
+        return self
+
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """Read a YAML file, apply `key.path=value` overrides (values as YAML), check everything.
@@ -96,6 +109,15 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ValueError(f"{path} must hold sections (model:, data:, ...), got {type(tree).__name__}")
+    return make_config(tree, overrides)
+
+
+def make_config(tree: dict[str, Any], overrides: list[str] | None = None) -> RunConfig:
+    """The config of a tree of sections, with overrides applied to it.
+
+    Raises:
+        ValueError: unknown key (names the nearest valid one), bad value.
+    """
     for override in overrides or []:
         _apply(tree, override)
     try:

@@ -85,22 +85,6 @@ class TrainConfig(Strict):
         return self
 
 
-class RewriteConfig(Strict):
-    """Candidates for every training problem, from the trained policy."""
-
-    num_generations: int = Field(8, ge=2)
-    """K, candidates a problem."""
-
-    temperature: float = Field(1.0, gt=0)
-    """Of sampling."""
-
-    max_completion_length: int = Field(256, ge=1)
-    """Tokens a rewrite may have."""
-
-    shard_size: int = Field(64, ge=1)
-    """Problems a shard: what a killed run loses at most."""
-
-
 class PrepareConfig(Strict):
     """Reference points of the alignment reward, once per problem."""
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..evaluate.statistics import Change, Estimate
@@ -33,7 +33,7 @@ def build_report(data: ReportData, output: Path) -> None:
         {"verdict": verdict(data.rewritten_against_expert), **asdict(data)},
         data=data,
         tradeoff=Markup(figures.tradeoff(data.arms)),
-        reward_terms=Markup(figures.reward_terms(data.training.reward_terms)),
+        reward_terms=Markup(figures.reward_terms(data.training.reward_terms)) if data.training else None,
         sft_losses=Markup(figures.sft_losses(data.sft)),
     )
 
@@ -50,16 +50,17 @@ def build_over_seeds(data: OverSeeds, output: Path) -> None:
 
 
 def _write(output: Path, template: str, numbers: dict[str, Any], **shown: object) -> None:
-    page = _environment().get_template(template)
+    page = environment("rewriter_agent.report").get_template(template)
     html = page.render(verdict=numbers["verdict"], titles=ARM_TITLES, **shown)
     with atomic(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
     write_json(output.with_name("report.json"), numbers)
 
 
-def _environment() -> Environment:
+def environment(package: str) -> Environment:
+    """Templates of `package`, with the report's style sheet and filters; all text is escaped."""
     environment = Environment(
-        loader=PackageLoader("rewriter_agent.report", "."),
+        loader=ChoiceLoader([PackageLoader(name, ".") for name in (package, "rewriter_agent.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -15,6 +15,7 @@ from ..evaluate.result import read_result
 from ..evaluate.summary import compare, summarise
 from ..files import read_jsonl
 from ..inputs import WORLD
+from ..rewrite.tally import Tally
 from .data import (
     CandidateScore,
     LabWorld,
@@ -55,20 +56,29 @@ def collect(run_dir: Path) -> ReportData:
     Raises:
         ValueError: a stage is not complete, naming it.
     """
-    manifests = {stage: _manifest(run_dir, stage) for stage in STAGES}
+    manifests = {stage: _manifest(run_dir, stage) for stage in STAGES if stage != "train"}
     results = {arm: read_result(run_dir / f"evaluate-{arm}" / "result.json") for arm in ARMS}
     rows = pq.read_table(run_dir / "rewrite" / "rewrites.parquet").to_pylist()
+    firsts = [row for row in rows if row["target"] == 0]
+    # Without a rewriter of its own the run has not trained, though an earlier config may have.
+    learned = "train" in manifests["rewrite"]["inputs"]
+    if learned:
+        manifests["train"] = _manifest(run_dir, "train")
     return ReportData(
         name=run_dir.resolve().name,
         finished_at=max(manifest["finished_at"] for manifest in manifests.values()),
         lab_world=_lab_world(manifests["prepare"]),
         arms=summarise(results),
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
-        training=_training(read_jsonl(run_dir / "train" / "metrics.jsonl")),
-        rewriting=_rewriting(rows),
+        training=_training(read_jsonl(run_dir / "train" / "metrics.jsonl")) if learned else None,
+        rewriting=_rewriting(rows, firsts),
         sft={arm: _sft(read_jsonl(run_dir / f"sft-{arm}" / "metrics.jsonl")) for arm in ARMS[1:]},
-        samples=_samples(rows),
-        stages=[StageTime(stage, m["wall_seconds"], m["counts"]) for stage, m in manifests.items()],
+        samples=_samples(firsts),
+        stages=[
+            StageTime(stage, manifests[stage]["wall_seconds"], manifests[stage]["counts"])
+            for stage in STAGES
+            if stage in manifests
+        ],
         config=(run_dir / "config.yaml").read_text(encoding="utf-8"),
         versions=_versions(manifests.values()),
     )
@@ -138,14 +148,18 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _rewriting(rows: Sequence[dict[str, Any]]) -> Rewriting:
-    scores = [score for row in rows for score in row["scores"]]
+def _rewriting(rows: Sequence[dict[str, Any]], firsts: Sequence[dict[str, Any]]) -> Rewriting:
+    """Of all targets, and of each problem's first one."""
+    tally = Tally.of(rows)
     return Rewriting(
-        outcomes=_counts(row["outcome"] for row in rows),
-        fallback_reasons=_counts(row["reason"] for row in rows if row["reason"]),
-        rejections=_counts(score["reason"] for score in scores if score["reason"]),
-        candidates=len(scores),
-        diversity=_diversity(rows),
+        strategy=rows[0]["strategy"],
+        outcomes=dict(tally.outcomes.most_common()),
+        targets=tally.targets,
+        fallback_reasons=dict(tally.reasons.most_common()),
+        cost=dict(tally.costs),
+        rejections=tally.rejections,
+        candidates=tally.verdicts.total(),
+        diversity=_diversity(firsts),
     )
 
 

@@ -31,10 +31,15 @@ class Training:
 class Rewriting:
     """What became of the training problems and of the candidates."""
 
+    strategy: str
     outcomes: dict[str, int]
-    """Training rows per outcome (`rewritten`, `expert_fallback`)."""
+    """Problems per outcome (`rewritten`, `expert_fallback`, ...)."""
+    targets: int
+    """Training rows; more than problems where a problem may have several."""
     fallback_reasons: dict[str, int]
-    """Fallback rows per reason code."""
+    """Problems that kept the expert's solution, per reason code."""
+    cost: dict[str, int]
+    """`rollouts`, `generated_tokens`, `scored_tokens`."""
     rejections: dict[str, int]
     """Candidates that did not pass the gate, per code."""
     candidates: int
@@ -110,7 +115,8 @@ class ReportData:
     arms: list[ModelSummary]
     """`base`, `expert` (SFT on expert data), `rewritten` (SFT on rewritten data)."""
     rewritten_against_expert: Comparison
-    training: Training
+    training: Training | None
+    """None where the strategy asks no trained rewriter."""
     rewriting: Rewriting
     sft: dict[str, SFTCurve]
     """By arm."""

@@ -14,13 +14,14 @@ from reward import Verifier
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.metrics import MetricsWriter
 
-from ..anchors import anchored_problems
 from ..config import RunConfig
 from ..embedding import diversity_embed
 from ..files import atomic
 from ..models.resolve import load_tokenizer
+from ..prepared import anchored_problems
 from ..scoring import AnchoredProblem, GroupScorer
 from ..tokens import Tokens
+from .problems import training_problems
 from .publish import merged_weights
 from .reward import GroupReward
 from .trainer import FleetGRPOTrainer
@@ -35,9 +36,11 @@ def learn(job: dict[str, Any]) -> None:
     config = RunConfig.model_validate(job["config"])
     folder = Path(job["folder"])
     tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
-    problems = anchored_problems(config)
+    problems = training_problems(config, tokens)
     with Verifier(config.reward) as verifier:
-        embed = diversity_embed(job["embedder"], [p.solution for p in problems.values()], config.reward)
+        # Of all of them, as when rewriting: the embeddings are centred and scaled by these.
+        solutions = [problem.solution for problem in anchored_problems(config).values()]
+        embed = diversity_embed(job["embedder"], solutions, config.reward)
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
         trainer = FleetGRPOTrainer(

@@ -8,8 +8,11 @@ from sft.workers import Workers, run_workers
 
 from ..files import read_jsonl
 from ..progress import Progress
+from ..rewriter import RewriterCard, write_card
 from ..run import Run
+from ..tokens import Tokens
 from ..tracking import worker_env
+from .problems import training_problems
 
 SHOWN = {
     "reward": "reward",
@@ -23,7 +26,8 @@ SHOWN = {
 
 def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
-    progress("starting the engines")
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    progress(f"{len(training_problems(run.config, tokens))} problems; starting the engines")
     run.start_engines("policy", "backbone")
     policy, backbone = run.policy, run.backbone
     role = run.plan.role("learner")
@@ -41,7 +45,12 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     with progress.follow(folder / "metrics.jsonl", SHOWN):
         run_workers(_learn, job, Workers(1, role.num_cpus, role.num_gpus > 0), "train", folder / "ray")
     policy.adopt_version()
-    return _counts(read_jsonl(folder / "metrics.jsonl"))
+    section = run.config.train
+    candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
+    counts = _counts(read_jsonl(folder / "metrics.jsonl"), candidates)
+    backbone_name, identity = run.config.model.name_or_path, run.backbone_identity[0]
+    write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
+    return counts
 
 
 def _learn(job: dict[str, Any]) -> None:
@@ -52,9 +61,12 @@ def _learn(job: dict[str, Any]) -> None:
     learn(job)
 
 
-def _counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _counts(rows: list[dict[str, Any]], candidates: int) -> dict[str, Any]:
+    """`candidates` are those of a step."""
     return {
         "steps": len(rows),
+        "rollouts": len(rows) * candidates,
+        "generated_tokens": round(candidates * sum(row["completions/mean_length"] for row in rows)),
         "tokens": int(rows[-1]["num_tokens"]),
         "reward_first": round(rows[0]["reward"], 3),
         "reward_last": round(rows[-1]["reward"], 3),

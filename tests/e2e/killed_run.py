@@ -60,7 +60,7 @@ class WholeRun:
 
 
 def run_whole(base: Path) -> WholeRun:
-    """Kill the launcher in two stages, interrupt it in a third, then let the run finish; takes minutes."""
+    """Interrupt the launcher in two stages, kill it in a third, then let the run finish; takes minutes."""
     config = write_config(base)
     folder = base / NAME
     ended: dict[str, Ended] = {}
@@ -78,8 +78,8 @@ def run_whole(base: Path) -> WholeRun:
         return (folder / path).exists()
 
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
-    end(signal.SIGKILL, "prepare", lambda: exists("prepare/anchors/part-00000.parquet"))
     end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
+    end(signal.SIGINT, "rewrite", lambda: exists("rewrite/shards/part-00002.parquet"))
     sft = "sft-rewritten"
     end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
     return finish(config, ended)

@@ -11,14 +11,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+from datasets import load_dataset
 from killed_run import DATA, WholeRun
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.problem import Problem
 from rewriter_agent.files import read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.prepared import prepared
 from rewriter_agent.tokens import Tokens
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -29,6 +30,7 @@ STAGES = (
     "prepare",
     "train",
     "rewrite",
+    "dataset",
     "evaluate-base",
     "sft-expert",
     "sft-rewritten",
@@ -78,7 +80,7 @@ def test_nothing_outlives_a_launcher(whole_run: WholeRun) -> None:
 
 def test_progress_reaches_a_file_as_it_happens(whole_run: WholeRun) -> None:
     # What a killed launcher had not yet passed on is lost.
-    assert "[prepare 00:" in whole_run.ended["SIGKILL prepare"].output
+    assert "[prepare 00:" in whole_run.ended["SIGKILL sft-rewritten"].output
 
 
 def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
@@ -91,7 +93,7 @@ def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
 
 
 def test_finished_shards_are_not_done_again(whole_run: WholeRun) -> None:
-    shards = whole_run.ended["SIGKILL prepare"].shards
+    shards = whole_run.ended["SIGINT rewrite"].shards
     assert shards
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
 
@@ -131,7 +133,9 @@ def test_every_problem_has_one_target_in_order(whole_run: WholeRun, rewrites: li
     counts = json.loads((whole_run.folder / "rewrite" / "manifest.json").read_text())["counts"]
     outcomes = [row["outcome"] for row in rewrites]
     assert counts["rewritten"] == outcomes.count("rewritten") > 0
-    assert counts["rewritten"] + counts["expert_fallback"] == counts["problems"] == DATA.num_train
+    assert counts["rewritten"] + counts.get("expert_fallback", 0) == counts["problems"] == DATA.num_train
+    assert counts["rescored"] == DATA.num_train
+    assert counts["rescored_difference"] < 0.01
 
 
 def test_targets_are_verified_or_the_experts(rewrites: list[dict[str, Any]]) -> None:
@@ -149,7 +153,9 @@ def test_behavior_logprobs_are_the_backbones_given_the_question(
 ) -> None:
     model = load(LAB_FOLDER)
     tokens = Tokens(load_tokenizer(str(LAB_FOLDER)), None)
-    problems = {row["id"]: Problem(**row) for row in read_jsonl(whole_run.folder / "prepare" / "train.jsonl")}
+    problems = {
+        row.problem.id: row.problem for row in prepared(whole_run.folder / "prepare" / "train.parquet")
+    }
     differences, under_the_rewriters_prompt = [], []
     for row in rewrites[:12]:
         problem, given = problems[row["problem_id"]], torch.tensor(row["behavior_logprobs"])
@@ -159,6 +165,13 @@ def test_behavior_logprobs_are_the_backbones_given_the_question(
         under_the_rewriters_prompt.append((other - given).abs().mean().item())
     assert max(differences) < 0.05
     assert fmean(under_the_rewriters_prompt) > 5 * fmean(differences)
+
+
+def test_the_targets_are_a_data_set_that_others_can_train_on(
+    whole_run: WholeRun, rewrites: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    loaded = load_dataset(str(whole_run.folder / "dataset"), split="train", cache_dir=str(tmp_path))
+    assert [row["completion"][0]["content"] for row in loaded] == [row["target_text"] for row in rewrites]
 
 
 @pytest.mark.parametrize("arm", ["expert", "rewritten"])

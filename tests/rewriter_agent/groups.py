@@ -19,6 +19,9 @@ class LetterTokens:
     def question(self, problem: Problem) -> list[int]:
         return [ord(letter) for letter in problem.question]
 
+    def rewriting(self, problem: Problem) -> list[int]:
+        return [ord(letter) for letter in f"{problem.question} {problem.solution}"]
+
     def text(self, ids: Sequence[int]) -> str:
         return "".join(chr(token) for token in ids if token != EOS)
 
@@ -56,8 +59,8 @@ def make_problem(name: str, answer: str = "5") -> AnchoredProblem:
 
 
 def make_sample(text: str, finished: bool = True) -> Sample:
-    ids = [ord(letter) for letter in text]
-    return Sample(text, finished, (*ids, EOS) if finished else tuple(ids))
+    ids = [ord(letter) for letter in text] + ([EOS] if finished else [])
+    return Sample(text, finished, tuple(ids), tuple(-0.5 for _ in ids))
 
 
 def passed(total: float, alignment: float = 0.5, diversity: float = 0.5) -> Score:

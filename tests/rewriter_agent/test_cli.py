@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import rewriter_agent.compare
+import rewriter_agent.gap.command
 import rewriter_agent.grade
 import rewriter_agent.pipeline
 from cluster.plan import Machine
@@ -58,7 +60,8 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(_: object) -> Iterator[Machine]:
         yield Machine(cpus=2, memory_gb=64)
 
-    monkeypatch.setattr(rewriter_agent.pipeline, "connect", connect)
+    for module in (rewriter_agent.pipeline, rewriter_agent.compare, rewriter_agent.gap.command):
+        monkeypatch.setattr(module, "connect", connect)
 
 
 @pytest.fixture
@@ -155,7 +158,51 @@ def test_a_folder_without_a_model(
 
 @pytest.mark.usefixtures("two_cores")
 def test_a_stage_whose_inputs_are_missing(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
-    assert error_of("rewrite", make_config()).startswith("stage 'rewrite' needs train first")
+    assert error_of("evaluate", make_config()).startswith("stage 'evaluate-base' needs prepare first")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_an_unknown_strategy(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
+    message = error_of("rewrite", make_config(), "--set", "rewrite.strategy=best_of")
+    assert message.startswith("rewrite.strategy: Input should be 'policy', 'best_of_n'")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_an_empty_data_file(make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert error_of("prepare", make_config(train=empty)).startswith("data: 0 training and")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_strategy_whose_rounds_cannot_share_the_budget(
+    make_config: MakeConfig, error_of: Callable[..., str]
+) -> None:
+    message = error_of("compare", make_config(), "--set", "rewrite.num_generations=3")
+    assert message.startswith("rewrite: num_generations=3 is too few for strategy=mind_the_gap")
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("command", ["rewrite", "compare"])
+def test_a_folder_without_a_rewriter(
+    make_config: MakeConfig, error_of: Callable[..., str], tmp_path: Path, command: str
+) -> None:
+    message = error_of(command, make_config(), "--set", f"rewrite.rewriter={tmp_path / 'none'}")
+    assert message.startswith("rewrite.rewriter: there is no trained rewriter in")
+
+
+@pytest.mark.parametrize("arguments", [["data.jsonl"], ["run.yaml", "--model", "lab"]])
+def test_a_gap_of_neither_config_nor_data_set(error_of: Callable[..., str], arguments: list[str]) -> None:
+    message = error_of("gap", *arguments)
+    assert message.startswith("gap takes a config file (.yaml), or a data set with --model; got")
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_gap_of_a_missing_file(error_of: Callable[..., str], tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.jsonl")
+    output = f"output_dir={tmp_path}"
+    message = error_of("gap", missing, "--model", "lab", "--set", "model.max_model_len=512", "--set", output)
+    assert message.startswith("data.train: there is no file")
 
 
 def test_a_mistyped_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

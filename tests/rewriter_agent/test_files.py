@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+import rewriter_agent.files
 from rewriter_agent.files import (
+    Shard,
     atomic,
+    batches,
     exclusive,
+    join_shards,
     read_jsonl,
+    read_table,
     run_shards,
     write_json,
     write_jsonl,
@@ -97,31 +104,73 @@ def test_a_table_that_does_not_fit_its_schema_is_not_written(tmp_path: Path) -> 
     assert names(tmp_path) == []
 
 
-def test_shards_keep_the_order_and_tell_what_is_done(tmp_path: Path) -> None:
-    done: list[int] = []
-    rows = run_shards(range(7), 3, tmp_path, SCHEMA, Doubling(), done.append)
-    assert [row["item"] for row in rows] == [0, 2, 4, 6, 8, 10, 12]
-    assert done == [3, 6, 7]
+def shards(count: int, size: int, folder: Path, work: Doubling, side_by_side: int = 1) -> list[int]:
+    """Run them, and return how many items were done when each new one was finished."""
+    finished: list[Shard] = []
+    paths = run_shards(batches(range(count), size), folder, SCHEMA, work, finished.append, side_by_side)
+    assert [shard.path for shard in finished] == paths
+    join_shards(paths, folder / "all.parquet", SCHEMA)
+    return [shard.done for shard in finished if shard.new]
+
+
+def joined(folder: Path) -> list[int]:
+    return [row["item"] for row in read_table(folder / "all.parquet")]
+
+
+def test_batches_leave_nothing_out() -> None:
+    assert list(batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
+
+
+@pytest.mark.parametrize("side_by_side", [1, 2, 5])
+def test_shards_keep_the_order_and_tell_what_is_done(tmp_path: Path, side_by_side: int) -> None:
+    assert shards(7, 3, tmp_path, Doubling(), side_by_side) == [3, 6, 7]
+    assert joined(tmp_path) == [0, 2, 4, 6, 8, 10, 12]
 
 
 def test_finished_shards_are_not_done_again(tmp_path: Path) -> None:
-    killed, done = Doubling(fails_at=4), []
+    killed = Doubling(fails_at=4)
     with pytest.raises(RuntimeError, match="killed"):
-        run_shards(range(7), 3, tmp_path, SCHEMA, killed, done.append)
-    assert (killed.asked, done) == ([0, 1, 2, 3, 4, 5], [3])
+        shards(7, 3, tmp_path, killed)
+    assert killed.asked == [0, 1, 2, 3, 4, 5]
+    assert names(tmp_path) == ["part-00000.parquet"]
     again = Doubling()
-    rows = run_shards(range(7), 3, tmp_path, SCHEMA, again, done.append)
+    assert shards(7, 3, tmp_path, again) == [6, 7]
     assert again.asked == [3, 4, 5, 6]
-    assert done == [3, 6, 7]
-    assert [row["item"] for row in rows] == [0, 2, 4, 6, 8, 10, 12]
+    assert joined(tmp_path) == [0, 2, 4, 6, 8, 10, 12]
 
 
 def test_more_than_ten_shards_come_back_in_order(tmp_path: Path) -> None:
-    run_shards(range(25), 2, tmp_path, SCHEMA, Doubling(), lambda done: None)
+    shards(25, 2, tmp_path, Doubling())
     idle = Doubling()
-    rows = run_shards(range(25), 2, tmp_path, SCHEMA, idle, lambda done: None)
-    assert [row["item"] for row in rows] == [2 * item for item in range(25)]
+    shards(25, 2, tmp_path, idle)
+    assert joined(tmp_path) == [2 * item for item in range(25)]
     assert idle.asked == []
+
+
+def test_shards_side_by_side_run_at_the_same_time(tmp_path: Path) -> None:
+    started: list[int] = []
+    gate = Event()
+
+    def work(shard: Sequence[int]) -> list[dict[str, Any]]:
+        started.append(shard[0])
+        if shard[0] == 2:
+            gate.set()
+        assert shard[0] != 0 or gate.wait(10)
+        return [{"item": item} for item in shard]
+
+    run_shards(batches(range(10), 2), tmp_path, SCHEMA, work, lambda shard: None, side_by_side=2)
+    assert sorted(started) == [0, 2, 4, 6, 8]
+
+
+def test_a_joined_tables_row_groups_are_shards_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriter_agent.files, "ROW_GROUP", 4)
+    shards(7, 3, tmp_path, Doubling())
+    metadata = pq.ParquetFile(tmp_path / "all.parquet").metadata
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [6, 1]
+    assert list(read_table(tmp_path / "all.parquet", ["item"]))[-1] == {"item": 12}
 
 
 def test_a_folder_has_one_writer(tmp_path: Path) -> None:

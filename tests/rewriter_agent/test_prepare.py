@@ -8,11 +8,17 @@ from typing import Any, cast
 
 import pytest
 from groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, make_problem
+from ray.exceptions import RayTaskError
 
-from cluster.types import Completion, GenerateRequest
+from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from rewriter_agent.anchor_cache import AnchorCache
+from rewriter_agent.config import RunConfig
 from rewriter_agent.config.train import PrepareConfig
-from rewriter_agent.prepare import _own_samples
+from rewriter_agent.files import read_jsonl, write_jsonl
+from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.prepare import _own_logprobs, prepare
+from rewriter_agent.prepared import prepared, prepared_file
+from rewriter_agent.progress import Progress
 
 TEXTS = ("one way", "another")
 
@@ -31,12 +37,48 @@ def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
     run = SimpleNamespace(config=config, backbone=fleet, backbone_identity=("m", "float32"))
     prompts = [tokens.question(problem) for problem in problems]
 
-    def own() -> list[dict[str, Any]]:
+    def own() -> list[float]:
         with AnchorCache(tmp_path / "cache.sqlite") as cache:
-            return _own_samples(problems, prompts, cast(Any, tokens), cast(Any, run), cache)
+            return _own_logprobs(problems, prompts, cast(Any, run), cache)
 
     expected = fmean(fmean(fake_logprobs([*map(ord, text), EOS])) for text in TEXTS)
-    assert own() == [{"texts": list(TEXTS), "logprob": pytest.approx(expected)}] * 2
+    assert own() == pytest.approx([expected, expected])
     assert [request.prompt_ids for request in fleet.asked] == [p for p in prompts for _ in TEXTS]
     own()
     assert len(fleet.asked) == 4, "kept from the first time"
+
+
+def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(0)
+
+    class Breaking(Writer):
+        def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+            if any("poison" in tokenizer.decode(request.prompt_ids) for request in requests):
+                raise RayTaskError("score", "traceback", ValueError("an engine cannot do this"))
+            return super().score(requests)
+
+    rows = [
+        {"question": f"{name}?", "solution": "It is #### 5"} for name in ("a", "poison", "x" * 600, "test")
+    ]
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    write_jsonl(train, rows[:3])
+    write_jsonl(test, rows[3:])
+    config = RunConfig.model_validate(
+        {
+            "name": "r",
+            "output_dir": tmp_path,
+            "model": {"max_model_len": 400},
+            "data": {"source": "file", "train": str(train), "test": str(test)},
+        }
+    )
+    run = SimpleNamespace(
+        config=config, tokenizer=tokenizer, backbone=Breaking(), backbone_identity=("m", "float32")
+    )
+    counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
+    assert (counts["train"], counts["prompt_too_long"], counts["engine_error"]) == (1, 1, 1)
+    assert [row.problem.question for row in prepared(prepared_file(config))] == ["a?"]
+    left_out = read_jsonl(config.folder / "prepare" / "left_out.jsonl")
+    assert {row["question"]: row["reason"] for row in left_out} == {
+        "poison?": "engine_error",
+        f"{'x' * 600}?": "prompt_too_long",
+    }

@@ -53,7 +53,7 @@ def html(run, data):
 def test_collect_counts_what_the_run_wrote(data):
     assert [arm.arm for arm in data.arms] == ["base", "expert", "rewritten"]
     assert sum(data.rewriting.outcomes.values()) == 120
-    assert data.rewriting.candidates == 960
+    assert data.rewriting.candidates == data.rewriting.cost["rollouts"] == 960
     assert (
         data.rewriting.fallback_reasons["no_candidate_passed"] == data.rewriting.outcomes["expert_fallback"]
     )
@@ -69,6 +69,18 @@ def test_an_incomplete_stage_is_named(tmp_path):
     (run / "sft-expert" / "manifest.json").unlink()
     with pytest.raises(ValueError, match="stage 'sft-expert'"):
         collect(run)
+
+
+def test_a_strategy_without_a_trained_rewriter_needs_no_training(tmp_path):
+    run = make_run(tmp_path / "run", strategy="best_of_n")
+    (run / "train" / "manifest.json").unlink()
+    data = collect(run)
+    assert data.training is None
+    assert "train" not in [stage.stage for stage in data.stages]
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text())
+    assert "Learning to rewrite" not in page.text
+    assert "120 problems, 120 targets. rollouts 960" in " ".join(page.text.split())
 
 
 def test_a_step_done_again_after_a_restart_counts_once(tmp_path):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from rewriter_agent.config import RunConfig, dump_config, load_config
 from rewriter_agent.config.run import _models_in
+from rewriter_agent.strategies import STRATEGIES
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = "name: r\nmodel: {}\ndata: {source: gsm_symbolic}\n"
@@ -157,6 +158,29 @@ def test_a_file_that_is_no_text_is_refused(config_file: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.yaml' does not exist; the shipped ones are in configs/"):
         load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "message"),
+    [
+        ("{num_targets: 9}", "num_targets=9 asks for more targets than the 8 candidates"),
+        ("{strategy: mind_the_gap, num_targets: 5}", "more targets than the 4 candidates of a round"),
+        ("{strategy: mind_the_gap, num_generations: 3}", "num_generations=3 is too few"),
+        (
+            "{strategy: best_of_n, rewriter: somewhere}",
+            "rewriter=somewhere is not used by strategy=best_of_n",
+        ),
+        ("{select: typicality}", "needs entropies, which reward.alignment=anchored does not"),
+    ],
+)
+def test_what_a_strategy_cannot_do_is_refused(config_file: Path, rewrite: str, message: str) -> None:
+    assert message in refusal(config_file, f"{MINIMAL}rewrite: {rewrite}\n")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_takes_several_targets(config_file: Path, strategy: str) -> None:
+    config_file.write_text(f"{MINIMAL}rewrite: {{strategy: {strategy}, num_targets: 2}}\n")
+    assert load_config(config_file).rewrite.num_targets == 2
 
 
 def test_the_config_imports_neither_torch_nor_ray() -> None:

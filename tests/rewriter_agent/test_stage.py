@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.pipeline import COMMANDS, STAGES
-from rewriter_agent.stage import Stage, run_stage, vllm_package
+from rewriter_agent.inputs import input_hashes
+from rewriter_agent.pipeline import COMMANDS, DATASET, REWRITE, STAGES, TRAIN
+from rewriter_agent.stage import Stage, roles_of, run_stage, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -43,7 +45,7 @@ def config(tmp_path: Path) -> RunConfig:
 
 @pytest.fixture
 def first() -> Stage:
-    return Stage("first", ("data",), (), Work())
+    return Stage("first", ("data",), (), Work(), reads=input_hashes)
 
 
 @pytest.fixture
@@ -94,6 +96,51 @@ def test_the_fingerprint_follows_the_stages_sections_and_those_before(
     assert len({second.fingerprint(c) for c in (config, more_data, other_sft, other_seed)}) == 4
     # Where it is computed does not decide what is computed.
     assert second.fingerprint(config) == second.fingerprint(more_engines)
+
+
+def test_a_stage_that_is_not_wanted_is_not_done_nor_waited_for(
+    config: RunConfig, first: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unwanted = replace(first, wanted=lambda config: False)
+    do(unwanted, config)
+    assert calls(first) == 0
+    assert capsys.readouterr().out == "[first 00:00] not needed by this config, skipped\n"
+    after = Stage("after", (), (unwanted,), Work())
+    do(after, config)
+    assert after.inputs(config) == {}
+
+
+def test_a_trained_rewriter_is_needed_by_its_strategy_only(tmp_path: Path) -> None:
+    given = {"rewriter": tmp_path / "elsewhere"}
+    wanted = [TRAIN.wanted(make_config(tmp_path, rewrite=r)) for r in ({}, given, {"strategy": "best_of_n"})]
+    assert wanted == [True, False, False]
+
+
+def test_a_command_needs_room_for_what_it_starts_only(tmp_path: Path) -> None:
+    by_prompt = make_config(tmp_path, rewrite={"strategy": "best_of_n"})
+    assert roles_of(COMMANDS["rewrite"], by_prompt) == {"backbone", "encoder"}
+    assert roles_of(COMMANDS["rewrite"], make_config(tmp_path)) == {
+        "backbone",
+        "encoder",
+        "policy",
+        "learner",
+    }
+    assert roles_of(COMMANDS["run"], by_prompt) == {"backbone", "encoder", "policy", "sft"}
+    unasked = make_config(tmp_path, rewrite={"strategy": "expert"})
+    assert roles_of([REWRITE], unasked) == set()
+
+
+def test_a_changed_rewriter_and_a_changed_licence_make_stale_what_they_decide(tmp_path: Path) -> None:
+    model = tmp_path / "rewriter" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    config = make_config(tmp_path, rewrite={"rewriter": tmp_path / "rewriter"})
+    before = REWRITE.fingerprint(config)
+    licensed = make_config(tmp_path, rewrite={"rewriter": tmp_path / "rewriter"}, dataset={"license": "mit"})
+    assert REWRITE.fingerprint(licensed) == before
+    assert DATASET.fingerprint(licensed) != DATASET.fingerprint(config)
+    (model / "config.json").write_text('{"other": 1}')
+    assert REWRITE.fingerprint(config) != before
 
 
 def test_results_of_other_inputs_are_moved_aside(tmp_path: Path, config: RunConfig, first: Stage) -> None:

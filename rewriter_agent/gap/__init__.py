@@ -1,0 +1,1 @@
+"""How far a data set is from a backbone, before anything is trained."""

@@ -1,0 +1,99 @@
+"""The gap as one HTML page, with tokens coloured by how surprising they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reward.alignment import TAIL_PROBABILITY
+
+from ..files import atomic
+from ..report.build import environment
+from ..scoring import mean
+from ..tokens import Tokens
+from .measure import Likelihood, RowGap
+
+if TYPE_CHECKING:
+    from .command import Gap
+
+LEVELS = (TAIL_PROBABILITY, 0.1, 0.01, 0.001)
+"""Probabilities below which a token's colour grows stronger."""
+SHOWN_ROWS, SHOWN_SPANS, SPAN = 5, 12, 8
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a coloured text."""
+
+    text: str
+    level: int
+    """How many of `LEVELS` its probability is below."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Consecutive tokens that the backbone expects least."""
+
+    text: str
+    logprob: float
+    """Nats per token."""
+
+
+def write_page(path: Path, found: "Gap", cost: str, tokens: Tokens) -> None:
+    """Write the page, which loads nothing, has no scripts, and escapes all text. `cost` is that of the whole data."""
+    html = (
+        environment("rewriter_agent.gap")
+        .get_template("gap.html.j2")
+        .render(
+            gap=found,
+            cost=cost,
+            levels=LEVELS,
+            shown=[
+                (row, coloured(row.expert, tokens), coloured(row.own[0], tokens))
+                for row in found.rows[:SHOWN_ROWS]
+            ],
+            spans=alien_spans(found.rows, SHOWN_SPANS, tokens),
+        )
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def coloured(text: Likelihood, tokens: Tokens) -> list[Token]:
+    """The tokens with their levels."""
+    return [
+        Token(piece, sum(logprob < log(level) for level in LEVELS))
+        for piece, logprob in zip(pieces(text.ids, tokens), text.logprobs, strict=True)
+    ]
+
+
+def alien_spans(rows: Sequence[RowGap], count: int, tokens: Tokens) -> list[Span]:
+    """The least likely window of `SPAN` tokens of each row, the least likely rows first."""
+    found = sorted((_worst(row.expert) for row in rows), key=lambda window: window[1])[:count]
+    return [
+        Span("".join(pieces(text.ids, tokens)[start : start + SPAN]), logprob)
+        for text, logprob, start in found
+    ]
+
+
+def _worst(text: Likelihood) -> tuple[Likelihood, float, int]:
+    """The text, and its least likely window's mean log-prob and start."""
+    starts = range(max(1, len(text.logprobs) - SPAN + 1))
+    means = {start: mean(text.logprobs[start : start + SPAN]) for start in starts}
+    start = min(starts, key=lambda start: means[start])
+    return text, means[start], start
+
+
+def pieces(ids: Sequence[int], tokens: Tokens) -> list[str]:
+    """Each token's share of the text; of a character that several tokens make, the last has it."""
+    found: list[str] = []
+    before = ""
+    for end in range(1, len(ids) + 1):
+        text = tokens.text(list(ids[:end]))
+        if text.endswith("\ufffd"):
+            found.append("")
+            continue
+        found.append(text[len(before) :])
+        before = text
+    return found

@@ -1,0 +1,1 @@
+"""Rewriting a whole dataset: candidates by a strategy, verified, scored, selected, recorded."""

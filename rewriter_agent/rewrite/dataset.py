@@ -1,0 +1,119 @@
+"""The targets as a Hugging Face data set that other trainers read, with its card."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from ..config import RunConfig
+from ..config.data import HubData
+from ..files import atomic, batches, read_table
+from ..outcomes import OUTCOMES
+from ..prompts import qa_messages
+from ..strategies import STRATEGIES, StrategyName
+from .tally import Tally
+
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+DATASET = pa.schema(
+    [
+        ("prompt", MESSAGES),
+        ("completion", MESSAGES),
+        ("problem_id", pa.string()),
+        ("outcome", pa.string()),
+        ("answer", pa.string()),
+    ]
+)
+"""TRL's conversational prompt-completion form, and where each row comes from."""
+SHOWN = ("question", "convention", "answer", "target_text", "problem_id", "policy_version")
+ROWS_AT_A_TIME = 1000
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+MADE: dict[StrategyName, str] = {
+    "policy": "expert solutions rewritten by a LoRA adapter on `{model}` that was trained for it ({steps} GRPO steps)",
+    "best_of_n": "expert solutions rewritten by `{model}` itself, by prompt",
+    "guided_align": "expert solutions rewritten by `{model}` itself, by prompt",
+    "self_align": "solutions of `{model}` itself, written from the question alone",
+    "mind_the_gap": "solutions of `{model}` itself from the question alone or, where those failed, from the expert's",
+    "expert": "expert solutions as they are",
+}
+
+
+def write_dataset(folder: Path, rewrites: Path, config: RunConfig) -> dict[str, Any]:
+    """Data and card in `folder`, as `datasets.load_dataset` reads them; returns the job's counts.
+
+    Prompts are those that the targets' log-probs are given, and that the package's own SFT trains on.
+    """
+    tally = Tally()
+    steps = None
+    with (
+        atomic(folder / "data" / "train-00000-of-00001.parquet") as temporary,
+        pq.ParquetWriter(temporary, DATASET) as writer,
+    ):
+        for rows in batches(read_table(rewrites, [*SHOWN, *Tally.columns]), ROWS_AT_A_TIME):
+            for row in rows:
+                tally.add(row)
+            steps = rows[0]["policy_version"]
+            table = [_row(row, config.model.system_prompt) for row in rows]
+            writer.write_table(pa.Table.from_pylist(table, schema=DATASET))
+    with atomic(folder / "README.md") as temporary:
+        temporary.write_text(_card(tally, steps, config), encoding="utf-8")
+    return {"rows": tally.targets}
+
+
+def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
+    return {
+        "prompt": qa_messages(row["question"], row["convention"], system_prompt),
+        "completion": [{"role": "assistant", "content": row["target_text"]}],
+        "problem_id": row["problem_id"],
+        "outcome": row["outcome"],
+        "answer": row["answer"],
+    }
+
+
+def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
+    strategy, data = config.rewrite.strategy, config.data
+    name = config.model.name_or_path
+    model = Path(name).name if Path(name).is_dir() else name
+    rule = config.rewrite.select or STRATEGIES[strategy].select
+    source = f"data set `{data.name}`" if isinstance(data, HubData) else f"source: {data.source}"
+    front = {
+        "license": config.dataset.license,
+        "task_categories": ["text-generation"],
+        "size_categories": [next((name for limit, name in SIZES if tally.targets < limit), "n>1M")],
+        "tags": ["rewriter-agent", "sft", strategy],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
+    }
+    # Without what names a place on the machine it was made on.
+    sections = config.model_dump(
+        mode="json", include={"seed", "reward", "rewrite"}, exclude={"rewrite": {"rewriter"}}
+    )
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(front, sort_keys=False).rstrip(),
+            "---",
+            "",
+            f"# {config.name}",
+            "",
+            f"{tally.targets:,} training targets for {tally.problems:,} problems ({source}): "
+            f"{MADE[strategy].format(model=model, steps=steps)}. Everything that a model wrote was checked against the "
+            f"gold answer and by the other rules of the reward below; of what passed, rule `{rule}` chose. Columns "
+            "`prompt` and `completion` are in TRL's conversational prompt-completion form; `outcome` says how a target "
+            f"came about: {'; '.join(f'`{name}`, {OUTCOMES[name]}' for name in sorted(tally.outcomes))}.",
+            "",
+            "| | count |",
+            "| --- | ---: |",
+            *(
+                f"| {name} | {value:,} |" if isinstance(value, int) else f"| {name} | {value} |"
+                for name, value in tally.counts().items()
+            ),
+            "",
+            "## Config",
+            "",
+            "```yaml",
+            yaml.safe_dump(sections, sort_keys=False, allow_unicode=True).rstrip(),
+            "```",
+            "",
+        ]
+    )

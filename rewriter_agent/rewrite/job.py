@@ -1,0 +1,66 @@
+"""The rewriting job: prepared problems in, targets out, a shard of them in memory at a time."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from ..files import Shard, batches, join_shards, run_shards
+from ..prepared import Prepared, prepared
+from ..progress import Progress
+from ..scoring import AnchoredProblem
+from .attempt import Attempt
+from .record import REWRITES, ExpertTokens, Provenance, records
+from .tally import Tally
+
+Attempts = Callable[[Sequence[AnchoredProblem]], list[Attempt]]
+"""What a strategy does for a shard; follows from the shard and the run's seed alone."""
+Log = Callable[[dict[str, Any]], None]
+"""Takes a row of metrics, with its `step`."""
+
+
+def rewrite_file(
+    source: Path,
+    folder: Path,
+    attempts: Attempts,
+    origin: Provenance,
+    progress: Progress,
+    side_by_side: int = 1,
+    log: Log | None = None,
+) -> Tally:
+    """Write `folder/rewrites.parquet` from the problems in `source`, in their order, and `folder/metrics.jsonl`.
+
+    `side_by_side` shards are worked on at a time; `log` has the metrics of those made just now, too. Killed, the job
+    goes on with the shards that are missing, and both files are the same byte for byte where `attempts` does the
+    same for the same shard.
+    """
+    total = pq.read_metadata(source).num_rows
+    tally = Tally()
+
+    def work(shard: Sequence[Prepared]) -> list[dict[str, Any]]:
+        tried = attempts([row.problem for row in shard])
+        return [
+            record
+            for row, attempt in zip(shard, tried, strict=True)
+            for record in records(attempt, ExpertTokens(row.expert_ids, row.expert_logprobs), origin)
+        ]
+
+    def after(shard: Shard) -> None:
+        tally.add_file(shard.path)
+        row = {"step": shard.done, "max_steps": total, **tally.metrics()}
+        lines.write(json.dumps(row) + "\n")
+        lines.flush()
+        if shard.new:
+            progress.share(shard.done, total, f"problems | {tally.line()}")
+            if log:
+                log(row)
+
+    shards = batches(prepared(source), origin.config.shard_size)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Begun anew: the shards that are there are its history.
+    with (folder / "metrics.jsonl").open("w") as lines:
+        parts = run_shards(shards, folder / "shards", REWRITES, work, after, side_by_side)
+    join_shards(parts, folder / "rewrites.parquet", REWRITES)
+    return tally

@@ -1,0 +1,102 @@
+"""Stages `rewrite` and `dataset`: every training problem's targets as the strategy says, and what others can use."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from cluster.fleet import Fleet
+
+from ..config.rewrite import RewriteConfig
+from ..embedding import diversity_embed
+from ..files import read_table
+from ..prepared import prepared_file
+from ..progress import Progress
+from ..rewriter import MODEL, read_rewriter, rewriter_folder
+from ..run import Run
+from ..scoring import AnchoredProblem, GroupScorer
+from ..stage import require_space
+from ..strategies import STRATEGIES, Writer, budget, uses_policy
+from ..tokens import Tokens
+from ..tracking import wandb_log
+from .attempt import Attempt, Rewriter
+from .dataset import write_dataset
+from .job import rewrite_file
+from .record import Provenance
+from .rescore import rescore
+
+
+def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Candidates for every problem, the best that pass as targets, else the expert's solution."""
+    config = run.config
+    missing = pq.read_metadata(prepared_file(config)).num_rows - _problems_done(folder, config.rewrite)
+    require_space(folder, disk_gb(config.rewrite, missing), "rewrite")
+    version = _load_rewriter(run, progress) if uses_policy(config.rewrite.strategy) else None
+    asks = bool(STRATEGIES[config.rewrite.strategy].rounds)
+    attempts = _rewriter(run) if asks else _untouched
+    origin = Provenance(config.rewrite, version, config.seed)
+    # On GPUs one shard is written while another is scored; on a CPU engines share cores and take turns.
+    side_by_side = 2 if config.cluster.device == "gpu" else 1
+    with wandb_log(config, folder) as log:
+        tally = rewrite_file(prepared_file(config), folder, attempts, origin, progress, side_by_side, log)
+    counts = tally.counts()
+    if asks:
+        progress("scoring some rows once more")
+        counts |= rescore(
+            folder / "rewrites.parquet",
+            Tokens(run.tokenizer, config.model.system_prompt),
+            _writers(run),
+            config.rewrite.temperature,
+            config.seed,
+        )
+    return counts
+
+
+def dataset(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+    """The targets in TRL's form, with a card."""
+    rewrites = run.stage_folder("rewrite")
+    return write_dataset(folder, rewrites / "rewrites.parquet", run.config)
+
+
+def disk_gb(config: RewriteConfig, problems: int) -> float:
+    """About what the records of that many problems take: each candidate's text, a target's ids and log-probs."""
+    candidates = sum(budget(STRATEGIES[config.strategy], config.num_generations))
+    texts = candidates * config.max_completion_length * 4
+    targets = config.num_targets * config.max_completion_length * 8
+    # Shards and the file that they are joined to.
+    return 2 * problems * (texts + targets) / 1024**3
+
+
+def _problems_done(folder: Path, config: RewriteConfig) -> int:
+    return config.shard_size * sum(1 for _ in folder.glob("shards/part-*.parquet"))
+
+
+def _load_rewriter(run: Run, progress: Progress) -> int:
+    """Put the rewriter's weights into the policy's engines; returns the steps that it was trained for."""
+    folder = rewriter_folder(run.config)
+    card = read_rewriter(folder, run.backbone_identity[0], run.tokenizer)
+    progress(f"loading the rewriter, trained for {card.steps} steps, into the engines")
+    run.start_engines("policy", "backbone")
+    run.policy.load((folder / MODEL).absolute())
+    return card.steps
+
+
+def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
+    """Attempts of a strategy that asks nobody: no engine starts."""
+    return [Attempt(problem) for problem in problems]
+
+
+def _rewriter(run: Run) -> Rewriter:
+    config = run.config
+    tokens = Tokens(run.tokenizer, config.model.system_prompt)
+    solutions = (row["solution"] for row in read_table(prepared_file(config), ["solution"]))
+    embed = diversity_embed(run.embedder, list(solutions) if run.embedder else [], config.reward)
+    scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)
+    return Rewriter(config.rewrite, config.seed, tokens, _writers(run), scorer)
+
+
+def _writers(run: Run) -> dict[Writer, Fleet]:
+    """The engines that the strategy needs."""
+    policy: dict[Writer, Fleet] = {"policy": run.policy} if uses_policy(run.config.rewrite.strategy) else {}
+    return policy | {"backbone": run.backbone}

@@ -1,0 +1,59 @@
+"""The ways to come by a row's target: who writes candidates, from what prompt, and which of them are taken."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .outcomes import REWRITTEN, SELF_CORRECT
+
+StrategyName = Literal["policy", "best_of_n", "guided_align", "self_align", "mind_the_gap", "expert"]
+SelectionRule = Literal["total", "alignment", "logprob", "typicality", "first", "uniform", "diverse"]
+Writer = Literal["backbone", "policy"]
+PromptKind = Literal["question", "rewriting"]
+
+
+@dataclass(frozen=True)
+class Round:
+    """Candidates of one writer under one prompt, for the problems that no earlier round has solved."""
+
+    writer: Writer
+    prompt: PromptKind
+
+    @property
+    def outcome(self) -> str:
+        """Of a problem whose target this round has brought."""
+        return SELF_CORRECT if self.prompt == "question" else REWRITTEN
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Rounds, in order, and the rule by which a target is taken from the candidates of the last one."""
+
+    rounds: tuple[Round, ...]
+    select: SelectionRule
+
+
+ALONE, GUIDED = Round("backbone", "question"), Round("backbone", "rewriting")
+STRATEGIES: dict[StrategyName, Strategy] = {
+    "policy": Strategy((Round("policy", "rewriting"),), "total"),
+    # GRAPE's rule (arXiv 2502.04194) on the backbone's own rewrites.
+    "best_of_n": Strategy((GUIDED,), "logprob"),
+    "guided_align": Strategy((GUIDED,), "first"),
+    "self_align": Strategy((ALONE,), "first"),
+    # Mind the Gap (arXiv 2509.15157): solve alone, else solve with the expert's solution at hand, else the expert.
+    "mind_the_gap": Strategy((ALONE, GUIDED), "first"),
+    "expert": Strategy((), "first"),
+}
+
+
+def budget(strategy: Strategy, rollouts: int) -> list[int]:
+    """How many of a problem's rollouts each round may spend: equal shares, what is left over to the last."""
+    count = len(strategy.rounds)
+    if not count:
+        return []
+    share = rollouts // count
+    return [share] * (count - 1) + [rollouts - share * (count - 1)]
+
+
+def uses_policy(name: StrategyName) -> bool:
+    """Whether the strategy needs a trained rewriter."""
+    return any(round_.writer == "policy" for round_ in STRATEGIES[name].rounds)

@@ -1,0 +1,26 @@
+"""The problems that a rewriter is trained on."""
+
+from ..config import RunConfig
+from ..prepared import anchored_problems
+from ..scoring import AnchoredProblem, prompt_length
+from ..tokens import Tokens
+
+
+def training_problems(config: RunConfig, tokens: Tokens) -> dict[str, AnchoredProblem]:
+    """The prepared ones whose rewriting the model's context has room for, by id.
+
+    Raises:
+        ValueError: it has for none.
+    """
+    room = config.model.max_model_len - 1 - config.train.max_completion_length
+
+    def fits(problem: AnchoredProblem) -> bool:
+        return prompt_length(tokens.rewriting(problem), problem, tokens, config.reward.judge) <= room
+
+    found = {name: problem for name, problem in anchored_problems(config).items() if fits(problem)}
+    if not found:
+        raise ValueError(
+            f"no rewriting prompt fits model.max_model_len={config.model.max_model_len} with a completion; raise it, "
+            f"or lower train.max_completion_length={config.train.max_completion_length}"
+        )
+    return found

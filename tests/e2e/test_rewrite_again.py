@@ -1,0 +1,38 @@
+"""With real engines, a rewriting job that goes on writes the same bytes as one that was not broken off."""
+
+from pathlib import Path
+
+import pytest
+from killed_run import write_config
+
+from rewriter_agent.config import load_config
+from rewriter_agent.pipeline import COMMANDS, run_stages
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = [
+    "data={source: lab, num_train: 16, num_test: 2, steps: [1, 3]}",
+    "rewrite={strategy: mind_the_gap, num_generations: 4, max_completion_length: 160, shard_size: 4}",
+]
+
+
+def test_engines_that_have_started_anew_write_the_same_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config(write_config(tmp_path), SETTINGS)
+    run_stages(config, COMMANDS["rewrite"])
+    folder = config.folder / "rewrite"
+    before = (folder / "rewrites.parquet").read_bytes()
+    # As a job leaves its folder that was killed in its second shard.
+    for path in (
+        folder / "manifest.json",
+        folder / "rewrites.parquet",
+        *folder.glob("shards/part-0000[1-3]*"),
+    ):
+        path.unlink()
+    capsys.readouterr()
+    run_stages(config, COMMANDS["rewrite"])
+    output = capsys.readouterr().out
+    assert "8/16 problems" in output
+    assert "4/16 problems" not in output
+    assert (folder / "rewrites.parquet").read_bytes() == before

@@ -1,0 +1,63 @@
+"""Strategies side by side, with a rewriter that another run has left, and the gap before any of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from killed_run import write_config
+
+from rewriter_agent.compare import compare, comparison
+from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.gap.command import gap, gap_table
+from rewriter_agent.inputs import model_identity
+from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.rewriter import RewriterCard, write_card
+
+pytestmark = pytest.mark.slow
+
+PROBLEMS, ROLLOUTS, STEPS = 12, 4, 7
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    """The rewriter is the backbone itself, so that no training is needed."""
+    rewriter = tmp_path / "rewriter"
+    shutil.copytree(LAB_FOLDER, rewriter / "model")
+    write_card(rewriter, RewriterCard("lab", model_identity(str(LAB_FOLDER)), STEPS))
+    settings = [
+        f"data={{source: lab, num_train: {PROBLEMS}, num_test: 2, steps: [1, 2]}}",
+        f"rewrite={{rewriter: {rewriter}, num_generations: {ROLLOUTS}, max_completion_length: 112}}",
+    ]
+    return load_config(write_config(tmp_path), settings)
+
+
+def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {result.strategy: result for result in compare(config, ("policy", "mind_the_gap", "expert"))}
+    assert {name: result.targets for name, result in found.items()} == dict.fromkeys(found, PROBLEMS)
+    assert found["policy"].cost["rollouts"] == PROBLEMS * ROLLOUTS
+    assert PROBLEMS * ROLLOUTS / 2 <= found["mind_the_gap"].cost["rollouts"] <= PROBLEMS * ROLLOUTS
+    assert (found["expert"].cost["rollouts"], found["expert"].rewritten) == (0, 0)
+    assert found["policy"].rewritten > 0
+    assert min(found["policy"].logprob, found["mind_the_gap"].logprob) > found["expert"].logprob
+    assert "training cost" not in comparison(list(found.values()))
+    rows = pq.read_table(config.folder / "rewrite-policy" / "rewrites.parquet").to_pylist()
+    assert {row["policy_version"] for row in rows} == {STEPS}
+    assert {row["written_by"] for row in rows} <= {"policy/rewriting", None}
+    written = json.loads((config.folder / "strategies.json").read_text())
+    assert [row["strategy"] for row in written] == list(found)
+    assert (config.folder / "config.yaml").exists()
+    capsys.readouterr()
+    assert compare(config, ("policy", "expert")) == [found["policy"], found["expert"]]
+    assert capsys.readouterr().out.count("complete, skipped") == 3
+
+    measured = gap(config, 8)
+    assert len(measured.rows) == 8
+    assert measured.training_rows == PROBLEMS
+    assert measured.summary["expert_logprob"] < measured.summary["own_logprob"]
+    assert measured.trial.candidates == 8 * ROLLOUTS
+    assert 0 < measured.trial.accepted < 8 * ROLLOUTS
+    assert "8 of 12 training rows" in gap_table(measured, config.folder)
+    assert (config.folder / "gap" / "gap.html").exists()
+    assert len(json.loads((config.folder / "gap" / "gap.json").read_text())["rows"]) == 8
