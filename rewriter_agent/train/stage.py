@@ -31,8 +31,10 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     run.start_engines("policy", "backbone")
     policy, backbone = run.policy, run.backbone
     role = run.plan.role("learner")
+    # The worker runs in another directory.
+    config = run.config.model_copy(update={"output_dir": run.config.output_dir.absolute()})
     job = {
-        "config": run.config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
         "model": run.model_path,
         "folder": str(folder.absolute()),
         "threads": role.threads,

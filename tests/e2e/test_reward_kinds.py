@@ -23,8 +23,12 @@ SETTINGS = [
 ]
 
 
-def test_typicality_whitened_embeddings_and_the_judge(tmp_path: Path) -> None:
-    loaded = load_config(write_config(tmp_path), SETTINGS)
+def test_typicality_whitened_embeddings_and_the_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Workers run elsewhere, and results still belong where the user is.
+    monkeypatch.chdir(tmp_path)
+    loaded = load_config(write_config(tmp_path), [*SETTINGS, "output_dir=runs"])
     run_stages(loaded, (PREPARE, TRAIN, REWRITE))
     rows = pq.read_table(loaded.folder / "rewrite" / "rewrites.parquet").to_pylist()
     scores = [score for row in rows for score in row["scores"]]
