@@ -136,6 +136,8 @@ def _write_problems(path: Path, rows: int) -> None:
         "expert_logprobs": [-2.0] * TOKENS,
         "expert": -2.0,
         "own": -0.5,
+        "own_ids": [7, 0],
+        "own_logprobs": [-0.5, -0.5],
     }
     with pq.ParquetWriter(path, PREPARED) as writer:
         for start in range(0, rows, ROWS_A_GROUP):

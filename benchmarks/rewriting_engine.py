@@ -1,7 +1,8 @@
-"""The rewriting job against one bare `LLM.generate` over the same requests on the same engine: tokens sampled a second.
+"""The rewriting job against bare calls of `LLM.generate` with the same requests on the same engine: tokens sampled a
+second.
 
-Twice each, in turns, after a first pass that fills the prefix cache. The job is run without scoring, to show what
-shards, records and files cost, and as it is: verified, scored and written.
+Twice each, in turns, after a first pass that fills the prefix cache. The job is run without scoring, against one call
+that samples everything, and as it is, verified and scored, against that call and another that scores everything.
 """
 
 import argparse
@@ -12,17 +13,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
-import pyarrow.parquet as pq
 import ray
 
+from cluster.fleet import Fleet
 from cluster.session import connect
-from cluster.types import GenerateRequest
+from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from reward import Score
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.pipeline import PREPARE
-from rewriter_agent.prepared import anchored_problems, prepared_file
+from rewriter_agent.prepared import prepared_file
 from rewriter_agent.progress import Progress
-from rewriter_agent.rewrite.attempt import Attempt, Rewriter
+from rewriter_agent.rewrite.attempt import Rewriter
 from rewriter_agent.rewrite.job import rewrite_file
 from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.run import Run
@@ -31,6 +32,7 @@ from rewriter_agent.stage import run_stage
 from rewriter_agent.tokens import Tokens
 
 TIMES = 2
+SAMPLING, BOTH = "LLM.generate, all sampled", "LLM.generate, all sampled, scored"
 BAD = Score(False, "no_answer", 0.0, 0.0, 0.0, None, None, None, 0.0, 0.0, None)
 
 
@@ -38,7 +40,7 @@ class NoScores:
     """Rejects everything at once."""
 
     def __init__(self, config: RunConfig) -> None:
-        self.config = config.reward
+        self.config, self.backbone = config.reward, None
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         return [ScoredGroup([BAD] * len(group), [None] * len(group), []) for _, group in groups]
@@ -65,65 +67,71 @@ def main() -> None:
 
 
 def measure(run: Run, folder: Path) -> None:
-    """Time the three ways in turns."""
-    config, tokens = run.config, Tokens(run.tokenizer, run.config.model.system_prompt)
-    scorers = {
-        "the job without scoring": NoScores(config),
-        "the job": GroupScorer(tokens, run.backbone, run.verifier, config.reward),
+    """Time the four ways in turns."""
+    recorder = Recorder(run.backbone)
+    scorer = GroupScorer(_tokens(run), cast(Any, recorder), run.verifier, run.config.reward)
+    job(run, recorder, scorer, folder)
+    ways: dict[str, Callable[[], int]] = {
+        SAMPLING: lambda: bare(run, recorder.generated, []),
+        "the job, nothing scored": lambda: job(run, run.backbone, NoScores(run.config), folder),
+        BOTH: lambda: bare(run, recorder.generated, recorder.scored),
+        "the job": lambda: job(run, run.backbone, _scorer(run), folder),
     }
-    asked = requests(run, tokens)
-    ways: dict[str, Callable[[], int]] = {"one LLM.generate": lambda: bare(run, asked)}
-    for name, scorer in scorers.items():
-        rewriter = Rewriter(
-            config.rewrite, config.seed, tokens, {"backbone": run.backbone}, cast(Any, scorer)
-        )
-        ways[name] = lambda rewriter=rewriter: job(run, rewriter, folder)
-    bare(run, asked)
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(TIMES):
         for name, way in ways.items():
             start = time.perf_counter()
             rates[name].append(way() / (time.perf_counter() - start))
-    first = fmean(rates["one LLM.generate"])
-    print(f"{len(asked)} requests, shards of {config.rewrite.shard_size} problems")
-    for name, found in rates.items():
-        print(f"{name:<26}{fmean(found):>9,.0f} tokens/s{fmean(found) / first:>7.2f} x")
+    means = {name: fmean(found) for name, found in rates.items()}
+    print(
+        f"{len(recorder.generated)} requests to sample and {len(recorder.scored)} to score, shards of "
+        f"{run.config.rewrite.shard_size} problems"
+    )
+    for name, against in zip(ways, (SAMPLING, SAMPLING, BOTH, BOTH), strict=True):
+        print(f"{name:<30}{means[name]:>9,.0f} tokens/s{means[name] / means[against]:>7.2f} x")
 
 
-def requests(run: Run, tokens: Tokens) -> list[GenerateRequest]:
-    """All that the job asks, from its own code."""
-    found: list[GenerateRequest] = []
+class Recorder:
+    """The backbone's fleet, with all that it is asked."""
 
-    class Recorder:
-        spec = run.backbone.spec
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.engines, self.spec = fleet, fleet.engines, fleet.spec
+        self.generated: list[GenerateRequest] = []
+        self.scored: list[ScoreRequest] = []
 
-        def generate(self, asked: Sequence[GenerateRequest]) -> list[Any]:
-            found.extend(asked)
-            raise StopIteration
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        self.generated += requests
+        return self.fleet.generate(requests)
 
-    writers = cast(Any, {"backbone": Recorder()})
-    rewriter = Rewriter(run.config.rewrite, run.config.seed, tokens, writers, cast(Any, NoScores(run.config)))
-    try:
-        rewriter(list(anchored_problems(run.config).values()))
-    except StopIteration:
-        return found
-    raise AssertionError("nothing was asked")
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        self.scored += requests
+        return self.fleet.score(requests)
 
 
-def bare(run: Run, asked: list[GenerateRequest]) -> int:
-    """Tokens of one call."""
+def _tokens(run: Run) -> Tokens:
+    return Tokens(run.tokenizer, run.config.model.system_prompt)
+
+
+def _scorer(run: Run) -> GroupScorer:
+    return GroupScorer(_tokens(run), run.backbone, run.verifier, run.config.reward)
+
+
+def bare(run: Run, sampled: list[GenerateRequest], scored: list[ScoreRequest]) -> int:
+    """Tokens sampled by one call, which another follows that scores."""
     (engine,) = run.backbone.engines
-    completions = ray.get(engine.generate.remote(asked, run.backbone.version))
+    completions = ray.get(engine.generate.remote(sampled, run.backbone.version))
+    if scored:
+        ray.get(engine.score.remote(scored, run.backbone.version))
     return sum(len(completion.token_ids) for completion in completions)
 
 
-def job(run: Run, attempts: Callable[[Sequence[AnchoredProblem]], list[Attempt]], folder: Path) -> int:
-    """Tokens of a whole job."""
+def job(run: Run, fleet: Any, scorer: Any, folder: Path) -> int:
+    """Tokens sampled by a whole job."""
+    config = run.config
+    rewriter = Rewriter(config.rewrite, config.seed, _tokens(run), {"backbone": fleet}, scorer)
     with tempfile.TemporaryDirectory(dir=folder) as name, (Path(name) / "log").open("w") as log:
-        origin = Provenance(run.config.rewrite, None, run.config.seed)
-        source = prepared_file(run.config)
-        tally = rewrite_file(source, Path(name), attempts, origin, Progress("rewrite", log))
-        assert pq.read_metadata(Path(name) / "rewrites.parquet").num_rows == tally.problems
+        origin = Provenance(config.rewrite, None, config.seed)
+        tally = rewrite_file(prepared_file(config), Path(name), rewriter, origin, Progress("rewrite", log))
         return tally.costs["generated_tokens"]
 
 

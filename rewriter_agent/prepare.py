@@ -80,16 +80,18 @@ def _anchors(tokens: Tokens, run: Run, cache: AnchorCache, shard: Sequence[Probl
     prompts = [tokens.question(problem) for problem in shard]
     experts = [tokens.expert(problem) for problem in shard]
     expert_logprobs = _expert_logprobs(prompts, experts, run, cache)
-    own = _own_logprobs(shard, prompts, run, cache)
+    own = _own_samples(shard, prompts, run, cache)
     return [
         {
             **asdict(problem),
             "expert_ids": ids,
             "expert_logprobs": logprobs,
             "expert": mean(logprobs),
-            "own": own_logprob,
+            "own": samples["mean"],
+            "own_ids": samples["ids"],
+            "own_logprobs": samples["logprobs"],
         }
-        for problem, ids, logprobs, own_logprob in zip(shard, experts, expert_logprobs, own, strict=True)
+        for problem, ids, logprobs, samples in zip(shard, experts, expert_logprobs, own, strict=True)
     ]
 
 
@@ -106,16 +108,16 @@ def _expert_logprobs(
     return cache.fill([cache_key("expert", *run.backbone_identity, *pair) for pair in pairs], compute)
 
 
-def _own_logprobs(
+def _own_samples(
     shard: Sequence[Problem], prompts: list[list[int]], run: Run, cache: AnchorCache
-) -> list[float]:
-    """Mean over each problem's unaided solutions, in nats per token."""
+) -> list[dict[str, Any]]:
+    """Of each problem's unaided solutions: `mean`, in nats per token over all; `ids` and `logprobs` of the first."""
     settings, count = run.config.prepare, run.config.prepare.num_own_samples
 
     def requests(i: int) -> list[GenerateRequest]:
         return own_requests(prompts[i], shard[i].id, settings, run.config.seed)
 
-    def compute(missing: list[int]) -> list[float]:
+    def compute(missing: list[int]) -> list[dict[str, Any]]:
         asked = [request for i in missing for request in requests(i)]
         written = [completion.token_ids for completion in run.backbone.generate(asked)]
         # Scored like every other text: the engine's own log-probs are those at the sampling temperature.
@@ -123,10 +125,17 @@ def _own_logprobs(
             [ScoreRequest(request.prompt_ids, ids) for request, ids in zip(asked, written, strict=True)]
         )
         means = [mean(sample.logprobs) for sample in scored]
-        return [mean(means[start : start + count]) for start in range(0, len(means), count)]
+        return [
+            {
+                "mean": mean(means[start : start + count]),
+                "ids": written[start],
+                "logprobs": scored[start].logprobs,
+            }
+            for start in range(0, len(means), count)
+        ]
 
     keys = [
-        cache_key("own, mean", *run.backbone_identity, *map(asdict, requests(i))) for i in range(len(shard))
+        cache_key("own, first", *run.backbone_identity, *map(asdict, requests(i))) for i in range(len(shard))
     ]
     return cache.fill(keys, compute)
 

@@ -21,6 +21,8 @@ PREPARED = pa.schema(
         ("expert_logprobs", pa.list_(pa.float32())),
         ("expert", pa.float64()),
         ("own", pa.float64()),
+        ("own_ids", pa.list_(pa.int32())),
+        ("own_logprobs", pa.list_(pa.float32())),
     ]
 )
 
@@ -34,6 +36,9 @@ class Prepared:
     """EOS included."""
     expert_logprobs: list[float]
     """In nats."""
+    own_ids: list[int]
+    """The first of the backbone's own solutions."""
+    own_logprobs: list[float]
 
 
 def prepared_file(config: RunConfig) -> Path:
@@ -44,7 +49,9 @@ def prepared_file(config: RunConfig) -> Path:
 def prepared(path: Path) -> Iterator[Prepared]:
     """The training problems in a prepared file, in order, a row group in memory at a time."""
     for row in read_table(path):
-        yield Prepared(_anchored(row), row["expert_ids"], row["expert_logprobs"])
+        yield Prepared(
+            _anchored(row), row["expert_ids"], row["expert_logprobs"], row["own_ids"], row["own_logprobs"]
+        )
 
 
 def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:

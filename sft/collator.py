@@ -22,11 +22,15 @@ class SFTCollator:
     pad_token_id: int
     """Fills `input_ids`; any id of the vocabulary does."""
 
+    outcomes: tuple[str, ...] = ()
+    """Those that rows may have; without any, all are number 0."""
+
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """Batch of B rows padded to the longest, L tokens.
 
         Returns `input_ids`, `attention_mask` and `labels` (B, L), int64, and `behavior_logprobs` (B, L),
-        float32: 0 on prompt and padding, NaN on the completion of a row that has none.
+        float32: 0 on prompt and padding, NaN on the completion of a row that has none; `outcome` (B,), int64:
+        positions in `outcomes`.
         """
         sequences = [list(row["prompt_ids"]) + list(row["completion_ids"]) for row in rows]
         labels = [[IGNORE_INDEX] * len(row["prompt_ids"]) + list(row["completion_ids"]) for row in rows]
@@ -35,7 +39,11 @@ class SFTCollator:
             "attention_mask": _pad([[1] * len(ids) for ids in sequences], torch.int64, 0),
             "labels": _pad(labels, torch.int64, IGNORE_INDEX),
             "behavior_logprobs": _pad([_aligned_logprobs(row) for row in rows], torch.float32, 0.0),
+            "outcome": torch.tensor([self._outcome(row) for row in rows]),
         }
+
+    def _outcome(self, row: Mapping[str, Any]) -> int:
+        return self.outcomes.index(row["outcome"]) if self.outcomes else 0
 
 
 def _aligned_logprobs(row: Mapping[str, Any]) -> list[float]:

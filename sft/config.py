@@ -1,41 +1,10 @@
 """What a user may set about supervised fine-tuning. Names follow transformers and TRL."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
-class NoWeight(BaseModel):
-    """Plain maximum likelihood: every completion token weighs 1."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["none"] = "none"
-    """Name of the rule."""
-
-
-class DFTWeight(BaseModel):
-    """Dynamic fine-tuning (arXiv 2508.05629): a token weighs its own probability under the model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["dft"] = "dft"
-    """Name of the rule."""
-
-
-class TokenISWeight(BaseModel):
-    """Truncated token-level importance sampling: a token weighs `min(pi_theta / pi_behavior, clip_max)`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    kind: Literal["token_is"] = "token_is"
-    """Name of the rule."""
-
-    clip_max: float = Field(2.0, gt=0)
-    """Largest weight of a token."""
-
-
-Weight = Annotated[NoWeight | DFTWeight | TokenISWeight, Field(discriminator="kind")]
+from sft.weight_config import NoWeight, Weight
 
 
 class SFTConfig(BaseModel):
@@ -45,6 +14,9 @@ class SFTConfig(BaseModel):
 
     weight: Weight = NoWeight()
     """How the loss of each completion token is weighted; chosen by `kind`."""
+
+    outcome_weights: dict[str, Weight] = {}
+    """Other rules for rows of some outcomes, for example `{expert_fallback: {kind: dft}}`."""
 
     learning_rate: float = Field(2e-5, gt=0)
     """Peak learning rate. DFT losses are some ten times smaller, so rates do not carry over to it."""
@@ -84,6 +56,9 @@ class SFTConfig(BaseModel):
 
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more compute."""
+
+    probe_size: int = Field(32, ge=0)
+    """Answers of the backbone's own on which the divergence from it is logged (`probe/kl`); 0 logs none."""
 
     num_workers: int = Field(2, ge=1)
     """Training processes, one GPU each where there are GPUs."""

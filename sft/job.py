@@ -29,6 +29,9 @@ class SFTJob(BaseModel):
     rows: AbsolutePath
     """Parquet file written by `write_rows`."""
 
+    probe: AbsolutePath | None = None
+    """Parquet file of the backbone's own answers, with their log-probs under it; the first `probe_size` are used."""
+
     output_dir: AbsolutePath
     """Holds `model/`, `metrics.jsonl` and `result.json` at the end, and checkpoints until then."""
 
@@ -140,7 +143,7 @@ def _check_rows(job: SFTJob) -> tuple[int, int]:
             f"none of the {len(rows)} rows of {job.rows} has at most max_length={job.sft.max_length} tokens; "
             "raise max_length or give shorter rows"
         )
-    check_rows(kept, job.sft.weight, eos_token_ids(job.model))
+    check_rows(kept, job.sft, eos_token_ids(job.model))
     return len(kept), len(rows) - len(kept)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sft.config import TokenISWeight, Weight
+from sft.config import SFTConfig
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -88,15 +88,18 @@ class SFTRow:
         return len(self.prompt_ids) + len(self.completion_ids)
 
 
-def check_rows(rows: Sequence[SFTRow], weight: Weight, eos_token_ids: Collection[int]) -> None:
-    """Raise ValueError unless every row suits `weight` and ends in one of `eos_token_ids`."""
-    if isinstance(weight, TokenISWeight):
-        missing = sum(row.behavior_logprobs is None for row in rows)
-        if missing:
+def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, eos_token_ids: Collection[int]) -> None:
+    """Raise ValueError unless every row suits its rule and ends in one of `eos_token_ids`."""
+    given = {row.outcome for row in rows}
+    rules = {outcome: sft.outcome_weights.get(outcome, sft.weight) for outcome in given}
+    for outcome, rule in sorted(rules.items()):
+        its = [row for row in rows if row.outcome == outcome]
+        missing = sum(row.behavior_logprobs is None for row in its)
+        if rule.needs_behavior and missing:
             raise ValueError(
-                f"weight kind 'token_is' needs behavior_logprobs, but {missing} of {len(rows)} rows have "
-                "none; score those rows under the backbone, leave them out, or set weight.kind to "
-                "'none' or 'dft'"
+                f"weight kind '{rule.kind}' needs behavior_logprobs, but {missing} of {len(its)} rows with outcome "
+                f"'{outcome}' have none; score those rows under the backbone, leave them out, or give the outcome a "
+                "kind without them (none, dft, eaft, asft) in outcome_weights"
             )
     endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in eos_token_ids]
     if endless:

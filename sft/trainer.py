@@ -1,27 +1,49 @@
 """TRL's SFTTrainer with a weight for each completion token."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from trl import SFTTrainer
 
-from sft.config import Weight
-from sft.weights import TokenWeights, WeightSums, token_weights, weight_statistics
+from sft.collator import SFTCollator
+from sft.forward import Completions, fused_completions, referenced_completions
+from sft.probe import Probe
+from sft.weight_config import ASFTWeight, Weight
+from sft.weight_statistics import WeightSums, weight_statistics
+from sft.weights import Tokens, TokenWeights, row_weights
+
+OURS = ("behavior_logprobs", "outcome")
+"""Columns of a batch that the model does not take."""
 
 
 class WeightedSFTTrainer(SFTTrainer):
-    """Minimises `-sum_t w_t log pi_theta(y_t) / N` with `w` under stop-gradient.
+    """Minimises `-sum_t w_t log pi_theta(y_t) / N` with `w` under stop-gradient, plus under `asft`
+    `beta sum_t KL(pi_ref || pi_theta) / N`.
 
     N counts the completion tokens of the whole optimizer step, over ranks and accumulation steps, so that a
     token counts the same wherever it lands. Takes SFTTrainer's arguments; the dataset has the columns of
     SFTRow and the collator is SFTCollator, so `args` must skip TRL's dataset preparation.
 
-    Logs next to `loss`: `unweighted_loss`, `ess`, `clip_fraction`, `ratio_mean`, `ratio_max`,
-    `mean_token_accuracy` and `num_tokens`, each over all tokens since the last log.
+    `outcomes` are those that the collator numbers, `outcome_weights` the rules of some of them in place of `weight`.
+    `reference` is the frozen model that `asft` needs, `probe_rows` are the backbone's own answers.
+
+    Logs next to `loss`: `unweighted_loss` (and by outcome, `unweighted_loss/<outcome>`), `ess`, `clip_fraction`,
+    `mask_fraction`, `ratio_mean`, `ratio_max`, `mean_token_accuracy` and `num_tokens`, each over all tokens since the
+    last log; and with a probe `probe/kl`, KL(pi_0 || pi_theta) on it, in nats a token.
     """
 
-    def __init__(self, *args: Any, weight: Weight, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        weight: Weight,
+        outcomes: Sequence[str] = (),
+        outcome_weights: Mapping[str, Weight] | None = None,
+        reference: nn.Module | None = None,
+        probe_rows: Sequence[Mapping[str, Any]] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         if self.aux_loss_enabled:
             raise ValueError(
@@ -30,7 +52,20 @@ class WeightedSFTTrainer(SFTTrainer):
             )
         if not self.args.average_tokens_across_devices:
             raise ValueError("average_tokens_across_devices is False; the weighted loss needs True")
-        self.weight = weight
+        others = outcome_weights or {}
+        self.outcomes = tuple(outcomes)
+        # One rule an outcome; a batch whose collator knows no outcomes has number 0 everywhere.
+        self.rules = [others.get(outcome, weight) for outcome in self.outcomes] or [weight]
+        self.betas = torch.tensor([r.beta if isinstance(r, ASFTWeight) else 0.0 for r in self.rules])
+        assert reference is not None or not self.betas.any(), "asft needs the model that it starts from"
+        self.reference = reference
+        self.probe = Probe(
+            probe_rows,
+            SFTCollator(pad_token_id=0),
+            self.args.per_device_train_batch_size,
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
+        )
         # The loss below is normalised over the accumulation window whatever the model's forward accepts.
         self.model_accepts_loss_kwargs = True
         self._reset_window()
@@ -41,6 +76,8 @@ class WeightedSFTTrainer(SFTTrainer):
         self._nll_sum, self._num_correct, self._num_attended = torch.zeros(
             3, dtype=torch.float64, device=device
         )
+        # Negative log-likelihoods and tokens by outcome.
+        self._by_outcome = torch.zeros(2, len(self.rules), dtype=torch.float64, device=device)
 
     def compute_loss(
         self,
@@ -50,48 +87,78 @@ class WeightedSFTTrainer(SFTTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """Weighted loss of a batch of SFTCollator, a scalar scaled for averaging over ranks."""
-        behavior_logprobs = inputs["behavior_logprobs"][:, 1:]
-        model_inputs = {name: tensor for name, tensor in inputs.items() if name != "behavior_logprobs"}
-        # The fused head gives (B, L-1) log-probs, 0 where there is no label, and never holds all logits.
-        outputs = model(**model_inputs, use_cache=False, fused_lm_head=True)
-        logprobs = outputs.log_probs.float()
-        values = token_weights(self.weight, logprobs, behavior_logprobs)
-        weighted_nll = -(values.weights * logprobs).masked_fill(~outputs.label_mask, 0).sum()
+        outcome = inputs["outcome"]
+        model_inputs = {name: tensor for name, tensor in inputs.items() if name not in OURS}
+        completions, outputs = self._forward(model, model_inputs)
+        tokens = Tokens(
+            completions.logprobs.detach(),
+            inputs["behavior_logprobs"][:, 1:],
+            completions.entropies,
+            completions.mask,
+        )
+        values = row_weights(self.rules, outcome, tokens)
+        losses = -values.weights * completions.logprobs
+        if completions.divergences is not None:
+            losses = losses + self.betas.to(outcome.device)[outcome][:, None] * completions.divergences
+        total = losses.masked_fill(~completions.mask, 0).sum()
         if num_items_in_batch is None:
-            loss = weighted_nll / outputs.label_mask.sum()
+            loss = total / completions.mask.sum()
         else:
             # Gradients are averaged over ranks, and num_items_in_batch counts the tokens of all of them.
-            loss = weighted_nll * self.accelerator.num_processes / num_items_in_batch
+            loss = total * self.accelerator.num_processes / num_items_in_batch
         if model.training:
-            self._add_to_window(values, outputs, inputs["attention_mask"])
+            self._add_to_window(values, completions, outcome, inputs["attention_mask"])
         return (loss, outputs) if return_outputs else loss
 
+    def _forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Completions, Any]:
+        if self.reference is None:
+            return fused_completions(model, inputs)
+        return referenced_completions(model, self.reference, inputs)
+
     @torch.no_grad()
-    def _add_to_window(self, values: TokenWeights, outputs: Any, attention_mask: Tensor) -> None:
-        self._weight_sums = self._weight_sums + WeightSums.of(values, outputs.label_mask)
-        self._nll_sum = self._nll_sum - outputs.log_probs.double().sum()
-        self._num_correct = self._num_correct + outputs.is_top1.double().sum()
+    def _add_to_window(
+        self, values: TokenWeights, completions: Completions, outcome: Tensor, attention_mask: Tensor
+    ) -> None:
+        nll = -completions.logprobs.double().masked_fill(~completions.mask, 0)
+        self._weight_sums = self._weight_sums + WeightSums.of(values, completions.mask)
+        self._nll_sum = self._nll_sum + nll.sum()
+        self._num_correct = self._num_correct + completions.is_top1.double().sum()
         self._num_attended = self._num_attended + attention_mask.sum()
+        self._by_outcome.index_add_(1, outcome, torch.stack([nll.sum(-1), completions.mask.double().sum(-1)]))
 
     def _drain_window(self) -> dict[str, float]:
         """Metrics over all ranks since the last call; empty when no token was seen. Collective."""
         totals = torch.stack([self._nll_sum, self._num_correct, self._num_attended])
-        local = torch.cat([self._weight_sums.stack(), totals])
-        per_rank = self.accelerator.gather(local[None])
+        weights = self._weight_sums.stack()
+        per_rank = self.accelerator.gather(torch.cat([weights, totals, self._by_outcome.flatten()])[None])
         self._reset_window()
-        sums = WeightSums(*per_rank[:, :5].sum(0), ratio_max=per_rank[:, 5].max())
-        nll_sum, num_correct, num_attended = per_rank[:, 6:].sum(0)
+        n = len(weights)
+        sums = WeightSums(*per_rank[:, : n - 1].sum(0), ratio_max=per_rank[:, n - 1].max())
+        nll_sum, num_correct, num_attended = per_rank[:, n : n + 3].sum(0)
         if sums.tokens == 0:
             return {}
         self._total_train_tokens += int(num_attended)
+        nll, count = per_rank[:, n + 3 :].sum(0).view(2, -1)
+        by_outcome = {
+            f"unweighted_loss/{name}": (nll[i] / count[i]).item()
+            for i, name in enumerate(self.outcomes)
+            if count[i] > 0
+        }
         return {
             "unweighted_loss": (nll_sum / sums.tokens).item(),
+            **by_outcome,
             **weight_statistics(sums),
             "mean_token_accuracy": (num_correct / sums.tokens).item(),
             "num_tokens": self._total_train_tokens,
         }
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the window's metrics to `logs` and hand them on. Called by every rank."""
+        """Add the window's metrics and the probe's to `logs` and hand them on. Called by every rank."""
         logs.update(self._drain_window())
+        # The summary at the end of training has no loss, and has been logged as the last step.
+        if self.probe.batches and "loss" in logs:
+            assert self.model_wrapped is not None
+            sums = self.probe.sums(self.model_wrapped, self.args.device)
+            total, tokens = self.accelerator.gather(sums[None]).sum(0)
+            logs["probe/kl"] = (total / tokens).item()
         super().log(logs, start_time)

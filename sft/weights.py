@@ -1,14 +1,42 @@
-"""Importance weights of completion tokens. All of them are constants to the gradient."""
+"""Weights of completion tokens. All of them are constants to the gradient."""
 
-from dataclasses import dataclass, fields
-from typing import assert_never
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
 
 import torch
 from torch import Tensor
 
-from sft.config import DFTWeight, NoWeight, TokenISWeight, Weight
+from sft.weight_config import (
+    ASFTWeight,
+    DFTWeight,
+    EAFTWeight,
+    IWSFTWeight,
+    LowPerplexityMask,
+    NoWeight,
+    SequenceISWeight,
+    TokenISWeight,
+    Weight,
+)
 
 MAX_LOG_RATIO = 20.0
+Mode = Literal["truncate", "mask"]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a rule may read of a batch: (B, T) each, natural logarithms, arbitrary where `mask` is false."""
+
+    logprobs: Tensor
+    """Under the model in training."""
+
+    behavior_logprobs: Tensor
+    entropies: Tensor
+    """Of the distribution that a token is drawn from, under the model in training."""
+
+    mask: Tensor
+    """Which are completion tokens."""
 
 
 @dataclass(frozen=True)
@@ -19,106 +47,112 @@ class TokenWeights:
     """What the loss of each token is multiplied with."""
 
     ratio: Tensor
-    """The same before clipping."""
+    """The same before clipping and masking."""
 
 
-@torch.no_grad()
 def none_weights(logprobs: Tensor) -> TokenWeights:
     """w = 1: maximum likelihood."""
     ones = torch.ones_like(logprobs, dtype=torch.float32)
     return TokenWeights(ones, ones)
 
 
-@torch.no_grad()
 def dft_weights(logprobs: Tensor) -> TokenWeights:
     """w = pi_theta(y_t), so that L = -sum sg(pi_theta) log pi_theta (DFT, arXiv 2508.05629)."""
     ratio = logprobs.float().exp()
     return TokenWeights(ratio, ratio)
 
 
-@torch.no_grad()
-def token_is_weights(logprobs: Tensor, behavior_logprobs: Tensor, clip_max: float) -> TokenWeights:
-    """w = min(pi_theta(y_t) / pi_behavior(y_t), clip_max), from natural-log probabilities of one shape.
+def token_is_weights(
+    logprobs: Tensor, behavior_logprobs: Tensor, clip_max: float, mode: Mode = "truncate"
+) -> TokenWeights:
+    """w = r = pi_theta(y_t) / pi_behavior(y_t); of a larger one than C = `clip_max`, C or (`mask`) 0.
 
-    The log-ratio is held within +-20, so that the ratio is finite and never 0.
+    Truncated importance sampling, and its masked variant. log r is held within +-20, so that r is finite and not 0.
     """
-    log_ratio = logprobs.float() - behavior_logprobs.float()
-    ratio = log_ratio.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp()
+    return _clipped(_log_ratio(logprobs, behavior_logprobs).exp(), clip_max, mode)
+
+
+def sequence_is_weights(
+    logprobs: Tensor, behavior_logprobs: Tensor, mask: Tensor, clip_max: float, mode: Mode = "truncate"
+) -> TokenWeights:
+    """w = r = exp(mean_t log(pi_theta / pi_behavior)) for all tokens of a row, clipped as in `token_is_weights`.
+
+    The geometric mean of the ratios (as in GSPO, arXiv 2507.18071), where their product would leave one row.
+    """
+    return _clipped(_mean_log_ratio(logprobs, behavior_logprobs, mask).exp(), clip_max, mode)
+
+
+def iw_sft_weights(
+    logprobs: Tensor, behavior_logprobs: Tensor, mask: Tensor, scale: float, clip_max: float
+) -> TokenWeights:
+    """w = min(exp(s mean_t log(pi_theta / pi_behavior)), C) for all tokens of a row (iw-SFT, arXiv 2507.12856)."""
+    ratio = (scale * _mean_log_ratio(logprobs, behavior_logprobs, mask)).exp()
+    return _clipped(ratio, clip_max, "truncate")
+
+
+def eaft_weights(entropies: Tensor, top_k: int, alpha: float) -> TokenWeights:
+    """w = min(H_t / ln k, 1)^alpha (EAFT, arXiv 2601.02151).
+
+    H_t is the entropy over the whole vocabulary, in nats; the authors approximate it by the k likeliest tokens.
+    """
+    share = (entropies.float() / math.log(top_k)).clamp(0, 1) ** alpha
+    return TokenWeights(share, share)
+
+
+def low_perplexity_weights(behavior_logprobs: Tensor, max_perplexity: float) -> TokenWeights:
+    """w = 1 where 1 / pi_behavior(y_t) <= `max_perplexity`, else 0 (STM, arXiv 2501.14315)."""
+    kept = (-behavior_logprobs.float() <= math.log(max_perplexity)).float()
+    return TokenWeights(kept, torch.ones_like(kept))
+
+
+@torch.no_grad()
+def token_weights(rule: Weight, tokens: Tokens) -> TokenWeights:
+    """Weights under a rule. Of `asft` these are those of `dft`; its divergence is a loss of its own."""
+    match rule:
+        case NoWeight():
+            return none_weights(tokens.logprobs)
+        case DFTWeight() | ASFTWeight():
+            return dft_weights(tokens.logprobs)
+        case TokenISWeight(clip_max=clip_max, mode=mode):
+            return token_is_weights(tokens.logprobs, tokens.behavior_logprobs, clip_max, mode)
+        case SequenceISWeight(clip_max=clip_max, mode=mode):
+            return sequence_is_weights(tokens.logprobs, tokens.behavior_logprobs, tokens.mask, clip_max, mode)
+        case IWSFTWeight(scale=scale, clip_max=clip_max):
+            return iw_sft_weights(tokens.logprobs, tokens.behavior_logprobs, tokens.mask, scale, clip_max)
+        case EAFTWeight(top_k=top_k, alpha=alpha):
+            return eaft_weights(tokens.entropies, top_k, alpha)
+        case LowPerplexityMask(max_perplexity=max_perplexity):
+            return low_perplexity_weights(tokens.behavior_logprobs, max_perplexity)
+        case _:
+            assert_never(rule)
+
+
+@torch.no_grad()
+def row_weights(rules: Sequence[Weight], rule_of_row: Tensor, tokens: Tokens) -> TokenWeights:
+    """Each row under its own rule; `rule_of_row` (B,) are positions in `rules`."""
+    found = none_weights(tokens.logprobs)
+    for number, rule in enumerate(rules):
+        rows = (rule_of_row == number)[:, None]
+        if rows.any():
+            its = token_weights(rule, tokens)
+            found = TokenWeights(
+                torch.where(rows, its.weights, found.weights), torch.where(rows, its.ratio, found.ratio)
+            )
+    return found
+
+
+def _clipped(ratio: Tensor, clip_max: float, mode: Mode) -> TokenWeights:
+    if mode == "mask":
+        return TokenWeights(ratio.masked_fill(ratio > clip_max, 0), ratio)
     return TokenWeights(ratio.clamp(max=clip_max), ratio)
 
 
-def token_weights(weight: Weight, logprobs: Tensor, behavior_logprobs: Tensor) -> TokenWeights:
-    """Weights under the configured rule; `behavior_logprobs` is read by `token_is` only."""
-    match weight:
-        case NoWeight():
-            return none_weights(logprobs)
-        case DFTWeight():
-            return dft_weights(logprobs)
-        case TokenISWeight(clip_max=clip_max):
-            return token_is_weights(logprobs, behavior_logprobs, clip_max)
-        case _:
-            assert_never(weight)
+def _log_ratio(logprobs: Tensor, behavior_logprobs: Tensor) -> Tensor:
+    return (logprobs.float() - behavior_logprobs.float()).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
-@dataclass(frozen=True)
-class WeightSums:
-    """Sums over tokens, which add up over batches and ranks; turned into statistics at the end.
-
-    Each is a float64 scalar tensor, so that summing does not wait for the device.
-    """
-
-    tokens: Tensor
-    weight: Tensor
-    weight_squared: Tensor
-    clipped: Tensor
-    ratio: Tensor
-    ratio_max: Tensor
-
-    @classmethod
-    def zeros(cls, device: torch.device) -> "WeightSums":
-        """The sums over no tokens."""
-        return cls(*torch.zeros(6, dtype=torch.float64, device=device))
-
-    @classmethod
-    @torch.no_grad()
-    def of(cls, values: TokenWeights, mask: Tensor) -> "WeightSums":
-        """Sums over the tokens where the boolean `mask` is true."""
-        weights = values.weights.double().masked_fill(~mask, 0)
-        ratio = values.ratio.double().masked_fill(~mask, 0)
-        clipped = (values.weights < values.ratio) & mask
-        return cls(
-            tokens=mask.sum().double(),
-            weight=weights.sum(),
-            weight_squared=weights.square().sum(),
-            clipped=clipped.sum().double(),
-            ratio=ratio.sum(),
-            ratio_max=ratio.max(),
-        )
-
-    def __add__(self, other: "WeightSums") -> "WeightSums":
-        return WeightSums(
-            tokens=self.tokens + other.tokens,
-            weight=self.weight + other.weight,
-            weight_squared=self.weight_squared + other.weight_squared,
-            clipped=self.clipped + other.clipped,
-            ratio=self.ratio + other.ratio,
-            ratio_max=torch.maximum(self.ratio_max, other.ratio_max),
-        )
-
-    def stack(self) -> Tensor:
-        """The six sums in the order of the fields, shape (6,)."""
-        return torch.stack([getattr(self, field.name) for field in fields(self)])
-
-
-def weight_statistics(sums: WeightSums) -> dict[str, float]:
-    """Statistics over the summed tokens; there must be at least one.
-
-    `ess`: effective sample size as a share of the tokens, (sum w)^2 / (n sum w^2), 1 for equal weights.
-    `clip_fraction`: share of tokens whose ratio was clipped. `ratio_mean`, `ratio_max`: before clipping.
-    """
-    return {
-        "ess": (sums.weight.square() / (sums.tokens * sums.weight_squared)).item(),
-        "clip_fraction": (sums.clipped / sums.tokens).item(),
-        "ratio_mean": (sums.ratio / sums.tokens).item(),
-        "ratio_max": sums.ratio_max.item(),
-    }
+def _mean_log_ratio(logprobs: Tensor, behavior_logprobs: Tensor, mask: Tensor) -> Tensor:
+    """(B, T), a row's mean over its completion tokens in every place."""
+    log_ratio = _log_ratio(logprobs, behavior_logprobs).masked_fill(~mask, 0)
+    mean = log_ratio.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
+    return mean.expand_as(log_ratio)

@@ -11,6 +11,7 @@ from cluster.config import ClusterConfig
 from reward.config import RewardConfig
 from sft.config import SFTConfig
 
+from ..outcomes import OUTCOMES
 from .base import Strict
 from .data import DataConfig
 from .evaluate import EvaluateConfig
@@ -83,6 +84,15 @@ class RunConfig(Strict):
                     f"{key}={value} leaves no room for a prompt: model.max_model_len is {self.model.max_model_len}. "
                     "Lower the one or raise the other."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _outcomes_exist(self) -> "RunConfig":
+        unknown = sorted(self.sft.outcome_weights.keys() - OUTCOMES.keys())
+        if unknown:
+            raise ValueError(
+                f"sft.outcome_weights names {', '.join(unknown)}; the outcomes of rewriting are {', '.join(OUTCOMES)}"
+            )
         return self
 
     @model_validator(mode="after")

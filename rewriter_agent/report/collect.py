@@ -123,7 +123,12 @@ def _training(rows: list[dict[str, Any]]) -> Training:
 
 def _sft(rows: list[dict[str, Any]]) -> SFTCurve:
     steps = _steps(rows, "unweighted_loss")
-    return SFTCurve(_series(steps, "loss"), _series(steps, "unweighted_loss"), _series(steps, "ess"))
+    return SFTCurve(
+        _series(steps, "loss"),
+        _series(steps, "unweighted_loss"),
+        _series(steps, "ess"),
+        _series(steps, "probe/kl"),
+    )
 
 
 def _steps(rows: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:

@@ -55,6 +55,8 @@ class SFTCurve:
     unweighted_loss: Series
     ess: Series
     """Effective sample size of the importance weights, as a share."""
+    kl: Series
+    """KL(backbone || model) on the backbone's own answers, nats a token."""
 
 
 @dataclass(frozen=True)

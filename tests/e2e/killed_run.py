@@ -148,6 +148,8 @@ def write_config(base: Path) -> Path:
         "rewrite": {**length, "num_generations": 4, "shard_size": 2},
         "sft": {
             "weight": {"kind": "token_is"},
+            "outcome_weights": {"expert_fallback": {"kind": "sequence_is", "mode": "mask"}},
+            "probe_size": 16,
             "learning_rate": 5e-4,
             "num_train_epochs": 2,
             "per_device_train_batch_size": 2,

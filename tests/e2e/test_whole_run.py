@@ -202,6 +202,16 @@ def test_expert_data_makes_the_backbone_forget_how_to_solve_problems(whole_run: 
     assert solved["rewritten"] > solved["expert"] + MARGIN
 
 
+@pytest.mark.parametrize("arm", ["expert", "rewritten"])
+def test_finetuning_moves_the_backbone_away_from_its_own_answers(whole_run: WholeRun, arm: str) -> None:
+    rows = read_jsonl(whole_run.folder / f"sft-{arm}" / "metrics.jsonl")
+    moved = [row["probe/kl"] for row in rows]
+    print(f"KL of {arm}: {moved[0]:.4f} to {moved[-1]:.4f}")
+    assert 0 <= moved[0] < 0.01
+    assert moved[-1] > 2 * moved[0]
+    assert {"unweighted_loss/rewritten", "mask_fraction"} <= rows[0].keys() or arm == "expert"
+
+
 def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
     report = json.loads((whole_run.folder / "report" / "report.json").read_text())
     page = (whole_run.folder / "report" / "report.html").read_text()

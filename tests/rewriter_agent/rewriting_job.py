@@ -51,6 +51,8 @@ def write_problems(path: Path, count: int) -> None:
         "expert_logprobs": [-2.0, -2.0],
         "expert": -2.0,
         "own": -0.5,
+        "own_ids": [7, 0],
+        "own_logprobs": [-0.5, -0.5],
     }
     rows = [{"id": f"{i:04}", "question": f"Question {i}?", **row, **anchors} for i in range(count)]
     write_table(path, rows, PREPARED)

@@ -92,7 +92,14 @@ def sft_step(step: int, arm: str) -> dict[str, float]:
     start, end = (2.1, 0.9) if arm == "expert" else (0.8, 0.55)
     loss = end + (start - end) * 0.88**step + random.Random(step).uniform(-0.05, 0.05)
     ess = 1.0 if arm == "expert" else 0.83
-    return {"step": step, "max_steps": 30, "loss": 0.8 * loss, "unweighted_loss": loss, "ess": ess}
+    return {
+        "step": step,
+        "max_steps": 30,
+        "loss": 0.8 * loss,
+        "unweighted_loss": loss,
+        "ess": ess,
+        "probe/kl": 0.002 * step,
+    }
 
 
 def write_rewrites(path: Path, strategy: str) -> None:

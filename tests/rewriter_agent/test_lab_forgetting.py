@@ -26,9 +26,9 @@ from rewriter_agent.prompts import user_messages
 from rewriter_agent.scoring import AnchoredProblem, GroupScorer, Sample
 from rewriter_agent.tokens import Tokens
 from sft.collator import SFTCollator
-from sft.config import NoWeight
 from sft.rows import SFTRow, to_dataset
 from sft.trainer import WeightedSFTTrainer
+from sft.weight_config import NoWeight
 
 pytestmark = pytest.mark.slow
 

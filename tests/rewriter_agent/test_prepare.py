@@ -16,7 +16,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.files import read_jsonl, write_jsonl
 from rewriter_agent.lab.tokenizer import make_tokenizer
-from rewriter_agent.prepare import _own_logprobs, prepare
+from rewriter_agent.prepare import _own_samples, prepare
 from rewriter_agent.prepared import prepared, prepared_file
 from rewriter_agent.progress import Progress
 
@@ -37,12 +37,14 @@ def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
     run = SimpleNamespace(config=config, backbone=fleet, backbone_identity=("m", "float32"))
     prompts = [tokens.question(problem) for problem in problems]
 
-    def own() -> list[float]:
+    def own() -> list[dict[str, Any]]:
         with AnchorCache(tmp_path / "cache.sqlite") as cache:
-            return _own_logprobs(problems, prompts, cast(Any, run), cache)
+            return _own_samples(problems, prompts, cast(Any, run), cache)
 
     expected = fmean(fmean(fake_logprobs([*map(ord, text), EOS])) for text in TEXTS)
-    assert own() == pytest.approx([expected, expected])
+    first = [*map(ord, TEXTS[0]), EOS]
+    assert [sample["mean"] for sample in own()] == pytest.approx([expected, expected])
+    assert [(sample["ids"], sample["logprobs"]) for sample in own()] == [(first, fake_logprobs(first))] * 2
     assert [request.prompt_ids for request in fleet.asked] == [p for p in prompts for _ in TEXTS]
     own()
     assert len(fleet.asked) == 4, "kept from the first time"

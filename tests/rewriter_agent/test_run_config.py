@@ -177,6 +177,12 @@ def test_what_a_strategy_cannot_do_is_refused(config_file: Path, rewrite: str, m
     assert message in refusal(config_file, f"{MINIMAL}rewrite: {rewrite}\n")
 
 
+def test_a_rule_for_an_outcome_that_there_is_not_is_refused(config_file: Path) -> None:
+    text = f"{MINIMAL}sft: {{outcome_weights: {{expert_falback: {{kind: dft}}}}}}\n"
+    message = refusal(config_file, text)
+    assert "sft.outcome_weights names expert_falback; the outcomes of rewriting are self_correct," in message
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_takes_several_targets(config_file: Path, strategy: str) -> None:
     config_file.write_text(f"{MINIMAL}rewrite: {{strategy: {strategy}, num_targets: 2}}\n")

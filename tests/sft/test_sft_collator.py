@@ -20,6 +20,9 @@ def test_batch_by_hand() -> None:
     nan = float("nan")
     expected = torch.tensor([[0.0, 0.0, -1.0, -2.0], [0.0, nan, 0.0, 0.0]])
     torch.testing.assert_close(batch["behavior_logprobs"], expected, equal_nan=True)
+    assert batch["outcome"].tolist() == [0, 0]
+    named = SFTCollator(0, ("expert_fallback", "rewritten"))([asdict(row) for row in rows])
+    assert named["outcome"].tolist() == [1, 0]
 
 
 def test_logprobs_stay_with_their_tokens_in_any_order(sft_rows: list[SFTRow]) -> None:

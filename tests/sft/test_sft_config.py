@@ -4,7 +4,8 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from sft.config import SFTConfig, TokenISWeight, Weight
+from sft.config import SFTConfig
+from sft.weight_config import TokenISWeight, Weight
 
 
 def test_weight_is_chosen_by_kind() -> None:
@@ -18,7 +19,8 @@ def test_weight_is_chosen_by_kind() -> None:
     [
         {"learning_rat": 1e-5},
         {"weight": {"kind": "dft", "clip_max": 2.0}},
-        {"weight": {"kind": "sequence_is"}},
+        {"weight": {"kind": "sequence"}},
+        {"outcome_weights": {"rewritten": {"kind": "dft", "clip_max": 1}}},
         {"weight": {"kind": "token_is", "clip_max": 0}},
         {"max_steps": 0},
         {"max_steps": 5, "warmup_steps": 5},

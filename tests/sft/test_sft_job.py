@@ -3,6 +3,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,15 +12,16 @@ import ray
 import torch
 from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
 from ray.train import TrainingFailedError
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 import sft.checkpoints
 from sft.checkpoints import COMPLETE_MARK, is_final, newest_complete, publish_model, remove_incomplete
-from sft.config import SFTConfig, TokenISWeight
+from sft.config import SFTConfig
 from sft.job import SFTJob, SFTResult, run_sft
 from sft.metrics import read_metrics, truncate_metrics
 from sft.rows import SFTRow, write_rows
 from sft.tokenizer import load_tokenizer
+from sft.weight_config import ASFTWeight, NoWeight, TokenISWeight
 
 STEPS, SAVE_STEPS = 6, 2
 
@@ -125,6 +127,39 @@ def test_two_zero3_workers_train_die_and_resume(
         run_sft(killed)
     watcher.join()
     check_resumes(killed, result, metrics)
+
+
+@pytest.mark.slow
+def test_an_anchor_rules_by_outcome_and_the_probe_under_zero3(
+    make_job: Callable[..., SFTJob], sft_rows: list[SFTRow], two_cpus: None, tmp_path: Path
+) -> None:
+    kept, others = sft_rows[:4], [replace(row, outcome="expert_fallback") for row in sft_rows[4:]]
+    write_rows([*kept, *others], tmp_path / "rows.parquet")
+    write_rows(sft_rows, tmp_path / "probe.parquet")
+    rules = {"weight": NoWeight(), "outcome_weights": {"expert_fallback": ASFTWeight(beta=0.1)}}
+    job = make_job("anchored", **rules, probe_size=5).model_copy(update={"probe": tmp_path / "probe.parquet"})
+    run_sft(job)
+    metrics = read_metrics(job.metrics_path)
+
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32)
+    nll = [-logprobs_by_hand(model, row) for row in kept]
+    dft = [-values.exp() * values for values in (logprobs_by_hand(model, row) for row in others)]
+    assert metrics[0]["loss"] == pytest.approx(torch.cat(nll + dft).mean().item(), rel=0.02)
+    assert metrics[0]["unweighted_loss/rewritten"] == pytest.approx(torch.cat(nll).mean().item(), rel=0.02)
+    assert metrics[-1]["unweighted_loss/rewritten"] < metrics[0]["unweighted_loss/rewritten"]
+    # Logged after the step, of the four rows that two ranks share: the saved model is that of the last one.
+    saved = AutoModelForCausalLM.from_pretrained(job.model_dir, dtype=torch.float32)
+    ratios = torch.cat(
+        [logprobs_by_hand(saved, row) - torch.tensor(row.behavior_logprobs) for row in sft_rows[:4]]
+    )
+    assert metrics[-1]["probe/kl"] == pytest.approx((ratios.exp() - 1 - ratios).mean().item(), rel=0.05)
+
+
+@torch.no_grad()
+def logprobs_by_hand(model: LlamaForCausalLM, row: SFTRow) -> torch.Tensor:
+    logits = model(input_ids=torch.tensor([row.prompt_ids + row.completion_ids])).logits[0, :-1]
+    targets = torch.tensor(row.completion_ids)[:, None]
+    return logits.log_softmax(-1)[len(row.prompt_ids) - 1 :].gather(1, targets)[:, 0]
 
 
 def check_first_step(job: SFTJob, rows: list[SFTRow], logged: dict[str, float]) -> None:

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sft.config import NoWeight, TokenISWeight
+from sft.config import SFTConfig
 from sft.rows import SFTRow, check_rows, drop_long_rows, from_dataset, read_rows, to_dataset, write_rows
+from sft.weight_config import DFTWeight, TokenISWeight
 
 ROW = SFTRow([5, 6], [7, 8, 0], [-0.5, -1.25, -0.25], "rewriter", "rewritten")
 EXPERT = SFTRow([5], [9, 0], None, "none", "expert_fallback")
@@ -38,16 +39,26 @@ def test_a_wrong_row_is_refused(changes: dict[str, object], message: str) -> Non
 
 
 def test_token_is_needs_logprobs() -> None:
-    check_rows([ROW, EXPERT], NoWeight(), {0})
-    with pytest.raises(ValueError, match="1 of 2 rows have none"):
-        check_rows([ROW, EXPERT], TokenISWeight(), {0})
+    check_rows([ROW, EXPERT], SFTConfig(), {0})
+    with pytest.raises(ValueError, match="1 of 1 rows with outcome 'expert_fallback' have none"):
+        check_rows([ROW, EXPERT], SFTConfig(weight=TokenISWeight()), {0})
 
 
 def test_rows_must_end_in_eos() -> None:
     with pytest.raises(ValueError, match=r"1 of 2 rows do not end.*ends in id 8"):
-        check_rows([ROW, replace(EXPERT, completion_ids=[9, 8])], NoWeight(), {0, 3})
+        check_rows([ROW, replace(EXPERT, completion_ids=[9, 8])], SFTConfig(), {0, 3})
 
 
 def test_long_rows_are_dropped_whole() -> None:
     assert drop_long_rows([ROW, EXPERT], max_length=5) == [ROW, EXPERT]
     assert drop_long_rows([ROW, EXPERT], max_length=4) == [EXPERT]
+
+
+def test_a_rule_without_log_probs_for_the_rows_that_have_none() -> None:
+    rules = SFTConfig(weight=TokenISWeight(), outcome_weights={"expert_fallback": DFTWeight()})
+    check_rows([ROW, EXPERT], rules, {0})
+    other = SFTConfig(outcome_weights={"expert_fallback": TokenISWeight()})
+    with pytest.raises(
+        ValueError, match=r"'token_is' needs behavior_logprobs, but 1 of 1 rows with outcome 'exp"
+    ):
+        check_rows([ROW, EXPERT], other, {0})

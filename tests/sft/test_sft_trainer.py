@@ -1,5 +1,7 @@
-from collections.abc import Callable
-from dataclasses import asdict
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sft.collator import SFTCollator
-from sft.config import DFTWeight, NoWeight, TokenISWeight, Weight
+from sft.forward import fused_completions, referenced_completions
 from sft.rows import SFTRow, to_dataset
 from sft.trainer import WeightedSFTTrainer
+from sft.weight_config import ASFTWeight, DFTWeight, EAFTWeight, NoWeight, TokenISWeight, Weight
 
 MakeTrainer = Callable[..., WeightedSFTTrainer]
 
@@ -39,14 +42,26 @@ def make_trainer(
     sft_rows: list[SFTRow],
     tmp_path: Path,
 ) -> MakeTrainer:
-    def make(weight: Weight, **options: Any) -> WeightedSFTTrainer:
+    def make(
+        weight: Weight,
+        rows: list[SFTRow] = sft_rows,
+        outcomes: tuple[str, ...] = (),
+        outcome_weights: dict[str, Weight] | None = None,
+        reference: LlamaForCausalLM | None = None,
+        probe_rows: Sequence[dict[str, Any]] = (),
+        **options: Any,
+    ) -> WeightedSFTTrainer:
         return WeightedSFTTrainer(
             model=sft_model,
             args=arguments(tmp_path, **options),
-            data_collator=SFTCollator(pad_token_id=0),
-            train_dataset=to_dataset(sft_rows),
+            data_collator=SFTCollator(pad_token_id=0, outcomes=outcomes),
+            train_dataset=to_dataset(rows),
             processing_class=sft_tokenizer,
             weight=weight,
+            outcomes=outcomes,
+            outcome_weights=outcome_weights,
+            reference=reference,
+            probe_rows=probe_rows,
         )
 
     return make
@@ -95,7 +110,7 @@ def test_loss_and_gradient_equal_trl(
     ours = trainer.compute_loss(sft_model, dict(batch), num_items_in_batch=num_items)
     ours.backward()
     our_gradients = gradients(sft_model)
-    del batch["behavior_logprobs"]
+    del batch["behavior_logprobs"], batch["outcome"]
     theirs = trl.SFTTrainer.compute_loss(trainer, sft_model, batch, num_items_in_batch=num_items)
     theirs.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-6)
@@ -164,3 +179,120 @@ def test_metrics_cover_all_tokens_since_the_last_log(
     assert 0 < logged["ess"] < 1
     assert logged["num_tokens"] == sum(len(row) for row in sft_rows)
     assert 0 <= logged["mean_token_accuracy"] <= 1
+
+
+def test_each_outcome_has_its_rule_and_its_loss_in_the_log(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+) -> None:
+    kept, others = sft_rows[:5], [replace(row, outcome="expert_fallback") for row in sft_rows[5:]]
+    plain, dft = RULES[0][1], RULES[1][1]
+    tokens = [sum(len(row.completion_ids) for row in rows) for rows in (kept, others)]
+    losses = hand_loss(sft_model, kept, plain) * tokens[0], hand_loss(sft_model, others, dft) * tokens[1]
+    expected = (sum(losses) / sum(tokens)).item()
+    by_outcome = [hand_loss(sft_model, rows, plain).item() for rows in (kept, others)]
+    trainer = make_trainer(
+        NoWeight(),
+        rows=kept + others,
+        outcomes=("expert_fallback", "rewritten"),
+        outcome_weights={"expert_fallback": DFTWeight()},
+        learning_rate=1e-12,
+        max_steps=1,
+        logging_steps=1,
+        per_device_train_batch_size=3,
+        gradient_accumulation_steps=3,
+    )
+    trainer.train()
+    logged = trainer.state.log_history[0]
+    assert logged["loss"] == pytest.approx(expected, rel=1e-4)
+    assert logged["unweighted_loss/rewritten"] == pytest.approx(by_outcome[0], rel=1e-4)
+    assert logged["unweighted_loss/expert_fallback"] == pytest.approx(by_outcome[1], rel=1e-4)
+
+
+def test_eaft_reads_the_entropy_of_each_token(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+) -> None:
+    row = sft_rows[1]
+    with torch.no_grad():
+        ids = torch.tensor([row.prompt_ids + row.completion_ids])
+        logprobs = sft_model(input_ids=ids).logits[0, len(row.prompt_ids) - 1 : -1].log_softmax(-1)
+        entropies = -(logprobs.exp() * logprobs).sum(-1)
+        chosen = logprobs.gather(1, torch.tensor(row.completion_ids)[:, None])[:, 0]
+        # High enough that no share is cut off at 1.
+        expected = -(entropies / math.log(1000) * chosen).mean()
+    trainer = make_trainer(EAFTWeight(top_k=1000))
+    loss = trainer.compute_loss(sft_model, trainer.data_collator([asdict(row)]))
+    torch.testing.assert_close(loss.detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_asft_is_dft_and_the_divergence_from_the_reference(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+) -> None:
+    reference = copy.deepcopy(sft_model).requires_grad_(False)
+    with torch.no_grad():
+        for parameter in sft_model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    model, ours = make_trainer(ASFTWeight(beta=0.3), reference=reference), sft_model
+    batch = model.data_collator([asdict(row) for row in sft_rows])
+    model.compute_loss(ours, dict(batch)).backward()
+    found = gradients(ours)
+
+    total, tokens = hand_loss(ours, sft_rows, RULES[1][1]), 0
+    divergence = torch.zeros(())
+    for row in sft_rows:
+        ids = torch.tensor([row.prompt_ids + row.completion_ids])
+        start = len(row.prompt_ids) - 1
+        theta = ours(input_ids=ids).logits[0, start:-1].log_softmax(-1)
+        ref = reference(input_ids=ids).logits[0, start:-1].log_softmax(-1)
+        divergence = divergence + (ref.exp() * (ref - theta)).sum()
+        tokens += len(row.completion_ids)
+    (total + 0.3 * divergence / tokens).backward()
+    for name, gradient in gradients(ours).items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_the_reference_path_gives_what_the_fused_head_gives(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+) -> None:
+    trainer = make_trainer(NoWeight())
+    batch = trainer.data_collator([asdict(row) for row in sft_rows])
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
+    fused, _ = fused_completions(sft_model, inputs)
+    found, _ = referenced_completions(sft_model, sft_model, inputs)
+    for name in ("logprobs", "entropies", "is_top1", "mask"):
+        torch.testing.assert_close(
+            getattr(found, name).float(), getattr(fused, name).float(), rtol=1e-4, atol=1e-5
+        )
+    assert found.divergences is not None
+    torch.testing.assert_close(found.divergences, torch.zeros_like(found.divergences), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def completion_logprobs(model: LlamaForCausalLM, row: SFTRow) -> Tensor:
+    ids = torch.tensor([row.prompt_ids + row.completion_ids])
+    logprobs = model(input_ids=ids).logits[0, len(row.prompt_ids) - 1 : -1].log_softmax(-1)
+    return logprobs.gather(1, torch.tensor(row.completion_ids)[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("learning_rate", [1e-12, 0.05])
+def test_the_probe_shows_how_far_the_model_has_moved(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], learning_rate: float
+) -> None:
+    before = [completion_logprobs(sft_model, row) for row in sft_rows[:3]]
+    probe = [
+        replace(row, behavior_logprobs=values.tolist())
+        for row, values in zip(sft_rows[:3], before, strict=True)
+    ]
+    trainer = make_trainer(
+        NoWeight(),
+        probe_rows=[asdict(row) for row in probe],
+        learning_rate=learning_rate,
+        max_steps=2,
+        logging_steps=2,
+        per_device_train_batch_size=2,
+    )
+    trainer.train()
+    ratios = torch.cat([completion_logprobs(sft_model, row) for row in sft_rows[:3]]) - torch.cat(before)
+    expected = (ratios.exp() - 1 - ratios).mean().item()
+    assert trainer.state.log_history[0]["probe/kl"] == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    assert (expected > 0.01) == (learning_rate > 0.01)
+    assert sft_model.training
