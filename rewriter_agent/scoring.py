@@ -1,16 +1,18 @@
 """Candidates to group scores: `reward` supplies the arithmetic, the fleet the backbone's log-probs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from cluster.fleet import Fleet
-from cluster.types import ScoreRequest
+from cluster.types import Scored, ScoreRequest
 from reward import Anchors, Candidate, Embed, RewardConfig, Score, TokenScores, Verifier, score_group
 from reward.judge import corrupt
 
 from .data.problem import Problem
 from .judge import FleetJudge, judgement_length
+from .together import ScoreTogether
 from .tokens import Tokens
 
 
@@ -55,7 +57,7 @@ class ScoredGroup:
 
 
 class GroupScorer:
-    """Scores whole groups; several at a time, so that no scoring engine waits for another group's checks."""
+    """Scores whole groups: all are checked side by side, and what passes is scored under the backbone in one call."""
 
     def __init__(
         self,
@@ -74,16 +76,30 @@ class GroupScorer:
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         """Score each group of K candidates; order kept."""
-        with ThreadPoolExecutor(2 * len(self.backbone.engines)) as pool:
-            return list(pool.map(lambda group: self._score(*group), groups))
+        together = ScoreTogether(self.backbone, len(groups))
 
-    def _score(self, problem: AnchoredProblem, samples: list[Sample]) -> ScoredGroup:
+        def score(number: int) -> ScoredGroup:
+            try:
+                return self._score(*groups[number], partial(together.score, number))
+            finally:
+                together.leave()
+
+        # A thread a group: each waits for the others.
+        with ThreadPoolExecutor(max(1, len(groups))) as pool:
+            return list(pool.map(score, range(len(groups))))
+
+    def _score(
+        self,
+        problem: AnchoredProblem,
+        samples: list[Sample],
+        ask: Callable[[Sequence[ScoreRequest]], list[Scored]],
+    ) -> ScoredGroup:
         known: dict[tuple[int, ...], list[float]] = {}
 
         def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
             prompt, entropies = self.tokens.question(problem), self.config.needs_entropies
             ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
-            scored = self.backbone.score([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
+            scored = ask([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
             known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))
             return [TokenScores(tokens.logprobs, tokens.entropies) for tokens in scored]
 
