@@ -84,10 +84,3 @@ class RewriteConfig(Strict):
                 "other."
             )
         return self
-
-
-class DatasetConfig(Strict):
-    """The rewritten data set, for other trainers than this package's."""
-
-    license: str = "other"
-    """Licence, as the hub names it (`apache-2.0`); written on the data set's card."""

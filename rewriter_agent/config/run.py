@@ -14,9 +14,10 @@ from sft.config import SFTConfig
 from ..outcomes import OUTCOMES
 from .base import Strict
 from .data import DataConfig
+from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
-from .rewrite import DatasetConfig, RewriteConfig
+from .rewrite import RewriteConfig
 from .train import PrepareConfig, TrackingConfig, TrainConfig
 
 

@@ -1,4 +1,4 @@
-"""The `train` and `rewrite` sections: the rewriting policy, learned and applied."""
+"""The `prepare`, `train` and `tracking` sections: how the rewriting policy is learned."""
 
 from typing import Literal
 

@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 import torch
+from plain_sft import plain_sft
 from short_grpo import tokens_of
 from small_fleet import SmallFleet
 from transformers import AutoModelForCausalLM
-from trl import SFTConfig
 
 from cluster.fleet import Fleet
 from cluster.types import GenerateRequest, ScoreRequest
@@ -90,20 +90,8 @@ def fine_tuned(rows: Rows, seed: int, folder: Path) -> float:
     tokenizer = tokens_of(LAB_FOLDER).tokenizer
     trainer = WeightedSFTTrainer(
         model=AutoModelForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32),
-        args=SFTConfig(
-            output_dir=str(folder),
-            seed=seed,
-            learning_rate=5e-4,
-            num_train_epochs=2,
-            per_device_train_batch_size=4,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            remove_unused_columns=False,
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            report_to="none",
-            save_strategy="no",
-            disable_tqdm=True,
+        args=plain_sft(
+            folder, seed=seed, learning_rate=5e-4, num_train_epochs=2, per_device_train_batch_size=4
         ),
         data_collator=SFTCollator(pad_token_id=tokenizer.pad_token_id),
         train_dataset=to_dataset([SFTRow(prompt, ids, None, "none", "made up") for prompt, ids in rows]),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import trl
+from plain_sft import plain_sft
 from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -18,21 +19,6 @@ from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import ASFTWeight, DFTWeight, EAFTWeight, NoWeight, TokenISWeight, Weight
 
 MakeTrainer = Callable[..., WeightedSFTTrainer]
-
-
-def arguments(folder: Path, **options: Any) -> trl.SFTConfig:
-    return trl.SFTConfig(
-        output_dir=str(folder),
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
-        **options,
-    )
 
 
 @pytest.fixture
@@ -53,7 +39,7 @@ def make_trainer(
     ) -> WeightedSFTTrainer:
         return WeightedSFTTrainer(
             model=sft_model,
-            args=arguments(tmp_path, **options),
+            args=plain_sft(tmp_path, **options),
             data_collator=SFTCollator(pad_token_id=0, outcomes=outcomes),
             train_dataset=to_dataset(rows),
             processing_class=sft_tokenizer,
