@@ -40,6 +40,9 @@ class ClusterConfig(BaseModel):
     timeout: float = Field(600, gt=0)
     """Seconds that any one answer of an engine may take, its start included."""
 
+    max_failures: int = Field(1, ge=0)
+    """How often fine-tuning workers that died are started again, from their newest checkpoint (Ray Train's option)."""
+
     port: int = Field(6379, ge=0, le=65535)
     """Port of a Ray head that `launch` starts (0: any free one)."""
 

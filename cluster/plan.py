@@ -37,6 +37,10 @@ class Workload:
     """Sequences in one forward and backward pass of the learner."""
     sft_batch: int
     sft_workers: int
+    sft_adapter: bool = False
+    """Whether fine-tuning trains an adapter in place of all weights."""
+    sft_reference: bool = False
+    """Whether it holds the model near another that each worker computes beside it."""
     encoder_parameters: int = 0
     """Of the text encoder that the reward needs; 0 for none."""
     encoder_on_gpu: bool = False
@@ -125,8 +129,10 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
     # bf16 weights; logits, their log-softmax and gradient in fp32 dominate the activations of small models.
     learner_memory = TRAINER_BASE_GB + 2 * weights + 3 * _logits_gb(work, work.learner_batch)
     # ZeRO-3: bf16 weights and gradients, fp32 master weights and two Adam moments, over the workers.
-    states = 16 * work.parameters / work.sft_workers / GB
+    states = (2 if work.sft_adapter else 16) * work.parameters / work.sft_workers / GB
     sft_memory = TRAINER_BASE_GB + weights + states + 3 * _logits_gb(work, work.sft_batch)
+    if work.sft_reference:
+        sft_memory += (0 if work.sft_adapter else weights) + 3 * _logits_gb(work, work.sft_batch)
     sft_threads = max(1, machine.cpus // work.sft_workers)
     encoder_memory = ENGINE_BASE_GB + 4 * work.encoder_parameters / GB
     encoder_gpus = int(gpu and work.encoder_on_gpu)

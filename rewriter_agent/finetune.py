@@ -7,6 +7,7 @@ from typing import Any
 from sft.config import SFTConfig
 from sft.job import SFTJob, run_sft
 from sft.rows import SFTRow, write_rows
+from sft.tokenizer import vocabulary_hash
 from sft.weight_config import NoWeight
 
 from .files import read_jsonl, read_table
@@ -68,7 +69,7 @@ def _own_answers(run: Run) -> list[SFTRow]:
 def _finetune(
     run: Run, folder: Path, progress: Progress, rows: list[SFTRow], sft: SFTConfig
 ) -> dict[str, Any]:
-    write_rows(rows, folder / "rows.parquet")
+    write_rows(rows, folder / "rows.parquet", vocabulary_hash(Path(run.model_path)))
     write_rows(_own_answers(run), folder / "probe.parquet")
     run.release_engines()
     role = run.plan.role("sft")
@@ -81,6 +82,7 @@ def _finetune(
         seed=run.config.seed,
         threads=role.threads,
         use_gpu=role.num_gpus > 0,
+        max_failures=run.config.cluster.max_failures,
         report_to=run.config.tracking.report_to,
         run_name=f"{run.config.name}-{folder.name}",
         env=worker_env(run.config, folder, role.threads),

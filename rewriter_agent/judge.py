@@ -1,9 +1,8 @@
-"""The judge of the gate: the backbone itself, asked YES or NO through the fleet."""
+"""The judge of the gate: the backbone itself, asked YES or NO."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from cluster.fleet import Fleet
-from cluster.types import ScoreRequest
+from cluster.types import Scored, ScoreRequest
 from reward import Candidate, GradedProblem
 from reward.judge import ANSWERS, accepts, judge_prompt
 
@@ -14,9 +13,10 @@ from .tokens import Tokens
 class FleetJudge:
     """Judges candidates by the log-probs of the two replies, under the backbone's own chat template."""
 
-    def __init__(self, tokens: Tokens, backbone: Fleet) -> None:
+    def __init__(self, tokens: Tokens, score: Callable[[Sequence[ScoreRequest]], list[Scored]]) -> None:
+        """`score` asks the backbone."""
         self.tokens = tokens
-        self.backbone = backbone
+        self.score = score
         self.replies = _replies(tokens)
 
     def __call__(self, problem: GradedProblem, candidates: Sequence[Candidate]) -> list[bool]:
@@ -27,7 +27,7 @@ class FleetJudge:
         """The same for texts alone."""
         prompts = [_prompt(self.tokens, problem, text) for text in texts]
         requests = [ScoreRequest(prompt, reply) for prompt in prompts for reply in self.replies]
-        scored = [tokens.logprobs for tokens in self.backbone.score(requests)]
+        scored = [tokens.logprobs for tokens in self.score(requests)]
         return [accepts(yes, no) for yes, no in zip(scored[::2], scored[1::2], strict=True)]
 
 

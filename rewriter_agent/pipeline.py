@@ -14,9 +14,11 @@ from .files import exclusive
 from .finetune import finetune_expert, finetune_rewritten
 from .inputs import input_hashes, rewriter_hash
 from .prepare import prepare
+from .prepared import PREPARED
 from .progress import Progress, clock
 from .report.build import build_report
 from .report.collect import collect
+from .rewrite.record import REWRITES
 from .rewrite.stage import dataset, rewrite
 from .rewriter import check_rewriter
 from .run import Run
@@ -78,7 +80,8 @@ PREPARE = Stage(
     (),
     prepare,
     roles=lambda config: ("backbone",),
-    reads=input_hashes,
+    # Another version may have left other columns.
+    reads=lambda config: input_hashes(config) | {"columns": ",".join(PREPARED.names)},
 )
 TRAIN = Stage(
     "train",
@@ -90,7 +93,12 @@ TRAIN = Stage(
     roles=lambda config: ("encoder", "policy", "backbone", "learner"),
 )
 REWRITE = Stage(
-    "rewrite", ("rewrite",), (PREPARE, TRAIN), rewrite, roles=rewriting_roles, reads=rewriter_hash
+    "rewrite",
+    ("rewrite",),
+    (PREPARE, TRAIN),
+    rewrite,
+    roles=rewriting_roles,
+    reads=lambda config: rewriter_hash(config) | {"columns": ",".join(REWRITES.names)},
 )
 DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
 SFT_EXPERT = Stage("sft-expert", ("sft",), (PREPARE,), finetune_expert, sft_gb, roles=lambda config: ("sft",))

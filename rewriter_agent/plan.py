@@ -20,6 +20,8 @@ def workload(config: RunConfig, size: ModelSize) -> Workload:
         learner_batch=config.train.per_device_train_batch_size,
         sft_batch=config.sft.per_device_train_batch_size,
         sft_workers=config.sft.num_workers,
+        sft_adapter=config.sft.lora is not None,
+        sft_reference=config.sft.uses_reference,
         encoder_parameters=encoder.parameters if reward.needs_embeddings else 0,
         # A sentence encoder is small enough for the CPU, the backbone may not be.
         encoder_on_gpu=reward.embedding_model is None,

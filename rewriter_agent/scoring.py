@@ -15,6 +15,9 @@ from .judge import FleetJudge, judgement_length
 from .together import ScoreTogether
 from .tokens import Tokens
 
+MOST_GROUPS = 64
+"""Scored side by side: each has a thread."""
+
 
 def mean(values: Sequence[float]) -> float:
     """Arithmetic mean of a non-empty sequence."""
@@ -72,10 +75,13 @@ class GroupScorer:
         self.verifier = verifier
         self.config = config
         self.embed = embed
-        self.judge = FleetJudge(tokens, backbone) if config.judge else None
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         """Score each group of K candidates; order kept."""
+        slices = [groups[start : start + MOST_GROUPS] for start in range(0, len(groups), MOST_GROUPS)]
+        return [scored for part in slices for scored in self._score_together(part)]
+
+    def _score_together(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         together = ScoreTogether(self.backbone, len(groups))
 
         def score(number: int) -> ScoredGroup:
@@ -85,7 +91,7 @@ class GroupScorer:
                 together.leave()
 
         # A thread a group: each waits for the others.
-        with ThreadPoolExecutor(max(1, len(groups))) as pool:
+        with ThreadPoolExecutor(len(groups)) as pool:
             return list(pool.map(score, range(len(groups))))
 
     def _score(
@@ -103,6 +109,7 @@ class GroupScorer:
             known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))
             return [TokenScores(tokens.logprobs, tokens.entropies) for tokens in scored]
 
+        judge = FleetJudge(self.tokens, ask) if self.config.judge else None
         scores = score_group(
             problem,
             samples,
@@ -110,19 +117,18 @@ class GroupScorer:
             verify=self.verifier.verify,
             backbone=backbone,
             embed=self.embed,
-            judge=self.judge,
+            judge=judge,
         )
         logprobs = [known.get(sample.token_ids) for sample in samples]
-        judged_bad = self._judge_bad(problem, samples, scores)
-        asked = sum(score.gate or score.reason == "judge" for score in scores) if self.judge else 0
+        judged_bad = _judge_bad(judge, problem, samples, scores) if judge else []
+        asked = sum(score.gate or score.reason == "judge" for score in scores) if judge else 0
         return ScoredGroup(scores, logprobs, judged_bad, asked + len(judged_bad))
 
-    def _judge_bad(
-        self, problem: AnchoredProblem, samples: Sequence[Sample], scores: Sequence[Score]
-    ) -> list[bool]:
-        """Ask the judge about one candidate with a wrong answer, that answer replaced by the right one."""
-        if self.judge is None:
-            return []
-        wrong = [s.text for s, score in zip(samples, scores, strict=True) if score.reason == "wrong_answer"]
-        corrupted = [corrupt(text, problem.convention, problem.answer) for text in wrong]
-        return self.judge.judge_texts(problem, [text for text in corrupted if text is not None][:1])
+
+def _judge_bad(
+    judge: FleetJudge, problem: AnchoredProblem, samples: Sequence[Sample], scores: Sequence[Score]
+) -> list[bool]:
+    """Ask about one candidate with a wrong answer, that answer replaced by the right one."""
+    wrong = [s.text for s, score in zip(samples, scores, strict=True) if score.reason == "wrong_answer"]
+    corrupted = [corrupt(text, problem.convention, problem.answer) for text in wrong]
+    return judge.judge_texts(problem, [text for text in corrupted if text is not None][:1])

@@ -1,7 +1,7 @@
 """One call of a fleet for what many threads ask at the same time."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -12,7 +12,7 @@ from cluster.types import Scored, ScoreRequest
 @dataclass
 class _Batch:
     asked: dict[int, Sequence[ScoreRequest]] = field(default_factory=dict)
-    sent: Future[Future[list[Scored]]] = field(default_factory=Future)
+    sent: Future[list[Scored]] = field(default_factory=Future)
 
 
 class ScoreTogether:
@@ -34,7 +34,7 @@ class ScoreTogether:
             batch = self._batch
             batch.asked[number] = requests
         self._send_if_due()
-        scored = batch.sent.result().result()
+        scored = batch.sent.result()
         start = sum(len(its) for other, its in batch.asked.items() if other < number)
         return scored[start : start + len(requests)]
 
@@ -51,6 +51,8 @@ class ScoreTogether:
                 return
             self._batch = _Batch()
         requests = [request for number in sorted(batch.asked) for request in batch.asked[number]]
-        # A pool of one keeps what the call raises for every thread that waits.
-        with ThreadPoolExecutor(1) as pool:
-            batch.sent.set_result(pool.submit(self.fleet.score, requests))
+        try:
+            batch.sent.set_result(self.fleet.score(requests))
+        except BaseException as error:  # noqa: BLE001
+            # Whatever it is, the other threads wait for it.
+            batch.sent.set_exception(error)

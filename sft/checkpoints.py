@@ -1,11 +1,10 @@
-"""Checkpoints that a killed job can trust, and the folder that is left when it succeeds.
+"""Checkpoints that a killed job can trust.
 
 The trainer writes a checkpoint file by file from several ranks and leaves no mark of completion, so a mark
 is written here once every rank has finished. Only marked checkpoints are resumed from.
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,7 @@ from typing import Any
 import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from sft.tokenizer import load_tokenizer
-
 COMPLETE_MARK = "complete"
-WEIGHT_PATTERNS = ("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json")
 
 
 class MarkComplete(TrainerCallback):
@@ -54,24 +50,6 @@ def is_final(checkpoint: Path) -> bool:
     """Whether training ended with this checkpoint."""
     state = read_state(checkpoint)
     return state["global_step"] >= state["max_steps"]
-
-
-def publish_model(checkpoint: Path, base_model: Path, target: Path) -> None:
-    """Copy the gathered 16-bit weights of a checkpoint to `target`, with the tokenizer of `base_model`.
-
-    The folder loads with plain transformers, and appears under `target` only once it is whole. The
-    tokenizer is the base model's own: the trainer may have set a padding token on the one it holds.
-    """
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for pattern in WEIGHT_PATTERNS:
-        for source in checkpoint.glob(pattern):
-            shutil.copy2(source, temporary / source.name)
-    assert any(temporary.glob("*.safetensors")), f"{checkpoint} holds no weights"
-    load_tokenizer(base_model).save_pretrained(temporary)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(temporary, target)
 
 
 def _step(checkpoint: Path) -> int:

@@ -4,11 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sft.weight_config import NoWeight, Weight
+from sft.lora_config import LoraSection
+from sft.weight_config import ASFTWeight, NoWeight, Weight
 
 
 class SFTConfig(BaseModel):
-    """Supervised fine-tuning of all weights under DeepSpeed ZeRO-3, in bfloat16."""
+    """Supervised fine-tuning under DeepSpeed ZeRO-3, in bfloat16."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -17,6 +18,9 @@ class SFTConfig(BaseModel):
 
     outcome_weights: dict[str, Weight] = {}
     """Other rules for rows of some outcomes, for example `{expert_fallback: {kind: dft}}`."""
+
+    lora: LoraSection | None = None
+    """Train an adapter and merge it at the end; unset, all weights are trained. It wants some ten times the rate."""
 
     learning_rate: float = Field(2e-5, gt=0)
     """Peak learning rate. DFT losses are some ten times smaller, so rates do not carry over to it."""
@@ -33,8 +37,19 @@ class SFTConfig(BaseModel):
     gradient_accumulation_steps: int = Field(1, ge=1)
     """Forward passes of each worker per optimizer step."""
 
+    train_batch_size: int | None = Field(None, ge=1)
+    """Rows of an optimizer step over all workers. Set, `gradient_accumulation_steps` follows from it, so that another
+    `num_workers` leaves the step as it is."""
+
     max_length: int = Field(1024, ge=2)
     """Most tokens (prompt and completion) of a row. Longer rows are dropped and counted, never cut."""
+
+    packing: bool = False
+    """Put rows together, up to `max_length` tokens each time, in place of padding; a batch then counts packs, and
+    attention stays within a row. Quick on GPUs with `attn_implementation: flash_attention_2`."""
+
+    attn_implementation: str | None = None
+    """transformers' name of an attention implementation; unset, its choice."""
 
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
     """Shape of the learning rate after warm-up."""
@@ -57,11 +72,64 @@ class SFTConfig(BaseModel):
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more compute."""
 
+    offload_optimizer_device: Literal["none", "cpu"] = "none"
+    """Where ZeRO-3 keeps the optimizer's state (Accelerate's option): `cpu` saves GPU memory and takes longer."""
+
+    offload_param_device: Literal["none", "cpu"] = "none"
+    """Where it keeps the weights that no layer needs at the moment."""
+
+    use_liger_kernel: bool = False
+    """Liger's kernels for the layers of a model; GPUs only, needs the package `liger-kernel`. The loss stays TRL's
+    fused one, which gives every weight its log-probs."""
+
     probe_size: int = Field(32, ge=0)
     """Answers of the backbone's own on which the divergence from it is logged (`probe/kl`); 0 logs none."""
 
+    probe_steps: int = Field(50, ge=1)
+    """It is logged once in so many steps and at the end; each time costs a forward pass over those answers."""
+
     num_workers: int = Field(2, ge=1)
     """Training processes, one GPU each where there are GPUs."""
+
+    @property
+    def rules(self) -> list[Weight]:
+        """The rules that rows may be under."""
+        return [self.weight, *self.outcome_weights.values()]
+
+    def rule(self, outcome: str) -> Weight:
+        """That of rows with an outcome."""
+        return self.outcome_weights.get(outcome, self.weight)
+
+    @property
+    def uses_reference(self) -> bool:
+        """Whether a rule holds the model near the one that it starts from."""
+        return any(isinstance(rule, ASFTWeight) for rule in self.rules)
+
+    @property
+    def accumulation(self) -> int:
+        """Forward passes of each worker per optimizer step."""
+        if self.train_batch_size is None:
+            return self.gradient_accumulation_steps
+        return self.train_batch_size // (self.per_device_train_batch_size * self.num_workers)
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> "SFTConfig":
+        together = self.per_device_train_batch_size * self.num_workers
+        if self.train_batch_size is None:
+            return self
+        if self.train_batch_size % together:
+            raise ValueError(
+                f"train_batch_size ({self.train_batch_size}) is no multiple of per_device_train_batch_size x "
+                f"num_workers ({self.per_device_train_batch_size} x {self.num_workers} = {together}), which is what "
+                f"one forward pass takes; set it to {max(1, round(self.train_batch_size / together)) * together}, or "
+                "change the others"
+            )
+        if self.gradient_accumulation_steps not in (1, self.accumulation):
+            raise ValueError(
+                f"gradient_accumulation_steps is {self.gradient_accumulation_steps}, but train_batch_size "
+                f"({self.train_batch_size}) asks {self.accumulation}; leave one of them out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_max_steps(self) -> "SFTConfig":

@@ -1,12 +1,13 @@
 """A forward pass, and what the losses read of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sft.collator import IGNORE_INDEX
+from sft.dataset import IGNORE_INDEX
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def fused_completions(model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Comp
 
 
 def referenced_completions(
-    model: nn.Module, reference: nn.Module, inputs: dict[str, Tensor]
+    model: nn.Module, reference: Callable[..., Any], inputs: dict[str, Tensor]
 ) -> tuple[Completions, Any]:
     """With the divergence from a frozen model, for which both need their logits at every label."""
     labels = inputs["labels"][:, 1:]

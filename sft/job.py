@@ -5,13 +5,14 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sft.config import SFTConfig
-from sft.rows import check_rows, drop_long_rows, read_rows
+from sft.rows import check_rows, drop_long_rows, read_rows, read_vocabulary
 from sft.workers import Workers, run_workers
 
 # Workers run in another directory than the process that submits the job.
@@ -33,7 +34,7 @@ class SFTJob(BaseModel):
     """Parquet file of the backbone's own answers, with their log-probs under it; the first `probe_size` are used."""
 
     output_dir: AbsolutePath
-    """Holds `model/`, `metrics.jsonl` and `result.json` at the end, and checkpoints until then."""
+    """Holds `model/`, `adapter/` of LoRA, `metrics.jsonl`, `result.json` at the end; checkpoints until then."""
 
     sft: SFTConfig
     """Training options."""
@@ -61,8 +62,13 @@ class SFTJob(BaseModel):
 
     @property
     def model_dir(self) -> Path:
-        """Where the trained model lies after success."""
+        """Where the trained model lies after success, an adapter merged."""
         return self.output_dir / "model"
+
+    @property
+    def adapter_dir(self) -> Path:
+        """Where the adapter itself lies, in PEFT's format, if one was trained."""
+        return self.output_dir / "adapter"
 
     @property
     def checkpoints_dir(self) -> Path:
@@ -97,8 +103,10 @@ def run_sft(job: SFTJob) -> SFTResult:
     Raises ValueError if the rows do not suit the options or the folder holds another job's work, and
     Ray's TrainingFailedError if workers fail more than `max_failures` times.
     """
-    from sft.checkpoints import is_final, newest_complete, publish_model, read_state
+    from sft.checkpoints import is_final, newest_complete, read_state
+    from sft.publish import publish_adapter, publish_model
 
+    _check_machine(job)
     num_rows, num_dropped = _check_rows(job)
     _claim_output_dir(job)
     result_path = job.output_dir / "result.json"
@@ -110,6 +118,8 @@ def run_sft(job: SFTJob) -> SFTResult:
         checkpoint = newest_complete(job.checkpoints_dir)
     assert checkpoint is not None
     assert is_final(checkpoint)
+    if job.sft.lora:
+        publish_adapter(checkpoint, job.adapter_dir)
     publish_model(checkpoint, job.model, job.model_dir)
     result = SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"])
     _write_json(result_path, asdict(result))
@@ -132,11 +142,32 @@ def _train(job: SFTJob) -> None:
     run_workers(train_worker, job.model_dump(mode="json"), workers, job.run_name, job.checkpoints_dir / "ray")
 
 
+def _check_machine(job: SFTJob) -> None:
+    if not job.sft.use_liger_kernel:
+        return
+    if not job.use_gpu:
+        raise ValueError(
+            "sft.use_liger_kernel asks for Triton kernels, which run on GPUs only; set it to false"
+        )
+    if find_spec("liger_kernel") is None:
+        raise ValueError("sft.use_liger_kernel needs a package that is missing: pip install liger-kernel")
+
+
 def _check_rows(job: SFTJob) -> tuple[int, int]:
     """Numbers of rows kept and dropped, checked here so that a user error is raised before workers start."""
-    from sft.tokenizer import eos_token_ids
+    from sft.tokenizer import eos_token_ids, vocabulary_hash
 
+    written_for = read_vocabulary(job.rows)
+    if written_for and written_for != vocabulary_hash(job.model):
+        raise ValueError(
+            f"the token ids and log-probs of {job.rows} are those of another tokenizer than that of {job.model}; "
+            "make the rows with this model"
+        )
     rows = read_rows(job.rows)
+    if not rows:
+        raise ValueError(
+            f"{job.rows} holds no rows: nothing was rewritten, and no expert solution kept in its place"
+        )
     kept = drop_long_rows(rows, job.sft.max_length)
     if not kept:
         raise ValueError(

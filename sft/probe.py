@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from sft.collator import SFTCollator
+from sft.dataset import IGNORE_INDEX
 from sft.forward import fused_completions
 
 
 class Probe:
-    """A fixed set of the backbone's own answers, with their log-probs under it; rows have SFTRow's columns.
+    """A fixed set of the backbone's own answers, with their log-probs under it; rows are those of `to_dataset`.
 
-    Ranks share the rows: each does the same number of forward passes, as ZeRO-3 wants, so what is left over after
-    division by the ranks is not used.
+    Ranks share the rows, and each does the same number of forward passes, as ZeRO-3 wants.
     """
 
     def __init__(
@@ -25,9 +25,11 @@ class Probe:
         rank: int,
         world_size: int,
     ) -> None:
-        share = len(rows) // world_size
-        ours = rows[rank * share : (rank + 1) * share]
-        self.batches = [collator(ours[i : i + batch_size]) for i in range(0, share, batch_size)]
+        ours = list(rows[rank::world_size])
+        if len(ours) < -(-len(rows) // world_size):
+            # Nothing of it is counted.
+            ours.append({**rows[0], "labels": [IGNORE_INDEX] * len(rows[0]["labels"])})
+        self.batches = [collator(ours[i : i + batch_size]) for i in range(0, len(ours), batch_size)]
 
     @torch.no_grad()
     def sums(self, model: nn.Module, device: torch.device) -> Tensor:

@@ -1,23 +1,19 @@
 """Training rows: token ids as the engine produced them, with the log-probs of the policy that wrote them."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sft.config import SFTConfig
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
 Behavior = Literal["backbone", "rewriter", "none"]
+VOCABULARY = b"vocabulary"
 
 SCHEMA = pa.schema(
     [
@@ -91,8 +87,8 @@ class SFTRow:
 def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, eos_token_ids: Collection[int]) -> None:
     """Raise ValueError unless every row suits its rule and ends in one of `eos_token_ids`."""
     given = {row.outcome for row in rows}
-    rules = {outcome: sft.outcome_weights.get(outcome, sft.weight) for outcome in given}
-    for outcome, rule in sorted(rules.items()):
+    for outcome in sorted(given):
+        rule = sft.rule(outcome)
         its = [row for row in rows if row.outcome == outcome]
         missing = sum(row.behavior_logprobs is None for row in its)
         if rule.needs_behavior and missing:
@@ -115,30 +111,30 @@ def drop_long_rows(rows: Iterable[SFTRow], max_length: int) -> list[SFTRow]:
     return [row for row in rows if len(row) <= max_length]
 
 
-def to_dataset(rows: Iterable[SFTRow]) -> Dataset:
-    """In-memory `datasets.Dataset` with the columns of SFTRow."""
-    from datasets import Dataset
-
-    return Dataset(_to_table(rows))
-
-
-def from_dataset(dataset: Dataset) -> list[SFTRow]:
-    """Rows of a dataset with the columns of SFTRow, validated."""
-    return [SFTRow(**row) for row in dataset.to_list()]
-
-
-def write_rows(rows: Iterable[SFTRow], path: Path) -> None:
-    """Write a parquet file; it appears under `path` only once it is whole."""
+def write_rows(rows: Iterable[SFTRow], path: Path, vocabulary: str = "") -> None:
+    """Write a parquet file; it appears under `path` only once it is whole. `vocabulary` names what the ids mean."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(_to_table(rows), temporary)
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+    pq.write_table(table.replace_schema_metadata({VOCABULARY: vocabulary.encode()}), temporary)
     os.replace(temporary, path)
 
 
 def read_rows(path: Path) -> list[SFTRow]:
-    """Rows of a parquet file written by `write_rows`, validated."""
-    return [SFTRow(**row) for row in pq.read_table(path, schema=SCHEMA).to_pylist()]
+    """Rows of a parquet file written by `write_rows`.
+
+    Raises ValueError, with its number, for a row that SFTRow refuses.
+    """
+    return [_row(path, number, row) for number, row in enumerate(pq.read_table(path).to_pylist())]
 
 
-def _to_table(rows: Iterable[SFTRow]) -> pa.Table:
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+def read_vocabulary(path: Path) -> str:
+    """What `write_rows` was told of the ids; empty where it was told nothing."""
+    return (pq.read_schema(path).metadata or {}).get(VOCABULARY, b"").decode()
+
+
+def _row(path: Path, number: int, row: dict[str, Any]) -> SFTRow:
+    try:
+        return SFTRow(**row)
+    except ValueError as error:
+        raise ValueError(f"{path}, row {number}: {error}") from error

@@ -1,5 +1,7 @@
 """The tokenizer of a model folder, and the ids that end a completion."""
 
+import hashlib
+import json
 from pathlib import Path
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
@@ -17,3 +19,9 @@ def eos_token_ids(model: Path) -> set[int]:
     configured = AutoConfig.from_pretrained(model).eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
     return {load_tokenizer(model).eos_token_id, *listed} - {None}
+
+
+def vocabulary_hash(model: Path) -> str:
+    """Names what the ids of a model mean."""
+    vocabulary = sorted(load_tokenizer(model).get_vocab().items())
+    return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]

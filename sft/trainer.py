@@ -1,9 +1,11 @@
 """TRL's SFTTrainer with a weight for each completion token."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from torch import Tensor, nn
 from trl import SFTTrainer
 
@@ -12,10 +14,10 @@ from sft.forward import Completions, fused_completions, referenced_completions
 from sft.probe import Probe
 from sft.weight_config import ASFTWeight, Weight
 from sft.weight_statistics import WeightSums, weight_statistics
-from sft.weights import Tokens, TokenWeights, row_weights
+from sft.weights import Tokens, TokenWeights, weights_by_rule
 
-OURS = ("behavior_logprobs", "outcome")
-"""Columns of a batch that the model does not take."""
+OURS = ("behavior_logprobs", "outcome", "row")
+"""Tensors of a batch that the model does not take."""
 
 
 class WeightedSFTTrainer(SFTTrainer):
@@ -23,25 +25,26 @@ class WeightedSFTTrainer(SFTTrainer):
     `beta sum_t KL(pi_ref || pi_theta) / N`.
 
     N counts the completion tokens of the whole optimizer step, over ranks and accumulation steps, so that a
-    token counts the same wherever it lands. Takes SFTTrainer's arguments; the dataset has the columns of
-    SFTRow and the collator is SFTCollator, so `args` must skip TRL's dataset preparation.
+    token counts the same wherever it lands. Takes SFTTrainer's arguments; the dataset is that of `to_dataset` and
+    the collator is SFTCollator, so `args` must skip TRL's dataset preparation.
 
-    `outcomes` are those that the collator numbers, `outcome_weights` the rules of some of them in place of `weight`.
-    `reference` is the frozen model that `asft` needs, `probe_rows` are the backbone's own answers.
+    `rules` is the rule of each outcome, in the order in which the dataset numbers them.
+    `reference` is the frozen model that `asft` needs unless an adapter is trained; `probe_rows` are the backbone's own
+    answers.
 
     Logs next to `loss`: `unweighted_loss` (and by outcome, `unweighted_loss/<outcome>`), `ess`, `clip_fraction`,
-    `mask_fraction`, `ratio_mean`, `ratio_max`, `mean_token_accuracy` and `num_tokens`, each over all tokens since the
-    last log; and with a probe `probe/kl`, KL(pi_0 || pi_theta) on it, in nats a token.
+    `mask_fraction`, `ratio_mean`, `ratio_max`, `mean_token_accuracy`, `num_tokens` and `tokens_per_second`, each over
+    all tokens since the last log; and with a probe `probe/kl`, KL(pi_0 || pi_theta) on it, in nats a token, once in
+    `probe_steps` steps and at the end.
     """
 
     def __init__(
         self,
         *args: Any,
-        weight: Weight,
-        outcomes: Sequence[str] = (),
-        outcome_weights: Mapping[str, Weight] | None = None,
+        rules: Mapping[str, Weight],
         reference: nn.Module | None = None,
         probe_rows: Sequence[Mapping[str, Any]] = (),
+        probe_steps: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -52,13 +55,13 @@ class WeightedSFTTrainer(SFTTrainer):
             )
         if not self.args.average_tokens_across_devices:
             raise ValueError("average_tokens_across_devices is False; the weighted loss needs True")
-        others = outcome_weights or {}
-        self.outcomes = tuple(outcomes)
-        # One rule an outcome; a batch whose collator knows no outcomes has number 0 everywhere.
-        self.rules = [others.get(outcome, weight) for outcome in self.outcomes] or [weight]
+        self.outcomes, self.rules = list(rules), list(rules.values())
         self.betas = torch.tensor([r.beta if isinstance(r, ASFTWeight) else 0.0 for r in self.rules])
-        assert reference is not None or not self.betas.any(), "asft needs the model that it starts from"
+        self.anchored = bool(self.betas.any())
         self.reference = reference
+        assert not self.anchored or reference is not None or is_peft_model(self.model), (
+            "asft needs the model that it starts from"
+        )
         self.probe = Probe(
             probe_rows,
             SFTCollator(pad_token_id=0),
@@ -66,6 +69,7 @@ class WeightedSFTTrainer(SFTTrainer):
             self.accelerator.process_index,
             self.accelerator.num_processes,
         )
+        self.probe_steps = probe_steps
         # The loss below is normalised over the accumulation window whatever the model's forward accepts.
         self.model_accepts_loss_kwargs = True
         self._reset_window()
@@ -78,6 +82,19 @@ class WeightedSFTTrainer(SFTTrainer):
         )
         # Negative log-likelihoods and tokens by outcome.
         self._by_outcome = torch.zeros(2, len(self.rules), dtype=torch.float64, device=device)
+        self._window_start: float | None = None
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """As TRL's; a window's time begins with its first step."""
+        self._window_start = self._window_start or time.perf_counter()
+        return super().training_step(*args, **kwargs)
+
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """To the device. Under DeepSpeed transformers turns every float into the model's 16 bits, which would move a
+        log-prob by up to 0.4 %."""
+        ours = {name: inputs[name].to(self.args.device) for name in OURS}
+        rest = {name: value for name, value in inputs.items() if name not in OURS}
+        return super()._prepare_inputs(rest) | ours
 
     def compute_loss(
         self,
@@ -87,19 +104,16 @@ class WeightedSFTTrainer(SFTTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """Weighted loss of a batch of SFTCollator, a scalar scaled for averaging over ranks."""
-        outcome = inputs["outcome"]
         model_inputs = {name: tensor for name, tensor in inputs.items() if name not in OURS}
         completions, outputs = self._forward(model, model_inputs)
+        behavior_logprobs, outcome, rows = (inputs[name][:, 1:] for name in OURS)
         tokens = Tokens(
-            completions.logprobs.detach(),
-            inputs["behavior_logprobs"][:, 1:],
-            completions.entropies,
-            completions.mask,
+            completions.logprobs.detach(), behavior_logprobs, completions.entropies, completions.mask, rows
         )
-        values = row_weights(self.rules, outcome, tokens)
+        values = weights_by_rule(self.rules, outcome, tokens)
         losses = -values.weights * completions.logprobs
         if completions.divergences is not None:
-            losses = losses + self.betas.to(outcome.device)[outcome][:, None] * completions.divergences
+            losses = losses + self.betas.to(outcome.device)[outcome] * completions.divergences
         total = losses.masked_fill(~completions.mask, 0).sum()
         if num_items_in_batch is None:
             loss = total / completions.mask.sum()
@@ -107,30 +121,43 @@ class WeightedSFTTrainer(SFTTrainer):
             # Gradients are averaged over ranks, and num_items_in_batch counts the tokens of all of them.
             loss = total * self.accelerator.num_processes / num_items_in_batch
         if model.training:
-            self._add_to_window(values, completions, outcome, inputs["attention_mask"])
+            attended = (
+                inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
+            )
+            self._add_to_window(values, completions, outcome, attended)
         return (loss, outputs) if return_outputs else loss
 
     def _forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Completions, Any]:
-        if self.reference is None:
+        if not self.anchored:
             return fused_completions(model, inputs)
-        return referenced_completions(model, self.reference, inputs)
+        return referenced_completions(model, self.reference or self._without_adapter(model), inputs)
+
+    def _without_adapter(self, model: nn.Module) -> Callable[..., Any]:
+        def forward(**inputs: Any) -> Any:
+            with self.accelerator.unwrap_model(model).disable_adapter():
+                return model(**inputs)
+
+        return forward
 
     @torch.no_grad()
     def _add_to_window(
-        self, values: TokenWeights, completions: Completions, outcome: Tensor, attention_mask: Tensor
+        self, values: TokenWeights, completions: Completions, outcome: Tensor, attended: Tensor | int
     ) -> None:
         nll = -completions.logprobs.double().masked_fill(~completions.mask, 0)
         self._weight_sums = self._weight_sums + WeightSums.of(values, completions.mask)
         self._nll_sum = self._nll_sum + nll.sum()
         self._num_correct = self._num_correct + completions.is_top1.double().sum()
-        self._num_attended = self._num_attended + attention_mask.sum()
-        self._by_outcome.index_add_(1, outcome, torch.stack([nll.sum(-1), completions.mask.double().sum(-1)]))
+        self._num_attended = self._num_attended + attended
+        by_token = torch.stack([nll.flatten(), completions.mask.double().flatten()])
+        self._by_outcome.index_add_(1, outcome.flatten(), by_token)
 
     def _drain_window(self) -> dict[str, float]:
         """Metrics over all ranks since the last call; empty when no token was seen. Collective."""
         totals = torch.stack([self._nll_sum, self._num_correct, self._num_attended])
         weights = self._weight_sums.stack()
         per_rank = self.accelerator.gather(torch.cat([weights, totals, self._by_outcome.flatten()])[None])
+        # After the gathering, which waits for the device and for the slowest rank.
+        seconds = time.perf_counter() - (self._window_start or 0.0)
         self._reset_window()
         n = len(weights)
         sums = WeightSums(*per_rank[:, : n - 1].sum(0), ratio_max=per_rank[:, n - 1].max())
@@ -150,13 +177,18 @@ class WeightedSFTTrainer(SFTTrainer):
             **weight_statistics(sums),
             "mean_token_accuracy": (num_correct / sums.tokens).item(),
             "num_tokens": self._total_train_tokens,
+            "tokens_per_second": num_attended.item() / seconds,
         }
+
+    def _probe_due(self) -> bool:
+        step, every = self.state.global_step, self.probe_steps
+        return step >= self.state.max_steps or step // every > (step - self.state.logging_steps) // every
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the window's metrics and the probe's to `logs` and hand them on. Called by every rank."""
         logs.update(self._drain_window())
         # The summary at the end of training has no loss, and has been logged as the last step.
-        if self.probe.batches and "loss" in logs:
+        if self.probe.batches and "loss" in logs and self._probe_due():
             assert self.model_wrapped is not None
             sums = self.probe.sums(self.model_wrapped, self.args.device)
             total, tokens = self.accelerator.gather(sums[None]).sum(0)

@@ -38,6 +38,9 @@ class Tokens:
     mask: Tensor
     """Which are completion tokens."""
 
+    rows: Tensor
+    """The number of each token's row, below B T: a packed sequence holds several."""
+
 
 @dataclass(frozen=True)
 class TokenWeights:
@@ -72,21 +75,17 @@ def token_is_weights(
     return _clipped(_log_ratio(logprobs, behavior_logprobs).exp(), clip_max, mode)
 
 
-def sequence_is_weights(
-    logprobs: Tensor, behavior_logprobs: Tensor, mask: Tensor, clip_max: float, mode: Mode = "truncate"
-) -> TokenWeights:
+def sequence_is_weights(tokens: Tokens, clip_max: float, mode: Mode = "truncate") -> TokenWeights:
     """w = r = exp(mean_t log(pi_theta / pi_behavior)) for all tokens of a row, clipped as in `token_is_weights`.
 
     The geometric mean of the ratios (as in GSPO, arXiv 2507.18071), where their product would leave one row.
     """
-    return _clipped(_mean_log_ratio(logprobs, behavior_logprobs, mask).exp(), clip_max, mode)
+    return _clipped(_mean_log_ratio(tokens).exp(), clip_max, mode)
 
 
-def iw_sft_weights(
-    logprobs: Tensor, behavior_logprobs: Tensor, mask: Tensor, scale: float, clip_max: float
-) -> TokenWeights:
+def iw_sft_weights(tokens: Tokens, scale: float, clip_max: float) -> TokenWeights:
     """w = min(exp(s mean_t log(pi_theta / pi_behavior)), C) for all tokens of a row (iw-SFT, arXiv 2507.12856)."""
-    ratio = (scale * _mean_log_ratio(logprobs, behavior_logprobs, mask)).exp()
+    ratio = (scale * _mean_log_ratio(tokens)).exp()
     return _clipped(ratio, clip_max, "truncate")
 
 
@@ -116,9 +115,9 @@ def token_weights(rule: Weight, tokens: Tokens) -> TokenWeights:
         case TokenISWeight(clip_max=clip_max, mode=mode):
             return token_is_weights(tokens.logprobs, tokens.behavior_logprobs, clip_max, mode)
         case SequenceISWeight(clip_max=clip_max, mode=mode):
-            return sequence_is_weights(tokens.logprobs, tokens.behavior_logprobs, tokens.mask, clip_max, mode)
+            return sequence_is_weights(tokens, clip_max, mode)
         case IWSFTWeight(scale=scale, clip_max=clip_max):
-            return iw_sft_weights(tokens.logprobs, tokens.behavior_logprobs, tokens.mask, scale, clip_max)
+            return iw_sft_weights(tokens, scale, clip_max)
         case EAFTWeight(top_k=top_k, alpha=alpha):
             return eaft_weights(tokens.entropies, top_k, alpha)
         case LowPerplexityMask(max_perplexity=max_perplexity):
@@ -128,15 +127,15 @@ def token_weights(rule: Weight, tokens: Tokens) -> TokenWeights:
 
 
 @torch.no_grad()
-def row_weights(rules: Sequence[Weight], rule_of_row: Tensor, tokens: Tokens) -> TokenWeights:
-    """Each row under its own rule; `rule_of_row` (B,) are positions in `rules`."""
+def weights_by_rule(rules: Sequence[Weight], rule_of_token: Tensor, tokens: Tokens) -> TokenWeights:
+    """Each token under its own rule; `rule_of_token` (B, T) are positions in `rules`, the same for all of a row."""
     found = none_weights(tokens.logprobs)
     for number, rule in enumerate(rules):
-        rows = (rule_of_row == number)[:, None]
-        if rows.any():
+        ours = rule_of_token == number
+        if (ours & tokens.mask).any():
             its = token_weights(rule, tokens)
             found = TokenWeights(
-                torch.where(rows, its.weights, found.weights), torch.where(rows, its.ratio, found.ratio)
+                torch.where(ours, its.weights, found.weights), torch.where(ours, its.ratio, found.ratio)
             )
     return found
 
@@ -151,8 +150,11 @@ def _log_ratio(logprobs: Tensor, behavior_logprobs: Tensor) -> Tensor:
     return (logprobs.float() - behavior_logprobs.float()).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
-def _mean_log_ratio(logprobs: Tensor, behavior_logprobs: Tensor, mask: Tensor) -> Tensor:
-    """(B, T), a row's mean over its completion tokens in every place."""
-    log_ratio = _log_ratio(logprobs, behavior_logprobs).masked_fill(~mask, 0)
-    mean = log_ratio.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
-    return mean.expand_as(log_ratio)
+def _mean_log_ratio(tokens: Tokens) -> Tensor:
+    """(B, T), the mean over the completion tokens of its row in every place."""
+    log_ratio = _log_ratio(tokens.logprobs, tokens.behavior_logprobs).masked_fill(~tokens.mask, 0)
+    rows = tokens.rows.flatten()
+    # As many places as there could be rows: counting them would wait for the device.
+    sums = torch.zeros_like(log_ratio.flatten()).index_add_(0, rows, log_ratio.flatten())
+    counts = torch.zeros_like(sums).index_add_(0, rows, tokens.mask.flatten().to(sums.dtype))
+    return (sums / counts.clamp(min=1))[tokens.rows]

@@ -1,39 +1,65 @@
 """What each training process does."""
 
-from dataclasses import asdict
 from typing import Any
 
 import deepspeed
 import torch
 import torch.distributed as dist
 import trl
+from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.collator import SFTCollator
 from sft.config import SFTConfig
+from sft.dataset import to_dataset
 from sft.job import SFTJob
 from sft.metrics import MetricsWriter
-from sft.rows import drop_long_rows, read_rows, to_dataset
+from sft.rows import drop_long_rows, read_rows
 from sft.tokenizer import load_tokenizer
 from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import ASFTWeight
 
-DEEPSPEED_CONFIG: dict[str, Any] = {
-    "bf16": {"enabled": True},
-    "zero_optimization": {
+TRL_OPTIONS = {
+    "learning_rate",
+    "num_train_epochs",
+    "max_steps",
+    "per_device_train_batch_size",
+    "max_length",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "weight_decay",
+    "max_grad_norm",
+    "save_steps",
+    "logging_steps",
+    "gradient_checkpointing",
+    "use_liger_kernel",
+}
+"""Handed on as they are."""
+
+
+def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
+    """ZeRO-3, its sizes left to transformers."""
+    zero = {
         "stage": 3,
+        "offload_optimizer": {"device": sft.offload_optimizer_device},
+        "offload_param": {"device": sft.offload_param_device},
         # Without it a checkpoint holds no weights that plain transformers can load.
         "stage3_gather_16bit_weights_on_model_save": True,
         "reduce_bucket_size": "auto",
         "stage3_prefetch_bucket_size": "auto",
         "stage3_param_persistence_threshold": "auto",
-    },
-    "train_batch_size": "auto",
-    "train_micro_batch_size_per_gpu": "auto",
-    "gradient_accumulation_steps": "auto",
-    "gradient_clipping": "auto",
-}
+    }
+    return {
+        "bf16": {"enabled": True},
+        "zero_optimization": zero,
+        # DeepSpeed's own Adam is compiled on first use, which wants a compiler; torch's needs none.
+        "zero_force_ds_cpu_optimizer": False,
+        "train_batch_size": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+        "gradient_clipping": "auto",
+    }
 
 
 def train(job: SFTJob) -> None:
@@ -55,47 +81,51 @@ def train(job: SFTJob) -> None:
 
 def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     """Trainer of this rank, its model partitioned over the ranks while it is loaded."""
-    # from_pretrained partitions weights while ZeRO-3 arguments are alive: the reference is whole, the model is not.
-    reference = load_reference(job) if uses_reference(job.sft) else None
-    args = training_arguments(job)
-    tokenizer = load_tokenizer(job.model)
     rows = drop_long_rows(read_rows(job.rows), job.sft.max_length)
     outcomes = tuple(sorted({row.outcome for row in rows}))
+    anchored = any(isinstance(job.sft.rule(outcome), ASFTWeight) for outcome in outcomes)
+    # from_pretrained partitions weights while ZeRO-3 arguments are alive: the reference is whole, the model is not.
+    reference = load_reference(job) if anchored and not job.sft.lora else None
+    args = training_arguments(job)
+    tokenizer = load_tokenizer(job.model)
+    pack_length = job.sft.max_length if job.sft.packing else None
     return WeightedSFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.bfloat16),
+        model=load_model(job),
         args=args,
-        data_collator=SFTCollator(pad_token_id=tokenizer.eos_token_id, outcomes=outcomes),
-        train_dataset=to_dataset(rows),
+        data_collator=SFTCollator(tokenizer.eos_token_id, padding_free=job.sft.packing),
+        train_dataset=to_dataset(rows, outcomes, pack_length),
         processing_class=tokenizer,
         callbacks=[MarkComplete(), MetricsWriter(job.metrics_path)],
-        weight=job.sft.weight,
-        outcomes=outcomes,
-        outcome_weights=job.sft.outcome_weights,
+        peft_config=LoraConfig(task_type="CAUSAL_LM", **job.sft.lora.model_dump()) if job.sft.lora else None,
+        rules={outcome: job.sft.rule(outcome) for outcome in outcomes},
         reference=reference,
-        probe_rows=[asdict(row) for row in read_rows(job.probe)[: job.sft.probe_size]] if job.probe else [],
+        probe_rows=to_dataset(read_rows(job.probe)[: job.sft.probe_size]).to_list() if job.probe else [],
+        probe_steps=job.sft.probe_steps,
     )
 
 
-def uses_reference(sft: SFTConfig) -> bool:
-    """Whether a rule holds the model near the one that it starts from."""
-    return any(isinstance(rule, ASFTWeight) for rule in (sft.weight, *sft.outcome_weights.values()))
+def load_model(job: SFTJob) -> PreTrainedModel:
+    """The model that training starts from."""
+    return AutoModelForCausalLM.from_pretrained(
+        job.model, dtype=torch.bfloat16, attn_implementation=job.sft.attn_implementation
+    )
 
 
 def load_reference(job: SFTJob) -> PreTrainedModel:
-    """The model that training starts from, frozen, on this rank's device."""
-    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.bfloat16)
-    return model.requires_grad_(False).eval().to("cuda" if job.use_gpu else "cpu")
+    """That model, frozen, on this rank's device."""
+    return load_model(job).requires_grad_(False).eval().to("cuda" if job.use_gpu else "cpu")
 
 
 def training_arguments(job: SFTJob) -> trl.SFTConfig:
     """TRL's arguments for rows that are already token ids."""
     return trl.SFTConfig(
         output_dir=str(job.checkpoints_dir),
-        **job.sft.model_dump(exclude={"weight", "outcome_weights", "probe_size", "num_workers"}),
+        **job.sft.model_dump(include=TRL_OPTIONS),
+        gradient_accumulation_steps=job.sft.accumulation,
         seed=job.seed,
         bf16=True,
         use_cpu=not job.use_gpu,
-        deepspeed=DEEPSPEED_CONFIG,
+        deepspeed=deepspeed_config(job.sft),
         average_tokens_across_devices=True,
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,

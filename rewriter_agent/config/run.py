@@ -97,6 +97,18 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _weights_have_their_distribution(self) -> "RunConfig":
+        if self.rewrite.behavior == "rewriter" and any(
+            r.kind == "low_perplexity_mask" for r in self.sft.rules
+        ):
+            raise ValueError(
+                "sft weight low_perplexity_mask asks how likely the backbone finds a token, but rewrite.behavior="
+                "rewriter keeps the log-probs of who wrote it, the expert's solution at hand. Set "
+                "rewrite.behavior=backbone, or take another weight."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _selection_has_its_values(self) -> "RunConfig":
         if self.rewrite.select == "typicality" and not self.reward.needs_entropies:
             raise ValueError(
@@ -164,7 +176,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
 def _explain(detail: Any) -> str:
     key, known = _resolve(detail["loc"])
     if detail["type"] == "union_tag_not_found":
-        return f"{key} needs {detail['ctx']['discriminator'].strip(chr(39))}; the kinds are in docs/data.md"
+        page = "docs/sft.md" if key.startswith("sft.") else "docs/data.md"
+        return f"{key} needs {detail['ctx']['discriminator'].strip(chr(39))}; the kinds are in {page}"
     if detail["type"] != "extra_forbidden":
         given = f" (got {detail['input']!r})" if not isinstance(detail["input"], dict) else ""
         return f"{key or 'config'}: {detail['msg'].removeprefix('Value error, ')}{given}"
@@ -188,7 +201,9 @@ def _resolve(location: tuple[int | str, ...]) -> tuple[str, list[str]]:
         key.append(str(part))
         if place < len(location) - 1:
             fields = [model.model_fields[str(part)] for model in models if str(part) in model.model_fields]
-            models = [model for field in fields for model in _models_in(field.annotation)]
+            # Else it is a key that the user chose, and what it holds is what the field holds.
+            if fields:
+                models = [model for field in fields for model in _models_in(field.annotation)]
     return ".".join(key), sorted({name for model in models for name in model.model_fields})
 
 

@@ -4,20 +4,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from sft.lora_config import LoraSection
+
 from .base import Strict
-
-
-class LoraSection(Strict):
-    """The policy's adapter, by PEFT's names."""
-
-    r: int = Field(16, ge=1)
-    """Rank."""
-
-    lora_alpha: int = Field(32, ge=1)
-    """Scale: the adapter's output is multiplied by lora_alpha / r."""
-
-    target_modules: str | list[str] = "all-linear"
-    """Modules that carry an adapter."""
 
 
 class TrainConfig(Strict):

@@ -127,7 +127,7 @@ def _sft(rows: list[dict[str, Any]]) -> SFTCurve:
         _series(steps, "loss"),
         _series(steps, "unweighted_loss"),
         _series(steps, "ess"),
-        _series(steps, "probe/kl"),
+        _series(_steps(rows, "probe/kl"), "probe/kl"),
     )
 
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 import ray
 import torch
+from peft import LoraConfig, get_peft_model
 from ray.exceptions import RayTaskError
 from transformers import LlamaForCausalLM
 
@@ -24,6 +25,7 @@ from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.prompts import user_messages
 from rewriter_agent.tokens import Tokens
+from sft.publish import publish_model
 
 pytestmark = pytest.mark.slow
 
@@ -256,6 +258,31 @@ def test_a_loaded_checkpoint_is_served(fleet: Fleet, prompts: list[list[int]], t
     fleet.load(LAB_FOLDER)
     original = load_reference(LAB_FOLDER)
     assert_agree(logprobs(fleet, asked), [reference_logprobs(original, request) for request in asked])
+
+
+def test_what_fine_tuning_saves_is_served_with_the_same_logprobs(
+    fleet: Fleet, prompts: list[list[int]], tmp_path: Path
+) -> None:
+    """An adapter, merged into a model with tied embeddings and saved in 16 bits."""
+    adapter = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+    adapted = get_peft_model(load_reference(LAB_FOLDER), adapter)
+    adapted.save_pretrained(tmp_path / "checkpoint")
+    publish_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model")
+    saved = load_reference(tmp_path / "model")
+    assert saved.lm_head.weight is saved.model.embed_tokens.weight
+    asked = score_requests(prompts, fleet.generate(requests(prompts)))
+    fleet.load(tmp_path / "model")
+    served = logprobs(fleet, asked)
+    assert_agree(served, [reference_logprobs(saved, request) for request in asked])
+    # The weights were rounded to 16 bits.
+    difference = torch.tensor([*chain(*served)]) - torch.tensor(
+        [value for request in asked for value in reference_logprobs(adapted, request)]
+    )
+    assert difference.abs().mean() < 0.05
+    moved = torch.tensor([*chain(*served)]) - torch.tensor(
+        [value for request in asked for value in reference_logprobs(load_reference(LAB_FOLDER), request)]
+    )
+    assert moved.abs().mean() > 0.2
 
 
 def test_only_the_version_that_is_served_is_answered(

@@ -150,6 +150,7 @@ def write_config(base: Path) -> Path:
             "weight": {"kind": "token_is"},
             "outcome_weights": {"expert_fallback": {"kind": "sequence_is", "mode": "mask"}},
             "probe_size": 16,
+            "probe_steps": 1,
             "learning_rate": 5e-4,
             "num_train_epochs": 2,
             "per_device_train_batch_size": 2,

@@ -205,11 +205,11 @@ def test_expert_data_makes_the_backbone_forget_how_to_solve_problems(whole_run: 
 @pytest.mark.parametrize("arm", ["expert", "rewritten"])
 def test_finetuning_moves_the_backbone_away_from_its_own_answers(whole_run: WholeRun, arm: str) -> None:
     rows = read_jsonl(whole_run.folder / f"sft-{arm}" / "metrics.jsonl")
-    moved = [row["probe/kl"] for row in rows]
+    moved = [row["probe/kl"] for row in rows if "probe/kl" in row]
     print(f"KL of {arm}: {moved[0]:.4f} to {moved[-1]:.4f}")
     assert 0 <= moved[0] < 0.01
     assert moved[-1] > 2 * moved[0]
-    assert {"unweighted_loss/rewritten", "mask_fraction"} <= rows[0].keys() or arm == "expert"
+    assert {f"unweighted_loss/{arm}", "mask_fraction"} <= rows[0].keys()
 
 
 def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:

@@ -61,7 +61,7 @@ def fleet() -> JudgingFleet:
 
 
 def test_each_candidate_gets_its_own_verdict(fleet: JudgingFleet) -> None:
-    judge = FleetJudge(cast(Tokens, JudgeTokens()), cast(Fleet, fleet))
+    judge = FleetJudge(cast(Tokens, JudgeTokens()), fleet.score)
     candidates = [Candidate(text, finished=True) for text in (GOOD, SHAKY, GOOD)]
     assert judge(make_problem("a"), candidates) == [True, False, True]
     assert all(prompt.startswith("<user>") and "Question a?" in prompt for prompt in fleet.judged)

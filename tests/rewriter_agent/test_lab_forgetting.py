@@ -26,7 +26,8 @@ from rewriter_agent.prompts import user_messages
 from rewriter_agent.scoring import AnchoredProblem, GroupScorer, Sample
 from rewriter_agent.tokens import Tokens
 from sft.collator import SFTCollator
-from sft.rows import SFTRow, to_dataset
+from sft.dataset import to_dataset
+from sft.rows import SFTRow
 from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import NoWeight
 
@@ -96,7 +97,7 @@ def fine_tuned(rows: Rows, seed: int, folder: Path) -> float:
         data_collator=SFTCollator(pad_token_id=tokenizer.pad_token_id),
         train_dataset=to_dataset([SFTRow(prompt, ids, None, "none", "made up") for prompt, ids in rows]),
         processing_class=tokenizer,
-        weight=NoWeight(),
+        rules={"made up": NoWeight()},
     )
     trainer.train()
     fleet = SmallFleet(LAB_FOLDER, tokenizer.eos_token_id)

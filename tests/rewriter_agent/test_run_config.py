@@ -214,6 +214,29 @@ def test_every_key_is_documented() -> None:
 def test_a_section_without_its_kind_is_refused(config_file: Path) -> None:
     message = refusal(config_file, "name: r\nmodel: {}\ndata: {num_train: 5}\n")
     assert message == "data needs source; the kinds are in docs/data.md"
+    message = refusal(config_file, MINIMAL, "sft.weight={clip_max: 2}")
+    assert message == "sft.weight needs kind; the kinds are in docs/sft.md"
+
+
+def test_a_wrong_key_of_an_outcomes_rule_is_explained(config_file: Path) -> None:
+    message = refusal(config_file, MINIMAL, "sft.outcome_weights={expert_fallback: {kind: dft, clip_max: 2}}")
+    assert message == "unknown config key 'sft.outcome_weights.expert_fallback.clip_max'; allowed here: kind"
+
+
+def test_a_mask_by_the_backbones_perplexity_wants_its_log_probs(config_file: Path) -> None:
+    mask = "sft.outcome_weights={rewritten: {kind: low_perplexity_mask}}"
+    load_config(config_file, [mask])
+    message = refusal(config_file, MINIMAL, mask, "rewrite.behavior=rewriter")
+    assert "Set rewrite.behavior=backbone, or take another weight" in message
+
+
+def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_file: Path) -> None:
+    sizes = ["sft.num_workers=2", "sft.per_device_train_batch_size=3"]
+    assert load_config(config_file, [*sizes, "sft.train_batch_size=24"]).sft.accumulation == 4
+    message = refusal(config_file, MINIMAL, *sizes, "sft.train_batch_size=16")
+    assert "num_workers (3 x 2 = 6), which is what one forward pass takes; set it to 18" in message
+    both = ["sft.train_batch_size=12", "sft.gradient_accumulation_steps=3"]
+    assert "asks 2; leave one of them out" in refusal(config_file, MINIMAL, *sizes, *both)
 
 
 def test_set_fills_an_empty_section(config_file: Path) -> None:

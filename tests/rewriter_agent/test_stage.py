@@ -8,11 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
 from rewriter_agent.inputs import input_hashes
-from rewriter_agent.pipeline import COMMANDS, DATASET, REWRITE, STAGES, TRAIN
+from rewriter_agent.pipeline import COMMANDS, DATASET, PREPARE, REWRITE, STAGES, TRAIN
 from rewriter_agent.stage import Stage, roles_of, run_stage, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
@@ -141,6 +143,15 @@ def test_a_changed_rewriter_and_a_changed_licence_make_stale_what_they_decide(tm
     assert DATASET.fingerprint(licensed) != DATASET.fingerprint(config)
     (model / "config.json").write_text('{"other": 1}')
     assert REWRITE.fingerprint(config) != before
+
+
+@pytest.mark.parametrize(("stage", "schema"), [(PREPARE, "PREPARED"), (REWRITE, "REWRITES")])
+def test_columns_of_another_version_make_a_stage_stale(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, stage: Stage, schema: str
+) -> None:
+    before = stage.fingerprint(config)
+    monkeypatch.setattr(rewriter_agent.pipeline, schema, pa.schema([("id", pa.string())]))
+    assert stage.fingerprint(config) != before
 
 
 def test_results_of_other_inputs_are_moved_aside(tmp_path: Path, config: RunConfig, first: Stage) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 import pytest
@@ -34,7 +34,7 @@ def asked(number: int, turn: int) -> list[ScoreRequest]:
     return [ScoreRequest([turn], [number, turn]), ScoreRequest([turn], [turn, number])]
 
 
-def ask(fleet: Calls) -> list[list[Scored]]:
+def ask(fleet: Calls) -> list[Future[list[Scored]]]:
     """Thread n asks twice where n is even, once at n = 1, else never; the later numbers are the faster."""
     together = ScoreTogether(cast(Fleet, fleet), THREADS)
 
@@ -49,12 +49,12 @@ def ask(fleet: Calls) -> list[list[Scored]]:
             together.leave()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, range(THREADS)))
+        return [pool.submit(work, number) for number in range(THREADS)]
 
 
 def test_threads_are_answered_what_they_asked_in_one_call_a_turn() -> None:
     fleet = Calls()
-    found = ask(fleet)
+    found = [future.result() for future in ask(fleet)]
     even = range(0, THREADS, 2)
     assert fleet.calls == [
         [request for number in sorted([*even, 1]) for request in asked(number, 0)],
@@ -69,5 +69,10 @@ def test_threads_are_answered_what_they_asked_in_one_call_a_turn() -> None:
 
 
 def test_an_error_reaches_every_thread_that_waits() -> None:
-    with pytest.raises(RuntimeError, match="engine lost"):
-        ask(Calls(fails=True))
+    found = ask(Calls(fails=True))
+    for number in range(THREADS):
+        if number % 2:
+            assert len(found[number].result()) == (2 if number == 1 else 0)
+        else:
+            with pytest.raises(RuntimeError, match="engine lost"):
+                found[number].result()

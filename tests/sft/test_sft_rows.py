@@ -1,21 +1,24 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sft.config import SFTConfig
-from sft.rows import SFTRow, check_rows, drop_long_rows, from_dataset, read_rows, to_dataset, write_rows
+from sft.rows import SCHEMA, SFTRow, check_rows, drop_long_rows, read_rows, read_vocabulary, write_rows
 from sft.weight_config import DFTWeight, TokenISWeight
 
 ROW = SFTRow([5, 6], [7, 8, 0], [-0.5, -1.25, -0.25], "rewriter", "rewritten")
 EXPERT = SFTRow([5], [9, 0], None, "none", "expert_fallback")
 
 
-def test_rows_survive_parquet_and_dataset(tmp_path: Path) -> None:
+def test_rows_survive_parquet(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "rows.parquet"
-    write_rows([ROW, EXPERT], path)
+    write_rows([ROW, EXPERT], path, "these ids")
     assert read_rows(path) == [ROW, EXPERT]
-    assert from_dataset(to_dataset([ROW, EXPERT])) == [ROW, EXPERT]
+    assert read_vocabulary(path) == "these ids"
     assert [file.name for file in path.parent.iterdir()] == ["rows.parquet"]
 
 
@@ -36,6 +39,16 @@ def test_rows_survive_parquet_and_dataset(tmp_path: Path) -> None:
 def test_a_wrong_row_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(ROW, **changes)
+
+
+def test_a_wrong_row_of_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    write_rows([EXPERT, ROW], path)
+    table = pq.read_table(path).to_pylist()
+    table[1]["behavior_logprobs"][2] = math.nan
+    pq.write_table(pa.Table.from_pylist(table, SCHEMA), path)
+    with pytest.raises(ValueError, match=r"rows.parquet, row 1: behavior_logprobs\[2\] is nan"):
+        read_rows(path)
 
 
 def test_token_is_needs_logprobs() -> None:

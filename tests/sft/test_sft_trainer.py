@@ -1,22 +1,36 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import trl
+from peft import LoraConfig, get_peft_model
 from plain_sft import plain_sft
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sft.collator import SFTCollator
+from sft.dataset import to_dataset
 from sft.forward import fused_completions, referenced_completions
-from sft.rows import SFTRow, to_dataset
+from sft.metrics import MetricsWriter, read_metrics
+from sft.probe import Probe
+from sft.rows import SFTRow
 from sft.trainer import WeightedSFTTrainer
-from sft.weight_config import ASFTWeight, DFTWeight, EAFTWeight, NoWeight, TokenISWeight, Weight
+from sft.weight_config import (
+    ASFTWeight,
+    DFTWeight,
+    EAFTWeight,
+    IWSFTWeight,
+    LowPerplexityMask,
+    NoWeight,
+    SequenceISWeight,
+    TokenISWeight,
+    Weight,
+)
 
 MakeTrainer = Callable[..., WeightedSFTTrainer]
 
@@ -31,23 +45,24 @@ def make_trainer(
     def make(
         weight: Weight,
         rows: list[SFTRow] = sft_rows,
-        outcomes: tuple[str, ...] = (),
-        outcome_weights: dict[str, Weight] | None = None,
+        outcomes: dict[str, Weight] | None = None,
         reference: LlamaForCausalLM | None = None,
         probe_rows: Sequence[dict[str, Any]] = (),
+        probe_steps: int = 1,
+        pack_length: int | None = None,
+        model: nn.Module = sft_model,
         **options: Any,
     ) -> WeightedSFTTrainer:
         return WeightedSFTTrainer(
-            model=sft_model,
+            model=model,
             args=plain_sft(tmp_path, **options),
-            data_collator=SFTCollator(pad_token_id=0, outcomes=outcomes),
-            train_dataset=to_dataset(rows),
+            data_collator=SFTCollator(pad_token_id=0, padding_free=pack_length is not None),
+            train_dataset=to_dataset(rows, tuple(outcomes or ()), pack_length),
             processing_class=sft_tokenizer,
-            weight=weight,
-            outcomes=outcomes,
-            outcome_weights=outcome_weights,
+            rules=outcomes or {"all": weight},
             reference=reference,
             probe_rows=probe_rows,
+            probe_steps=probe_steps,
         )
 
     return make
@@ -76,7 +91,7 @@ RULES: list[tuple[Weight, Callable[[Tensor, Tensor], Tensor]]] = [
 ]
 
 
-def gradients(model: LlamaForCausalLM) -> dict[str, Tensor]:
+def gradients(model: nn.Module) -> dict[str, Tensor]:
     found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     return found
@@ -91,7 +106,7 @@ def test_loss_and_gradient_equal_trl(
     loss_type: str,
 ) -> None:
     trainer = make_trainer(weight, loss_type=loss_type)
-    batch = trainer.data_collator([asdict(row) for row in sft_rows])
+    batch = trainer.data_collator(to_dataset(sft_rows).to_list())
     num_items = torch.tensor(123)
     ours = trainer.compute_loss(sft_model, dict(batch), num_items_in_batch=num_items)
     ours.backward()
@@ -139,6 +154,70 @@ def test_one_step_has_the_gradient_computed_by_hand(
     assert logged["loss"] == pytest.approx(loss.item(), rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "weight",
+    [
+        NoWeight(),
+        TokenISWeight(),
+        SequenceISWeight(),
+        IWSFTWeight(),
+        EAFTWeight(),
+        LowPerplexityMask(max_perplexity=9),
+    ],
+)
+def test_packing_changes_neither_loss_nor_gradient(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], weight: Weight
+) -> None:
+    losses, found = [], []
+    for pack_length in (None, 40):
+        trainer = make_trainer(weight, pack_length=pack_length)
+        examples = trainer.train_dataset.to_list()
+        assert (len(examples) < len(sft_rows)) == (pack_length is not None)
+        loss = trainer.compute_loss(sft_model, trainer.data_collator(examples))
+        loss.backward()
+        losses.append(loss.detach())
+        found.append(gradients(sft_model))
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-6)
+    for name in found[0]:
+        torch.testing.assert_close(found[0][name], found[1][name], rtol=1e-4, atol=1e-5)
+
+
+def test_what_the_weights_read_keeps_its_precision_under_deepspeed(
+    make_trainer: MakeTrainer, sft_rows: list[SFTRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(NoWeight())
+
+    def to_bfloat16(_: object, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: value.bfloat16() if value.is_floating_point() else value for name, value in inputs.items()
+        }
+
+    monkeypatch.setattr(trl.SFTTrainer, "_prepare_inputs", to_bfloat16)
+    batch = trainer.data_collator(to_dataset(sft_rows).to_list())
+    prepared = trainer._prepare_inputs(batch)
+    assert prepared.keys() == batch.keys()
+    torch.testing.assert_close(prepared["behavior_logprobs"], batch["behavior_logprobs"], rtol=0, atol=0)
+
+
+def test_the_anchor_of_an_adapter_is_the_model_without_it(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+) -> None:
+    plain = copy.deepcopy(sft_model).requires_grad_(False)
+    adapted = get_peft_model(sft_model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    alone = make_trainer(ASFTWeight(beta=0.3), model=adapted)
+    batch = alone.data_collator(to_dataset(sft_rows).to_list())
+    found = alone.compute_loss(adapted, dict(batch))
+    found.backward()
+    ours = gradients(adapted)
+    beside = make_trainer(ASFTWeight(beta=0.3), model=adapted, reference=plain)
+    expected = beside.compute_loss(adapted, dict(batch))
+    expected.backward()
+    torch.testing.assert_close(found, expected)
+    assert any("lora_A" in name for name in ours)
+    for name, gradient in gradients(adapted).items():
+        torch.testing.assert_close(ours[name], gradient)
+
+
 def test_metrics_cover_all_tokens_since_the_last_log(
     make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
 ) -> None:
@@ -179,8 +258,7 @@ def test_each_outcome_has_its_rule_and_its_loss_in_the_log(
     trainer = make_trainer(
         NoWeight(),
         rows=kept + others,
-        outcomes=("expert_fallback", "rewritten"),
-        outcome_weights={"expert_fallback": DFTWeight()},
+        outcomes={"expert_fallback": DFTWeight(), "rewritten": NoWeight()},
         learning_rate=1e-12,
         max_steps=1,
         logging_steps=1,
@@ -206,7 +284,7 @@ def test_eaft_reads_the_entropy_of_each_token(
         # High enough that no share is cut off at 1.
         expected = -(entropies / math.log(1000) * chosen).mean()
     trainer = make_trainer(EAFTWeight(top_k=1000))
-    loss = trainer.compute_loss(sft_model, trainer.data_collator([asdict(row)]))
+    loss = trainer.compute_loss(sft_model, trainer.data_collator(to_dataset([row]).to_list()))
     torch.testing.assert_close(loss.detach(), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -218,7 +296,7 @@ def test_asft_is_dft_and_the_divergence_from_the_reference(
         for parameter in sft_model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     model, ours = make_trainer(ASFTWeight(beta=0.3), reference=reference), sft_model
-    batch = model.data_collator([asdict(row) for row in sft_rows])
+    batch = model.data_collator(to_dataset(sft_rows).to_list())
     model.compute_loss(ours, dict(batch)).backward()
     found = gradients(ours)
 
@@ -240,7 +318,7 @@ def test_the_reference_path_gives_what_the_fused_head_gives(
     make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
 ) -> None:
     trainer = make_trainer(NoWeight())
-    batch = trainer.data_collator([asdict(row) for row in sft_rows])
+    batch = trainer.data_collator(to_dataset(sft_rows).to_list())
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
     fused, _ = fused_completions(sft_model, inputs)
     found, _ = referenced_completions(sft_model, sft_model, inputs)
@@ -270,7 +348,7 @@ def test_the_probe_shows_how_far_the_model_has_moved(
     ]
     trainer = make_trainer(
         NoWeight(),
-        probe_rows=[asdict(row) for row in probe],
+        probe_rows=to_dataset(probe).to_list(),
         learning_rate=learning_rate,
         max_steps=2,
         logging_steps=2,
@@ -282,3 +360,34 @@ def test_the_probe_shows_how_far_the_model_has_moved(
     assert trainer.state.log_history[0]["probe/kl"] == pytest.approx(expected, rel=1e-3, abs=1e-6)
     assert (expected > 0.01) == (learning_rate > 0.01)
     assert sft_model.training
+
+
+def test_ranks_share_the_probe_in_equal_numbers_of_passes(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+) -> None:
+    collator = make_trainer(NoWeight()).data_collator
+    rows = to_dataset(sft_rows[:5]).to_list()
+    (whole,) = [Probe(rows, collator, 2, 0, 1)]
+    shares = [Probe(rows, collator, 2, rank, 3) for rank in range(3)]
+    assert [len(share.batches) for share in shares] == [1, 1, 1]
+    device = torch.device("cpu")
+    together = sum(share.sums(sft_model, device) for share in shares)
+    torch.testing.assert_close(together, whole.sums(sft_model, device))
+
+
+@pytest.mark.parametrize(("every", "measured"), [(1, [2, 4, 6, 7]), (3, [4, 6, 7]), (4, [4, 7]), (50, [7])])
+def test_the_probe_is_measured_once_in_so_many_steps_and_at_the_end(
+    make_trainer: MakeTrainer, sft_rows: list[SFTRow], tmp_path: Path, every: int, measured: list[int]
+) -> None:
+    trainer = make_trainer(
+        NoWeight(),
+        probe_rows=to_dataset(sft_rows[:1]).to_list(),
+        probe_steps=every,
+        max_steps=7,
+        logging_steps=2,
+    )
+    trainer.add_callback(MetricsWriter(tmp_path / "metrics.jsonl"))
+    trainer.train()
+    metrics = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in metrics] == [2, 4, 6, 7]
+    assert [line["step"] for line in metrics if "probe/kl" in line] == measured
