@@ -97,6 +97,15 @@ def make_plan(
     return plan
 
 
+def side_by_side(plan: Plan, name: str, jobs: int) -> tuple[int, int]:
+    """How many of `jobs`, each of which takes all processes of a role, fit at a time, and a process's threads then."""
+    role, machine = plan.role(name), plan.machine
+    fit = [jobs, int((machine.memory_gb - RAY_BASE_GB) / (role.count * role.memory_gb or 1))]
+    fit.append(machine.gpus // role.count if role.num_gpus else machine.cpus // role.count)
+    at_a_time = max(1, min(fit))
+    return at_a_time, max(1, machine.cpus // (role.count * at_a_time))
+
+
 def engine_spec(config: ClusterConfig, role: Role, model: str, dtype: str, max_model_len: int) -> EngineSpec:
     """What an engine actor of `role` starts with."""
     return EngineSpec(

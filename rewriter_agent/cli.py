@@ -16,6 +16,7 @@ STAGE_TEXTS = {
     "train": "learn the rewriting policy (GRPO)",
     "rewrite": "rewrite and verify every training problem, after what that needs",
     "sft": "fine-tune on expert solutions and on the rewritten ones",
+    "sweep": "fine-tune with every weight, learning rate and seed of sft.sweep, one table, after what that needs",
     "evaluate": "task accuracy and retention of base and both fine-tuned models",
     "report": "write the HTML report",
     "run": "all stages in order, those complete skipped",
@@ -69,6 +70,11 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "gap":
         return _gap(options)
     config = load_config(options.config, options.set)
+    if options.command == "sweep" and config.sft.sweep is None:
+        raise ValueError(
+            "sweep needs to know what to try, for example "
+            "--set 'sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}'"
+        )
     if options.command == "plan":
         return _plan(config)
     if options.command == "run" and options.seeds:

@@ -1,5 +1,6 @@
 """Stages `sft-*`: the backbone fine-tuned on the expert's own solutions, or on the rewritten ones."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from sft.config import SFTConfig
 from sft.job import SFTJob, run_sft
 from sft.rows import SFTRow, write_rows
+from sft.sweep_config import Data
 from sft.tokenizer import vocabulary_hash
 from sft.weight_config import NoWeight
 
@@ -24,70 +26,26 @@ SHOWN = {
     "clip_fraction": "clipped",
     "mask_fraction": "masked",
     "probe/kl": "kl",
+    "tokens_per_second": "tokens/s",
 }
 EXPERT, OWN = "expert", "own"
+ROWS, PROBE = "rows.parquet", "probe.parquet"
 TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
 
 
-def finetune_expert(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def plain(sft: SFTConfig) -> SFTConfig:
     """Plain SFT on expert solutions: what a user would do otherwise."""
-    plain = run.config.sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}})
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    rows = [
-        SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
-        for row in prepared(prepared_file(run.config))
-    ]
-    return _finetune(run, folder, progress, rows, plain)
+    return sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}})
 
 
-def finetune_rewritten(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
-    """SFT on the rewritten targets, with the weight that the config names."""
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
-    rows = [
-        SFTRow(
-            prompts[row["problem_id"]],
-            row["target_ids"],
-            row["behavior_logprobs"],
-            row["behavior"],
-            row["outcome"],
-        )
-        for row in read_table(run.stage_folder("rewrite") / "rewrites.parquet", TARGET)
-    ]
-    return _finetune(run, folder, progress, rows, run.config.sft)
-
-
-def _own_answers(run: Run) -> list[SFTRow]:
-    """What the backbone answers by itself to the first training questions."""
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    return [
-        SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
-        for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size)
-    ]
-
-
-def _finetune(
-    run: Run, folder: Path, progress: Progress, rows: list[SFTRow], sft: SFTConfig
-) -> dict[str, Any]:
-    write_rows(rows, folder / "rows.parquet", vocabulary_hash(Path(run.model_path)))
-    write_rows(_own_answers(run), folder / "probe.parquet")
+def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[str, Any]:
+    """Plain SFT on expert solutions, or SFT on the rewritten targets with the weight that the config names."""
+    sft = run.config.sft.model_copy(update={"sweep": None})
+    sft = plain(sft) if data == "expert" else sft
+    count = write_inputs(run, data, folder)
     run.release_engines()
-    role = run.plan.role("sft")
-    job = SFTJob(
-        model=run.model_path,
-        rows=folder / "rows.parquet",
-        probe=folder / "probe.parquet",
-        output_dir=folder.absolute(),
-        sft=sft,
-        seed=run.config.seed,
-        threads=role.threads,
-        use_gpu=role.num_gpus > 0,
-        max_failures=run.config.cluster.max_failures,
-        report_to=run.config.tracking.report_to,
-        run_name=f"{run.config.name}-{folder.name}",
-        env=worker_env(run.config, folder, role.threads),
-    )
-    progress(f"{len(rows)} rows, weight '{sft.weight.kind}'; starting {sft.num_workers} ZeRO-3 workers")
+    job = make_job(run, sft, folder, folder, run.config.seed, run.plan.role("sft").threads)
+    progress(f"{count} rows, weight '{sft.weight.kind}'; starting {sft.num_workers} ZeRO-3 workers")
     with progress.follow(job.metrics_path, SHOWN):
         result = run_sft(job)
     metrics = read_jsonl(job.metrics_path)
@@ -101,3 +59,56 @@ def _finetune(
         "loss_last": round(metrics[-1]["loss"], 4),
         **kl,
     }
+
+
+def write_inputs(run: Run, data: Data, folder: Path) -> int:
+    """Write the rows to train on and the probe into `folder`; returns the number of rows."""
+    vocabulary = vocabulary_hash(Path(run.model_path))
+    rows = list(_expert_rows(run) if data == "expert" else _rewritten_rows(run))
+    write_rows(rows, folder / ROWS, vocabulary)
+    write_rows(_own_answers(run), folder / PROBE, vocabulary)
+    return len(rows)
+
+
+def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int) -> SFTJob:
+    """The fine-tuning of the run's backbone on what `write_inputs` has left in `inputs`."""
+    return SFTJob(
+        model=Path(run.model_path),
+        rows=inputs / ROWS,
+        probe=inputs / PROBE,
+        output_dir=output.absolute(),
+        sft=sft,
+        seed=seed,
+        threads=threads,
+        use_gpu=run.plan.role("sft").num_gpus > 0,
+        max_failures=run.config.cluster.max_failures,
+        report_to=run.config.tracking.report_to,
+        run_name=f"{run.config.name}-{output.name}",
+        env=worker_env(run.config, output, threads),
+    )
+
+
+def _expert_rows(run: Run) -> Iterator[SFTRow]:
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    for row in prepared(prepared_file(run.config)):
+        yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
+
+
+def _rewritten_rows(run: Run) -> Iterator[SFTRow]:
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
+    for row in read_table(run.stage_folder("rewrite") / "rewrites.parquet", TARGET):
+        yield SFTRow(
+            prompts[row["problem_id"]],
+            row["target_ids"],
+            row["behavior_logprobs"],
+            row["behavior"],
+            row["outcome"],
+        )
+
+
+def _own_answers(run: Run) -> Iterator[SFTRow]:
+    """What the backbone answers by itself to the first training questions."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
+        yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from cluster.session import connect
+from sft.sweep_config import Data
 
 from .config import RunConfig
 from .evaluate.model import evaluate_model
 from .evaluate.result import read_result
 from .files import exclusive
-from .finetune import finetune_expert, finetune_rewritten
+from .finetune import finetune
 from .inputs import input_hashes, rewriter_hash
 from .prepare import prepare
 from .prepared import PREPARED
@@ -25,6 +26,7 @@ from .run import Run
 from .scoring import mean
 from .stage import Stage, roles_of, run_stage
 from .strategies import STRATEGIES, uses_policy
+from .sweep.stage import sweep
 from .train.stage import train
 
 
@@ -101,10 +103,15 @@ REWRITE = Stage(
     reads=lambda config: rewriter_hash(config) | {"columns": ",".join(REWRITES.names)},
 )
 DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
-SFT_EXPERT = Stage("sft-expert", ("sft",), (PREPARE,), finetune_expert, sft_gb, roles=lambda config: ("sft",))
-SFT_REWRITTEN = Stage(
-    "sft-rewritten", ("sft",), (REWRITE,), finetune_rewritten, sft_gb, roles=lambda config: ("sft",)
-)
+
+
+def _finetuning(data: Data, source: Stage) -> Stage:
+    work = partial(finetune, data=data)
+    return Stage(f"sft-{data}", ("sft",), (source,), work, sft_gb, roles=lambda config: ("sft",))
+
+
+SFT_EXPERT = _finetuning("expert", PREPARE)
+SFT_REWRITTEN = _finetuning("rewritten", REWRITE)
 
 
 def _evaluation(arm: str, model: Stage) -> Stage:
@@ -116,6 +123,15 @@ def _evaluation(arm: str, model: Stage) -> Stage:
 EVALUATE_BASE = _evaluation("base", PREPARE)
 EVALUATE_EXPERT = _evaluation("expert", SFT_EXPERT)
 EVALUATE_REWRITTEN = _evaluation("rewritten", SFT_REWRITTEN)
+SWEEP = Stage(
+    "sweep",
+    ("sft", "sft.sweep", "evaluate"),
+    (PREPARE, REWRITE, EVALUATE_BASE),
+    sweep,
+    sft_gb,
+    wanted=lambda config: config.sft.sweep is not None,
+    roles=lambda config: ("sft", "policy"),
+)
 REPORT = Stage("report", (), (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN), report)
 
 # The base model is evaluated while the engines are up; fine-tuning needs their memory and cores.
@@ -129,6 +145,7 @@ STAGES = (
     SFT_REWRITTEN,
     EVALUATE_EXPERT,
     EVALUATE_REWRITTEN,
+    SWEEP,
     REPORT,
 )
 COMMANDS: dict[str, Sequence[Stage]] = {
@@ -136,6 +153,7 @@ COMMANDS: dict[str, Sequence[Stage]] = {
     "train": (TRAIN,),
     "rewrite": (PREPARE, TRAIN, REWRITE, DATASET),
     "sft": (SFT_EXPERT, SFT_REWRITTEN),
+    "sweep": (PREPARE, TRAIN, REWRITE, EVALUATE_BASE, SWEEP),
     "evaluate": (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN),
     "report": (REPORT,),
     "run": STAGES,

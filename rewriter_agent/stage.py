@@ -14,6 +14,8 @@ from typing import Any
 from .config import RunConfig
 from .files import write_json
 
+SUBSECTIONS = ("sft.sweep",)
+"""They decide what names them, and not what names the section that they are in."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
 
@@ -38,7 +40,8 @@ class Stage:
 
     def fingerprint(self, config: RunConfig) -> str:
         """Hash of everything that decides the result."""
-        data = {name: config.model_dump(mode="json")[name] for name in ("model", "seed", *self.sections)}
+        tree = config.model_dump(mode="json")
+        data = {name: _section(tree, name) for name in ("model", "seed", *self.sections)}
         inputs = [stage.fingerprint(config) for stage in self.before(config)]
         text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -96,6 +99,15 @@ class Stage:
                 "versions": {name: version(name) for name in (*VERSIONS, vllm_package())},
             },
         )
+
+
+def _section(tree: dict[str, Any], name: str) -> Any:
+    section: Any = tree
+    for part in name.split("."):
+        section = section[part]
+    if not isinstance(section, dict):
+        return section
+    return {key: value for key, value in section.items() if f"{name}.{key}" not in SUBSECTIONS}
 
 
 def roles_of(stages: Iterable[Stage], config: RunConfig) -> set[str]:

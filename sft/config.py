@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sft.lora_config import LoraSection
+from sft.sweep_config import SweepSection
 from sft.weight_config import ASFTWeight, NoWeight, Weight
 
 
@@ -91,10 +92,13 @@ class SFTConfig(BaseModel):
     num_workers: int = Field(2, ge=1)
     """Training processes, one GPU each where there are GPUs."""
 
+    sweep: SweepSection | None = None
+    """Fine-tune many times over, for the stage `sweep`."""
+
     @property
     def rules(self) -> list[Weight]:
         """The rules that rows may be under."""
-        return [self.weight, *self.outcome_weights.values()]
+        return [self.weight, *self.outcome_weights.values(), *(self.sweep.weights if self.sweep else [])]
 
     def rule(self, outcome: str) -> Weight:
         """That of rows with an outcome."""

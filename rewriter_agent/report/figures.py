@@ -73,6 +73,40 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> str:
     return _tradeoff("seeds", draw, len(arms))
 
 
+def frontier(points: Sequence[tuple[str, ModelSummary]]) -> str:
+    """Gain against forgetting, a mark for each model with the data that it learned from; up and left is better."""
+
+    def draw(axes: Axes) -> None:
+        for arm in dict.fromkeys(arm for arm, _ in points):
+            against = [summary.against_base for other, summary in points if other == arm]
+            axes.plot(
+                _in_points([change.forgetting.value for change in against]),
+                _in_points([change.gain.value for change in against]),
+                marker=MARKERS[arm],
+                color=COLOURS[arm],
+                linestyle="none",
+                label=arm,
+            )
+
+    return _tradeoff("frontier", draw, len({arm for arm, _ in points}))
+
+
+def losses_by_label(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]]) -> str:
+    """Lines of (step, loss), those of a label alike."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": "losses"}):
+        figure = Figure(figsize=(4.2, 3.2 + 0.16 * len(curves)))
+        axes = figure.subplots()
+        for number, (label, lines) in enumerate(curves.items()):
+            look: dict[str, Any] = {"color": f"C{number % 10}", "linestyle": ("-", "--")[number // 10 % 2]}
+            for first, line in enumerate(lines):
+                axes.plot(*zip(*line, strict=True), linewidth=1.3, label=None if first else label, **look)
+        axes.set(xlabel="SFT step", ylabel="loss (nats per token)")
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1 if len(curves) < 4 else 2, fontsize=8
+        )
+        return _svg(figure)
+
+
 def reward_terms(terms: Mapping[str, Series]) -> str:
     """Mean and standard deviation of each reward term over GRPO steps."""
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": "terms"}):

@@ -15,7 +15,7 @@ import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
 from rewriter_agent.inputs import input_hashes
 from rewriter_agent.pipeline import COMMANDS, DATASET, PREPARE, REWRITE, STAGES, TRAIN
-from rewriter_agent.stage import Stage, roles_of, run_stage, vllm_package
+from rewriter_agent.stage import SUBSECTIONS, Stage, roles_of, run_stage, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -230,7 +230,10 @@ def test_every_stage_comes_after_what_it_needs() -> None:
 
 def test_every_stages_fingerprint_takes_sections_of_the_config(config: RunConfig) -> None:
     assert len({stage.fingerprint(config) for stage in STAGES}) == len(STAGES)
-    assert {section for stage in STAGES for section in stage.sections} <= set(RunConfig.model_fields)
+    assert {section for stage in STAGES for section in stage.sections} <= {
+        *RunConfig.model_fields,
+        *SUBSECTIONS,
+    }
 
 
 def test_an_edited_data_file_makes_its_results_stale(tmp_path: Path, first: Stage) -> None:

@@ -1,0 +1,1 @@
+"""Fine-tuning over learning rates, weights and seeds, evaluated side by side."""

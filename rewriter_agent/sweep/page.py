@@ -1,0 +1,32 @@
+"""The sweep as one HTML page: the frontier, the losses and the table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from ..files import atomic
+from ..report import figures
+from ..report.build import environment
+from .result import TrialResult
+
+
+def write_page(path: Path, name: str, results: Sequence[TrialResult]) -> None:
+    """Write the page, which loads nothing, has no scripts, and escapes all text."""
+    curves = {label: [r.curve for r in results if _label(r) == label] for label in map(_label, results)}
+    html = (
+        environment("rewriter_agent.sweep")
+        .get_template("sweep.html.j2")
+        .render(
+            name=name,
+            results=results,
+            frontier=Markup(figures.frontier([(r.data, r.summary) for r in results])),
+            losses=Markup(figures.losses_by_label(curves)),
+        )
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def _label(result: TrialResult) -> str:
+    return f"{result.data}, {result.weight}"
