@@ -1,7 +1,6 @@
 """Stages `sft-*`: the backbone fine-tuned on the expert's own solutions, or on the rewritten ones."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ from sft.sweep_config import Data
 from sft.tokenizer import vocabulary_hash
 from sft.weight_config import NoWeight
 
-from .files import read_jsonl, read_table
-from .prepared import prepared, prepared_file
+from .files import read_jsonl
+from .outcomes import EXPERT_FALLBACK
 from .progress import Progress
+from .refresh import Part, read_parts, staleness, train_refreshed
 from .run import Run
-from .tokens import Tokens
+from .sft_rows import expert_rows, own_answers, rewritten_rows
+from .strategies import StrategyName
 from .tracking import worker_env
 
 SHOWN = {
@@ -28,26 +29,30 @@ SHOWN = {
     "probe/kl": "kl",
     "tokens_per_second": "tokens/s",
 }
-EXPERT, OWN = "expert", "own"
 ROWS, PROBE = "rows.parquet", "probe.parquet"
-TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
 
 
 def plain(sft: SFTConfig) -> SFTConfig:
     """Plain SFT on expert solutions: what a user would do otherwise."""
-    return sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}})
+    return sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}, "refresh": None})
 
 
 def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[str, Any]:
     """Plain SFT on expert solutions, or SFT on the rewritten targets with the weight that the config names."""
     sft = run.config.sft.model_copy(update={"sweep": None})
     sft = plain(sft) if data == "expert" else sft
-    count = write_inputs(run, data, folder)
-    run.release_engines()
     job = make_job(run, sft, folder, folder, run.config.seed, run.plan.role("sft").threads)
-    progress(f"{count} rows, weight '{sft.weight.kind}'; starting {sft.num_workers} ZeRO-3 workers")
-    with progress.follow(job.metrics_path, SHOWN):
-        result = run_sft(job)
+    start = f"weight '{sft.weight.kind}'; {sft.num_workers} ZeRO-3 workers"
+    if sft.refresh:
+        write_probe(run, folder)
+        progress(f"refreshed every {sft.refresh.steps} steps, {start}")
+        result = train_refreshed(run, job, folder, progress, SHOWN)
+    else:
+        rows = write_inputs(run, data, folder)
+        run.release_engines()
+        progress(f"{rows} rows, {start}")
+        with progress.follow(job.metrics_path, SHOWN):
+            result = run_sft(job)
     metrics = read_jsonl(job.metrics_path)
     kl = {"probe_kl": round(metrics[-1]["probe/kl"], 4)} if "probe/kl" in metrics[-1] else {}
     return {
@@ -58,16 +63,35 @@ def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[
         "loss_first": round(metrics[0]["loss"], 4),
         "loss_last": round(metrics[-1]["loss"], 4),
         **kl,
+        **staleness(read_parts(folder) or [Part(0, result.global_step, 0.0)]),
     }
 
 
 def write_inputs(run: Run, data: Data, folder: Path) -> int:
     """Write the rows to train on and the probe into `folder`; returns the number of rows."""
-    vocabulary = vocabulary_hash(Path(run.model_path))
-    rows = list(_expert_rows(run) if data == "expert" else _rewritten_rows(run))
-    write_rows(rows, folder / ROWS, vocabulary)
-    write_rows(_own_answers(run), folder / PROBE, vocabulary)
+    if data == "expert":
+        rows = list(expert_rows(run))
+    else:
+        rows = [row for _, row in rewritten_rows(run, run.stage_folder("rewrite") / "rewrites.parquet")]
+        require_rewritten(rows, run.config.rewrite.strategy)
+    write_rows(rows, folder / ROWS, vocabulary_hash(Path(run.model_path)))
+    write_probe(run, folder)
     return len(rows)
+
+
+def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
+    """Raise ValueError where rewriting has brought nothing: the arm would be that of the expert's solutions."""
+    if all(row.outcome == EXPERT_FALLBACK for row in rows):
+        raise ValueError(
+            f"no candidate of strategy '{strategy}' passed the gate, so that all {len(rows)} targets are the expert's "
+            "solutions. Why is in rewrite/manifest.json by reason: train the rewriter longer, raise "
+            "rewrite.num_generations or rewrite.max_completion_length, or take another strategy."
+        )
+
+
+def write_probe(run: Run, folder: Path) -> None:
+    """Write the backbone's own answers into `folder`."""
+    write_rows(own_answers(run), folder / PROBE, vocabulary_hash(Path(run.model_path)))
 
 
 def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int) -> SFTJob:
@@ -86,29 +110,3 @@ def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, th
         run_name=f"{run.config.name}-{output.name}",
         env=worker_env(run.config, output, threads),
     )
-
-
-def _expert_rows(run: Run) -> Iterator[SFTRow]:
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    for row in prepared(prepared_file(run.config)):
-        yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
-
-
-def _rewritten_rows(run: Run) -> Iterator[SFTRow]:
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
-    for row in read_table(run.stage_folder("rewrite") / "rewrites.parquet", TARGET):
-        yield SFTRow(
-            prompts[row["problem_id"]],
-            row["target_ids"],
-            row["behavior_logprobs"],
-            row["behavior"],
-            row["outcome"],
-        )
-
-
-def _own_answers(run: Run) -> Iterator[SFTRow]:
-    """What the backbone answers by itself to the first training questions."""
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
-    for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
-        yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)

@@ -107,7 +107,12 @@ DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
 
 def _finetuning(data: Data, source: Stage) -> Stage:
     work = partial(finetune, data=data)
-    return Stage(f"sft-{data}", ("sft",), (source,), work, sft_gb, roles=lambda config: ("sft",))
+
+    def roles(config: RunConfig) -> tuple[str, ...]:
+        refreshed = config.sft.refresh and data == "rewritten"
+        return ("sft", *((rewriting_roles(config) or ("backbone",)) if refreshed else ()))
+
+    return Stage(f"sft-{data}", ("sft",), (source,), work, sft_gb, roles=roles)
 
 
 SFT_EXPERT = _finetuning("expert", PREPARE)

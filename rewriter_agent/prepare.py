@@ -41,8 +41,7 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
         with AnchorCache(config.output_dir / CACHE_FILE) as cache:
-            rows = each_or_none(partial(_anchors, tokens, run, cache), shard, lambda: [run.backbone])
-        return [row for row in rows if row is not None]
+            return anchors(shard, tokens, run, cache, run.backbone_identity)
 
     def after(shard: Shard) -> None:
         if shard.new:
@@ -76,11 +75,24 @@ def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[st
     ]
 
 
-def _anchors(tokens: Tokens, run: Run, cache: AnchorCache, shard: Sequence[Problem]) -> list[dict[str, Any]]:
+def anchors(
+    problems: Sequence[Problem], tokens: Tokens, run: Run, cache: AnchorCache, identity: tuple[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of PREPARED under the model that the backbone's engines serve, which `identity` names in the cache.
+
+    A problem at which they fail is left out.
+    """
+    rows = each_or_none(partial(_anchors, tokens, run, cache, identity), problems, lambda: [run.backbone])
+    return [row for row in rows if row is not None]
+
+
+def _anchors(
+    tokens: Tokens, run: Run, cache: AnchorCache, identity: tuple[str, str], shard: Sequence[Problem]
+) -> list[dict[str, Any]]:
     prompts = [tokens.question(problem) for problem in shard]
     experts = [tokens.expert(problem) for problem in shard]
-    expert_logprobs = _expert_logprobs(prompts, experts, run, cache)
-    own = _own_samples(shard, prompts, run, cache)
+    expert_logprobs = _expert_logprobs(prompts, experts, run, cache, identity)
+    own = _own_samples(shard, prompts, run, cache, identity)
     return [
         {
             **asdict(problem),
@@ -96,7 +108,11 @@ def _anchors(tokens: Tokens, run: Run, cache: AnchorCache, shard: Sequence[Probl
 
 
 def _expert_logprobs(
-    prompts: list[list[int]], experts: list[list[int]], run: Run, cache: AnchorCache
+    prompts: list[list[int]],
+    experts: list[list[int]],
+    run: Run,
+    cache: AnchorCache,
+    identity: tuple[str, str],
 ) -> list[list[float]]:
     """Per token, in nats."""
 
@@ -105,11 +121,15 @@ def _expert_logprobs(
         return [tokens.logprobs for tokens in scored]
 
     pairs = zip(prompts, experts, strict=True)
-    return cache.fill([cache_key("expert", *run.backbone_identity, *pair) for pair in pairs], compute)
+    return cache.fill([cache_key("expert", *identity, *pair) for pair in pairs], compute)
 
 
 def _own_samples(
-    shard: Sequence[Problem], prompts: list[list[int]], run: Run, cache: AnchorCache
+    shard: Sequence[Problem],
+    prompts: list[list[int]],
+    run: Run,
+    cache: AnchorCache,
+    identity: tuple[str, str],
 ) -> list[dict[str, Any]]:
     """Of each problem's unaided solutions: `mean`, in nats per token over all; `ids` and `logprobs` of the first."""
     settings, count = run.config.prepare, run.config.prepare.num_own_samples
@@ -134,9 +154,7 @@ def _own_samples(
             for start in range(0, len(means), count)
         ]
 
-    keys = [
-        cache_key("own, first", *run.backbone_identity, *map(asdict, requests(i))) for i in range(len(shard))
-    ]
+    keys = [cache_key("own, first", *identity, *map(asdict, requests(i))) for i in range(len(shard))]
     return cache.fill(keys, compute)
 
 

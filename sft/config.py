@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sft.lora_config import LoraSection
+from sft.refresh_config import RefreshSection
 from sft.sweep_config import SweepSection
 from sft.weight_config import ASFTWeight, NoWeight, Weight
 
@@ -92,6 +93,9 @@ class SFTConfig(BaseModel):
     num_workers: int = Field(2, ge=1)
     """Training processes, one GPU each where there are GPUs."""
 
+    refresh: RefreshSection | None = None
+    """Rewrite on the way: the next rows by, and for, the student as it is by then, with log-probs under it."""
+
     sweep: SweepSection | None = None
     """Fine-tune many times over, for the stage `sweep`."""
 
@@ -108,6 +112,11 @@ class SFTConfig(BaseModel):
     def uses_reference(self) -> bool:
         """Whether a rule holds the model near the one that it starts from."""
         return any(isinstance(rule, ASFTWeight) for rule in self.rules)
+
+    @property
+    def rows_per_step(self) -> int:
+        """Over all workers and forward passes."""
+        return self.per_device_train_batch_size * self.num_workers * self.accumulation
 
     @property
     def accumulation(self) -> int:
@@ -132,6 +141,18 @@ class SFTConfig(BaseModel):
             raise ValueError(
                 f"gradient_accumulation_steps is {self.gradient_accumulation_steps}, but train_batch_size "
                 f"({self.train_batch_size}) asks {self.accumulation}; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_refresh(self) -> "SFTConfig":
+        if self.refresh and self.packing:
+            raise ValueError(
+                "refresh needs to know which rows a step takes, and packing puts together what fits; leave one out"
+            )
+        if self.refresh and self.refresh.probe_kl and not self.probe_size:
+            raise ValueError(
+                "refresh.probe_kl needs a probe, but probe_size is 0; raise it, or leave probe_kl out"
             )
         return self
 

@@ -33,6 +33,15 @@ class SFTJob(BaseModel):
     probe: AbsolutePath | None = None
     """Parquet file of the backbone's own answers, with their log-probs under it; the first `probe_size` are used."""
 
+    until: int | None = Field(None, ge=1)
+    """Stop after this step of the job, which goes on with more rows then; None trains to the end."""
+
+    until_kl: float | None = Field(None, gt=0)
+    """Stop earlier, as soon as `probe/kl` is as large."""
+
+    behavior_step: int = Field(0, ge=0)
+    """Step of the job whose model the newest rows' log-probs are of."""
+
     output_dir: AbsolutePath
     """Holds `model/`, `adapter/` of LoRA, `metrics.jsonl`, `result.json` at the end; checkpoints until then."""
 
@@ -64,6 +73,11 @@ class SFTJob(BaseModel):
     def model_dir(self) -> Path:
         """Where the trained model lies after success, an adapter merged."""
         return self.output_dir / "model"
+
+    @property
+    def student_dir(self) -> Path:
+        """Where the model of the last part lies until the next one."""
+        return self.output_dir / "student"
 
     @property
     def adapter_dir(self) -> Path:
@@ -103,21 +117,14 @@ def run_sft(job: SFTJob) -> SFTResult:
     Raises ValueError if the rows do not suit the options or the folder holds another job's work, and
     Ray's TrainingFailedError if workers fail more than `max_failures` times.
     """
-    from sft.checkpoints import is_final, newest_complete, read_state
+    from sft.checkpoints import read_state
     from sft.publish import publish_adapter, publish_model
 
-    _check_machine(job)
-    num_rows, num_dropped = _check_rows(job)
-    _claim_output_dir(job)
+    num_rows, num_dropped = _begin(job)
     result_path = job.output_dir / "result.json"
     if result_path.exists() and job.model_dir.exists():
         return SFTResult(**json.loads(result_path.read_text()))
-    checkpoint = newest_complete(job.checkpoints_dir)
-    if checkpoint is None or not is_final(checkpoint):
-        _train(job)
-        checkpoint = newest_complete(job.checkpoints_dir)
-    assert checkpoint is not None
-    assert is_final(checkpoint)
+    checkpoint = _trained(job)
     if job.sft.lora:
         publish_adapter(checkpoint, job.adapter_dir)
     publish_model(checkpoint, job.model, job.model_dir)
@@ -125,6 +132,20 @@ def run_sft(job: SFTJob) -> SFTResult:
     _write_json(result_path, asdict(result))
     shutil.rmtree(job.checkpoints_dir)
     return result
+
+
+def run_part(job: SFTJob) -> int:
+    """Train until `job.until` or `job.until_kl`, and leave the model in `job.student_dir`; returns the step.
+
+    The rows are taken in their order, once: `job.rows` begins with those of the parts before. Raises as `run_sft`.
+    """
+    from sft.checkpoints import read_state
+    from sft.publish import publish_model
+
+    _begin(job)
+    checkpoint = _trained(job)
+    publish_model(checkpoint, job.model, job.student_dir)
+    return read_state(checkpoint)["global_step"]
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -135,6 +156,38 @@ def train_worker(config: dict[str, Any]) -> None:
     from sft.worker import train
 
     train(job)
+
+
+def _begin(job: SFTJob) -> tuple[int, int]:
+    _check_machine(job)
+    counts = _check_rows(job)
+    _claim_output_dir(job)
+    return counts
+
+
+def _trained(job: SFTJob) -> Path:
+    """The checkpoint that the job, or its part, ends with; trains if it is not there."""
+    from sft.checkpoints import newest_complete
+
+    checkpoint = newest_complete(job.checkpoints_dir)
+    if checkpoint is None or not has_ended(checkpoint, job):
+        _train(job)
+        checkpoint = newest_complete(job.checkpoints_dir)
+    assert checkpoint is not None
+    assert has_ended(checkpoint, job)
+    return checkpoint
+
+
+def has_ended(checkpoint: Path, job: SFTJob) -> bool:
+    """Whether the job, or its part, ended with this checkpoint."""
+    from sft.checkpoints import is_final, read_state
+    from sft.metrics import read_metrics
+    from sft.stop import reaches
+
+    step = read_state(checkpoint)["global_step"]
+    if is_final(checkpoint) or (job.until is not None and step >= job.until):
+        return True
+    return any(reaches(line, job.until_kl) for line in read_metrics(job.metrics_path) if line["step"] == step)
 
 
 def _train(job: SFTJob) -> None:
@@ -165,9 +218,7 @@ def _check_rows(job: SFTJob) -> tuple[int, int]:
         )
     rows = read_rows(job.rows)
     if not rows:
-        raise ValueError(
-            f"{job.rows} holds no rows: nothing was rewritten, and no expert solution kept in its place"
-        )
+        raise ValueError(f"{job.rows} holds no rows; there is nothing to train on")
     kept = drop_long_rows(rows, job.sft.max_length)
     if not kept:
         raise ValueError(
@@ -182,7 +233,8 @@ def _claim_output_dir(job: SFTJob) -> None:
     """Record what is trained in the folder; raise ValueError where it was something else."""
     identity = {
         "model": str(job.model),
-        "rows": hashlib.sha256(job.rows.read_bytes()).hexdigest(),
+        # Refreshed, they are added to.
+        "rows": None if job.sft.refresh else hashlib.sha256(job.rows.read_bytes()).hexdigest(),
         "seed": job.seed,
         "sft": job.sft.model_dump(mode="json"),
     }

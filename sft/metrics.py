@@ -12,8 +12,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 class MetricsWriter(TrainerCallback):
     """Rank 0 appends each logged step to a file; a resumed job goes on in it without repeating a step."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, behavior_step: int = 0) -> None:
+        """`behavior_step` is the step whose model the rows' log-probs are of."""
         self.path = path
+        self.behavior_step = behavior_step
         self.start = 0.0
 
     def on_train_begin(
@@ -42,7 +44,14 @@ class MetricsWriter(TrainerCallback):
         logs: dict[str, float] = kwargs["logs"]
         if state.is_world_process_zero and "loss" in logs:
             elapsed = round(time.perf_counter() - self.start, 3)
-            line = {"step": state.global_step, "max_steps": state.max_steps, "elapsed": elapsed, **logs}
+            line = {
+                "step": state.global_step,
+                "max_steps": state.max_steps,
+                "elapsed": elapsed,
+                # Steps that the model of this one had taken since.
+                "staleness": state.global_step - 1 - self.behavior_step,
+                **logs,
+            }
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 

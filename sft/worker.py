@@ -9,13 +9,14 @@ import trl
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
+from sft.checkpoints import MarkComplete, newest_complete, remove_incomplete
 from sft.collator import SFTCollator
 from sft.config import SFTConfig
 from sft.dataset import to_dataset
-from sft.job import SFTJob
+from sft.job import SFTJob, has_ended
 from sft.metrics import MetricsWriter
 from sft.rows import drop_long_rows, read_rows
+from sft.stop import StopAt
 from sft.tokenizer import load_tokenizer
 from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import ASFTWeight
@@ -75,7 +76,7 @@ def train(job: SFTJob) -> None:
     dist.barrier()
     checkpoint = newest_complete(job.checkpoints_dir)
     # Training from the last step would take one step too many.
-    if checkpoint is None or not is_final(checkpoint):
+    if checkpoint is None or not has_ended(checkpoint, job):
         build_trainer(job).train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
 
@@ -95,7 +96,11 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
         data_collator=SFTCollator(tokenizer.eos_token_id, padding_free=job.sft.packing),
         train_dataset=to_dataset(rows, outcomes, pack_length),
         processing_class=tokenizer,
-        callbacks=[MarkComplete(), MetricsWriter(job.metrics_path)],
+        callbacks=[
+            MarkComplete(),
+            MetricsWriter(job.metrics_path, job.behavior_step),
+            *([StopAt(job.until, job.until_kl)] if job.until else []),
+        ],
         peft_config=LoraConfig(task_type="CAUSAL_LM", **job.sft.lora.model_dump()) if job.sft.lora else None,
         rules={outcome: job.sft.rule(outcome) for outcome in outcomes},
         reference=reference,
@@ -122,6 +127,7 @@ def training_arguments(job: SFTJob) -> trl.SFTConfig:
         output_dir=str(job.checkpoints_dir),
         **job.sft.model_dump(include=TRL_OPTIONS),
         gradient_accumulation_steps=job.sft.accumulation,
+        train_sampling_strategy="sequential" if job.sft.refresh else "random",
         seed=job.seed,
         bf16=True,
         use_cpu=not job.use_gpu,

@@ -22,9 +22,10 @@ from ..tokens import Tokens
 from ..tracking import wandb_log
 from .attempt import Attempt, Rewriter
 from .dataset import write_dataset
-from .job import rewrite_file
+from .job import Log, rewrite_file
 from .record import Provenance
 from .rescore import rescore
+from .tally import Tally
 
 
 def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -32,16 +33,10 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     config = run.config
     missing = pq.read_metadata(prepared_file(config)).num_rows - _problems_done(folder, config.rewrite)
     require_space(folder, disk_gb(config.rewrite, missing), "rewrite")
-    version = _load_rewriter(run, progress) if uses_policy(config.rewrite.strategy) else None
-    asks = bool(STRATEGIES[config.rewrite.strategy].rounds)
-    attempts = _rewriter(run) if asks else _untouched
-    origin = Provenance(config.rewrite, version, config.seed)
-    # On GPUs one shard is written while another is scored; on a CPU engines share cores and take turns.
-    side_by_side = 2 if config.cluster.device == "gpu" else 1
     with wandb_log(config, folder) as log:
-        tally = rewrite_file(prepared_file(config), folder, attempts, origin, progress, side_by_side, log)
+        tally = rewrite_problems(run, prepared_file(config), folder, progress, config.seed, log)
     counts = tally.counts()
-    if asks:
+    if STRATEGIES[config.rewrite.strategy].rounds:
         progress("scoring some rows once more")
         counts |= rescore(
             folder / "rewrites.parquet",
@@ -51,6 +46,19 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
             config.seed,
         )
     return counts
+
+
+def rewrite_problems(
+    run: Run, source: Path, folder: Path, progress: Progress, seed: int, log: Log | None = None
+) -> Tally:
+    """Rewrite the prepared problems in `source` as the strategy says, with the engines as they are."""
+    config = run.config
+    version = _load_rewriter(run, progress) if uses_policy(config.rewrite.strategy) else None
+    attempts = _rewriter(run, seed) if STRATEGIES[config.rewrite.strategy].rounds else _untouched
+    origin = Provenance(config.rewrite, version, seed)
+    # On GPUs one shard is written while another is scored; on a CPU engines share cores and take turns.
+    side_by_side = 2 if config.cluster.device == "gpu" else 1
+    return rewrite_file(source, folder, attempts, origin, progress, side_by_side, log)
 
 
 def dataset(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -87,13 +95,13 @@ def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
     return [Attempt(problem) for problem in problems]
 
 
-def _rewriter(run: Run) -> Rewriter:
+def _rewriter(run: Run, seed: int) -> Rewriter:
     config = run.config
     tokens = Tokens(run.tokenizer, config.model.system_prompt)
     solutions = (row["solution"] for row in read_table(prepared_file(config), ["solution"]))
     embed = diversity_embed(run.embedder, list(solutions) if run.embedder else [], config.reward)
     scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)
-    return Rewriter(config.rewrite, config.seed, tokens, _writers(run), scorer)
+    return Rewriter(config.rewrite, seed, tokens, _writers(run), scorer)
 
 
 def _writers(run: Run) -> dict[Writer, Fleet]:

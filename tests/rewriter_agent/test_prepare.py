@@ -34,12 +34,12 @@ class Writer(RecordingFleet):
 def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
     fleet, tokens, problems = Writer(), LetterTokens(), [make_problem("a"), make_problem("b")]
     config = SimpleNamespace(prepare=PrepareConfig(num_own_samples=2, temperature=0.5), seed=0)
-    run = SimpleNamespace(config=config, backbone=fleet, backbone_identity=("m", "float32"))
+    run = SimpleNamespace(config=config, backbone=fleet)
     prompts = [tokens.question(problem) for problem in problems]
 
     def own() -> list[dict[str, Any]]:
         with AnchorCache(tmp_path / "cache.sqlite") as cache:
-            return _own_samples(problems, prompts, cast(Any, run), cache)
+            return _own_samples(problems, prompts, cast(Any, run), cache, ("m", "float32"))
 
     expected = fmean(fmean(fake_logprobs([*map(ord, text), EOS])) for text in TEXTS)
     first = [*map(ord, TEXTS[0]), EOS]

@@ -190,10 +190,10 @@ def test_an_anchor_rules_by_outcome_and_the_probe_under_zero3(
     # No more than 1/e of a dft loss: what is above is the anchor's, once the model has moved.
     share = sum(len(row.completion_ids) for row in kept) / sum(len(row.completion_ids) for row in sft_rows)
     assert metrics[1]["loss"] > share * metrics[1]["unweighted_loss/rewritten"] + 1 / math.e
-    # Logged after the step, of the four rows that two ranks share: the saved model is that of the last one.
+    # Logged after the step, of the five rows that two ranks share: the saved model is that of the last one.
     saved = AutoModelForCausalLM.from_pretrained(job.model_dir, dtype=torch.float32)
     ratios = torch.cat(
-        [logprobs_by_hand(saved, row) - torch.tensor(row.behavior_logprobs) for row in sft_rows[:4]]
+        [logprobs_by_hand(saved, row) - torch.tensor(row.behavior_logprobs) for row in sft_rows[:5]]
     )
     assert metrics[-1]["probe/kl"] == pytest.approx((ratios.exp() - 1 - ratios).mean().item(), rel=0.05)
 
@@ -291,7 +291,7 @@ def test_wrong_rows_are_refused_before_workers_start(make_job: Callable[..., SFT
 @pytest.mark.parametrize(
     ("rows", "vocabulary", "message"),
     [
-        ([], "", "holds no rows: nothing was rewritten"),
+        ([], "", "holds no rows; there is nothing"),
         (None, "other ids", "those of another tokenizer than that of"),
     ],
 )

@@ -1,0 +1,47 @@
+"""What a run fine-tunes on: expert solutions, rewritten targets, and the backbone's own answers for the probe."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from sft.rows import SFTRow
+
+from .files import read_table
+from .prepared import prepared, prepared_file
+from .run import Run
+from .tokens import Tokens
+
+EXPERT, OWN = "expert", "own"
+TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
+
+
+def expert_rows(run: Run) -> Iterator[SFTRow]:
+    """The expert's solutions, with their log-probs under the backbone."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    for row in prepared(prepared_file(run.config)):
+        yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
+
+
+def rewritten_rows(run: Run, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
+    """The targets in a file of rewrites, each with the id of its problem."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
+    for row in read_table(rewrites, TARGET):
+        problem_id = row["problem_id"]
+        yield (
+            problem_id,
+            SFTRow(
+                prompts[problem_id],
+                row["target_ids"],
+                row["behavior_logprobs"],
+                row["behavior"],
+                row["outcome"],
+            ),
+        )
+
+
+def own_answers(run: Run) -> Iterator[SFTRow]:
+    """What the backbone answers by itself to the first training questions."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
+        yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
