@@ -74,6 +74,10 @@ class SFTConfig(BaseModel):
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: less memory, about a third more compute."""
 
+    sp_size: int = Field(1, ge=1)
+    """Workers that share each row by its length (Accelerate's sequence parallelism), for rows that one cannot hold.
+    The model's attention heads must be a multiple of it."""
+
     offload_optimizer_device: Literal["none", "cpu"] = "none"
     """Where ZeRO-3 keeps the optimizer's state (Accelerate's option): `cpu` saves GPU memory and takes longer."""
 
@@ -116,26 +120,48 @@ class SFTConfig(BaseModel):
     @property
     def rows_per_step(self) -> int:
         """Over all workers and forward passes."""
-        return self.per_device_train_batch_size * self.num_workers * self.accumulation
+        return self.rows_per_pass * self.accumulation
+
+    @property
+    def rows_per_pass(self) -> int:
+        """That all workers take in one forward pass."""
+        return self.per_device_train_batch_size * self.num_workers // self.sp_size
 
     @property
     def accumulation(self) -> int:
         """Forward passes of each worker per optimizer step."""
         if self.train_batch_size is None:
             return self.gradient_accumulation_steps
-        return self.train_batch_size // (self.per_device_train_batch_size * self.num_workers)
+        return self.train_batch_size // self.rows_per_pass
+
+    @model_validator(mode="after")
+    def _check_shared_rows(self) -> "SFTConfig":
+        if self.num_workers % self.sp_size:
+            raise ValueError(
+                f"num_workers ({self.num_workers}) is no multiple of sp_size ({self.sp_size}), the workers that share "
+                "a row; change one of them"
+            )
+        whole = {rule.kind for rule in self.rules} & {"sequence_is", "iw_sft", "asft"}
+        if self.sp_size > 1 and whole:
+            raise ValueError(
+                f"weight {', '.join(sorted(whole))} needs whole rows, and with sp_size={self.sp_size} a worker has "
+                "part of each. Take none, dft, token_is, eaft or low_perplexity_mask, or sp_size=1."
+            )
+        if self.sp_size > 1 and self.packing:
+            raise ValueError("packing and sp_size > 1 do not go together; leave one out")
+        return self
 
     @model_validator(mode="after")
     def _check_batch(self) -> "SFTConfig":
-        together = self.per_device_train_batch_size * self.num_workers
+        together = self.rows_per_pass
         if self.train_batch_size is None:
             return self
         if self.train_batch_size % together:
+            nearest = max(1, round(self.train_batch_size / together)) * together
             raise ValueError(
-                f"train_batch_size ({self.train_batch_size}) is no multiple of per_device_train_batch_size x "
-                f"num_workers ({self.per_device_train_batch_size} x {self.num_workers} = {together}), which is what "
-                f"one forward pass takes; set it to {max(1, round(self.train_batch_size / together)) * together}, or "
-                "change the others"
+                f"train_batch_size ({self.train_batch_size}) is no multiple of the {together} rows of one forward "
+                f"pass: per_device_train_batch_size {self.per_device_train_batch_size} x num_workers "
+                f"{self.num_workers} / sp_size {self.sp_size}; set it to {nearest}, or change the others"
             )
         if self.gradient_accumulation_steps not in (1, self.accumulation):
             raise ValueError(

@@ -196,6 +196,12 @@ def _train(job: SFTJob) -> None:
 
 
 def _check_machine(job: SFTJob) -> None:
+    heads = json.loads((job.model / "config.json").read_text()).get("num_attention_heads", job.sft.sp_size)
+    if heads % job.sft.sp_size:
+        raise ValueError(
+            f"sft.sp_size={job.sft.sp_size} workers cannot share the {heads} attention heads of {job.model}; take a "
+            "divisor"
+        )
     if not job.sft.use_liger_kernel:
         return
     if not job.use_gpu:

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from trl import SFTTrainer
 
 from sft.collator import SFTCollator
+from sft.dataset import IGNORE_INDEX
 from sft.forward import Completions, fused_completions, referenced_completions
 from sft.probe import Probe
 from sft.weight_config import ASFTWeight, Weight
 from sft.weight_statistics import WeightSums, weight_statistics
 from sft.weights import Tokens, TokenWeights, weights_by_rule
 
-OURS = ("behavior_logprobs", "outcome", "row")
+OF_WEIGHTS = ("behavior_logprobs", "outcome", "row")
+OURS = (*OF_WEIGHTS, "attended")
 """Tensors of a batch that the model does not take."""
 
 
@@ -96,6 +98,15 @@ class WeightedSFTTrainer(SFTTrainer):
         rest = {name: value for name, value in inputs.items() if name not in OURS}
         return super()._prepare_inputs(rest) | ours
 
+    def _get_num_items_in_batch(
+        self, batch_samples: list[dict[str, Any]], device: torch.device
+    ) -> Tensor | int | None:
+        """Of all ranks. transformers leaves it out where workers share rows, as it reduces the model's own loss."""
+        if not batch_samples or "labels" in batch_samples[0]:
+            return super()._get_num_items_in_batch(batch_samples, device)
+        ours = torch.stack([(batch["shift_labels"] != IGNORE_INDEX).sum() for batch in batch_samples])
+        return self.accelerator.gather(ours.sum().to(device)[None]).sum()
+
     def compute_loss(
         self,
         model: nn.Module,
@@ -106,7 +117,9 @@ class WeightedSFTTrainer(SFTTrainer):
         """Weighted loss of a batch of SFTCollator, a scalar scaled for averaging over ranks."""
         model_inputs = {name: tensor for name, tensor in inputs.items() if name not in OURS}
         completions, outputs = self._forward(model, model_inputs)
-        behavior_logprobs, outcome, rows = (inputs[name][:, 1:] for name in OURS)
+        # All but the first place, or where workers share rows all that have been shifted before.
+        places = completions.logprobs.shape[1]
+        behavior_logprobs, outcome, rows = (inputs[name][:, -places:] for name in OF_WEIGHTS)
         tokens = Tokens(
             completions.logprobs.detach(), behavior_logprobs, completions.entropies, completions.mask, rows
         )
@@ -121,10 +134,7 @@ class WeightedSFTTrainer(SFTTrainer):
             # Gradients are averaged over ranks, and num_items_in_batch counts the tokens of all of them.
             loss = total * self.accelerator.num_processes / num_items_in_batch
         if model.training:
-            attended = (
-                inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
-            )
-            self._add_to_window(values, completions, outcome, attended)
+            self._add_to_window(values, completions, outcome, inputs["attended"].sum())
         return (loss, outputs) if return_outputs else loss
 
     def _forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Completions, Any]:
@@ -141,7 +151,7 @@ class WeightedSFTTrainer(SFTTrainer):
 
     @torch.no_grad()
     def _add_to_window(
-        self, values: TokenWeights, completions: Completions, outcome: Tensor, attended: Tensor | int
+        self, values: TokenWeights, completions: Completions, outcome: Tensor, attended: Tensor
     ) -> None:
         nll = -completions.logprobs.double().masked_fill(~completions.mask, 0)
         self._weight_sums = self._weight_sums + WeightSums.of(values, completions.mask)

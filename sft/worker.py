@@ -16,6 +16,7 @@ from sft.dataset import to_dataset
 from sft.job import SFTJob, has_ended
 from sft.metrics import MetricsWriter
 from sft.rows import drop_long_rows, read_rows
+from sft.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing, total_steps
 from sft.stop import StopAt
 from sft.tokenizer import load_tokenizer
 from sft.trainer import WeightedSFTTrainer
@@ -65,12 +66,7 @@ def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
 
 def train(job: SFTJob) -> None:
     """Train until the final checkpoint is complete, from the newest complete one where there is one."""
-    torch.set_num_threads(job.threads)
-    # DeepSpeed would compile a collective that only inference uses: half a minute, and a lock file that
-    # blocks every later start if a worker is killed meanwhile.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    # Before the training arguments: they read the world size, which is 1 until DeepSpeed has joined.
-    deepspeed.init_distributed(dist_backend="nccl" if job.use_gpu else "gloo")
+    join(job)
     if dist.get_rank() == 0:
         remove_incomplete(job.checkpoints_dir)
     dist.barrier()
@@ -78,6 +74,16 @@ def train(job: SFTJob) -> None:
     # Training from the last step would take one step too many.
     if checkpoint is None or not has_ended(checkpoint, job):
         build_trainer(job).train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+
+def join(job: SFTJob) -> None:
+    """Join the job's other ranks."""
+    torch.set_num_threads(job.threads)
+    # DeepSpeed would compile a collective that only inference uses: half a minute, and a lock file that
+    # blocks every later start if a worker is killed meanwhile.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # Before the training arguments: they read the world size, which is 1 until DeepSpeed has joined.
+    deepspeed.init_distributed(dist_backend="nccl" if job.use_gpu else "gloo")
 
 
 def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
@@ -89,11 +95,17 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     reference = load_reference(job) if anchored and not job.sft.lora else None
     args = training_arguments(job)
     tokenizer = load_tokenizer(job.model)
+    shared = length_multiple(job.sft, job.use_gpu) if job.sft.sp_size > 1 else None
+    if shared:
+        skip_by_drawing()
+        steps = total_steps(job.sft, len(rows))
+        rows = laid_out(rows, steps * job.sft.rows_per_step, job.seed)
+        args.max_steps = steps
     pack_length = job.sft.max_length if job.sft.packing else None
     return WeightedSFTTrainer(
         model=load_model(job),
         args=args,
-        data_collator=SFTCollator(tokenizer.eos_token_id, padding_free=job.sft.packing),
+        data_collator=SFTCollator(tokenizer.eos_token_id, job.sft.packing, shared),
         train_dataset=to_dataset(rows, outcomes, pack_length),
         processing_class=tokenizer,
         callbacks=[
@@ -127,7 +139,8 @@ def training_arguments(job: SFTJob) -> trl.SFTConfig:
         output_dir=str(job.checkpoints_dir),
         **job.sft.model_dump(include=TRL_OPTIONS),
         gradient_accumulation_steps=job.sft.accumulation,
-        train_sampling_strategy="sequential" if job.sft.refresh else "random",
+        train_sampling_strategy="sequential" if job.sft.refresh or job.sft.sp_size > 1 else "random",
+        parallelism_config=parallelism(job.sft) if job.sft.sp_size > 1 else None,
         seed=job.seed,
         bf16=True,
         use_cpu=not job.use_gpu,

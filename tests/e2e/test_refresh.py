@@ -1,12 +1,6 @@
-"""Targets rewritten on the way, by and for the student, with a kill in between."""
+"""Targets rewritten on the way, by and for the student, with an interruption in between."""
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from killed_run import write_config
 
+import rewriter_agent.refresh
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_REWRITTEN, run_stages
@@ -29,10 +24,10 @@ SFT = (
 )
 
 
-def make(folder: Path) -> RunConfig:
-    folder.mkdir()
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
     return load_config(
-        write_config(folder),
+        write_config(tmp_path),
         [
             "data={source: lab, num_train: 8, num_test: 2, steps: [1, 2]}",
             "rewrite={strategy: best_of_n, num_generations: 4, max_completion_length: 112}",
@@ -41,35 +36,22 @@ def make(folder: Path) -> RunConfig:
     )
 
 
-def files(config: RunConfig) -> dict[str, bytes]:
+def test_the_student_is_rewritten_for_also_after_an_interruption(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewriter_agent.refresh, "rewrite_problems", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_stages(config, STAGES)
     folder = config.folder / SFT_REWRITTEN.name
-    names = ("model/model.safetensors", "rows.parquet", "parts/000003/rewrites.parquet")
-    return {name: (folder / name).read_bytes() for name in names}
-
-
-def test_the_student_is_rewritten_for_and_a_killed_run_ends_the_same(tmp_path: Path) -> None:
-    whole, killed = make(tmp_path / "whole"), make(tmp_path / "killed")
-    run_stages(whole, STAGES)
-    check_refreshed(whole)
-
-    for stage in (PREPARE, REWRITE):
-        shutil.copytree(whole.folder / stage.name, killed.folder / stage.name)
-    code = "import sys; from rewriter_agent.pipeline import COMMANDS, run_stages; from rewriter_agent.config import "
-    code += "RunConfig; run_stages(RunConfig.model_validate_json(sys.argv[1]), COMMANDS['sft'][1:])"
-    driver = subprocess.Popen(
-        [sys.executable, "-c", code, killed.model_dump_json()],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        start_new_session=True,
-    )
-    folder = killed.folder / SFT_REWRITTEN.name
-    while not (folder / "parts" / "000003" / "prepared.parquet").exists():
-        assert driver.poll() is None
-        time.sleep(0.01)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-    assert not (folder / "parts" / "000003" / "rewrites.parquet").exists()
-    run_stages(killed, STAGES)
-    assert files(killed) == files(whole)
+    before = read_jsonl(folder / "metrics.jsonl")
+    assert [line["step"] for line in before] == [1, 2, 3]
+    run_stages(config, STAGES)
+    check_refreshed(config)
+    assert read_jsonl(folder / "metrics.jsonl")[:EVERY] == before
 
 
 def check_refreshed(config: RunConfig) -> None:

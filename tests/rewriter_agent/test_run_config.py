@@ -234,7 +234,7 @@ def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_f
     sizes = ["sft.num_workers=2", "sft.per_device_train_batch_size=3"]
     assert load_config(config_file, [*sizes, "sft.train_batch_size=24"]).sft.accumulation == 4
     message = refusal(config_file, MINIMAL, *sizes, "sft.train_batch_size=16")
-    assert "num_workers (3 x 2 = 6), which is what one forward pass takes; set it to 18" in message
+    assert "no multiple of the 6 rows of one forward pass" in message
     both = ["sft.train_batch_size=12", "sft.gradient_accumulation_steps=3"]
     assert "asks 2; leave one of them out" in refusal(config_file, MINIMAL, *sizes, *both)
 

@@ -42,6 +42,18 @@ def test_packed_batch_by_hand() -> None:
     assert batch["row"].tolist() == [[0, 0, 0, 0, 1, 1]]
 
 
+def test_a_batch_that_workers_share_by_hand() -> None:
+    batch = SFTCollator(pad_token_id=9, shared=6)(to_dataset(TWO, ("expert_fallback", "rewritten")).to_list())
+    assert "attention_mask" not in batch
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 0, 9, 9], [8, 0, 9, 9, 9, 9]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 5]] * 2
+    # Each in the place where its token is predicted.
+    expected = torch.tensor([[0.0, -1.0, -2.0, 0.0, 0.0, 0.0], [NAN, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    torch.testing.assert_close(batch["behavior_logprobs"], expected, equal_nan=True)
+    assert batch["outcome"].tolist() == [[1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
+    assert batch["attended"].tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 0, 0, 0, 0]]
+
+
 @pytest.mark.parametrize("pack_length", [None, 20, 64])
 def test_what_belongs_to_a_token_stays_with_it(sft_rows: list[SFTRow], pack_length: int | None) -> None:
     """Rows shuffled, those over 20 tokens left out, packed and put into batches come out as they went in."""

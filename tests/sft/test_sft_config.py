@@ -25,6 +25,14 @@ def test_weight_is_chosen_by_kind() -> None:
         {"max_steps": 0},
         {"max_steps": 5, "warmup_steps": 5},
         {"lr_scheduler_type": "constant", "warmup_steps": 3},
+        {"sp_size": 2, "num_workers": 3},
+        {"sp_size": 2, "packing": True},
+        {"sp_size": 2, "weight": {"kind": "sequence_is"}},
+        {"sp_size": 2, "outcome_weights": {"rewritten": {"kind": "asft"}}},
+        {"refresh": {"steps": 2}, "packing": True},
+        {"refresh": {"steps": 2, "probe_kl": 0.1}, "probe_size": 0},
+        {"train_batch_size": 6, "num_workers": 4},
+        {"lora": {"rank": 4}},
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, object]) -> None:

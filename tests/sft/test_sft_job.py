@@ -26,6 +26,7 @@ from sft.job import SFTJob, SFTResult, _check_rows, run_sft
 from sft.metrics import read_metrics, truncate_metrics
 from sft.publish import publish_model
 from sft.rows import SFTRow, write_rows
+from sft.sequence_parallel import laid_out
 from sft.tokenizer import load_tokenizer, vocabulary_hash
 from sft.weight_config import ASFTWeight, NoWeight, TokenISWeight
 
@@ -140,12 +141,6 @@ def test_two_zero3_workers_train_die_and_resume(
     check_resumes(killed, result, metrics)
     assert weights_of(killed) == weights_of(job)
 
-    healed = make_job("healed").model_copy(update={"max_failures": 1})
-    watcher = kill_a_worker_once_exists(healed.metrics_path)
-    assert run_sft(healed) == result
-    watcher.join()
-    assert weights_of(healed) == weights_of(job)
-
 
 @pytest.mark.slow
 def test_a_killed_driver_ends_where_an_undisturbed_one_ends(make_job: Callable[..., SFTJob]) -> None:
@@ -168,6 +163,27 @@ def test_a_killed_driver_ends_where_an_undisturbed_one_ends(make_job: Callable[.
         subprocess.run([sys.executable, "-c", run, job.model_dump_json()], env=env, check=True)
     assert weights_of(killed) == weights_of(whole)
     assert read_metrics(killed.metrics_path)[-1]["step"] == STEPS
+
+
+@pytest.mark.slow
+def test_workers_that_share_rows_train_die_and_are_started_again(
+    make_job: Callable[..., SFTJob], sft_rows: list[SFTRow], two_cpus: None
+) -> None:
+    whole, killed = (make_job(name, sp_size=2, logging_steps=1) for name in ("whole", "killed"))
+    assert whole.sft.rows_per_step == 4
+    result = run_sft(whole)
+    metrics = read_metrics(whole.metrics_path)
+    first = laid_out(sft_rows, 4, whole.seed)
+    loss, grad_norm = loss_by_hand(whole.model, first, clip_max=1.5)
+    assert metrics[0]["loss"] == pytest.approx(loss, rel=0.02)
+    assert metrics[0]["grad_norm"] == pytest.approx(grad_norm, rel=0.02)
+    assert metrics[0]["num_tokens"] == sum(map(len, first))
+    assert metrics[-1]["step"] == STEPS
+
+    watcher = kill_a_worker_once_exists(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
+    assert run_sft(killed.model_copy(update={"max_failures": 1})) == result
+    watcher.join()
+    assert weights_of(killed) == weights_of(whole)
 
 
 @pytest.mark.slow
