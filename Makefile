@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare test test-fast check format check-gpu bench bench-reward bench-rewriting fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare sweep test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ run: $(STAMP) ## The same for CONFIG
 
 gap: $(STAMP) ## How far CONFIG's data is from its model, before anything is trained
 	@$(BIN)/rewriter-agent gap $(CONFIG) $(SET)
+
+sweep: $(STAMP) ## Fine-tune CONFIG with every weight, learning rate and seed of its sft.sweep, one table
+	@$(BIN)/rewriter-agent sweep $(CONFIG) $(SET)
 
 compare: $(STAMP) ## CONFIG's problems rewritten by every strategy at equal rollouts, one table
 	@$(BIN)/rewriter-agent compare $(CONFIG) $(SET)
@@ -59,9 +62,12 @@ bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group s
 	@$(BIN)/python -m benchmarks.verifier
 	@$(BIN)/python -m benchmarks.group_reward $(SET)
 
-bench-rewriting: $(STAMP) ## The rewriting job against one LLM.generate; rows a second and memory at a million rows
+bench-rewriting: $(STAMP) ## The rewriting job against bare calls of its engine; rows a second and memory at a million rows
 	@$(BIN)/python -m benchmarks.rewriting_engine $(SET)
 	@$(BIN)/python -m benchmarks.rewriting
+
+bench-sft: $(STAMP) ## Fine-tuning against TRL's SFTTrainer, tokens a second and memory; packed against padded
+	@$(BIN)/python -m benchmarks.sft $(SET)
 
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz
