@@ -5,14 +5,12 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sft.config import SFTConfig
-from sft.rows import check_rows, drop_long_rows, read_rows, read_vocabulary
 from sft.workers import Workers, run_workers
 
 # Workers run in another directory than the process that submits the job.
@@ -159,8 +157,11 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 def _begin(job: SFTJob) -> tuple[int, int]:
-    _check_machine(job)
-    counts = _check_rows(job)
+    """Numbers of rows kept and dropped; a user's error is raised here, before workers start."""
+    from sft.checks import check_data, check_machine
+
+    check_machine(job)
+    counts = check_data(job)
     _claim_output_dir(job)
     return counts
 
@@ -193,46 +194,6 @@ def has_ended(checkpoint: Path, job: SFTJob) -> bool:
 def _train(job: SFTJob) -> None:
     workers = Workers(job.sft.num_workers, job.threads, job.use_gpu, job.max_failures)
     run_workers(train_worker, job.model_dump(mode="json"), workers, job.run_name, job.checkpoints_dir / "ray")
-
-
-def _check_machine(job: SFTJob) -> None:
-    heads = json.loads((job.model / "config.json").read_text()).get("num_attention_heads", job.sft.sp_size)
-    if heads % job.sft.sp_size:
-        raise ValueError(
-            f"sft.sp_size={job.sft.sp_size} workers cannot share the {heads} attention heads of {job.model}; take a "
-            "divisor"
-        )
-    if not job.sft.use_liger_kernel:
-        return
-    if not job.use_gpu:
-        raise ValueError(
-            "sft.use_liger_kernel asks for Triton kernels, which run on GPUs only; set it to false"
-        )
-    if find_spec("liger_kernel") is None:
-        raise ValueError("sft.use_liger_kernel needs a package that is missing: pip install liger-kernel")
-
-
-def _check_rows(job: SFTJob) -> tuple[int, int]:
-    """Numbers of rows kept and dropped, checked here so that a user error is raised before workers start."""
-    from sft.tokenizer import eos_token_ids, vocabulary_hash
-
-    written_for = read_vocabulary(job.rows)
-    if written_for and written_for != vocabulary_hash(job.model):
-        raise ValueError(
-            f"the token ids and log-probs of {job.rows} are those of another tokenizer than that of {job.model}; "
-            "make the rows with this model"
-        )
-    rows = read_rows(job.rows)
-    if not rows:
-        raise ValueError(f"{job.rows} holds no rows; there is nothing to train on")
-    kept = drop_long_rows(rows, job.sft.max_length)
-    if not kept:
-        raise ValueError(
-            f"none of the {len(rows)} rows of {job.rows} has at most max_length={job.sft.max_length} tokens; "
-            "raise max_length or give shorter rows"
-        )
-    check_rows(kept, job.sft, eos_token_ids(job.model))
-    return len(kept), len(rows) - len(kept)
 
 
 def _claim_output_dir(job: SFTJob) -> None:

@@ -21,8 +21,9 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 import sft.publish
 from sft.checkpoints import COMPLETE_MARK, is_final, newest_complete, remove_incomplete
+from sft.checks import check_data
 from sft.config import SFTConfig
-from sft.job import SFTJob, SFTResult, _check_rows, run_sft
+from sft.job import SFTJob, SFTResult, run_sft
 from sft.metrics import read_metrics, truncate_metrics
 from sft.publish import publish_model
 from sft.rows import SFTRow, write_rows
@@ -320,7 +321,7 @@ def test_rows_of_no_use_are_refused(
 ) -> None:
     job = make_job("useless")
     write_rows(sft_rows, job.rows, vocabulary_hash(job.model))
-    _check_rows(job)
+    check_data(job)
     write_rows(sft_rows if rows is None else rows, job.rows, vocabulary)
     with pytest.raises(ValueError, match=message):
         run_sft(job)
