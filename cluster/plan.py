@@ -39,6 +39,8 @@ class Workload:
     sft_workers: int
     sft_adapter: bool = False
     """Whether fine-tuning trains an adapter in place of all weights."""
+    sft_offload: bool = False
+    """Whether it keeps its states in the host's memory though it works on GPUs."""
     sft_reference: bool = False
     """Whether it holds the model near another that each worker computes beside it."""
     encoder_parameters: int = 0
@@ -142,6 +144,7 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
     sft_memory = TRAINER_BASE_GB + weights + states + 3 * _logits_gb(work, work.sft_batch)
     if work.sft_reference:
         sft_memory += (0 if work.sft_adapter else weights) + 3 * _logits_gb(work, work.sft_batch)
+    sft_host = sft_memory if not gpu else states if work.sft_offload else 0
     sft_threads = max(1, machine.cpus // work.sft_workers)
     encoder_memory = ENGINE_BASE_GB + 4 * work.encoder_parameters / GB
     encoder_gpus = int(gpu and work.encoder_on_gpu)
@@ -162,7 +165,7 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
             int(gpu),
             0 if gpu else learner_memory,
         ),
-        Role("sft", "sft", work.sft_workers, sft_threads, sft_threads, int(gpu), 0 if gpu else sft_memory),
+        Role("sft", "sft", work.sft_workers, sft_threads, sft_threads, int(gpu), sft_host),
     )
 
 

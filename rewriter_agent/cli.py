@@ -55,7 +55,8 @@ def user_message(error: BaseException) -> str | None:
     # pydantic's errors are ValueErrors too, but a config error has been explained before.
     if type(error) is ValueError:
         return str(error)
-    causes = [error.__cause__, *getattr(error, "worker_failures", {}).values()]
+    # Ray keeps what a task and what a worker has raised under other names.
+    causes = [error.__cause__, getattr(error, "cause", None), *getattr(error, "worker_failures", {}).values()]
     messages = [user_message(cause) for cause in causes if cause is not None]
     return next((message for message in messages if message), None)
 

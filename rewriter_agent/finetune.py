@@ -1,24 +1,21 @@
 """Stages `sft-*`: the backbone fine-tuned on the expert's own solutions, or on the rewritten ones."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sft.config import SFTConfig
 from sft.job import SFTJob, run_sft
-from sft.rows import SFTRow, write_rows
+from sft.rows import write_rows
 from sft.sweep_config import Data
 from sft.tokenizer import vocabulary_hash
 from sft.weight_config import NoWeight
 
 from .files import read_jsonl
-from .outcomes import EXPERT_FALLBACK
 from .progress import Progress
 from .refresh import Part, read_parts, staleness, train_refreshed
 from .run import Run
-from .sft_rows import expert_rows, own_answers, rewritten_rows
-from .strategies import StrategyName
-from .tracking import worker_env
+from .sft_rows import expert_rows, own_answers, require_rewritten, rewritten_rows
+from .tracking import wandb_resume, worker_env
 
 SHOWN = {
     "loss": "loss",
@@ -79,16 +76,6 @@ def write_inputs(run: Run, data: Data, folder: Path) -> int:
     return len(rows)
 
 
-def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
-    """Raise ValueError where rewriting has brought nothing: the arm would be that of the expert's solutions."""
-    if all(row.outcome == EXPERT_FALLBACK for row in rows):
-        raise ValueError(
-            f"no candidate of strategy '{strategy}' passed the gate, so that all {len(rows)} targets are the expert's "
-            "solutions. Why is in rewrite/manifest.json by reason: train the rewriter longer, raise "
-            "rewrite.num_generations or rewrite.max_completion_length, or take another strategy."
-        )
-
-
 def write_probe(run: Run, folder: Path) -> None:
     """Write the backbone's own answers into `folder`."""
     write_rows(own_answers(run), folder / PROBE, vocabulary_hash(Path(run.model_path)))
@@ -108,5 +95,5 @@ def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, th
         max_failures=run.config.cluster.max_failures,
         report_to=run.config.tracking.report_to,
         run_name=f"{run.config.name}-{output.name}",
-        env=worker_env(run.config, output, threads),
+        env=worker_env(run.config, output, threads) | wandb_resume(output),
     )

@@ -24,7 +24,7 @@ from .rewrite.stage import dataset, rewrite
 from .rewriter import check_rewriter
 from .run import Run
 from .scoring import mean
-from .stage import Stage, roles_of, run_stage
+from .stage import Stage, roles_of, run_stage, sft_gb
 from .strategies import STRATEGIES, uses_policy
 from .sweep.stage import sweep
 from .train.stage import train
@@ -69,11 +69,6 @@ def rewriting_roles(config: RunConfig) -> tuple[str, ...]:
     if not STRATEGIES[config.rewrite.strategy].rounds:
         return ()
     return ("encoder", "backbone", *(["policy"] if uses_policy(config.rewrite.strategy) else []))
-
-
-def sft_gb(weights: float) -> float:
-    """Checkpoints hold the weights, fp32 master weights and two Adam moments, and two exist at a time."""
-    return 18 * weights + 0.2
 
 
 PREPARE = Stage(

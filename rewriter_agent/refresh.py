@@ -4,7 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count, cycle, islice
 from math import ceil
 from pathlib import Path
@@ -16,7 +16,7 @@ from sft.rows import SFTRow, drop_long_rows, read_rows, write_rows
 from sft.tokenizer import vocabulary_hash
 
 from .anchor_cache import AnchorCache
-from .files import read_jsonl, write_json, write_table
+from .files import batches, read_jsonl, write_json, write_table
 from .inputs import model_identity
 from .prepare import anchors
 from .prepared import PREPARED, anchored_problems
@@ -24,7 +24,7 @@ from .progress import Progress
 from .rewrite.stage import rewrite_problems
 from .run import Run
 from .seeds import request_seed
-from .sft_rows import rewritten_rows
+from .sft_rows import require_rewritten, rewritten_rows
 from .tokens import Tokens
 
 REWRITES = "rewrites.parquet"
@@ -40,6 +40,8 @@ class Part:
     """Steps at its end."""
     probe_kl: float
     """`probe/kl` when it was last measured, nats a token; 0 before."""
+    dropped: int = 0
+    """Targets longer than `max_length`, in whose place others of the part are repeated."""
 
 
 def train_refreshed(
@@ -51,19 +53,23 @@ def train_refreshed(
     """
     refresh = job.sft.refresh
     assert refresh is not None, "asked where a refresh is configured"
-    job = job.model_copy(update={"sft": job.sft.model_copy(update={"max_steps": total_steps(run, job.sft)})})
+    pool = Pool.of(run)
+    steps = pool.total_steps(job.sft)
+    # Validated again: the steps may not go together with the other options.
+    sft = SFTConfig.model_validate(job.sft.model_dump() | {"max_steps": steps})
+    job = job.model_copy(update={"sft": sft})
     done = read_parts(folder)
-    while (first := done[-1].last if done else 0) < job.sft.max_steps:
+    while (first := done[-1].last if done else 0) < steps:
         part = next_part(job, refresh, done)
-        _write_part_rows(run, part, folder, progress)
+        dropped = _write_part_rows(run, pool, part, folder, progress)
         run.release_engines()
         with progress.follow(job.metrics_path, shown):
             last = run_part(part)
-        done.append(Part(first, last, _probe_kl(job.metrics_path)))
+        done.append(Part(first, last, _probe_kl(job.metrics_path), dropped))
         write_json(folder / "parts.json", [asdict(part) for part in done])
     result = run_sft(job)
     shutil.rmtree(job.student_dir, ignore_errors=True)
-    return result
+    return replace(result, num_dropped=sum(part.dropped for part in done))
 
 
 def next_part(job: SFTJob, refresh: RefreshSection, done: list[Part]) -> SFTJob:
@@ -93,49 +99,64 @@ def read_parts(folder: Path) -> list[Part]:
     return [Part(**part) for part in json.loads(path.read_text())] if path.exists() else []
 
 
-def total_steps(run: Run, sft: SFTConfig) -> int:
-    """Of the whole training; a problem counts as often as it may have targets."""
-    if sft.max_steps > 0:
-        return sft.max_steps
-    rows = len(anchored_problems(run.config)) * run.config.rewrite.num_targets
-    return max(1, ceil(sft.num_train_epochs * rows / sft.rows_per_step))
+@dataclass(frozen=True)
+class Pool:
+    """The problems that parts take from, over and over, each pass in another order."""
+
+    ids: list[str]
+    rows: int
+    """Targets of all of them, as the stage `rewrite` has found them; a part expects as many a problem."""
+    seed: int
+
+    @classmethod
+    def of(cls, run: Run) -> "Pool":
+        """Those that the stage `rewrite` has targets of."""
+        found = [problem_id for problem_id, _ in rewritten_rows(run, run.stage_folder("rewrite") / REWRITES)]
+        return cls(list(dict.fromkeys(found)), len(found), run.config.seed)
+
+    def total_steps(self, sft: SFTConfig) -> int:
+        """Of the whole training, as without refreshes."""
+        return (
+            sft.max_steps if sft.max_steps > 0 else ceil(sft.num_train_epochs * self.rows / sft.rows_per_step)
+        )
+
+    def take(self, first: int, wanted: int) -> list[str]:
+        """Problems for `wanted` rows, after those for the `first` rows."""
+        start, end = first * len(self.ids) // self.rows, ceil((first + wanted) * len(self.ids) / self.rows)
+        return list(islice(self._passes(), start, end))
+
+    def _passes(self) -> Iterator[str]:
+        for number in count():
+            order = list(self.ids)
+            random.Random(request_seed(self.seed, "refresh", number)).shuffle(order)
+            yield from order
 
 
-def shuffled(ids: list[str], seed: int) -> Iterator[str]:
-    """The ids over and over, each time in another order."""
-    for epoch in count():
-        order = list(ids)
-        random.Random(request_seed(seed, "refresh", epoch)).shuffle(order)
-        yield from order
-
-
-def _write_part_rows(run: Run, part: SFTJob, folder: Path, progress: Progress) -> None:
-    """Put the part's rows behind those that have been trained on."""
+def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:
+    """Put the part's rows behind those that have been trained on; returns how many targets were too long."""
     first, size = part.behavior_step, part.sft.rows_per_step
     assert part.until is not None
-    wanted, targets = (part.until - first) * size, run.config.rewrite.num_targets
-    start = first * size // targets
-    order = shuffled(list(anchored_problems(run.config)), run.config.seed)
-    ids = list(islice(order, start, start + ceil(wanted / targets)))
-    if first == 0:
-        source = run.stage_folder("rewrite")
-    else:
-        source = folder / "parts" / f"{first:06d}"
-        if not (source / REWRITES).exists():
-            _rewrite(run, part, list(dict.fromkeys(ids)), source, progress)
+    wanted = (part.until - first) * size
+    ids = pool.take(first * size, wanted)
+    source = folder / "parts" / f"{first:06d}" if first else run.stage_folder("rewrite")
+    if not (source / REWRITES).exists():
+        _rewrite(run, part, list(dict.fromkeys(ids)), source, progress)
     by_problem: dict[str, list[SFTRow]] = {problem_id: [] for problem_id in ids}
     for problem_id, row in rewritten_rows(run, source / REWRITES):
         if problem_id in by_problem:
             by_problem[problem_id].append(row)
-    rows = drop_long_rows([row for problem_id in ids for row in by_problem[problem_id]], part.sft.max_length)
+    targets = [row for problem_id in ids for row in by_problem[problem_id]]
+    require_rewritten(targets, run.config.rewrite.strategy)
+    rows = drop_long_rows(targets, part.sft.max_length)
     if not rows:
         raise ValueError(
-            f"the {len(ids)} problems of steps {first} to {part.until} have no target of at most "
+            f"none of the {len(targets)} targets of steps {first} to {part.until} has at most "
             f"sft.max_length={part.sft.max_length} tokens; raise it"
         )
     before = read_rows(part.rows)[: first * size] if first else []
-    # A problem may have fewer targets than it could.
+    # Some may have been too long, or a problem may have fewer targets this time.
     write_rows([*before, *islice(cycle(rows), wanted)], part.rows, vocabulary_hash(Path(run.model_path)))
+    return len(targets) - len(rows)
 
 
 def _rewrite(run: Run, part: SFTJob, ids: list[str], target: Path, progress: Progress) -> None:
@@ -147,7 +168,11 @@ def _rewrite(run: Run, part: SFTJob, ids: list[str], target: Path, progress: Pro
     tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
     identity = model_identity(str(part.student_dir)), run.config.model.dtype
     with AnchorCache(target / "anchors.sqlite") as cache:
-        rows = anchors([problems[problem_id] for problem_id in ids], tokens, run, cache, identity)
+        rows = [
+            row
+            for some in batches(ids, run.config.prepare.shard_size)
+            for row in anchors([problems[problem_id] for problem_id in some], tokens, run, cache, identity)
+        ]
     write_table(target / "prepared.parquet", rows, PREPARED)
     seed = request_seed(run.config.seed, "refresh", part.behavior_step)
     rewrite_problems(run, target / "prepared.parquet", target, progress, seed)

@@ -1,14 +1,16 @@
 """What a run fine-tunes on: expert solutions, rewritten targets, and the backbone's own answers for the probe."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from sft.rows import SFTRow
 
 from .files import read_table
+from .outcomes import EXPERT_FALLBACK
 from .prepared import prepared, prepared_file
 from .run import Run
+from .strategies import StrategyName
 from .tokens import Tokens
 
 EXPERT, OWN = "expert", "own"
@@ -45,3 +47,13 @@ def own_answers(run: Run) -> Iterator[SFTRow]:
     tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
     for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
         yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
+
+
+def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
+    """Raise ValueError where rewriting has brought nothing: the arm would be that of the expert's solutions."""
+    if all(row.outcome == EXPERT_FALLBACK for row in rows):
+        raise ValueError(
+            f"no candidate of strategy '{strategy}' passed the gate, so that all {len(rows)} targets are the expert's "
+            "solutions. Why is in rewrite/manifest.json by reason: train the rewriter longer, raise "
+            "rewrite.num_generations or rewrite.max_completion_length, or take another strategy."
+        )

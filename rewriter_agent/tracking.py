@@ -30,6 +30,12 @@ def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
     }
 
 
+def wandb_resume(folder: Path) -> dict[str, str]:
+    """Environment by which a training that goes on in `folder` goes on with its W&B run, too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"WANDB_RUN_ID": _run_id(folder / "wandb_id"), "WANDB_RESUME": "allow"}
+
+
 def wandb_mode() -> Mode:
     """The user's `WANDB_MODE`; else `online` where a key is known, `offline` where none is."""
     if "WANDB_MODE" in os.environ:

@@ -10,12 +10,8 @@ from sft.tokenizer import eos_token_ids, vocabulary_hash
 
 def check_machine(job: SFTJob) -> None:
     """Raise ValueError where the machine or the model cannot do what the options ask."""
-    heads = json.loads((job.model / "config.json").read_text()).get("num_attention_heads", job.sft.sp_size)
-    if heads % job.sft.sp_size:
-        raise ValueError(
-            f"sft.sp_size={job.sft.sp_size} workers cannot share the {heads} attention heads of {job.model}; take a "
-            "divisor"
-        )
+    if job.sft.sp_size > 1:
+        _check_heads(job)
     if not job.sft.use_liger_kernel:
         return
     if not job.use_gpu:
@@ -45,3 +41,14 @@ def check_data(job: SFTJob) -> tuple[int, int]:
         )
     check_rows(kept, job.sft, eos_token_ids(job.model))
     return len(kept), len(rows) - len(kept)
+
+
+def _check_heads(job: SFTJob) -> None:
+    config = json.loads((job.model / "config.json").read_text())
+    share, heads = job.sft.sp_size, config["num_attention_heads"]
+    kv_heads = config.get("num_key_value_heads", heads)
+    if heads % share or (kv_heads % share and share % kv_heads):
+        raise ValueError(
+            f"sft.sp_size={share} workers cannot share the {heads} attention heads ({kv_heads} of keys and values) of "
+            f"{job.model} evenly; take a divisor of both"
+        )

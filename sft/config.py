@@ -92,7 +92,8 @@ class SFTConfig(BaseModel):
     """Answers of the backbone's own on which the divergence from it is logged (`probe/kl`); 0 logs none."""
 
     probe_steps: int = Field(50, ge=1)
-    """It is logged once in so many steps and at the end; each time costs a forward pass over those answers."""
+    """It is logged once in so many steps (of those at which metrics are) and at the end; each time costs a forward pass
+    over those answers."""
 
     num_workers: int = Field(2, ge=1)
     """Training processes, one GPU each where there are GPUs."""
@@ -172,13 +173,17 @@ class SFTConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_refresh(self) -> "SFTConfig":
-        if self.refresh and self.packing:
+        if self.refresh is None:
+            return self
+        others = {"packing": self.packing, "sp_size > 1": self.sp_size > 1, "sweep": self.sweep is not None}
+        if given := [name for name, there in others.items() if there]:
+            raise ValueError(f"refresh does not go together with {', '.join(given)}; leave one out")
+        looks = max(self.probe_steps, self.logging_steps)
+        if self.refresh.probe_kl and (not self.probe_size or looks >= self.refresh.steps):
             raise ValueError(
-                "refresh needs to know which rows a step takes, and packing puts together what fits; leave one out"
-            )
-        if self.refresh and self.refresh.probe_kl and not self.probe_size:
-            raise ValueError(
-                "refresh.probe_kl needs a probe, but probe_size is 0; raise it, or leave probe_kl out"
+                f"refresh.probe_kl is looked at where probe/kl is logged: with probe_size {self.probe_size}, "
+                f"probe_steps {self.probe_steps} and logging_steps {self.logging_steps} never before refresh.steps "
+                f"({self.refresh.steps}) are over. Make them smaller (probe_size positive), or leave probe_kl out."
             )
         return self
 

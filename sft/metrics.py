@@ -25,6 +25,8 @@ class MetricsWriter(TrainerCallback):
         self.start = time.perf_counter()
         if state.is_world_process_zero:
             truncate_metrics(self.path, state.global_step)
+            if before := read_metrics(self.path):
+                self.start -= before[-1]["elapsed"]
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -76,6 +76,10 @@ class WeightedSFTTrainer(SFTTrainer):
         self.model_accepts_loss_kwargs = True
         self._reset_window()
 
+    def goes_on_after(self, log_history: Sequence[Mapping[str, float]]) -> None:
+        """Count tokens from where the run of a checkpoint had got to."""
+        self._total_train_tokens = max((line.get("num_tokens", 0) for line in log_history), default=0)
+
     def _reset_window(self) -> None:
         device = self.args.device
         self._weight_sums = WeightSums.zeros(device)

@@ -9,7 +9,7 @@ import trl
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from sft.checkpoints import MarkComplete, newest_complete, remove_incomplete
+from sft.checkpoints import MarkComplete, newest_complete, read_state, remove_incomplete
 from sft.collator import SFTCollator
 from sft.config import SFTConfig
 from sft.dataset import to_dataset
@@ -73,7 +73,10 @@ def train(job: SFTJob) -> None:
     checkpoint = newest_complete(job.checkpoints_dir)
     # Training from the last step would take one step too many.
     if checkpoint is None or not has_ended(checkpoint, job):
-        build_trainer(job).train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        trainer = build_trainer(job)
+        if checkpoint is not None:
+            trainer.goes_on_after(read_state(checkpoint)["log_history"])
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
 
 def join(job: SFTJob) -> None:

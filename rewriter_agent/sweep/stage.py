@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
 
 from cluster.plan import side_by_side
 from sft.job import SFTJob, run_sft
@@ -17,60 +18,95 @@ from ..files import atomic, write_json
 from ..finetune import make_job, write_inputs
 from ..progress import Progress
 from ..run import Run
+from ..stage import require_space, sft_gb
 from .page import write_page
 from .result import EVALUATION, sweep_csv, sweep_table, trial_result
 from .trials import Trial, trials
 
 
 def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Leaves `sweep.csv`, `sweep.json` and `sweep.html`; a trial's model is deleted once it has been evaluated."""
+    """Leaves `sweep.csv`, `sweep.json` and `sweep.html`; a trial's model is deleted once it has been evaluated.
+
+    Raises:
+        ValueError: trials failed; the others are in the table, and the failed ones are tried again next time.
+    """
     todo = trials(run.config)
-    _train(run, folder, [trial for trial in todo if not _evaluated(folder / trial.name)], progress)
-    for done, trial in enumerate(todo, 1):
+    failed = _train(run, folder, todo, progress)
+    trained = [trial for trial in todo if trial.name not in failed]
+    for done, trial in enumerate(trained, 1):
         place = folder / trial.name
         if not _evaluated(place):
-            progress(f"evaluating {done}/{len(todo)}: {trial.name}")
+            progress(f"evaluating {done}/{len(trained)}: {trial.name}")
             _evaluate(run, place, progress)
         shutil.rmtree(place / "model", ignore_errors=True)
+    if trained:
+        _write(run, folder, trained)
+    if failed:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ValueError(f"{len(failed)} of {len(todo)} trials failed. {reasons}")
+    return {"trials": len(todo), "page": str(folder / "sweep.html")}
+
+
+def _write(run: Run, folder: Path, trained: list[Trial]) -> None:
     base = read_result(run.stage_folder("evaluate-base") / "result.json")
-    results = [trial_result(trial, folder / trial.name, base) for trial in todo]
+    results = [trial_result(trial, folder / trial.name, base) for trial in trained]
     with atomic(folder / "sweep.csv") as temporary:
         temporary.write_text(sweep_csv(results))
     write_json(folder / "sweep.json", [asdict(result) for result in results])
     write_page(folder / "sweep.html", run.config.name, results)
     print(sweep_table(results), flush=True)
-    return {"trials": len(results), "page": str(folder / "sweep.html")}
 
 
 def _evaluated(place: Path) -> bool:
     return (place / EVALUATION / "result.json").exists()
 
 
-def _train(run: Run, folder: Path, todo: list[Trial], progress: Progress) -> None:
-    """Ray tasks, which reserve nothing themselves: their workers do."""
+def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
+    """Those that have not been evaluated, as Ray tasks, which reserve nothing themselves: their workers do.
+
+    Returns the errors of those that failed, by name.
+    """
+    todo = [trial for trial in all_trials if not _evaluated(folder / trial.name)]
     if not todo:
-        return
+        return {}
     run.release_engines()
-    at_a_time, threads = side_by_side(run.plan, "sft", len(todo))
+    # Not of those that are left: a trial that goes on keeps its number of threads.
+    at_a_time, threads = side_by_side(run.plan, "sft", len(all_trials))
+    require_space(folder, at_a_time * sft_gb(run.weights_gb) + len(todo) * run.weights_gb, "sweep")
     progress(f"{len(todo)} trials to train, {at_a_time} at a time")
     inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}
     for data, place in inputs.items():
         write_inputs(run, data, place)
-    task = ray.remote(num_cpus=0, max_retries=0)(_finetune)
-    waiting = [make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads) for t in todo]
-    running: list[Any] = []
-    for done in range(len(todo)):
+    jobs = [make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads) for t in todo]
+    return run_tasks(
+        _finetune, {job.output_dir.name: job.model_dump(mode="json") for job in jobs}, at_a_time, progress
+    )
+
+
+def run_tasks(
+    work: Callable[[Any], None], tasks: dict[str, Any], at_a_time: int, progress: Progress
+) -> dict[str, str]:
+    """`work` on each task's argument in Ray tasks; one that fails leaves the others alone. Returns errors by name."""
+    remote = ray.remote(num_cpus=0, max_retries=0)(work)
+    waiting, running, failed = list(tasks), {}, {}
+    for done in range(1, len(tasks) + 1):
         while waiting and len(running) < at_a_time:
-            running.append(task.remote(waiting.pop(0).model_dump(mode="json")))
-        (finished,), running = ray.wait(running)
-        progress.share(done + 1, len(todo), f"trained: {ray.get(finished)}")
+            name = waiting.pop(0)
+            running[remote.remote(tasks[name])] = name
+        (finished,), _ = ray.wait(list(running))
+        name = running.pop(finished)
+        try:
+            ray.get(finished)
+        except RayTaskError as error:
+            failed[name] = str(error.cause).strip().split("\n")[-1]
+            progress(f"failed: {name}\n{error}")
+        progress.share(done, len(tasks), f"trained: {name}")
+    return failed
 
 
-def _finetune(job: dict[str, Any]) -> str:
-    """Body of a Ray task; returns what it trained."""
-    made = SFTJob.model_validate(job)
-    run_sft(made)
-    return made.output_dir.name
+def _finetune(job: dict[str, Any]) -> None:
+    """Body of a Ray task."""
+    run_sft(SFTJob.model_validate(job))
 
 
 def _evaluate(run: Run, place: Path, progress: Callable[[str], None]) -> None:

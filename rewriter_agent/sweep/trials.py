@@ -29,7 +29,7 @@ class Trial:
     @property
     def name(self) -> str:
         """Of its folder: unlike that of any other trial."""
-        text = f"{self.data}-{self.weight}-lr{self.sft.learning_rate:g}-seed{self.seed}"
+        text = f"{self.data}-{self.weight}-lr{self.sft.learning_rate!r}-seed{self.seed}"
         return re.sub(r"[^A-Za-z0-9._=-]+", "_", text)
 
 
@@ -39,7 +39,7 @@ def trials(config: RunConfig) -> list[Trial]:
     assert sweep is not None, "the stage is wanted where there is a sweep"
     rates = sweep.learning_rates or [config.sft.learning_rate]
     return [
-        Trial(data, rules.model_copy(update={"learning_rate": rate, "sweep": None, "refresh": None}), seed)
+        Trial(data, rules.model_copy(update={"learning_rate": rate, "sweep": None}), seed)
         for data in sweep.data
         for rules, rate, seed in product(_rules(config.sft, data), rates, sweep.seeds or [config.seed])
     ]

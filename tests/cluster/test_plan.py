@@ -5,7 +5,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cluster.config import ClusterConfig
-from cluster.plan import Machine, Plan, Workload, engine_spec, make_plan
+from cluster.plan import Machine, Plan, Workload, engine_spec, make_plan, side_by_side
 
 WORK = Workload(
     parameters=135_000_000,
@@ -177,3 +177,44 @@ def test_the_backbone_as_encoder_takes_a_gpu() -> None:
     assert plan.role("encoder").num_gpus == 1
     message = refusal(ClusterConfig(device="gpu"), work, Machine(cpus=8, memory_gb=256, gpus=3))
     assert "encoder 1 x 1" in message
+
+
+@pytest.mark.parametrize(
+    ("machine", "workers", "jobs", "expected"),
+    [
+        (Machine(cpus=2, memory_gb=256), 2, 9, (1, 1)),
+        (Machine(cpus=8, memory_gb=256), 2, 9, (4, 1)),
+        (Machine(cpus=8, memory_gb=256), 2, 2, (2, 2)),
+        (Machine(cpus=8, memory_gb=256), 1, 1, (1, 8)),
+        (Machine(cpus=8, memory_gb=10), 2, 9, (1, 4)),
+    ],
+)
+def test_trainings_side_by_side_share_cores_and_memory(
+    machine: Machine, workers: int, jobs: int, expected: tuple[int, int]
+) -> None:
+    plan = make_plan(ClusterConfig(), workload(sft_workers=workers), machine, {"sft"})
+    assert side_by_side(plan, "sft", jobs) == expected
+
+
+def test_trainings_side_by_side_share_gpus() -> None:
+    plan = make_plan(ClusterConfig(device="gpu"), WORK, Machine(cpus=16, memory_gb=256, gpus=8), {"sft"})
+    assert side_by_side(plan, "sft", 9)[0] == 4
+
+
+def test_what_fine_tuning_keeps_beside_a_gpu_counts() -> None:
+    machine = Machine(cpus=16, memory_gb=16, gpus=8)
+    large = workload(parameters=7_000_000_000)
+    make_plan(ClusterConfig(device="gpu"), large, machine, {"sft"})
+    offloaded = workload(parameters=7_000_000_000, sft_offload=True)
+    with pytest.raises(ValueError, match="phase 'sft' does not fit"):
+        make_plan(ClusterConfig(device="gpu"), offloaded, machine, {"sft"})
+
+
+def test_an_adapter_takes_less_and_an_anchor_more() -> None:
+    def memory(**changed: int) -> float:
+        return make_plan(ClusterConfig(), workload(**changed), ROOMY).role("sft").memory_gb
+
+    assert memory(sft_adapter=True) < memory() < memory(sft_reference=True)
+    assert (
+        memory(sft_adapter=True) < memory(sft_adapter=True, sft_reference=True) < memory(sft_reference=True)
+    )

@@ -2,8 +2,9 @@
 
 import pytest
 
-from rewriter_agent.finetune import plain, require_rewritten
-from rewriter_agent.refresh import Part, next_part, shuffled, staleness
+from rewriter_agent.finetune import plain
+from rewriter_agent.refresh import Part, Pool, next_part, staleness
+from rewriter_agent.sft_rows import require_rewritten
 from sft.config import SFTConfig
 from sft.job import SFTJob
 from sft.refresh_config import RefreshSection
@@ -50,12 +51,13 @@ def test_a_part_ends_where_the_next_refresh_is_due(
     done: list[Part], until: int, limit: float, behind: int
 ) -> None:
     refresh = RefreshSection(steps=4, probe_kl=0.1)
+    sft = {"max_steps": 10, "refresh": refresh.model_dump(), "probe_steps": 2, "logging_steps": 1}
     job = SFTJob.model_validate(
         {
             "model": "m",
             "rows": "r",
             "output_dir": "o",
-            "sft": {"max_steps": 10, "refresh": refresh.model_dump()},
+            "sft": sft,
         }
     )
     part = next_part(job, refresh, done)
@@ -69,11 +71,18 @@ def test_staleness_by_hand() -> None:
     assert found == {"refreshes": 1, "staleness_mean": 0.8, "staleness_max": 2}
 
 
-def test_each_pass_has_an_order_of_its_own_and_all_problems() -> None:
-    ids = [str(number) for number in range(20)]
-    order = shuffled(ids, seed=1)
-    passes = [[next(order) for _ in ids] for _ in range(3)]
-    assert all(sorted(found) == sorted(ids) for found in passes)
+def test_each_pass_takes_all_problems_in_an_order_of_its_own() -> None:
+    pool = Pool([str(number) for number in range(20)], rows=20, seed=1)
+    passes = [pool.take(first, 20) for first in (0, 20, 40)]
+    assert all(sorted(found) == sorted(pool.ids) for found in passes)
     assert len({tuple(found) for found in passes}) == 3
-    again = shuffled(ids, seed=1)
-    assert [next(again) for _ in ids] == passes[0]
+    assert pool.take(5, 10) == passes[0][5:15]
+
+
+@pytest.mark.parametrize(("rows", "steps", "problems"), [(20, 5, 4), (50, 13, 2), (10, 3, 8)])
+def test_training_is_as_long_as_without_refreshes(rows: int, steps: int, problems: int) -> None:
+    pool = Pool([str(number) for number in range(20)], rows, seed=0)
+    sft = SFTConfig(per_device_train_batch_size=2, num_workers=2)
+    assert pool.total_steps(sft) == steps
+    assert pool.total_steps(sft.model_copy(update={"max_steps": 7})) == 7
+    assert len(pool.take(0, sft.rows_per_step)) == problems

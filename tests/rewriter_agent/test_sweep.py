@@ -4,16 +4,22 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import ray
 
+import rewriter_agent.sweep.stage
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.result import ModelResult, PartResult
 from rewriter_agent.files import write_json, write_jsonl
 from rewriter_agent.pipeline import SFT_EXPERT, SFT_REWRITTEN, SWEEP
+from rewriter_agent.progress import Progress
 from rewriter_agent.sweep.page import write_page
 from rewriter_agent.sweep.result import EVALUATION, TrialResult, sweep_csv, sweep_table, trial_result
+from rewriter_agent.sweep.stage import run_tasks, sweep
 from rewriter_agent.sweep.trials import Trial, trials
 
 BASE = """
@@ -137,3 +143,43 @@ def test_the_page_shows_every_fine_tuning_and_escapes(results: list[TrialResult]
 def test_a_trial_is_named_by_what_differs() -> None:
     config = RunConfig.model_validate({"name": "r", "model": {}, "data": {"source": "lab"}})
     assert Trial("expert", config.sft, 2).name == "expert-none-lr2e-05-seed2"
+
+
+def test_a_sweep_of_a_refreshed_training_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(BASE)
+    with pytest.raises(ValueError, match="refresh does not go together with sweep"):
+        load_config(tmp_path / "config.yaml", ["sft.sweep={}", "sft.refresh={steps: 9}"])
+
+
+@pytest.mark.slow
+def test_a_failing_task_leaves_the_others_alone(tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        (tmp_path / f"{number}.begun").touch()
+        assert len(list(tmp_path.glob("*.begun"))) - len(list(tmp_path.glob("*.done"))) <= 2
+        (tmp_path / f"{number}.done").touch()
+        if number == 1:
+            raise ValueError("no rows; make some")
+
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        failed = run_tasks(work, {str(number): number for number in range(5)}, 2, Progress("sweep"))
+    finally:
+        ray.shutdown()
+    assert failed == {"1": "no rows; make some"}
+    assert sorted(path.stem for path in tmp_path.glob("*.done")) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_sweep_with_a_failed_trial_measures_the_others_and_says_which(
+    tmp_path: Path, results: list[TrialResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make(tmp_path, "{}")
+    lost, kept = (trial.name for trial in trials(config))
+    base = model([False, False, True, False], [True, True, True, False])
+    write_json(tmp_path / "base" / "result.json", json.loads(json.dumps(base, default=vars)))
+    (tmp_path / kept / "model").mkdir()
+    run = SimpleNamespace(config=config, stage_folder=lambda name: tmp_path / "base")
+    monkeypatch.setattr(rewriter_agent.sweep.stage, "_train", lambda *_: {lost: "out of memory"})
+    with pytest.raises(ValueError, match=f"1 of 2 trials failed. {lost}: out of memory"):
+        sweep(cast(Any, run), tmp_path, Progress("sweep"))
+    assert [row["data"] for row in json.loads((tmp_path / "sweep.json").read_text())] == ["rewritten"]
+    assert not (tmp_path / kept / "model").exists()

@@ -93,20 +93,26 @@ def loss_by_hand(model_dir: Path, rows: list[SFTRow], clip_max: float) -> tuple[
     return loss.item(), torch.stack(squares).sum().sqrt().item()
 
 
-def kill_a_worker_once_exists(mark: Path) -> threading.Thread:
-    """Thread that kills one training process of this Ray instance as soon as `mark` is there."""
+class Killer(threading.Thread):
+    """Kills one training process of this Ray instance as soon as `mark` is there; `join` asserts that it has."""
 
-    def watch() -> None:
-        while not mark.exists():
+    def __init__(self, mark: Path) -> None:
+        super().__init__(daemon=True)
+        self.mark, self.killed = mark, False
+        self.start()
+
+    def run(self) -> None:
+        while not self.mark.exists():
             time.sleep(0.005)
         for process in psutil.Process().children(recursive=True):
             if "RayTrainWorker" in " ".join(process.cmdline()):
                 process.kill()
+                self.killed = True
                 return
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    return thread
+    def join(self, timeout: float | None = None) -> None:
+        super().join(timeout)
+        assert self.killed
 
 
 @pytest.mark.slow
@@ -135,7 +141,7 @@ def test_two_zero3_workers_train_die_and_resume(
     assert run_sft(job) == result
 
     killed = make_job("killed")
-    watcher = kill_a_worker_once_exists(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
+    watcher = Killer(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
     with pytest.raises(TrainingFailedError):
         run_sft(killed)
     watcher.join()
@@ -181,7 +187,7 @@ def test_workers_that_share_rows_train_die_and_are_started_again(
     assert metrics[0]["num_tokens"] == sum(map(len, first))
     assert metrics[-1]["step"] == STEPS
 
-    watcher = kill_a_worker_once_exists(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
+    watcher = Killer(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
     assert run_sft(killed.model_copy(update={"max_failures": 1})) == result
     watcher.join()
     assert weights_of(killed) == weights_of(whole)

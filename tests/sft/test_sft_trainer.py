@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sft.collator import SFTCollator
+from sft.config import SFTConfig
 from sft.dataset import to_dataset
 from sft.forward import fused_completions, referenced_completions
+from sft.job import SFTJob, has_ended
 from sft.metrics import MetricsWriter, read_metrics
 from sft.probe import Probe
 from sft.rows import SFTRow
+from sft.stop import StopAt
 from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import (
     ASFTWeight,
@@ -373,6 +376,23 @@ def test_ranks_share_the_probe_in_equal_numbers_of_passes(
     device = torch.device("cpu")
     together = sum(share.sums(sft_model, device) for share in shares)
     torch.testing.assert_close(together, whole.sums(sft_model, device))
+
+
+def test_a_part_stops_where_the_probe_reaches_its_limit(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], tmp_path: Path
+) -> None:
+    before = completion_logprobs(sft_model, sft_rows[0])
+    probe = to_dataset([replace(sft_rows[0], behavior_logprobs=before.tolist())]).to_list()
+    trainer = make_trainer(NoWeight(), probe_rows=probe, learning_rate=0.05, max_steps=9, logging_steps=2)
+    trainer.add_callback(MetricsWriter(tmp_path / "metrics.jsonl"))
+    trainer.add_callback(StopAt(5, probe_kl=1e-6))
+    trainer.train()
+    assert trainer.state.global_step == 2
+    assert (tmp_path / "checkpoint-2").exists()
+    job = SFTJob(model=tmp_path, rows=tmp_path, output_dir=tmp_path, sft=SFTConfig(), until=5)
+    assert not has_ended(tmp_path / "checkpoint-2", job)
+    assert has_ended(tmp_path / "checkpoint-2", job.model_copy(update={"until_kl": 1e-6}))
+    assert has_ended(tmp_path / "checkpoint-2", job.model_copy(update={"until": 2}))
 
 
 @pytest.mark.parametrize(("every", "measured"), [(1, [2, 4, 6, 7]), (3, [4, 6, 7]), (4, [4, 7]), (50, [7])])
