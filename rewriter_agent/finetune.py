@@ -97,3 +97,9 @@ def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, th
         run_name=f"{run.config.name}-{output.name}",
         env=worker_env(run.config, output, threads) | wandb_resume(output),
     )
+
+
+def sft_gb(weights: float) -> float:
+    """Disk that a fine-tuning takes, from the size of the weights: two checkpoints at a time, which hold them, fp32
+    master weights and two Adam moments."""
+    return 18 * weights + 0.2

@@ -9,10 +9,10 @@ from cluster.session import connect
 from sft.sweep_config import Data
 
 from .config import RunConfig
-from .evaluate.model import evaluate_model
 from .evaluate.result import read_result
+from .evaluate.served import evaluate_served
 from .files import exclusive
-from .finetune import finetune
+from .finetune import finetune, sft_gb
 from .inputs import input_hashes, rewriter_hash
 from .prepare import prepare
 from .prepared import PREPARED
@@ -24,7 +24,7 @@ from .rewrite.stage import dataset, rewrite
 from .rewriter import check_rewriter
 from .run import Run
 from .scoring import mean
-from .stage import Stage, roles_of, run_stage, sft_gb
+from .stage import Stage, roles_of, run_stage
 from .strategies import STRATEGIES, uses_policy
 from .sweep.stage import sweep
 from .train.stage import train
@@ -37,16 +37,7 @@ def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[st
     else:
         fleet = run.policy
         fleet.load((run.stage_folder(f"sft-{arm}") / "model").absolute())
-    evaluate_model(
-        fleet,
-        run.tokenizer,
-        run.test_problems(),
-        run.config.evaluate,
-        run.verifier.verify,
-        folder,
-        progress,
-        system_prompt=run.config.model.system_prompt,
-    )
+    evaluate_served(run, fleet, folder, progress)
     result = read_result(folder / "result.json")
     return {
         part.name: round(mean(list(part.correct.values())), 3) for part in (result.task, *result.retention)

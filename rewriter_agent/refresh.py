@@ -1,16 +1,15 @@
 """Fine-tuning on rewritten targets that are made on the way: each part's by, and for, the student as it is by then."""
 
 import json
-import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 from math import ceil
 from pathlib import Path
 
 from sft.config import SFTConfig
 from sft.job import SFTJob, SFTResult, run_part, run_sft
+from sft.passes import passes
 from sft.refresh_config import RefreshSection
 from sft.rows import SFTRow, drop_long_rows, read_rows, write_rows
 from sft.tokenizer import vocabulary_hash
@@ -54,7 +53,7 @@ def train_refreshed(
     refresh = job.sft.refresh
     assert refresh is not None, "asked where a refresh is configured"
     pool = Pool.of(run)
-    steps = pool.total_steps(job.sft)
+    steps = job.sft.total_steps(pool.rows)
     # Validated again: the steps may not go together with the other options.
     sft = SFTConfig.model_validate(job.sft.model_dump() | {"max_steps": steps})
     job = job.model_copy(update={"sft": sft})
@@ -114,22 +113,10 @@ class Pool:
         found = [problem_id for problem_id, _ in rewritten_rows(run, run.stage_folder("rewrite") / REWRITES)]
         return cls(list(dict.fromkeys(found)), len(found), run.config.seed)
 
-    def total_steps(self, sft: SFTConfig) -> int:
-        """Of the whole training, as without refreshes."""
-        return (
-            sft.max_steps if sft.max_steps > 0 else ceil(sft.num_train_epochs * self.rows / sft.rows_per_step)
-        )
-
     def take(self, first: int, wanted: int) -> list[str]:
         """Problems for `wanted` rows, after those for the `first` rows."""
         start, end = first * len(self.ids) // self.rows, ceil((first + wanted) * len(self.ids) / self.rows)
-        return list(islice(self._passes(), start, end))
-
-    def _passes(self) -> Iterator[str]:
-        for number in count():
-            order = list(self.ids)
-            random.Random(request_seed(self.seed, "refresh", number)).shuffle(order)
-            yield from order
+        return list(islice(passes(self.ids, self.seed), start, end))
 
 
 def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:

@@ -162,9 +162,3 @@ def require_space(folder: Path, needed_gb: float, stage: str) -> None:
             f"no disk space left for stage '{stage}': {folder} has {free_gb:.2f} GiB free, the stage writes about "
             f"{needed_gb:.2f} GiB. Free some, or set output_dir to another disk."
         )
-
-
-def sft_gb(weights: float) -> float:
-    """Disk that a fine-tuning takes, from the size of the weights: two checkpoints at a time, which hold them, fp32
-    master weights and two Adam moments."""
-    return 18 * weights + 0.2

@@ -1,5 +1,6 @@
 """What a user may set about supervised fine-tuning. Names follow transformers and TRL."""
 
+from math import ceil
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -122,6 +123,12 @@ class SFTConfig(BaseModel):
     def rows_per_step(self) -> int:
         """Over all workers and forward passes."""
         return self.rows_per_pass * self.accumulation
+
+    def total_steps(self, rows: int) -> int:
+        """Optimizer steps of the whole training on so many rows."""
+        return (
+            self.max_steps if self.max_steps > 0 else ceil(self.num_train_epochs * rows / self.rows_per_step)
+        )
 
     @property
     def rows_per_pass(self) -> int:

@@ -1,8 +1,7 @@
 """Several workers share each row: Accelerate's sequence parallelism, DeepSpeed Ulysses underneath."""
 
-import random
-from collections.abc import Iterator, Sequence
-from itertools import count, islice
+from collections.abc import Sequence
+from itertools import islice
 from math import ceil
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from accelerate import ParallelismConfig
 from accelerate.utils import DeepSpeedSequenceParallelConfig
 
 from sft.config import SFTConfig
+from sft.passes import passes
 
 Row = TypeVar("Row")
 
@@ -26,22 +26,12 @@ def length_multiple(sft: SFTConfig, use_gpu: bool) -> int:
     return sft.sp_size if use_gpu else ceil(sft.max_length / sft.sp_size) * sft.sp_size
 
 
-def total_steps(sft: SFTConfig, rows: int) -> int:
-    """Optimizer steps of the whole training."""
-    return sft.max_steps if sft.max_steps > 0 else ceil(sft.num_train_epochs * rows / sft.rows_per_step)
-
-
 def laid_out(rows: Sequence[Row], how_many: int, seed: int) -> list[Row]:
     """The rows of all steps in their order, shuffled anew for each pass.
 
     DeepSpeed's loader does not tell the sampler of a new pass, so that there is one pass only.
     """
-    return list(islice(_passes(rows, seed), how_many))
-
-
-def _passes(rows: Sequence[Row], seed: int) -> Iterator[Row]:
-    for number in count():
-        yield from random.Random(f"{seed}/{number}").sample(rows, len(rows))
+    return list(islice(passes(rows, seed), how_many))
 
 
 def skip_by_drawing() -> None:

@@ -16,7 +16,7 @@ from sft.dataset import to_dataset
 from sft.job import SFTJob, has_ended
 from sft.metrics import MetricsWriter
 from sft.rows import drop_long_rows, read_rows
-from sft.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing, total_steps
+from sft.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing
 from sft.stop import StopAt
 from sft.tokenizer import load_tokenizer
 from sft.trainer import WeightedSFTTrainer
@@ -101,7 +101,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     shared = length_multiple(job.sft, job.use_gpu) if job.sft.sp_size > 1 else None
     if shared:
         skip_by_drawing()
-        steps = total_steps(job.sft, len(rows))
+        steps = job.sft.total_steps(len(rows))
         rows = laid_out(rows, steps * job.sft.rows_per_step, job.seed)
         args.max_steps = steps
     pack_length = job.sft.max_length if job.sft.packing else None

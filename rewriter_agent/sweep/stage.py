@@ -12,13 +12,13 @@ from ray.exceptions import RayTaskError
 from cluster.plan import side_by_side
 from sft.job import SFTJob, run_sft
 
-from ..evaluate.model import evaluate_model
 from ..evaluate.result import read_result
+from ..evaluate.served import evaluate_served
 from ..files import atomic, write_json
-from ..finetune import make_job, write_inputs
+from ..finetune import make_job, sft_gb, write_inputs
 from ..progress import Progress
 from ..run import Run
-from ..stage import require_space, sft_gb
+from ..stage import require_space
 from .page import write_page
 from .result import EVALUATION, sweep_csv, sweep_table, trial_result
 from .trials import Trial, trials
@@ -37,7 +37,8 @@ def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         place = folder / trial.name
         if not _evaluated(place):
             progress(f"evaluating {done}/{len(trained)}: {trial.name}")
-            _evaluate(run, place, progress)
+            run.policy.load((place / "model").absolute())
+            evaluate_served(run, run.policy, place / EVALUATION, progress)
         shutil.rmtree(place / "model", ignore_errors=True)
     if trained:
         _write(run, folder, trained)
@@ -107,17 +108,3 @@ def run_tasks(
 def _finetune(job: dict[str, Any]) -> None:
     """Body of a Ray task."""
     run_sft(SFTJob.model_validate(job))
-
-
-def _evaluate(run: Run, place: Path, progress: Callable[[str], None]) -> None:
-    run.policy.load((place / "model").absolute())
-    evaluate_model(
-        run.policy,
-        run.tokenizer,
-        run.test_problems(),
-        run.config.evaluate,
-        run.verifier.verify,
-        place / EVALUATION,
-        progress,
-        system_prompt=run.config.model.system_prompt,
-    )

@@ -83,6 +83,6 @@ def test_each_pass_takes_all_problems_in_an_order_of_its_own() -> None:
 def test_training_is_as_long_as_without_refreshes(rows: int, steps: int, problems: int) -> None:
     pool = Pool([str(number) for number in range(20)], rows, seed=0)
     sft = SFTConfig(per_device_train_batch_size=2, num_workers=2)
-    assert pool.total_steps(sft) == steps
-    assert pool.total_steps(sft.model_copy(update={"max_steps": 7})) == 7
+    assert sft.total_steps(rows) == steps
+    assert sft.model_copy(update={"max_steps": 7}).total_steps(rows) == 7
     assert len(pool.take(0, sft.rows_per_step)) == problems

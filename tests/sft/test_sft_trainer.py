@@ -370,7 +370,7 @@ def test_ranks_share_the_probe_in_equal_numbers_of_passes(
 ) -> None:
     collator = make_trainer(NoWeight()).data_collator
     rows = to_dataset(sft_rows[:5]).to_list()
-    (whole,) = [Probe(rows, collator, 2, 0, 1)]
+    whole = Probe(rows, collator, 2, 0, 1)
     shares = [Probe(rows, collator, 2, rank, 3) for rank in range(3)]
     assert [len(share.batches) for share in shares] == [1, 1, 1]
     device = torch.device("cpu")
