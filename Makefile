@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare sweep test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare sweep test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench-rewriting: $(STAMP) ## The rewriting job against bare calls of its engine;
 
 bench-sft: $(STAMP) ## Fine-tuning against TRL's SFTTrainer, tokens a second and memory; packed against padded
 	@$(BIN)/python -m benchmarks.sft $(SET)
+
+bench-evaluation: $(STAMP) ## Retention on the fleet against lm-evaluation-harness's own run of the same items
+	@$(BIN)/python -m benchmarks.harness $(SET)
 
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz

@@ -11,13 +11,14 @@ from .config import RunConfig, load_config
 from .grade_options import add_options, reward_config
 from .strategies import STRATEGIES
 
+ARMS = ("base", "expert", "rewritten")
 STAGE_TEXTS = {
     "prepare": "load the problems and score them under the backbone",
     "train": "learn the rewriting policy (GRPO)",
     "rewrite": "rewrite and verify every training problem, after what that needs",
     "sft": "fine-tune on expert solutions and on the rewritten ones",
     "sweep": "fine-tune with every weight, learning rate and seed of sft.sweep, one table, after what that needs",
-    "evaluate": "task accuracy and retention of base and both fine-tuned models",
+    "evaluate": "task, benchmarks and retention of base and both fine-tuned models, or of some",
     "report": "write the HTML report",
     "run": "all stages in order, those complete skipped",
 }
@@ -88,7 +89,11 @@ def _do(options: argparse.Namespace) -> int:
 
         print(comparison(compare(config, options.strategies)))
         return 0
-    from .pipeline import COMMANDS, print_summary, run_stages
+    from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
+
+    if options.command == "evaluate":
+        evaluate_arms(config, options.arms, options.regrade)
+        return 0
 
     run_stages(config, COMMANDS[options.command])
     if options.command == "run":
@@ -174,6 +179,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--model", metavar="NAME_OR_PATH", help=text)
             text = "training problems to measure (default: %(default)s)"
             command.add_argument("--sample", type=_positive, default=100, metavar="N", help=text)
+        if name == "evaluate":
+            text = "models to evaluate (default: all of them)"
+            command.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS, metavar="ARM", help=text)
+            text = "grade the answers that were kept anew, and ask no model"
+            command.add_argument("--regrade", action="store_true", help=text)
         if name in ("run", "launch"):
             text = "do all stages once for each of these seeds, and report on all of them"
             command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)

@@ -9,8 +9,10 @@ from cluster.session import connect
 from sft.sweep_config import Data
 
 from .config import RunConfig
+from .evaluate.model import check_evaluation, forget_grades
 from .evaluate.result import read_result
 from .evaluate.served import evaluate_served
+from .evaluate.summary import counts
 from .files import exclusive
 from .finetune import finetune, sft_gb
 from .inputs import input_hashes, rewriter_hash
@@ -23,7 +25,6 @@ from .rewrite.record import REWRITES
 from .rewrite.stage import dataset, rewrite
 from .rewriter import check_rewriter
 from .run import Run
-from .scoring import mean
 from .stage import Stage, roles_of, run_stage
 from .strategies import STRATEGIES, uses_policy
 from .sweep.stage import sweep
@@ -31,17 +32,10 @@ from .train.stage import train
 
 
 def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[str, Any]:
-    """Task and retention of one arm's model, through the fleet."""
-    if arm == "base":
-        fleet = run.backbone
-    else:
-        fleet = run.policy
-        fleet.load((run.stage_folder(f"sft-{arm}") / "model").absolute())
-    evaluate_served(run, fleet, folder, progress)
-    result = read_result(folder / "result.json")
-    return {
-        part.name: round(mean(list(part.correct.values())), 3) for part in (result.task, *result.retention)
-    }
+    """Task, benchmarks and retention of one arm's model, through the fleet."""
+    model = None if arm == "base" else run.stage_folder(f"sft-{arm}") / "model"
+    evaluate_served(run, model, folder, progress)
+    return counts(read_result(folder / "result.json"))
 
 
 def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -105,15 +99,17 @@ SFT_EXPERT = _finetuning("expert", PREPARE)
 SFT_REWRITTEN = _finetuning("rewritten", REWRITE)
 
 
-def _evaluation(arm: str, model: Stage) -> Stage:
+def _evaluation(arm: str, *after: Stage) -> Stage:
     engine = "backbone" if arm == "base" else "policy"
     work = partial(evaluate, arm=arm)
-    return Stage(f"evaluate-{arm}", ("evaluate",), (model,), work, roles=lambda config: (engine,))
+    return Stage(f"evaluate-{arm}", ("evaluate",), after, work, roles=lambda config: (engine,))
 
 
 EVALUATE_BASE = _evaluation("base", PREPARE)
-EVALUATE_EXPERT = _evaluation("expert", SFT_EXPERT)
-EVALUATE_REWRITTEN = _evaluation("rewritten", SFT_REWRITTEN)
+# Every model is scored on the backbone's own answers.
+EVALUATE_EXPERT = _evaluation("expert", EVALUATE_BASE, SFT_EXPERT)
+EVALUATE_REWRITTEN = _evaluation("rewritten", EVALUATE_BASE, SFT_REWRITTEN)
+EVALUATIONS = {"base": EVALUATE_BASE, "expert": EVALUATE_EXPERT, "rewritten": EVALUATE_REWRITTEN}
 SWEEP = Stage(
     "sweep",
     ("sft", "sft.sweep", "evaluate"),
@@ -145,7 +141,6 @@ COMMANDS: dict[str, Sequence[Stage]] = {
     "rewrite": (PREPARE, TRAIN, REWRITE, DATASET),
     "sft": (SFT_EXPERT, SFT_REWRITTEN),
     "sweep": (PREPARE, TRAIN, REWRITE, EVALUATE_BASE, SWEEP),
-    "evaluate": (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN),
     "report": (REPORT,),
     "run": STAGES,
 }
@@ -153,6 +148,8 @@ COMMANDS: dict[str, Sequence[Stage]] = {
 
 def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Do the stages that are not complete, on the cluster that the config names."""
+    if any(stage in EVALUATIONS.values() and not stage.complete(config) for stage in stages):
+        check_evaluation(config.evaluate)
     with connect(config.cluster) as machine:
         run = Run(config, machine, roles_of(stages, config))
         with exclusive(config.folder):
@@ -163,6 +160,17 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
                     run_stage(stage, run)
             finally:
                 run.close()
+
+
+def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False) -> None:
+    """Evaluate some of the arms. With `regrade` answers that were kept are graded anew, without asking any model."""
+    stages = [EVALUATIONS[arm] for arm in arms]
+    if regrade:
+        with exclusive(config.folder):
+            for stage in stages:
+                forget_grades(config.folder / stage.name, config.evaluate)
+                stage.reopen(config)
+    run_stages(config, [PREPARE, *stages])
 
 
 def print_summary(config: RunConfig) -> None:

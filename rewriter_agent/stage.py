@@ -85,6 +85,18 @@ class Stage:
         write_json(marker, {"fingerprint": fingerprint})
         return folder
 
+    def reopen(self, config: RunConfig) -> None:
+        """Make the stage incomplete; what lies in its folder is gone on from.
+
+        Raises:
+            ValueError: it has not been done.
+        """
+        if not self.complete(config):
+            raise ValueError(
+                f"stage '{self.name}' of {config.folder} is not complete, or its inputs have changed since"
+            )
+        (config.folder / self.name / "manifest.json").unlink()
+
     def finish(self, config: RunConfig, folder: Path, counts: dict[str, Any], wall_seconds: float) -> None:
         """Write the manifest, which makes the stage complete."""
         write_json(

@@ -20,6 +20,10 @@ class Columns(Strict):
     """Column of the expert's worked solution."""
     answer: str | None = None
     """Column of the gold answer; without one it is taken from the solution by `convention`."""
+    level: str | None = None
+    """Column of the difficulty, by which evaluation breaks its scores down."""
+    source: str | None = None
+    """Column of where a row comes from, likewise; without one it is the file or data set."""
 
 
 class GsmSymbolicData(Strict):

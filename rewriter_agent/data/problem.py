@@ -19,6 +19,8 @@ class Problem:
     convention: str
     source: str
     template: str | None = None
+    level: str | None = None
+    """Of difficulty, where the data says it."""
 
 
 @dataclass(frozen=True)

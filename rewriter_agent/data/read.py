@@ -29,11 +29,26 @@ def read_file(path: str, key: str) -> Iterator[RawRow]:
 
 
 def read_hub(config: HubData, split: str) -> Iterator[RawRow]:
-    """Rows of one split; what `datasets.load_dataset` raises (no network, no such split) goes through."""
+    """Rows of one split; see `read_named` for what it raises."""
+    return read_named(config.name, config.subset, split, "data.name")
+
+
+def read_named(name: str, subset: str | None, split: str, key: str) -> Iterator[RawRow]:
+    """Rows of one split of a data set by its Hugging Face name or folder; `key` is the config key that named it.
+
+    Raises:
+        ValueError: it cannot be reached, or is not there.
+    """
     import datasets  # takes seconds to import, and only this source needs it
 
-    rows = datasets.load_dataset(config.name, config.subset, split=split)
-    return ((f"{config.name} [{split}], row {number}", row) for number, row in enumerate(rows, 1))
+    try:
+        rows = datasets.load_dataset(name, subset, split=split)
+    except (ConnectionError, FileNotFoundError) as error:
+        raise ValueError(
+            f"{key}: the data set '{name}' cannot be loaded ({error}). Check the name and the network, or give a local "
+            ".jsonl or .parquet file"
+        ) from error
+    return ((f"{name} [{split}], row {number}", row) for number, row in enumerate(rows, 1))
 
 
 def _jsonl(file: Path) -> Iterator[RawRow]:

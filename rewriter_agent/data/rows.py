@@ -25,17 +25,15 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
     answer has its own column and the solution does not state it, the solution gets it as its last line.
     Raises BadRow.
     """
-    values = _decode(row) if isinstance(row, bytes) else row
-    if not isinstance(values, dict):
-        raise BadRow(f"the row is a {type(values).__name__}, not an object with columns")
+    values = decode_row(row)
     columns, convention = config.columns, config.convention
-    question = _text(values, columns.question)
-    solution = _text(values, columns.solution)
+    question = text(values, columns.question)
+    solution = text(values, columns.solution)
     if convention == "####":
         solution = CALCULATOR_MARK.sub("", solution)
     answer = extract_answer(solution, convention)
     if columns.answer is not None:
-        given = _answer_text(values, columns.answer)
+        given = answer_text(values, columns.answer)
         # The gold answer of a program is its tests, which complete no solution.
         if answer is None and convention != "python":
             solution += "\n" + ANSWER_LINE[convention].format(answer=given)
@@ -44,7 +42,23 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
         raise BadRow(f"column {columns.solution!r} states no answer in the convention {convention!r}")
     if convention == "####":
         answer = THOUSANDS_SEPARATOR.sub("", answer)
-    return Problem(problem_id(question), question, solution, answer, convention, source)
+    return Problem(
+        problem_id(question),
+        question,
+        solution,
+        answer,
+        convention,
+        source if columns.source is None else answer_text(values, columns.source),
+        level=None if columns.level is None else answer_text(values, columns.level),
+    )
+
+
+def decode_row(row: object) -> dict[str, object]:
+    """A row as columns; raises BadRow where it has none."""
+    values = _decode(row) if isinstance(row, bytes) else row
+    if not isinstance(values, dict):
+        raise BadRow(f"the row is a {type(values).__name__}, not an object with columns")
+    return values
 
 
 def _decode(line: bytes) -> object:
@@ -62,7 +76,8 @@ def _value(values: dict[str, object], column: str) -> object:
     return values[column]
 
 
-def _text(values: dict[str, object], column: str) -> str:
+def text(values: dict[str, object], column: str) -> str:
+    """A column that must hold text, without the space around it; raises BadRow."""
     value = _value(values, column)
     if not isinstance(value, str):
         raise BadRow(f"column {column!r} holds a {type(value).__name__}, not text")
@@ -74,10 +89,11 @@ def _text(values: dict[str, object], column: str) -> str:
     return value.strip()
 
 
-def _answer_text(values: dict[str, object], column: str) -> str:
+def answer_text(values: dict[str, object], column: str) -> str:
+    """A column that may hold a number too; raises BadRow."""
     value = _value(values, column)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise BadRow(f"column {column!r} holds {value}, not a finite number")
         return str(value)
-    return _text(values, column)
+    return text(values, column)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
     from transformers import PreTrainedTokenizerBase
 
+MAX_GEN_TOKS = 256
+"""What lm-eval takes where a task does not say."""
 Encoded = tuple[tuple[str, str], list[int], list[int]]
 """lm-eval's ((context, continuation), context ids, continuation ids)."""
 
@@ -34,8 +36,8 @@ class FleetLM(TemplateLM):
 
     Context and continuation are tokenised as `HFLM` does (`TemplateLM._encode_pair`), and what is longer
     than `max_length` loses its beginning. `is_greedy` is always False: engines answer the log-probs of the
-    given tokens, not of the most likely ones. `acc` and `acc_norm` do not read it; tasks that do (LAMBADA's
-    `acc`) cannot run on this model.
+    given tokens, not of the most likely ones. Multiple choice does not read it; tasks that do (LAMBADA) are refused
+    before they get here.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -75,8 +77,7 @@ class FleetLM(TemplateLM):
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> str:
         """The prompt text under the model's own chat template."""
-        assert add_generation_prompt, "no retention task begins the model's answer"
-        return chat_prompt(self.tokenizer, chat_history)
+        return chat_prompt(self.tokenizer, chat_history, add_generation_prompt)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """Sum of log-probs (nats) of each continuation given its context."""
@@ -99,22 +100,31 @@ class FleetLM(TemplateLM):
         """Greedy texts, cut before the first stop string."""
         completions = self.fleet.generate([self._generate_request(*request.args) for request in requests])
         texts = [decode(self.tokenizer, c.token_ids) for c in completions]
-        return [_cut(text, request.args[1]["until"]) for text, request in zip(texts, requests, strict=True)]
+        return [_cut(text, _until(request.args[1])) for text, request in zip(texts, requests, strict=True)]
 
     def _generate_request(self, context: str, gen_kwargs: dict) -> GenerateRequest:
-        assert not gen_kwargs.get("do_sample"), "retention tasks are greedy"
-        max_tokens = gen_kwargs["max_gen_toks"]
-        # The chat template has written every special token.
-        prompt_ids = self.tok_encode(context, add_special_tokens=False)[max_tokens - self.max_length :]
-        return GenerateRequest(prompt_ids, max_tokens, temperature=0.0, seed=self.seed)
+        max_tokens = gen_kwargs.get("max_gen_toks", MAX_GEN_TOKS)
+        if max_tokens >= self.max_length:
+            raise ValueError(
+                f"a retention task asks for answers of {max_tokens} tokens, and the engines take {self.max_length} "
+                "with at least one of context; lower evaluate.max_gen_toks or raise model.max_model_len"
+            )
+        prompt_ids = self.tok_encode(context)[max_tokens - self.max_length :]
+        temperature = gen_kwargs.get("temperature", 1.0) if gen_kwargs.get("do_sample") else 0.0
+        return GenerateRequest(prompt_ids, max_tokens, temperature, self.seed)
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = True) -> list[float]:
-        """No retention task here measures perplexity.
+        """Not computed here: tasks that need it are refused before (`retention_tasks`).
 
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError("FleetLM does not measure perplexity; use a multiple choice task")
+        raise NotImplementedError("FleetLM does not measure perplexity; set evaluate.retention_backend=hf")
+
+
+def _until(gen_kwargs: dict) -> Sequence[str]:
+    until = gen_kwargs.get("until") or []
+    return [until] if isinstance(until, str) else until
 
 
 def _cut(text: str, until: Sequence[str]) -> str:

@@ -3,61 +3,144 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import fmean
 
+from reward import Verify
+
+from ..config.benchmarks import Benchmark
 from ..config.evaluate import LAB_TASKS, EvaluateConfig
+from ..data.benchmarks import load_benchmark
 from ..data.problem import Problem
-from ..files import write_json
+from ..files import Shard, write_json
 from ..lab.retention import evaluate_skill
-from .result import ModelResult, PartResult, read_part, write_part
+from .answers import answers
+from .drift import drift, write_own_answers
+from .fleet_lm import Fleet, FleetLM
+from .presets import Asking
+from .result import STRICT, Drift, ModelResult, PartResult, read_drift, read_part, write_part
 from .retention import evaluate_retention
-from .task import Verify, evaluate_task, summarise_task
+from .retention_tasks import check_tasks
+from .task import grade
+from .transformers_lm import TransformersModel, evaluate_on_transformers
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+TASK = "task"
+OWN_ANSWERS = "own_answers.parquet"
+"""In the folder of the backbone's evaluation."""
 
-    from .fleet_lm import Fleet
+
+@dataclass(frozen=True)
+class Subject:
+    """A model under evaluation."""
+
+    serve: Callable[[], Fleet]
+    """The engines that serve it; they start when this is first called."""
+    release: Callable[[], None]
+    """Ends them."""
+    transformers: TransformersModel | None = None
+    """The same for transformers, where retention is to be computed by that."""
 
 
 def evaluate_model(
-    fleet: Fleet,
-    tokenizer: PreTrainedTokenizerBase,
+    subject: Subject,
+    asking: Asking,
     problems: Sequence[Problem],
     config: EvaluateConfig,
     verify: Verify,
     output: Path,
     progress: Callable[[str], None],
-    system_prompt: str | None = None,
+    own_answers: Path,
 ) -> None:
-    """Measure the model that `fleet` serves and write `output/result.json`.
+    """Measure a model and write `output/result.json`.
 
     Each part has a file of its own, written when it is done and not measured again while it is there, so
-    an evaluation that was ended goes on. Empty `output` when the model, the problems or `config` change.
+    an evaluation that was ended goes on; answers to problems are kept in `answers/` shard by shard. Empty `output`
+    when the model, the problems or `config` change. `own_answers` is the file of the backbone's answers; where there is
+    none, the model is the backbone and writes it.
     """
 
-    def task() -> PartResult:
-        return summarise_task(evaluate_task(fleet, tokenizer, problems, config, verify, system_prompt))
+    def asked(name: str, problems: Sequence[Problem], source: str) -> PartResult:
+        def after(shard: Shard) -> None:
+            if shard.new:
+                progress(f"{name}: {shard.done}/{len(problems)} problems answered")
 
-    def kept(name: str) -> PartResult:
-        measure = evaluate_skill if name in LAB_TASKS else evaluate_retention
-        return measure(fleet, tokenizer, name, config, system_prompt)
+        found = answers(subject.serve, asking, problems, config, output / "answers" / name, after)
+        return grade(name, problems, found, asking, verify, source)
+
+    def benchmark(spec: Benchmark) -> PartResult:
+        return asked(spec.name, load_benchmark(spec, config.seed), spec.path)
 
     output.mkdir(parents=True, exist_ok=True)
-    retention = [_part(name, partial(kept, name), output, progress) for name in config.retention]
-    result = ModelResult(_part("task", task, output, progress), retention)
-    write_json(output / "result.json", asdict(result))
+    task = _part(TASK, lambda: asked(TASK, problems, "test problems"), output, progress)
+    benchmarks = [_part(spec.name, partial(benchmark, spec), output, progress) for spec in config.benchmarks]
+    found = _drift(subject, asking, problems, config, output, own_answers)
+    if subject.transformers:
+        subject.release()
+    retention = [
+        _part(name, partial(_retention, subject, asking, name, config), output, progress)
+        for name in config.retention
+    ]
+    write_json(output / "result.json", asdict(ModelResult(task, retention, benchmarks, found)))
+
+
+def _retention(subject: Subject, asking: Asking, name: str, config: EvaluateConfig) -> PartResult:
+    if name in LAB_TASKS:
+        return evaluate_skill(subject.serve(), asking.tokenizer, name, config, asking.system_prompt)
+    if subject.transformers:
+        return evaluate_on_transformers(subject.transformers, name, config, asking.system_prompt)
+    lm = FleetLM(subject.serve(), asking.tokenizer, config.seed)
+    return evaluate_retention(lm, name, config, asking.system_prompt)
+
+
+def _drift(
+    subject: Subject,
+    asking: Asking,
+    problems: Sequence[Problem],
+    config: EvaluateConfig,
+    output: Path,
+    own_answers: Path,
+) -> Drift | None:
+    if not config.own_answers:
+        return None
+    path = output / "drift.json"
+    if not path.exists():
+        if not own_answers.exists():
+            write_own_answers(subject.serve(), asking, problems, config, own_answers)
+        write_part(path, drift(subject.serve(), own_answers))
+    return read_drift(path)
+
+
+def check_evaluation(config: EvaluateConfig) -> None:
+    """Load every benchmark and retention task, so that what is wrong shows before any work is done.
+
+    Raises:
+        ValueError: unknown task, data that cannot be reached or read, a task that the backend cannot compute.
+    """
+    for spec in config.benchmarks:
+        load_benchmark(spec, config.seed)
+    check_tasks(config)
+
+
+def forget_grades(output: Path, config: EvaluateConfig) -> None:
+    """Leave the answers and drop what was made of them, so that they are graded anew."""
+    for name in (TASK, *(benchmark.name for benchmark in config.benchmarks)):
+        part_file(output, name).unlink(missing_ok=True)
+
+
+def part_file(output: Path, name: str) -> Path:
+    """Where a part's result is; a task that is a file's path has no slashes there."""
+    return output / f"{name.replace('/', '_')}.json"
 
 
 def _part(
     name: str, measure: Callable[[], PartResult], output: Path, progress: Callable[[str], None]
 ) -> PartResult:
-    path = output / f"{name}.json"
+    path = part_file(output, name)
     if not path.exists():
         write_part(path, measure())
     part = read_part(path)
-    accuracy = sum(part.correct.values()) / len(part.correct)
-    progress(f"{name}: {part.metric} {accuracy:.1%} of {len(part.correct)}")
+    scores = part.scores[STRICT].values()
+    progress(f"{name}: {part.metric} {fmean(scores):.1%} of {len(scores)}")
     return part

@@ -1,6 +1,6 @@
 """What an evaluation leaves behind, and its JSON files."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,38 +8,77 @@ from pydantic import TypeAdapter
 
 from ..files import write_json
 
+STRICT, LENIENT = "strict", "lenient"
+Scores = dict[str, float]
+"""Item id to a score in [0, 1], so that two models can be compared item by item."""
+
 
 @dataclass(frozen=True)
 class PartResult:
-    """One model on one set of items: the test problems, or one retention task."""
+    """One model on one set of items: the test problems, a benchmark, or a retention task."""
 
     name: str
     metric: str
-    """The metric that `correct` is per item, for example `acc`."""
+    """What `strict` is, for example `accuracy`, or lm-eval's `acc,none`."""
+    scores: dict[str, Scores]
+    """By grading. `strict` is always there: right, and in the form asked for. `lenient`, where the part has it,
+    counts an answer wherever one can be made out. Of sampled answers `avg@k`, `pass@k` and `maj@k`."""
+    chance: float
+    """Expected score of a guess: 1 / k for one of k choices, 0 for written answers."""
     metrics: dict[str, float]
     """Aggregates; a retention task has lm-eval's keys (`acc,none`, `acc_stderr,none`)."""
-    correct: dict[str, bool]
-    """Item id to outcome, so that two models can be compared item by item."""
     samples: list[dict[str, Any]]
     """What the model answered, per item."""
+    source: str = ""
+    """Where the items come from."""
+    groups: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By kind (`level`, `source`, `subtask`), the group of each item."""
+
+    @property
+    def knowledge(self) -> Scores:
+        """Whether the model knows the answer, whatever form it gives it in."""
+        return self.scores.get(LENIENT, self.scores[STRICT])
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A model on answers that the backbone gave by itself to test questions, at temperature 1."""
+
+    backbone_logprobs: Scores
+    """Sum over an answer's tokens under the backbone, nats."""
+    logprobs: Scores
+    """The same under this model."""
+    tokens: dict[str, int]
 
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One model on the task and on every retention task."""
+    """One model on the task, on the benchmarks and on every retention task."""
 
     task: PartResult
     retention: list[PartResult]
+    benchmarks: list[PartResult] = field(default_factory=list)
+    drift: Drift | None = None
+
+    @property
+    def parts(self) -> list[PartResult]:
+        """All of them, the task first."""
+        return [self.task, *self.benchmarks, *self.retention]
 
 
-def write_part(path: Path, part: PartResult) -> None:
+def write_part(path: Path, part: PartResult | Drift | None) -> None:
     """Write one part atomically."""
-    write_json(path, asdict(part))
+    write_json(path, asdict(part) if part else None)
 
 
 def read_part(path: Path) -> PartResult:
     """Read what `write_part` wrote."""
     return TypeAdapter(PartResult).validate_json(path.read_bytes())
+
+
+def read_drift(path: Path) -> Drift | None:
+    """Read what `write_part` wrote of a drift."""
+    return TypeAdapter(Drift | None).validate_json(path.read_bytes())
 
 
 def read_result(path: Path) -> ModelResult:

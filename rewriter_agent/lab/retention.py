@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cluster.types import GenerateRequest
 
 from ..config.evaluate import LAB_PREFIX, EvaluateConfig
-from ..evaluate.result import PartResult
+from ..evaluate.result import STRICT, PartResult
 from ..evaluate.statistics import estimate
 from ..evaluate.tokens import chat_prompt_ids, decode
 from ..prompts import user_messages
@@ -31,6 +31,7 @@ def evaluate_skill(
 
     Raises ValueError when the skill has fewer than `config.retention_limit` items.
     """
+    assert config.retention_limit is not None, "a rule of the config"
     items = retention_items(name.removeprefix(LAB_PREFIX), config.retention_limit, config.seed)
     prompts = [user_messages(item.prompt, system_prompt) for item in items]
     completions = fleet.generate(
@@ -41,15 +42,17 @@ def evaluate_skill(
     )
     texts = [decode(tokenizer, completion.token_ids) for completion in completions]
     rows = list(zip(items, texts, completions, strict=True))
-    correct = {item.key: is_correct(item, text, done.finished) for item, text, done in rows}
-    accuracy = estimate([float(right) for right in correct.values()])
+    scores = {item.key: float(is_correct(item, text, done.finished)) for item, text, done in rows}
+    accuracy = estimate(list(scores.values()))
     return PartResult(
         name=name,
         metric="exact",
+        scores={STRICT: scores},
+        chance=0.0,
         metrics={"exact": accuracy.value, "exact_stderr": accuracy.stderr},
-        correct=correct,
         samples=[
             {"id": item.key, "question": item.prompt, "target": item.answer, "responses": [text]}
             for item, text, _ in rows
         ],
+        source="laboratory",
     )

@@ -37,8 +37,7 @@ def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         place = folder / trial.name
         if not _evaluated(place):
             progress(f"evaluating {done}/{len(trained)}: {trial.name}")
-            run.policy.load((place / "model").absolute())
-            evaluate_served(run, run.policy, place / EVALUATION, progress)
+            evaluate_served(run, place / "model", place / EVALUATION, progress)
         shutil.rmtree(place / "model", ignore_errors=True)
     if trained:
         _write(run, folder, trained)

@@ -36,10 +36,10 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def make_model(vocab_size: int) -> LlamaForCausalLM:
-    """Random weights, always the same."""
+def make_model(vocab_size: int, seed: int = 0) -> LlamaForCausalLM:
+    """Random weights, the same for the same seed."""
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         config = LlamaConfig(
             vocab_size=vocab_size,
             hidden_size=32,

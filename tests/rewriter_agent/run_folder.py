@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewriter_agent.config.evaluate import HARNESS_TASKS
-from rewriter_agent.evaluate.result import ModelResult, PartResult
+from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
 from rewriter_agent.files import write_json, write_jsonl
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> {{ 7 * 7 }} </pre></style> \u202eabc'
@@ -149,12 +149,33 @@ def candidate(draw: random.Random, reason: str | None) -> dict[str, Any]:
 
 def model_result(task_rate: float, retention_rate: float, retention: Sequence[str]) -> ModelResult:
     parts = [part(name, retention_rate, 60) for name in retention]
-    return ModelResult(part("task", task_rate, 200), parts)
+    return ModelResult(
+        part("task", task_rate, 200), parts, [part("math500", task_rate, 50)], drift(task_rate)
+    )
+
+
+def drift(task_rate: float) -> Drift:
+    tokens = {f"answer-{i}": 40 + i for i in range(24)}
+    before = {item: -0.8 * count for item, count in tokens.items()}
+    after = {item: -(0.75 + task_rate) * count for item, count in tokens.items()}
+    return Drift(before, after, tokens)
 
 
 def part(name: str, rate: float, count: int) -> PartResult:
     # The same draws for every model, so that outcomes are correlated as those of related models are.
     draw = random.Random(name)
-    correct = {f"{name}-{i}": draw.random() < rate for i in range(count)}
-    metrics = {"accuracy_lenient": rate + 0.05, "finished": 0.9}
-    return PartResult(name, "accuracy", metrics, correct, [json.loads('{"id": "x"}')])
+    draws = {f"{name}-{i}": draw.random() for i in range(count)}
+    strict = {item: float(drawn < rate) for item, drawn in draws.items()}
+    scores = {"strict": strict}
+    metrics = {"finished": 0.9, "mean_length": 70.0, "empty": 0.01}
+    if name in ("task", "sciq_generate"):
+        scores["lenient"] = {item: float(drawn < rate + 0.05) for item, drawn in draws.items()}
+    if name == "task":
+        scores["avg@4"] = {
+            item: max(0.0, round(4 * (rate - 0.3 * drawn)) / 4) for item, drawn in draws.items()
+        }
+        scores |= {"pass@4": strict, "maj@4": strict}
+    chance = 0.25 if name in ("arc_easy", "sciq") else 0.0
+    groups = {"level": {item: f"{2 + i % 3} steps" for i, item in enumerate(draws)}} if name == "task" else {}
+    samples = [json.loads('{"id": "x"}')]
+    return PartResult(name, "accuracy", scores, chance, metrics, samples, "made up", groups)

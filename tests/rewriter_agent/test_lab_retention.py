@@ -9,6 +9,7 @@ import pytest
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.evaluate import model
+from rewriter_agent.evaluate.presets import Asking
 from rewriter_agent.evaluate.result import PartResult, read_result
 from rewriter_agent.lab.retention import evaluate_skill
 from rewriter_agent.lab.skills import SKILLS, retention_items
@@ -37,8 +38,8 @@ def test_finished_and_exact_replies_count() -> None:
     part = evaluate_skill(Scripted(), TOKENIZER, "lab_sort", config)  # ty: ignore[invalid-argument-type]
     assert part.name == "lab_sort"
     assert part.metrics["exact"] == 0.5
-    assert list(part.correct.values()) == [True] * 5 + [False] * 5
-    assert len(part.samples) == len(part.correct) == 10
+    assert list(part.scores["strict"].values()) == [1.0] * 5 + [0.0] * 5
+    assert len(part.samples) == len(part.scores["strict"]) == 10
 
 
 def test_a_system_prompt_comes_first() -> None:
@@ -54,26 +55,38 @@ def test_the_shorthand_names_every_skill_once() -> None:
     assert EvaluateConfig.model_validate(config.model_dump()) == config
 
 
-def test_an_unknown_task_is_refused_with_those_there_are() -> None:
-    with pytest.raises(
-        ValueError, match=r"no task is called lab_chess; choose among arc_easy, .*lab_sort.*, lab"
-    ):
+def test_an_unknown_skill_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"no task is called lab_chess; choose among .*lab_sort.*, lab"):
         EvaluateConfig(retention=["sciq", "lab_chess"])
 
 
+def test_a_skill_needs_a_number_of_items() -> None:
+    with pytest.raises(ValueError, match="retention_limit=null takes all items"):
+        EvaluateConfig(retention=["lab"], retention_limit=None)
+
+
 def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = PartResult("task", "accuracy", {}, {"a": True}, [])
-    monkeypatch.setattr(
-        model, "evaluate_retention", lambda fleet, tokenizer, name, *_: replace(empty, name=name)
-    )
-    monkeypatch.setattr(model, "evaluate_task", lambda *_: [])
-    monkeypatch.setattr(model, "summarise_task", lambda _: empty)
-    config = EvaluateConfig(retention=["sciq", "lab_sort"], retention_limit=4)
+    scores = {"strict": {"a": 1.0}}
+    empty = PartResult("task", "accuracy", scores, 0.0, {}, [])
+    monkeypatch.setattr(model, "evaluate_retention", lambda lm, name, *_: replace(empty, name=name))
+    monkeypatch.setattr(model, "FleetLM", lambda *_: None)
+    monkeypatch.setattr(model, "answers", lambda *_: [])
+    monkeypatch.setattr(model, "grade", lambda *_: empty)
+    config = EvaluateConfig(retention=["sciq", "lab_sort"], retention_limit=4, own_answers=0)
     lines: list[str] = []
-    model.evaluate_model(Scripted(), TOKENIZER, [], config, lambda *_: [], tmp_path, lines.append)  # ty: ignore[invalid-argument-type]
+    model.evaluate_model(
+        model.Subject(Scripted, lambda: None),  # ty: ignore[invalid-argument-type]
+        Asking(TOKENIZER, "chat"),
+        [],
+        config,
+        lambda *_: [],
+        tmp_path,
+        lines.append,
+        tmp_path / "own.parquet",
+    )
     result = read_result(tmp_path / "result.json")
     assert [(part.name, part.metric) for part in result.retention] == [
         ("sciq", "accuracy"),
         ("lab_sort", "exact"),
     ]
-    assert lines[1].startswith("lab_sort: exact 50.0% of 4")
+    assert lines[2].startswith("lab_sort: exact 50.0% of 4")

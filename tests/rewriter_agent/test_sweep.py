@@ -86,8 +86,8 @@ def test_the_command_without_a_sweep_says_what_to_set(
 
 def model(task: list[bool], kept: list[bool]) -> ModelResult:
     def part(name: str, outcomes: list[bool]) -> PartResult:
-        metrics = {"accuracy_lenient": 0.5, "finished": 1.0}
-        return PartResult(name, "acc", metrics, {str(i): outcome for i, outcome in enumerate(outcomes)}, [])
+        scores = {str(i): float(outcome) for i, outcome in enumerate(outcomes)}
+        return PartResult(name, "acc", {"strict": scores}, 0.0, {"finished": 1.0}, [])
 
     return ModelResult(part("task", task), [part("lab_count", kept)])
 

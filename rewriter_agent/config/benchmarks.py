@@ -1,0 +1,77 @@
+"""Test sets that others report on, by name."""
+
+from typing import Any
+
+from pydantic import PositiveInt, model_validator
+
+from .base import Strict
+from .data import Convention
+
+KNOWN: dict[str, dict[str, Any]] = {
+    "HuggingFaceH4/MATH-500": {
+        "name": "MATH-500",
+        "question": "problem",
+        "level": "level",
+        "source": "subject",
+    },
+    "math-ai/minervamath": {"name": "Minerva"},
+    "Hothan/OlympiadBench": {
+        "name": "OlympiadBench",
+        "subset": "OE_TO_maths_en_COMP",
+        "split": "train",
+        "answer": "final_answer",
+        "source": "subfield",
+    },
+    "HuggingFaceH4/aime_2024": {"name": "AIME24", "split": "train", "question": "problem"},
+    "math-ai/amc23": {"name": "AMC23"},
+}
+"""By their Hugging Face name: what to call them, and where in them things are."""
+BY_NAME = {str(known["name"]): path for path, known in KNOWN.items()}
+
+
+class Benchmark(Strict):
+    """Problems with gold answers and nothing to learn from, asked beside the run's own test problems."""
+
+    name: str
+    """What reports call it."""
+    path: str
+    """Hugging Face name, or a local .jsonl or .parquet file."""
+    subset: str | None = None
+    """Configuration of the data set."""
+    split: str = "test"
+    """Split to ask."""
+    question: str = "question"
+    """Column of the question."""
+    answer: str = "answer"
+    """Column of the gold answer: text, a number, or a list of these."""
+    level: str | None = None
+    """Column of the difficulty."""
+    source: str | None = None
+    """Column of the subject or origin."""
+    convention: Convention = "boxed"
+    """How the prompt asks for the answer, see `data.convention`."""
+    limit: PositiveInt | None = None
+    """Most problems to ask, drawn by `evaluate.seed`; all when not set."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_ones_need_no_more(cls, given: Any) -> Any:
+        """A name stands for the whole; what is given beside a known name replaces what is known."""
+        values = {"name": given} if isinstance(given, str) else given
+        if not isinstance(values, dict):
+            return given
+        path = next(
+            (
+                BY_NAME.get(key, key)
+                for key in (values.get("name"), values.get("path"))
+                if BY_NAME.get(key, key) in KNOWN
+            ),
+            None,
+        )
+        if path is None and isinstance(given, str):
+            raise ValueError(
+                f"no benchmark is called {given}; known are {', '.join([*BY_NAME, *KNOWN])}, and any other as "
+                "{name: ..., path: file or Hugging Face name, question: column, answer: column}"
+            )
+        known = {"path": path, **KNOWN[path]} if path else {}
+        return known | {key: value for key, value in values.items() if key != "name" or value not in KNOWN}

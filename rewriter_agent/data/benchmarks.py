@@ -1,0 +1,53 @@
+"""The problems of a benchmark: questions with gold answers, and no solutions."""
+
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+from ..config.benchmarks import Benchmark
+from .problem import Problem, problem_id
+from .read import RawRow, read_file, read_named
+from .rows import BadRow, answer_text, decode_row, text
+
+
+def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
+    """Its problems, each question once; with `limit`, those that `seed` draws, in their old order.
+
+    Raises:
+        ValueError: missing file, data set that cannot be loaded, or a row that cannot be used.
+    """
+    key = f"evaluate.benchmarks, {benchmark.name}"
+    is_file = benchmark.path.endswith((".jsonl", ".parquet"))
+    rows: Iterable[RawRow] = (
+        read_file(benchmark.path, key)
+        if is_file
+        else read_named(benchmark.path, benchmark.subset, benchmark.split, key)
+    )
+    found: dict[str, Problem] = {}
+    for place, row in rows:
+        try:
+            problem = _problem(decode_row(row), benchmark)
+        except BadRow as bad:
+            raise ValueError(f"{place}: {bad}; mend it, or name other columns in {key}") from bad
+        found.setdefault(problem.id, problem)
+    problems = list(found.values())
+    order = list(range(len(problems)))
+    Random(seed).shuffle(order)
+    if len(problems) < 2:
+        raise ValueError(f"{key}: {benchmark.path} has {len(problems)} problems, too few to tell anything")
+    return [problems[place] for place in sorted(order[: benchmark.limit])]
+
+
+def _problem(values: dict[str, Any], benchmark: Benchmark) -> Problem:
+    question, answer = text(values, benchmark.question), values.get(benchmark.answer)
+    several = answer if isinstance(answer, list) else [answer]
+    answers = [answer_text({**values, benchmark.answer: one}, benchmark.answer) for one in several]
+    return Problem(
+        id=problem_id(question),
+        question=question,
+        solution="",
+        answer=", ".join(one.strip("$") for one in answers),
+        convention=benchmark.convention,
+        source=benchmark.name if benchmark.source is None else answer_text(values, benchmark.source),
+        level=None if benchmark.level is None else answer_text(values, benchmark.level),
+    )

@@ -1,0 +1,95 @@
+"""What a model answers to problems, sampled once and kept: grading anew needs no generation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cluster.types import Completion, GenerateRequest
+
+from ..config.evaluate import EvaluateConfig
+from ..data.problem import Problem
+from ..files import Shard, batches, read_table, run_shards
+from ..seeds import request_seed
+from .fleet_lm import Fleet
+from .presets import Asking
+
+PROBLEMS_A_SHARD = 64
+ANSWERS = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("sample", pa.int32()),
+        ("text", pa.string()),
+        ("length", pa.int32()),
+        ("finished", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer to one problem."""
+
+    problem_id: str
+    sample: int
+    """0 is greedy; from 1 on they are sampled at `temperature`."""
+    text: str
+    length: int
+    """Tokens, EOS included."""
+    finished: bool
+    """Ended by itself; False where it was cut, or the context had no room for an answer."""
+
+
+def answers(
+    serve: Callable[[], Fleet],
+    asking: Asking,
+    problems: Sequence[Problem],
+    config: EvaluateConfig,
+    folder: Path,
+    after: Callable[[Shard], None] = lambda shard: None,
+) -> list[Answer]:
+    """A greedy answer and `num_samples` sampled ones a problem, in order; those in `folder` are not asked for again.
+
+    `serve` starts the engines, and is not called where nothing is missing.
+    """
+
+    def work(shard: Sequence[Problem]) -> list[dict[str, object]]:
+        asked = [(problem, sample) for problem in shard for sample in range(config.num_samples + 1)]
+        return [asdict(answer) for answer in _ask(serve(), asking, asked, config)]
+
+    shards = run_shards(batches(problems, PROBLEMS_A_SHARD), folder, ANSWERS, work, after)
+    return [Answer(**row) for shard in shards for row in read_table(shard)]
+
+
+def _ask(
+    fleet: Fleet, asking: Asking, asked: Sequence[tuple[Problem, int]], config: EvaluateConfig
+) -> list[Answer]:
+    prompts = [asking.prompt_ids(problem) for problem, _ in asked]
+    rooms = [
+        min(config.max_completion_length, fleet.spec.max_model_len - 1 - len(prompt)) for prompt in prompts
+    ]
+    requests = [
+        GenerateRequest(
+            prompt,
+            max_tokens=room,
+            temperature=config.temperature if sample else 0.0,
+            seed=request_seed(config.seed, "evaluate", problem.id, sample) if sample else config.seed,
+        )
+        for (problem, sample), prompt, room in zip(asked, prompts, rooms, strict=True)
+        if room > 0
+    ]
+    completions = iter(fleet.generate(requests))
+    return [
+        _answer(problem, sample, next(completions), asking)
+        if room > 0
+        else Answer(problem.id, sample, "", 0, False)
+        for (problem, sample), room in zip(asked, rooms, strict=True)
+    ]
+
+
+def _answer(problem: Problem, sample: int, completion: Completion, asking: Asking) -> Answer:
+    text, ended = asking.answer(completion.token_ids)
+    return Answer(problem.id, sample, text, len(completion.token_ids), completion.finished or ended)

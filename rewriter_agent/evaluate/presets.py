@@ -1,0 +1,73 @@
+"""How a problem is asked: under the model's own chat template, or as raw text by a preset that others report with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ..config.evaluate import PromptName
+from ..data.problem import Problem
+from ..prompts import qa_messages
+from .tokens import chat_prompt_ids, decode
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BOXED_REQUEST = "Please reason step by step, and put your final answer within \\boxed{}."
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A prompt as text, which asks for a boxed answer."""
+
+    before: str
+    after: str
+    stops: tuple[str, ...]
+    """What begins another turn: the answer ends before the first of them."""
+
+
+PRESETS: dict[PromptName, Preset] = {
+    "qwen-boxed": Preset(
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+        f"\n{BOXED_REQUEST}<|im_end|>\n<|im_start|>assistant\n",
+        ("<|im_end|>", "<|endoftext|>", "<|im_start|>"),
+    ),
+    "llama-base-boxed": Preset("Question: ", f"\n{BOXED_REQUEST}\nAnswer:", ("\nQuestion:",)),
+    "deepseek-math": Preset("User: ", f"\n{BOXED_REQUEST}\n\nAssistant:", ("\nUser:",)),
+}
+"""The names, and for `qwen-boxed` and `deepseek-math` the texts, are those of the Qwen2.5-Math evaluation that the seed
+papers report with."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One way of asking."""
+
+    tokenizer: PreTrainedTokenizerBase
+    name: PromptName
+    system_prompt: str | None = None
+
+    def prompt_ids(self, problem: Problem) -> list[int]:
+        """The prompt's tokens; a preset's as its evaluation makes them, with the tokenizer's own special tokens."""
+        if self.name == "chat":
+            messages = qa_messages(problem.question, problem.convention, self.system_prompt)
+            return chat_prompt_ids(self.tokenizer, messages)
+        preset = PRESETS[self.name]
+        return self.tokenizer.encode(f"{preset.before}{problem.question}{preset.after}")
+
+    def convention(self, problem: Problem) -> str:
+        """How the prompt asks for the answer."""
+        return problem.convention if self.name == "chat" else "boxed"
+
+    def answer(self, token_ids: Sequence[int]) -> tuple[str, bool]:
+        """A completion as text up to where the model begins another turn, and whether it does."""
+        if self.name == "chat":
+            return decode(self.tokenizer, token_ids), False
+        # A base model goes on behind the special token that ends a turn.
+        text = cast("str", self.tokenizer.decode(list(token_ids)))
+        ends = [text.index(stop) for stop in PRESETS[self.name].stops if stop in text]
+        text = text[: min(ends)] if ends else text
+        for token in self.tokenizer.all_special_tokens:
+            text = text.replace(token, "")
+        return text, bool(ends)
