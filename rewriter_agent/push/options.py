@@ -19,7 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--private", action="store_true", help="make new repos private, and refuse those that are public"
     )
-    parser.add_argument("--yes", action="store_true", help="really push; without it nothing leaves the machine")
+    parser.add_argument(
+        "--yes", action="store_true", help="really push; without it nothing leaves the machine"
+    )
 
 
 def named_repos(options: argparse.Namespace) -> dict[Kind, str]:
