@@ -26,7 +26,7 @@ EMBEDDED = {
 }
 """What the embedded models are; the hub has none of that name."""
 SECTIONS = ("seed", "model", "data", "prepare", "reward", "train")
-"""Of the config, what decides the rewriting policy."""
+"""Of the config, what decides the rewriting policy; the last section only where the run trains one."""
 TEMPLATES = Environment(
     loader=PackageLoader("rewriter_agent.push", "."),
     undefined=StrictUndefined,
@@ -63,7 +63,7 @@ def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
         results=_results(config),
         messages=qa_messages("QUESTION", _convention(config), config.model.system_prompt),
         max_new_tokens=config.evaluate.max_completion_length,
-        shown=public_config(config, (*SECTIONS, "rewrite", "sft", "evaluate")),
+        shown=public_config(config, (*_rewriter_sections(config), "rewrite", "sft", "evaluate")),
         versions=manifest["versions"],
     )
 
@@ -145,6 +145,10 @@ def _rewriter_steps(config: RunConfig) -> int | None:
     if not uses_policy(config.rewrite.strategy):
         return None
     return json.loads((rewriter_folder(config) / CARD).read_text())["steps"]
+
+
+def _rewriter_sections(config: RunConfig) -> tuple[str, ...]:
+    return SECTIONS if TRAIN.wanted(config) else SECTIONS[:-1]
 
 
 def _results(config: RunConfig) -> str | None:

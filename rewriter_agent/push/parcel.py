@@ -97,7 +97,7 @@ def _parcel(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str])
             files[ADAPTER_CONFIG] = _without_folder(folder / ADAPTER_CONFIG)
         case "dataset":
             card = (folder / CARD).read_text(encoding="utf-8")
-    return Parcel(kind, repo, files | {CARD: card.encode()}, card)
+    return Parcel(kind, repo, dict(sorted((files | {CARD: card.encode()}).items())), card)
 
 
 def _without_folder(adapter_config: Path) -> Path | bytes:

@@ -157,12 +157,19 @@ def test_the_card_of_a_model(tmp_path: Path) -> None:
     assert '"content": "QUESTION\\n\\nEnd with a last line of the form: #### answer"' in written.text
     assert "Be brief." in written.text
     assert not names_a_place(written.text)
-    config_block = re.search(r"```yaml\n(.*?)```", written.text, re.DOTALL)
+    config_block = re.search(r"````yaml\n(.*?)````", written.text, re.DOTALL)
     assert config_block
     shown = yaml.safe_load(config_block[1])
     assert shown["data"]["train"] == "train.jsonl"
     assert shown["reward"]["embedding_model"] == "embedder"
     assert shown["model"]["name_or_path"] == "org/backbone"
+
+
+def test_the_card_of_a_model_on_the_rewrites_of_the_backbone(tmp_path: Path) -> None:
+    path = finished_run(tmp_path / "run", "org/backbone", rewrite={"strategy": "best_of_n"})
+    card = model_card(load_config(path), "ann/m", None)
+    assert "expert solutions rewritten by `org/backbone` itself, by prompt" in card
+    assert "\ntrain:" not in card
 
 
 def test_the_card_of_an_adapter(tmp_path: Path) -> None:
