@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .config import RunConfig, load_config
 from .grade_options import add_options, reward_config
+from .push.options import add_options as add_push_options
+from .push.options import named_repos
 from .strategies import STRATEGIES
 
 ARMS = ("base", "expert", "rewritten")
@@ -71,6 +73,8 @@ def _do(options: argparse.Namespace) -> int:
         return launch(options.config, options.set, options.seeds)
     if options.command == "gap":
         return _gap(options)
+    if options.command == "push":
+        return _push(options)
     config = load_config(options.config, options.set)
     if options.command == "sweep" and config.sft.sweep is None:
         raise ValueError(
@@ -127,6 +131,14 @@ def _gap(options: argparse.Namespace) -> int:
     return 0
 
 
+def _push(options: argparse.Namespace) -> int:
+    config, repos = load_config(options.config, options.set), named_repos(options)
+    from .push.command import push
+
+    push(config, repos, options.private, options.yes)
+    return 0
+
+
 def _plan(config: RunConfig) -> int:
     from cluster.plan import make_plan
     from cluster.session import local_machine
@@ -149,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         "compare": "rewrite the training problems by several strategies at equal rollouts, and compare them",
         "gap": "measure how far a sample of the data is from the backbone, before anything is trained",
         **STAGE_TEXTS,
+        "push": "upload model, adapter and data set of a finished run to the Hugging Face Hub; a dry run without --yes",
         "launch": "start a Ray head on this machine, submit `run` as a job, follow it, stop the head",
     }
     for name, text in names.items():
@@ -184,6 +197,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS, metavar="ARM", help=text)
             text = "grade the answers that were kept anew, and ask no model"
             command.add_argument("--regrade", action="store_true", help=text)
+        if name == "push":
+            add_push_options(command)
         if name in ("run", "launch"):
             text = "do all stages once for each of these seeds, and report on all of them"
             command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)

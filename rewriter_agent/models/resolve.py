@@ -17,15 +17,22 @@ def resolve_model(name_or_path: str) -> str:
         return str(smollm2_folder())
     if name_or_path == LAB:
         return str(LAB_FOLDER)
-    folder = Path(name_or_path).expanduser()
-    if not (folder.exists() or _means_a_folder(name_or_path)):
+    if is_on_hub(name_or_path):
         return name_or_path
+    folder = Path(name_or_path).expanduser()
     if not (folder / "config.json").is_file():
         raise ValueError(
             f"model.name_or_path: there is no model in {name_or_path!r} (no config.json); give a folder "
             f"written by save_pretrained, a Hugging Face name such as org/model, {SMOLLM2!r} or {LAB!r}"
         )
     return str(folder)
+
+
+def is_on_hub(name_or_path: str) -> bool:
+    """Whether it is a Hugging Face name, and neither a local folder nor an embedded model."""
+    if name_or_path in (SMOLLM2, LAB):
+        return False
+    return not (Path(name_or_path).expanduser().exists() or _means_a_folder(name_or_path))
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:

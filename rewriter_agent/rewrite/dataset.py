@@ -12,6 +12,7 @@ from ..config.data import HubData
 from ..files import atomic, batches, read_table
 from ..outcomes import OUTCOMES
 from ..prompts import qa_messages
+from ..public import public_config, public_name
 from ..strategies import STRATEGIES, StrategyName
 from .tally import Tally
 
@@ -61,6 +62,12 @@ def write_dataset(folder: Path, rewrites: Path, config: RunConfig) -> dict[str, 
     return {"rows": tally.targets}
 
 
+def how_made(config: RunConfig, steps: int | None) -> str:
+    """How the strategy comes by its targets; `steps` are those of the rewriter where it has one."""
+    model = public_name(config.model.name_or_path)
+    return MADE[config.rewrite.strategy].format(model=model, steps=steps)
+
+
 def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
     return {
         "prompt": qa_messages(row["question"], row["convention"], system_prompt),
@@ -73,10 +80,8 @@ def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
 
 def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
     strategy, data = config.rewrite.strategy, config.data
-    name = config.model.name_or_path
-    model = Path(name).name if Path(name).is_dir() else name
     rule = config.rewrite.select or STRATEGIES[strategy].select
-    source = f"data set `{data.name}`" if isinstance(data, HubData) else f"source: {data.source}"
+    source = f"data set `{public_name(data.name)}`" if isinstance(data, HubData) else f"source: {data.source}"
     front = {
         "license": config.dataset.license,
         "task_categories": ["text-generation"],
@@ -84,10 +89,6 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
         "tags": ["rewriter-agent", "sft", strategy],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
     }
-    # Without what names a place on the machine it was made on.
-    sections = config.model_dump(
-        mode="json", include={"seed", "reward", "rewrite"}, exclude={"rewrite": {"rewriter"}}
-    )
     return "\n".join(
         [
             "---",
@@ -97,7 +98,7 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
             f"# {config.name}",
             "",
             f"{tally.targets:,} training targets for {tally.problems:,} problems ({source}): "
-            f"{MADE[strategy].format(model=model, steps=steps)}. Everything that a model wrote was checked against the "
+            f"{how_made(config, steps)}. Everything that a model wrote was checked against the "
             f"gold answer and by the other rules of the reward below; of what passed, rule `{rule}` chose. Columns "
             "`prompt` and `completion` are in TRL's conversational prompt-completion form; `outcome` says how a target "
             f"came about: {'; '.join(f'`{name}`, {OUTCOMES[name]}' for name in sorted(tally.outcomes))}.",
@@ -112,7 +113,7 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
             "## Config",
             "",
             "```yaml",
-            yaml.safe_dump(sections, sort_keys=False, allow_unicode=True).rstrip(),
+            public_config(config, ("seed", "reward", "rewrite")),
             "```",
             "",
         ]

@@ -63,3 +63,19 @@ def test_the_card_is_written_from_the_run(folder: Path) -> None:
     assert "strategy: best_of_n" in body
     assert "rewritten by `smollm2-135m-instruct` itself" in body
     assert "private" not in body
+
+
+def test_the_card_names_no_place(tmp_path: Path) -> None:
+    places = {
+        "model": {"name_or_path": "/private/backbone"},
+        "data": {"source": "hub", "name": "/private/problems"},
+        "reward": {"embedding_model": "/private/embedder"},
+        "rewrite": {"rewriter": "/private/other/train"},
+    }
+    rewrites = tmp_path / "rewrites.parquet"
+    write_table(rewrites, [row(1)], REWRITES)
+    write_dataset(tmp_path, rewrites, RunConfig.model_validate({"name": "made-up", **places}))
+    card = (tmp_path / "README.md").read_text()
+    assert "private" not in card
+    assert "data set `problems`" in card
+    assert "embedding_model: embedder" in card

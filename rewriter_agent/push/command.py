@@ -1,0 +1,55 @@
+"""`push`: shows what would go to the Hugging Face Hub, and sends it when told to."""
+
+import sys
+from collections.abc import Mapping
+
+from ..config import RunConfig
+from ..config.dataset import DatasetConfig
+from .hub import send
+from .options import Kind
+from .parcel import Parcel, pack
+
+
+def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool) -> None:
+    """Send what `repos` names; without `yes` only print it, and use no network.
+
+    Raises:
+        ValueError: a stage is not complete, or the hub does not take it (see `send`).
+    """
+    parcels = pack(config, repos)
+    if "dataset" in repos and not private and config.dataset.license == DatasetConfig().license:
+        print(
+            f"warning: {repos['dataset']} is to be public, and its card names no licence (dataset.license="
+            f"{config.dataset.license}); set the one that the source data allows and run `rewriter-agent rewrite` "
+            "again, or push with --private",
+            file=sys.stderr,
+        )
+    if yes:
+        send(parcels, private, f"{', '.join(repos)} of run {config.name}")
+        return
+    for parcel in parcels:
+        print(listing(parcel, private))
+    print("nothing was sent; the same command with --yes sends it")
+
+
+def listing(parcel: Parcel, private: bool) -> str:
+    """Every file with its size, and the card in full."""
+    sizes = parcel.sizes()
+    width = max(map(len, sizes))
+    return "\n".join(
+        [
+            f"{parcel.kind} -> {parcel.repo} ({parcel.repo_type} repo, {'private' if private else 'public'})",
+            *(f"  {name:<{width}}  {_size(size):>9}" for name, size in sizes.items()),
+            f"  {'in all':<{width}}  {_size(sum(sizes.values())):>9}",
+            "",
+            parcel.card,
+        ]
+    )
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

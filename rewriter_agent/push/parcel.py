@@ -1,0 +1,108 @@
+"""What goes to a repo: the files of a finished stage, with a card."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import RunConfig
+from ..models.resolve import is_on_hub
+from ..pipeline import DATASET, SFT_REWRITTEN, TRAIN
+from ..stage import Stage
+from .cards import adapter_card, model_card
+from .options import Kind
+
+CARD = "README.md"
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where in a run folder something is."""
+
+    stage: Stage
+    command: str
+    """That does the stage."""
+    folder: str
+    """Within the stage's."""
+    files: str
+    """Pattern of those that go: none that is hidden, and of a stage's own folder not its records."""
+
+
+SOURCES: dict[Kind, Source] = {
+    "model": Source(SFT_REWRITTEN, "sft", "model", "[!.]*"),
+    "adapter": Source(TRAIN, "train", "adapter", "[!.]*"),
+    "dataset": Source(DATASET, "rewrite", "", "data/*.parquet"),
+}
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """All that goes to one repo."""
+
+    kind: Kind
+    repo: str
+    files: dict[str, Path | bytes]
+    """By their names there: a file of the run, or content made for the repo."""
+    card: str
+
+    @property
+    def repo_type(self) -> str:
+        """As the hub names it."""
+        return "dataset" if self.kind == "dataset" else "model"
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file."""
+        return {
+            name: len(content) if isinstance(content, bytes) else content.stat().st_size
+            for name, content in self.files.items()
+        }
+
+
+def pack(config: RunConfig, repos: Mapping[Kind, str]) -> list[Parcel]:
+    """A parcel for each repo that is named; the run folder stays as it is.
+
+    Raises:
+        ValueError: the run has no such stage, or has not completed it.
+    """
+    for kind in repos:
+        _require(kind, config)
+    return [_parcel(kind, repo, config, repos) for kind, repo in repos.items()]
+
+
+def _require(kind: Kind, config: RunConfig) -> None:
+    source = SOURCES[kind]
+    if not source.stage.wanted(config):
+        raise ValueError(
+            f"this run trains no rewriting policy (rewrite.strategy={config.rewrite.strategy}, rewrite.rewriter="
+            f"{config.rewrite.rewriter}), so it has no adapter; leave --{kind} out, or push it from the run that has"
+        )
+    if not source.stage.complete(config):
+        raise ValueError(
+            f"--{kind}: stage '{source.stage.name}' of {config.folder} is not complete, or its inputs have changed "
+            f"since; `rewriter-agent {source.command} CONFIG` does it, `rewriter-agent run CONFIG` what it needs too"
+        )
+
+
+def _parcel(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str]) -> Parcel:
+    source = SOURCES[kind]
+    folder = config.folder / source.stage.name / source.folder
+    found = sorted(path for path in folder.glob(source.files) if path.is_file())
+    files: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in found}
+    match kind:
+        case "model":
+            card = model_card(config, repo, repos.get("dataset"))
+        case "adapter":
+            card = adapter_card(config, repo)
+            files[ADAPTER_CONFIG] = _without_folder(folder / ADAPTER_CONFIG)
+        case "dataset":
+            card = (folder / CARD).read_text(encoding="utf-8")
+    return Parcel(kind, repo, dict(sorted((files | {CARD: card.encode()}).items())), card)
+
+
+def _without_folder(adapter_config: Path) -> Path | bytes:
+    """PEFT names the backbone by where it was loaded from, which of a local folder says nothing to others."""
+    tree = json.loads(adapter_config.read_text(encoding="utf-8"))
+    if is_on_hub(tree["base_model_name_or_path"]):
+        return adapter_config
+    return json.dumps(tree | {"base_model_name_or_path": None}, indent=2).encode()
