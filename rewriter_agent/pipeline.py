@@ -20,6 +20,7 @@ from .prepare import prepare
 from .prepared import PREPARED
 from .progress import Progress, clock
 from .report.build import build_report
+from .report.coloured import token_pieces
 from .report.collect import collect
 from .rewrite.record import REWRITES
 from .rewrite.stage import dataset, rewrite
@@ -28,6 +29,7 @@ from .run import Run
 from .stage import Stage, roles_of, run_stage
 from .strategies import STRATEGIES, uses_policy
 from .sweep.stage import sweep
+from .tokens import Tokens
 from .train.stage import train
 
 
@@ -39,8 +41,10 @@ def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[st
 
 
 def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
-    """One HTML page and report.json from the run folder."""
-    build_report(collect(run.config.folder), folder / "report.html")
+    """One HTML page, report.json and report.md from the run folder."""
+    pieces = partial(token_pieces, tokens=Tokens(run.tokenizer, run.config.model.system_prompt))
+    swept = run.config.sft.sweep is not None
+    build_report(collect(run.config.folder, pieces, swept), folder / "report.html")
     return {"report": str(folder / "report.html")}
 
 
@@ -119,7 +123,7 @@ SWEEP = Stage(
     wanted=lambda config: config.sft.sweep is not None,
     roles=lambda config: ("sft", "policy"),
 )
-REPORT = Stage("report", (), (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN), report)
+REPORT = Stage("report", (), (EVALUATE_BASE, EVALUATE_EXPERT, EVALUATE_REWRITTEN, SWEEP), report)
 
 # The base model is evaluated while the engines are up; fine-tuning needs their memory and cores.
 STAGES = (

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reward.alignment import TAIL_PROBABILITY
-
 from ..files import atomic
-from ..report.build import environment
+from ..report.coloured import Token, coloured, token_pieces
+from ..report.templates import environment
 from ..scoring import mean
 from ..tokens import Tokens
 from .measure import Likelihood, RowGap
@@ -17,18 +15,7 @@ from .measure import Likelihood, RowGap
 if TYPE_CHECKING:
     from .command import Gap
 
-LEVELS = (TAIL_PROBABILITY, 0.1, 0.01, 0.001)
-"""Probabilities below which a token's colour grows stronger."""
 SHOWN_ROWS, SHOWN_SPANS, SPAN = 5, 12, 8
-
-
-@dataclass(frozen=True)
-class Token:
-    """One token of a coloured text."""
-
-    text: str
-    level: int
-    """How many of `LEVELS` its probability is below."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +35,8 @@ def write_page(path: Path, found: "Gap", cost: str, tokens: Tokens) -> None:
         .render(
             gap=found,
             cost=cost,
-            levels=LEVELS,
             shown=[
-                (row, coloured(row.expert, tokens), coloured(row.own[0], tokens))
+                (row, _tokens(row.expert, tokens), _tokens(row.own[0], tokens))
                 for row in found.rows[:SHOWN_ROWS]
             ],
             spans=alien_spans(found.rows, SHOWN_SPANS, tokens),
@@ -60,21 +46,17 @@ def write_page(path: Path, found: "Gap", cost: str, tokens: Tokens) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def coloured(text: Likelihood, tokens: Tokens) -> list[Token]:
-    """The tokens with their levels."""
-    return [
-        Token(piece, sum(logprob < log(level) for level in LEVELS))
-        for piece, logprob in zip(pieces(text.ids, tokens), text.logprobs, strict=True)
-    ]
-
-
 def alien_spans(rows: Sequence[RowGap], count: int, tokens: Tokens) -> list[Span]:
     """The least likely window of `SPAN` tokens of each row, the least likely rows first."""
     found = sorted((_worst(row.expert) for row in rows), key=lambda window: window[1])[:count]
     return [
-        Span("".join(pieces(text.ids, tokens)[start : start + SPAN]), logprob)
+        Span("".join(token_pieces(text.ids, tokens)[start : start + SPAN]), logprob)
         for text, logprob, start in found
     ]
+
+
+def _tokens(text: Likelihood, tokens: Tokens) -> list[Token]:
+    return coloured(token_pieces(text.ids, tokens), text.logprobs)
 
 
 def _worst(text: Likelihood) -> tuple[Likelihood, float, int]:
@@ -83,17 +65,3 @@ def _worst(text: Likelihood) -> tuple[Likelihood, float, int]:
     means = {start: mean(text.logprobs[start : start + SPAN]) for start in starts}
     start = min(starts, key=lambda start: means[start])
     return text, means[start], start
-
-
-def pieces(ids: Sequence[int], tokens: Tokens) -> list[str]:
-    """Each token's share of the text; of a character that several tokens make, the last has it."""
-    found: list[str] = []
-    before = ""
-    for end in range(1, len(ids) + 1):
-        text = tokens.text(list(ids[:end]))
-        if text.endswith("\ufffd"):
-            found.append("")
-            continue
-        found.append(text[len(before) :])
-        before = text
-    return found

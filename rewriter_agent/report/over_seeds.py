@@ -9,6 +9,7 @@ from scipy.stats import t as student
 
 from ..evaluate.summary import ModelSummary
 from .data import LabWorld, ReportData
+from .format import oriented
 
 CONFIDENCE = 0.95
 
@@ -110,8 +111,7 @@ def _difference(one: SeedMean, other: SeedMean) -> SeedMean:
 
 
 def _clause(mean: SeedMean, verb: str, words: tuple[str, str], where: str) -> str:
-    size = f"{abs(mean.value) * 100:.1f} points"
-    interval = f"95 % interval {mean.low * 100:+.1f} to {mean.high * 100:+.1f}".replace("-", "−")
+    size, interval = oriented(mean)
     direction = words[0] if mean.value > 0 else words[1]
     beyond = "" if mean.low > 0 or mean.high < 0 else ", which may be chance"
     return f"{verb} {size} {direction} {where}{beyond} ({interval})"

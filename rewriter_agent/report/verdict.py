@@ -2,6 +2,7 @@
 
 from ..evaluate.statistics import Change
 from ..evaluate.summary import Comparison
+from .format import oriented, p_value
 
 SIGNIFICANCE = 0.05
 
@@ -10,7 +11,7 @@ def verdict(comparison: Comparison) -> str:
     """What rewriting changed against SFT on expert data, with uncertainty and sample size.
 
     A difference is called one only where the exact McNemar test on the items that changed gives p < 0.05;
-    the standard error alone is too sure of itself when few items change.
+    the interval alone is too sure of itself when few items change.
     """
     gain, forgetting = comparison.gain, comparison.forgetting
     task = _clause(gain, "scores", ("higher", "lower"), "on the task", "test problems")
@@ -18,17 +19,17 @@ def verdict(comparison: Comparison) -> str:
     return f"Against SFT on the expert data, SFT on the rewritten data {task}, and {kept}."
 
 
-def chance(p_value: float) -> str:
+def chance(value: float) -> str:
     """A p-value as text."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+    return f"p {p_value(value)}" if value < 0.001 else f"p = {p_value(value)}"
 
 
 def _clause(change: Change, verb: str, words: tuple[str, str], where: str, items: str) -> str:
-    size = f"{abs(change.value) * 100:.1f} ± {change.stderr * 100:.1f} points"
-    n = f"n = {change.n} {items}, {chance(change.p_value)}"
+    size, interval = oriented(change)
+    n = f"({interval}, n = {change.n} {items}, {chance(change.p_value)})"
     direction = words[0] if change.value > 0 else words[1]
     if change.p_value < SIGNIFICANCE:
-        return f"{verb} {size} {direction} {where} ({n})"
+        return f"{verb} {size} {direction} {where} {n}"
     if change.value == 0:
-        return f"{verb} the same {where} (difference {size}; {n})"
-    return f"{verb} {size} {direction} {where}, which may be chance ({n})"
+        return f"{verb} the same {where} {n}"
+    return f"{verb} {size} {direction} {where}, which may be chance {n}"

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from markupsafe import Markup
-
 from ..files import atomic
-from ..report import figures
-from ..report.build import environment
+from ..report.figures.curves import losses_by_label
+from ..report.figures.tradeoff import frontier
+from ..report.templates import environment
 from .result import TrialResult
 
 
@@ -20,8 +19,8 @@ def write_page(path: Path, name: str, results: Sequence[TrialResult]) -> None:
         .render(
             name=name,
             results=results,
-            frontier=Markup(figures.frontier([(r.data, r.summary) for r in results])),
-            losses=Markup(figures.losses_by_label(curves)),
+            frontier=frontier(results),
+            losses=losses_by_label(curves),
         )
     )
     with atomic(path) as temporary:

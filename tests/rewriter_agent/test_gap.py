@@ -14,8 +14,9 @@ from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.gap.command import Gap, cost_text, gap_table
 from rewriter_agent.gap.dataset import dataset_config
 from rewriter_agent.gap.measure import Likelihood, RowGap, Trial, measure_rows, summarise
-from rewriter_agent.gap.page import alien_spans, coloured, pieces, write_page
+from rewriter_agent.gap.page import alien_spans, write_page
 from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.report.coloured import coloured, token_pieces
 from rewriter_agent.tokens import Tokens
 
 HOSTILE = '<script>alert("x")</script>'
@@ -67,8 +68,8 @@ def test_pieces_join_to_the_text_whatever_its_characters() -> None:
     tokens = Tokens(make_tokenizer(0), None)
     text = "12 ⇐ 49 🙂 Grüße"
     ids = tokens.tokenizer.encode(text)
-    assert len(pieces(ids, tokens)) == len(ids)
-    assert "".join(pieces(ids, tokens)) == text
+    assert len(token_pieces(ids, tokens)) == len(ids)
+    assert "".join(token_pieces(ids, tokens)) == text
 
 
 def test_summary_is_of_rows_not_of_tokens() -> None:
@@ -79,7 +80,8 @@ def test_summary_is_of_rows_not_of_tokens() -> None:
 
 
 def test_colours_grow_with_surprise_and_spans_begin_with_the_worst() -> None:
-    assert [token.level for token in coloured(ROWS[0].expert, TOKENS)] == [2, 0, 1, 4]
+    text = ROWS[0].expert
+    assert [token.level for token in coloured(token_pieces(text.ids, TOKENS), text.logprobs)] == [2, 0, 1, 4]
     spans = alien_spans(ROWS, 5, TOKENS)
     assert [span.logprob for span in spans] == pytest.approx([-3.025, -1.0])
     assert spans[0].text == HOSTILE[:4]

@@ -1,0 +1,1 @@
+"""Figures as inline SVG whose colours follow the page's theme."""

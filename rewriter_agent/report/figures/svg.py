@@ -1,0 +1,83 @@
+"""matplotlib figures as SVG that takes its colours from the style sheet, so that they follow the theme."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, GRID = "#010203", "#010204"
+# matplotlib needs literal colours; each is replaced by what the style sheet defines for the theme.
+THEME = {
+    INK: "currentColor",
+    GRID: "var(--line)",
+    "#010211": "var(--base)",
+    "#010212": "var(--expert)",
+    "#010213": "var(--rewritten)",
+    "#010214": "var(--other)",
+}
+COLOURS = {"base": "#010211", "expert": "#010212", "rewritten": "#010213"}
+MARKERS = {"base": "o", "expert": "s", "rewritten": "D"}
+LINES = {"base": ":", "expert": "--", "rewritten": "-"}
+CYCLE = [(colour, line) for line in ("-", "--", ":") for colour in [*COLOURS.values(), "#010214"]]
+"""Colours and lines of things that are no arms."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    # Names come from configs and data.
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GRID,
+    "axes.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+}
+
+
+def drawing(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> Markup:
+    """One pair of axes of `size` inches. `name` must be unlike that of any other figure of the page."""
+
+    def fill(figure: Figure) -> None:
+        draw(figure.subplots())
+
+    return figure_svg(name, size, fill)
+
+
+def figure_svg(name: str, size: tuple[float, float], fill: Callable[[Figure], None]) -> Markup:
+    """A figure of `size` inches that `fill` draws."""
+    # Clip paths are named by a hash: of two figures with one salt they could be confused.
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=size)
+        fill(figure)
+        return _svg(figure)
+
+
+def in_points(share: float) -> float:
+    """Of a share, or a difference of shares."""
+    return 100 * share
+
+
+def _svg(figure: Figure) -> Markup:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    for literal, themed in THEME.items():
+        svg = svg.replace(literal, themed)
+    # matplotlib has escaped all text in it.
+    return Markup(svg)

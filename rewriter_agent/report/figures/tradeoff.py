@@ -1,0 +1,116 @@
+"""Gain against forgetting: up and left is better."""
+
+from collections.abc import Callable, Sequence
+from math import log10
+from statistics import fmean
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+
+from ...evaluate.summary import ModelSummary
+from ...sweep.result import TrialResult
+from ..over_seeds import ArmOverSeeds
+from .svg import COLOURS, INK, LINES, MARKERS, drawing, in_points
+
+SIZE = (4.2, 3.4)
+SMALLEST, LARGEST = 4.0, 10.0
+"""Marks, in points, of the lowest and the highest learning rate."""
+
+
+def tradeoff(arms: Sequence[ModelSummary]) -> Markup:
+    """One point an arm, with 95 % intervals."""
+
+    def draw(axes: Axes) -> None:
+        for summary in arms:
+            _point(axes, summary)
+
+    return _tradeoff("tradeoff", draw, len(arms))
+
+
+def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
+    """One small point a seed, a large one for the mean."""
+
+    def draw(axes: Axes) -> None:
+        for arm in arms:
+            look = _look(arm.arm)
+            x, y = arm.forgetting, arm.gain
+            by_seed = [list(map(in_points, of.by_seed)) for of in (x, y)]
+            axes.plot(*by_seed, markersize=4, alpha=0.6, **look)
+            axes.plot([in_points(x.value)], [in_points(y.value)], markersize=9, label=arm.arm, **look)
+
+    return _tradeoff("seeds", draw, len(arms))
+
+
+def frontier(results: Sequence[TrialResult]) -> Markup:
+    """A line for each kind of data and weight over its learning rates, a mark for the mean over seeds of each."""
+    labels = dict.fromkeys((result.data, result.weight) for result in results)
+    rates = sorted({result.learning_rate for result in results})
+    weights = list(dict.fromkeys(result.weight for result in results))
+
+    def draw(axes: Axes) -> None:
+        for data, weight in labels:
+            own = [result for result in results if (result.data, result.weight) == (data, weight)]
+            means = [_mean([r for r in own if r.learning_rate == rate]) for rate in rates if _has(own, rate)]
+            sizes = [_size(rate, rates) for rate in rates if _has(own, rate)]
+            line = ("-", "--", ":", "-.")[weights.index(weight) % 4]
+            look = {"color": COLOURS[data], "marker": MARKERS[data]}
+            label = f"{data}, {weight}"
+            axes.plot(*zip(*means, strict=True), color=COLOURS[data], linestyle=line, linewidth=1.2)
+            axes.plot([], [], linestyle=line, markersize=6, label=label, **look)
+            for (x, y), size in zip(means, sizes, strict=True):
+                axes.plot([x], [y], linestyle="none", markersize=size, **look)
+
+    return _tradeoff("frontier", draw, 1 if len(labels) < 3 else 2, 0.2 * len(labels))
+
+
+def _has(results: Sequence[TrialResult], rate: float) -> bool:
+    return any(result.learning_rate == rate for result in results)
+
+
+def _mean(results: Sequence[TrialResult]) -> tuple[float, float]:
+    """Forgetting and gain, in points."""
+    against = [result.summary.against_base for result in results]
+    return (
+        in_points(fmean(change.forgetting.value for change in against)),
+        in_points(fmean(change.gain.value for change in against)),
+    )
+
+
+def _size(rate: float, rates: Sequence[float]) -> float:
+    if len(rates) == 1:
+        return (SMALLEST + LARGEST) / 2
+    place = (log10(rate) - log10(rates[0])) / (log10(rates[-1]) - log10(rates[0]))
+    return SMALLEST + (LARGEST - SMALLEST) * place
+
+
+def _tradeoff(name: str, draw: Callable[[Axes], None], columns: int, more: float = 0) -> Markup:
+    def fill(axes: Axes) -> None:
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        draw(axes)
+        axes.margins(0.15)
+        axes.set(xlabel="forgetting elsewhere (points)", ylabel="gain on the task (points)")
+        axes.text(0.02, 0.98, "better", transform=axes.transAxes, va="top", alpha=0.7, style="italic")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=columns, fontsize=9)
+
+    return drawing(name, (SIZE[0], SIZE[1] + more), fill)
+
+
+def _look(arm: str) -> dict[str, Any]:
+    return {"marker": MARKERS[arm], "color": COLOURS[arm], "linestyle": "none"}
+
+
+def _point(axes: Axes, summary: ModelSummary) -> None:
+    """Whiskers reach to the ends of the 95 % intervals."""
+    gain, forgetting = summary.against_base.gain, summary.against_base.forgetting
+    axes.errorbar(
+        in_points(forgetting.value),
+        in_points(gain.value),
+        xerr=[[in_points(forgetting.value - forgetting.low)], [in_points(forgetting.high - forgetting.value)]],
+        yerr=[[in_points(gain.value - gain.low)], [in_points(gain.high - gain.value)]],
+        markersize=7,
+        capsize=3,
+        label=summary.arm,
+        **_look(summary.arm),
+    )

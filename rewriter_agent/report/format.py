@@ -1,0 +1,95 @@
+"""Numbers as pages show them."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from markupsafe import Markup
+
+
+class Interval(Protocol):
+    """A quantity with its 95 % interval."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def percent(value: float) -> str:
+    """A share in percent."""
+    return f"{100 * value:z.1f}"
+
+
+def points(value: float) -> str:
+    """A difference of shares in points, with its sign: a minus as wide as the plus."""
+    return f"{100 * value:+z.1f}".replace("-", "−")
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; a dash for None."""
+    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+
+
+def nats(value: float) -> str:
+    """Three decimals, as of nats a token."""
+    return f"{value:z.3f}".replace("-", "−")
+
+
+def share(part: float, whole: float = 1) -> str:
+    """In percent, with the sign; a dash where there is no whole."""
+    return f"{percent(part / whole)} %" if whole else "–"
+
+
+def relative(value: float | None) -> str:
+    """A change as a share of what it is a change of; a dash for None."""
+    return "–" if value is None else f"{points(value)} %"
+
+
+def p_value(value: float) -> str:
+    """A p-value."""
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as hours and minutes, or minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def thousands(value: int | None) -> str:
+    """With separators; a dash for None."""
+    return "–" if value is None else f"{value:,}"
+
+
+def percent_interval(estimate: Interval) -> Markup:
+    """Percent, the interval in a line of its own."""
+    return _stacked(*(percent(share) for share in (estimate.value, estimate.low, estimate.high)))
+
+
+def points_interval(change: Interval) -> Markup:
+    """Points, the interval in a line of its own."""
+    return _stacked(*(points(share) for share in (change.value, change.low, change.high)))
+
+
+def nats_interval(estimate: Interval) -> Markup:
+    """Nats, the interval in a line of its own."""
+    return _stacked(*(nats(value) for value in (estimate.value, estimate.low, estimate.high)))
+
+
+def summaries(values: Mapping[str, object]) -> str:
+    """Names with their values in a line."""
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def oriented(change: Interval) -> tuple[str, str]:
+    """The size of a change and its interval in words, in the direction that it has."""
+    sign = -1 if change.value < 0 else 1
+    low, high = sorted(100 * sign * end for end in (change.low, change.high))
+    return f"{abs(100 * change.value):.1f} points", f"95 % interval {low:z.1f} to {high:z.1f}".replace("-", "−")
+
+
+def _stacked(value: str, low: str, high: str) -> Markup:
+    return Markup("{}<small>{} to {}</small>").format(value, low, high)

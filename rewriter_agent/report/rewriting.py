@@ -1,0 +1,137 @@
+"""What rewriting made of the training data, from the run folder."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from reward.alignment import tail_fraction
+
+from ..diversity import DatasetDiversity, dataset_diversity
+from ..files import read_table
+from ..rewrite.tally import Tally
+from .data import CandidateScore, Count, Naturalness, Rewriting, Sample, Text
+
+Row = dict[str, Any]
+Pieces = Callable[[Sequence[int]], list[str]]
+"""Each token's share of the text."""
+
+PREPARED = "prepare/train.parquet"
+EXPERT = ("id", "expert_ids", "expert_logprobs")
+SHOWN_PER_OUTCOME = 3
+EXPERTS, TARGETS = "expert solutions", "targets"
+
+
+def rewriting(run_dir: Path, rows: Sequence[Row]) -> Rewriting:
+    """Of all targets, and of each problem's first one."""
+    tally = Tally.of(rows)
+    firsts = first_targets(rows)
+    prepared = read_table(run_dir / PREPARED, ["expert_logprobs"])
+    return Rewriting(
+        strategy=rows[0]["strategy"],
+        problems=tally.problems,
+        outcomes=_counts(tally.outcomes, tally.problems),
+        targets=tally.targets,
+        fallback_reasons=_counts(tally.reasons, tally.problems),
+        cost=dict(tally.costs),
+        rejections=_counts(Counter(tally.rejections), tally.verdicts.total()),
+        candidates=tally.verdicts.total(),
+        naturalness={
+            EXPERTS: _mean(naturalness(row["expert_logprobs"]) for row in prepared),
+            TARGETS: _mean(map(_of_target, firsts)),
+        },
+        diversity=_diversity(firsts),
+    )
+
+
+def samples(run_dir: Path, rows: Sequence[Row], pieces: Pieces | None) -> list[Sample]:
+    """The first rows of each outcome: not chosen for looking well. Without `pieces` texts have no tokens."""
+    firsts = first_targets(rows)
+    outcomes = Counter(row["outcome"] for row in firsts).most_common()
+    by_outcome = [[row for row in firsts if row["outcome"] == outcome] for outcome, _ in outcomes]
+    chosen = [row for group in by_outcome for row in group[:SHOWN_PER_OUTCOME]]
+    ids = {row["problem_id"] for row in chosen}
+    experts = {row["id"]: row for row in read_table(run_dir / PREPARED, EXPERT) if row["id"] in ids}
+    return [_sample(row, experts[row["problem_id"]], pieces) for row in chosen]
+
+
+def first_targets(rows: Iterable[Row]) -> list[Row]:
+    """One row a problem."""
+    return [row for row in rows if row["target"] == 0]
+
+
+def naturalness(logprobs: Sequence[float]) -> Naturalness:
+    """Of one text, from its log-probs (nats) under the backbone."""
+    return Naturalness(fmean(logprobs), tail_fraction(logprobs))
+
+
+def _of_target(row: Row) -> Naturalness:
+    """From the score where the record's log-probs are the rewriter's."""
+    if row["behavior"] == "backbone":
+        return naturalness(row["behavior_logprobs"])
+    score = row["scores"][row["selected"]]
+    return Naturalness(score["mean_logprob"], score["tail_fraction"])
+
+
+def _mean(found: Iterable[Naturalness]) -> Naturalness:
+    texts = list(found)
+    return Naturalness(
+        fmean(text.mean_logprob for text in texts), fmean(text.tail_fraction for text in texts)
+    )
+
+
+def _counts(counter: Counter[str], whole: int) -> dict[str, Count]:
+    return {code: Count(count, count / whole) for code, count in counter.most_common()}
+
+
+def _diversity(rows: Sequence[Row]) -> dict[str, DatasetDiversity]:
+    columns = {EXPERTS: "expert_solution", TARGETS: "target_text"}
+    return {
+        name: dataset_diversity([row[column] for row in rows])
+        for name, column in columns.items()
+        if len(rows) > 1
+    }
+
+
+def _sample(row: Row, expert: Row, pieces: Pieces | None) -> Sample:
+    by_backbone = row["behavior"] == "backbone"
+    return Sample(
+        problem_id=row["problem_id"],
+        question=row["question"],
+        answer=row["answer"],
+        expert=_text(
+            row["expert_solution"],
+            naturalness(expert["expert_logprobs"]),
+            expert["expert_ids"],
+            expert["expert_logprobs"],
+            pieces,
+        ),
+        target=_text(
+            row["target_text"],
+            _of_target(row),
+            row["target_ids"],
+            row["behavior_logprobs"],
+            pieces if by_backbone else None,
+        ),
+        outcome=row["outcome"],
+        reason=row["reason"],
+        scores=[CandidateScore(**_fields(score)) for score in row["scores"]],
+        selected=row["selected"],
+    )
+
+
+def _text(
+    text: str,
+    natural: Naturalness,
+    ids: Sequence[int],
+    logprobs: Sequence[float],
+    pieces: Pieces | None,
+) -> Text:
+    return Text(text, natural, pieces(ids), list(logprobs)) if pieces else Text(text, natural, [], [])
+
+
+def _fields(score: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the report shows."""
+    return {field.name: score[field.name] for field in fields(CandidateScore)}
