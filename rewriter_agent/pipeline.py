@@ -20,8 +20,8 @@ from .prepare import prepare
 from .prepared import PREPARED
 from .progress import Progress, clock
 from .report.build import build_report
-from .report.coloured import token_pieces
 from .report.collect import collect
+from .report.coloured import token_pieces
 from .rewrite.record import REWRITES
 from .rewrite.stage import dataset, rewrite
 from .rewriter import check_rewriter

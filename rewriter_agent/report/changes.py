@@ -42,7 +42,8 @@ def _part(name: str, kind: str, arms: Sequence[ModelSummary]) -> PartChange:
         scores,
         changes={arm.arm: _change(name, kind, arm) for arm in arms if arm.arm != "base"},
         compared={
-            arm: part.lenient or part.strict if kind == RETENTION else part.strict for arm, part in scores.items()
+            arm: part.lenient or part.strict if kind == RETENTION else part.strict
+            for arm, part in scores.items()
         },
     )
 

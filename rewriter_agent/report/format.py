@@ -23,8 +23,8 @@ def percent(value: float) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of shares in points, with its sign: a minus as wide as the plus."""
-    return f"{100 * value:+z.1f}".replace("-", "−")
+    """A difference of shares in points, with its sign unless it is 0: a minus as wide as the plus."""
+    return f"{100 * value:+z.1f}".replace("+0.0", "0.0").replace("-", "−")
 
 
 def number(value: float | None) -> str:
@@ -66,7 +66,7 @@ def thousands(value: int | None) -> str:
 
 def percent_interval(estimate: Interval) -> Markup:
     """Percent, the interval in a line of its own."""
-    return _stacked(*(percent(share) for share in (estimate.value, estimate.low, estimate.high)))
+    return _stacked(*(percent(share) for share in (estimate.value, estimate.low, estimate.high)), to="–")
 
 
 def points_interval(change: Interval) -> Markup:
@@ -88,8 +88,10 @@ def oriented(change: Interval) -> tuple[str, str]:
     """The size of a change and its interval in words, in the direction that it has."""
     sign = -1 if change.value < 0 else 1
     low, high = sorted(100 * sign * end for end in (change.low, change.high))
-    return f"{abs(100 * change.value):.1f} points", f"95 % interval {low:z.1f} to {high:z.1f}".replace("-", "−")
+    return f"{abs(100 * change.value):.1f} points", f"95 % interval {low:z.1f} to {high:z.1f}".replace(
+        "-", "−"
+    )
 
 
-def _stacked(value: str, low: str, high: str) -> Markup:
-    return Markup("{}<small>{} to {}</small>").format(value, low, high)
+def _stacked(value: str, low: str, high: str, to: str = " to ") -> Markup:
+    return Markup("{}<small>{}{}{}</small>").format(value, low, to, high)

@@ -21,9 +21,10 @@ def markdown_table(data: ReportData, verdict: str, titles: dict[str, str]) -> st
         f"{base.retention_mean.n} retention items. Gain: task accuracy minus base. Forgetting: base retention minus "
         f"retention, less is better. Backbone: {_escaped(data.model)}."
     )
-    return "\n\n".join(
-        [verdict, _table(HEADER, arms), caption, _table(("benchmark", "n", *names), parts)]
-    ) + "\n"
+    return (
+        "\n\n".join([verdict, _table(HEADER, arms), caption, _table(("benchmark", "n", *names), parts)])
+        + "\n"
+    )
 
 
 def _arm(arm: ModelSummary) -> list[str]:

@@ -1,5 +1,7 @@
 """Pages from templates: they load nothing, have no scripts, and escape all text."""
 
+from typing import Any
+
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from . import format
@@ -29,5 +31,6 @@ def environment(package: str) -> Environment:
         "summaries": format.summaries,
         "coloured": lambda text: coloured(text.pieces, text.logprobs),
     }
-    environment.globals["levels"] = LEVELS
+    shared: dict[str, Any] = environment.globals
+    shared["levels"] = LEVELS
     return environment

@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,26 +94,20 @@ def make_run(
 
 
 def sweep(base: ModelResult, retention: Sequence[str]) -> list[TrialResult]:
-    """Two kinds of data, two weights, three learning rates, two seeds."""
-    return [
-        trial(data, weight, rate, seed, base, retention)
-        for data in ("expert", "rewritten")
-        for weight in ("none", "token_is (cap=2.0)")
-        for rate in (1e-5, 5e-5, 2e-4)
-        for seed in (0, 1)
-    ]
+    """Two kinds of data, one of them with two weights; three learning rates; two seeds, which come out the same."""
+    kinds = (("expert", "none"), ("rewritten", "none"), ("rewritten", "token_is (cap=2.0)"))
+    found = [trial(*kind, rate, base, retention) for kind in kinds for rate in (1e-5, 5e-5, 2e-4)]
+    return [replace(result, seed=seed) for result in found for seed in (0, 1)]
 
 
-def trial(
-    data: str, weight: str, rate: float, seed: int, base: ModelResult, retention: Sequence[str]
-) -> TrialResult:
+def trial(data: str, weight: str, rate: float, base: ModelResult, retention: Sequence[str]) -> TrialResult:
     task, kept = ACCURACY[data]
-    size = {1e-5: 0.4, 5e-5: 1.0, 2e-4: 1.4}[rate] * (1.0 if weight == "none" else 0.9) + 0.04 * seed
+    size = {1e-5: 0.4, 5e-5: 1.0, 2e-4: 1.4}[rate] * (1.0 if weight == "none" else 0.8)
     start, end = ACCURACY["base"]
     result = model_result(start + size * (task - start), end + size * (kept - end), retention)
     curve = [(step, 1.0 / step + rate) for step in range(1, 31)]
     summary = summarise({"base": base, data: result})[1]
-    return TrialResult(data, weight, rate, seed, 30, 0.71, 0.9, 0.83, 0.05 * size, curve, summary)
+    return TrialResult(data, weight, rate, 0, 30, 0.71, 0.9, 0.83, 0.05 * size, curve, summary)
 
 
 def grpo_step(step: int) -> dict[str, Any]:
@@ -140,7 +134,9 @@ def grpo_step(step: int) -> dict[str, Any]:
         row |= {"reward_terms/alignment_mean": float("nan"), "reward_terms/alignment_std": float("nan")}
     shares = {code: share * (1 - gate) / 0.7 for code, share in REJECTED.items()}
     # A step logs only the codes that it has candidates of.
-    return row | {f"rejected/{code}": share for code, share in shares.items() if code != "leak" or step % 5 == 0}
+    return row | {
+        f"rejected/{code}": share for code, share in shares.items() if code != "leak" or step % 5 == 0
+    }
 
 
 def sft_step(step: int, arm: str) -> dict[str, float]:

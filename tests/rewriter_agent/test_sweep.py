@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,10 +16,17 @@ from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.result import ModelResult, PartResult
 from rewriter_agent.files import write_json, write_jsonl
-from rewriter_agent.pipeline import SFT_EXPERT, SFT_REWRITTEN, SWEEP
+from rewriter_agent.pipeline import REPORT, SFT_EXPERT, SFT_REWRITTEN, SWEEP
 from rewriter_agent.progress import Progress
 from rewriter_agent.sweep.page import write_page
-from rewriter_agent.sweep.result import EVALUATION, TrialResult, sweep_csv, sweep_table, trial_result
+from rewriter_agent.sweep.result import (
+    EVALUATION,
+    TrialResult,
+    read_results,
+    sweep_csv,
+    sweep_table,
+    trial_result,
+)
 from rewriter_agent.sweep.stage import run_tasks, sweep
 from rewriter_agent.sweep.trials import Trial, trials
 
@@ -138,6 +146,18 @@ def test_the_page_shows_every_fine_tuning_and_escapes(results: list[TrialResult]
     assert "<script" not in page
     assert page.count("<svg") == 2
     assert page.count("<tr>") == 1 + len(results)
+
+
+def test_results_come_back_from_their_file(results: list[TrialResult], tmp_path: Path) -> None:
+    write_json(tmp_path / "sweep.json", [asdict(result) for result in results])
+    assert read_results(tmp_path / "sweep.json") == results
+
+
+def test_the_report_waits_for_a_sweep_where_the_run_has_one(tmp_path: Path) -> None:
+    swept = make(tmp_path, "{}")
+    without = swept.model_copy(update={"sft": swept.sft.model_copy(update={"sweep": None})})
+    assert SWEEP in REPORT.before(swept)
+    assert SWEEP not in REPORT.before(without)
 
 
 def test_a_trial_is_named_by_what_differs() -> None:

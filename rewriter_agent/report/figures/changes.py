@@ -1,6 +1,7 @@
 """How far each arm moved from the base model, benchmark by benchmark."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ def changes_figure(groups: dict[str, list[PartChange]]) -> Markup:
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=9)
 
-    return figure_svg("changes", (5.2, ROW * sum(rows) + 0.3 * len(groups) + FRAME), fill)
+    return figure_svg("changes", (4.2, ROW * sum(rows) + 0.3 * len(groups) + FRAME), fill)
 
 
 def _panel(axes: Axes, title: str, parts: Sequence[PartChange]) -> None:
@@ -38,17 +39,17 @@ def _panel(axes: Axes, title: str, parts: Sequence[PartChange]) -> None:
     for place, arm in enumerate(arms):
         offset = APART * (2 * place - len(arms) + 1)
         changes = [part.changes[arm] for part in parts]
+        look: dict[str, Any] = {"marker": MARKERS[arm], "color": COLOURS[arm], "linestyle": "none"}
+        # The legend shows the mark alone.
+        axes.plot([], [], markersize=6, label=arm, **look)
         axes.errorbar(
             [in_points(change.value) for change in changes],
             [row + offset for row in range(len(parts))],
             xerr=[_below(changes), _above(changes)],
-            marker=MARKERS[arm],
-            color=COLOURS[arm],
             markersize=5.5,
             capsize=2,
-            linewidth=1.3,
-            linestyle="none",
-            label=arm,
+            elinewidth=1.3,
+            **look,
         )
     axes.set_yticks(range(len(parts)), [part.name for part in parts])
     axes.set_ylim(len(parts) - 0.5, -0.5)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ..data import Series, SFTCurve, Training
 from .svg import COLOURS, CYCLE, LINES, drawing
 
-PANEL = (3.0, 2.1)
+PANEL = (2.5, 1.85)
 MOST_CODES = 6
 """Rules of the gate that are drawn; the commonest."""
 TITLES = {
@@ -22,7 +22,7 @@ TITLES = {
     "completions/mean_length": "length (tokens)",
     "completions/clipped_ratio": "share cut off",
     "frac_reward_zero_std": "groups without a signal",
-    "sampling/sampling_logp_difference/mean": "sampler against learner (nats)",
+    "sampling/sampling_logp_difference/mean": "sampling mismatch (nats)",
     "staleness": "staleness (steps)",
 }
 """Of panels, by what the run logged."""
@@ -56,13 +56,16 @@ def rejected_panel(training: Training) -> Panel | None:
         for (code, series), (colour, line) in zip(shown.items(), CYCLE, strict=False):
             axes.plot(series.steps, _holes(series), line, color=colour, label=code, linewidth=1.3)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("GRPO step")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8.5)
+        axes.set_xlabel("step")
+        handles, labels = axes.get_legend_handles_labels()
+        axes.figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=8.5)
 
     if not shown:
         return None
     ends = {code: _ends(series) for code, series in shown.items()}
-    return Panel("share of candidates rejected, by rule", "rejected", drawing("rejected", (5.2, 2.6), draw), ends)
+    return Panel(
+        "candidates rejected, share by rule", "rejected", drawing("rejected", (4.2, 2.8), draw), ends
+    )
 
 
 def sft_panels(curves: Mapping[str, SFTCurve]) -> list[Panel]:
@@ -70,7 +73,7 @@ def sft_panels(curves: Mapping[str, SFTCurve]) -> list[Panel]:
     shown = {
         "loss (nats a token)": {arm: curve.unweighted_loss for arm, curve in curves.items()},
         "effective sample size": {arm: curve.ess for arm, curve in curves.items()},
-        "KL from the backbone (nats a token)": {arm: curve.kl for arm, curve in curves.items()},
+        "KL from the backbone (nats)": {arm: curve.kl for arm, curve in curves.items()},
         "staleness (steps)": {arm: curve.staleness for arm, curve in curves.items()},
     }
     logged = {title: {a: s for a, s in lines.items() if s.steps} for title, lines in shown.items()}

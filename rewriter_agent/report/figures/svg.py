@@ -23,8 +23,11 @@ THEME = {
 COLOURS = {"base": "#010211", "expert": "#010212", "rewritten": "#010213"}
 MARKERS = {"base": "o", "expert": "s", "rewritten": "D"}
 LINES = {"base": ":", "expert": "--", "rewritten": "-"}
-CYCLE = [(colour, line) for line in ("-", "--", ":") for colour in [*COLOURS.values(), "#010214"]]
-"""Colours and lines of things that are no arms."""
+CYCLE = [
+    ([*COLOURS.values(), "#010214"][number % 4], ("-", "--", ":", "-.")[(number + number // 4) % 4])
+    for number in range(16)
+]
+"""Colours and lines of things that are no arms: neighbours differ in both."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",

@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from ...evaluate.summary import ModelSummary
 from ...sweep.result import TrialResult
 from ..over_seeds import ArmOverSeeds
-from .svg import COLOURS, INK, LINES, MARKERS, drawing, in_points
+from .svg import COLOURS, INK, MARKERS, drawing, in_points
 
 SIZE = (4.2, 3.4)
 SMALLEST, LARGEST = 4.0, 10.0
 """Marks, in points, of the lowest and the highest learning rate."""
+FRONTIER_LINES = ("-", "--", ":", "-.")
+"""By weight."""
 
 
 def tradeoff(arms: Sequence[ModelSummary]) -> Markup:
@@ -44,28 +46,26 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
 
 def frontier(results: Sequence[TrialResult]) -> Markup:
     """A line for each kind of data and weight over its learning rates, a mark for the mean over seeds of each."""
-    labels = dict.fromkeys((result.data, result.weight) for result in results)
-    rates = sorted({result.learning_rate for result in results})
+    kinds = dict.fromkeys((result.data, result.weight) for result in results)
     weights = list(dict.fromkeys(result.weight for result in results))
+    rates = sorted({result.learning_rate for result in results})
 
     def draw(axes: Axes) -> None:
-        for data, weight in labels:
+        for data, weight in kinds:
             own = [result for result in results if (result.data, result.weight) == (data, weight)]
-            means = [_mean([r for r in own if r.learning_rate == rate]) for rate in rates if _has(own, rate)]
-            sizes = [_size(rate, rates) for rate in rates if _has(own, rate)]
-            line = ("-", "--", ":", "-.")[weights.index(weight) % 4]
-            look = {"color": COLOURS[data], "marker": MARKERS[data]}
-            label = f"{data}, {weight}"
-            axes.plot(*zip(*means, strict=True), color=COLOURS[data], linestyle=line, linewidth=1.2)
-            axes.plot([], [], linestyle=line, markersize=6, label=label, **look)
-            for (x, y), size in zip(means, sizes, strict=True):
-                axes.plot([x], [y], linestyle="none", markersize=size, **look)
+            by_rate = {rate: [result for result in own if result.learning_rate == rate] for rate in rates}
+            means = {rate: _mean(found) for rate, found in by_rate.items() if found}
+            look: dict[str, Any] = {"color": COLOURS[data], "marker": MARKERS[data]}
+            line: dict[str, Any] = {
+                "linestyle": FRONTIER_LINES[weights.index(weight) % len(FRONTIER_LINES)],
+                "linewidth": 1.2,
+            }
+            axes.plot([], [], markersize=6, label=f"{data}, {weight}", **look, **line)
+            axes.plot(*zip(*means.values(), strict=True), color=COLOURS[data], **line)
+            for rate, (x, y) in means.items():
+                axes.plot([x], [y], linestyle="none", markersize=_size(rate, rates), **look)
 
-    return _tradeoff("frontier", draw, 1 if len(labels) < 3 else 2, 0.2 * len(labels))
-
-
-def _has(results: Sequence[TrialResult], rate: float) -> bool:
-    return any(result.learning_rate == rate for result in results)
+    return _tradeoff("frontier", draw, 1, 0.2 * len(kinds))
 
 
 def _mean(results: Sequence[TrialResult]) -> tuple[float, float]:
@@ -90,9 +90,11 @@ def _tradeoff(name: str, draw: Callable[[Axes], None], columns: int, more: float
         axes.axvline(0, color=INK, linewidth=0.8)
         draw(axes)
         axes.margins(0.15)
-        axes.set(xlabel="forgetting elsewhere (points)", ylabel="gain on the task (points)")
-        axes.text(0.02, 0.98, "better", transform=axes.transAxes, va="top", alpha=0.7, style="italic")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=columns, fontsize=9)
+        axes.set(
+            xlabel="forgetting elsewhere (points; ← better)", ylabel="gain on the task (points; better →)"
+        )
+        handles, labels = axes.get_legend_handles_labels()
+        axes.figure.legend(handles, labels, loc="outside upper center", ncols=columns, fontsize=9)
 
     return drawing(name, (SIZE[0], SIZE[1] + more), fill)
 
@@ -104,13 +106,17 @@ def _look(arm: str) -> dict[str, Any]:
 def _point(axes: Axes, summary: ModelSummary) -> None:
     """Whiskers reach to the ends of the 95 % intervals."""
     gain, forgetting = summary.against_base.gain, summary.against_base.forgetting
+    # The legend shows the mark alone.
+    axes.plot([], [], markersize=7, label=summary.arm, **_look(summary.arm))
     axes.errorbar(
         in_points(forgetting.value),
         in_points(gain.value),
-        xerr=[[in_points(forgetting.value - forgetting.low)], [in_points(forgetting.high - forgetting.value)]],
+        xerr=[
+            [in_points(forgetting.value - forgetting.low)],
+            [in_points(forgetting.high - forgetting.value)],
+        ],
         yerr=[[in_points(gain.value - gain.low)], [in_points(gain.high - gain.value)]],
         markersize=7,
         capsize=3,
-        label=summary.arm,
         **_look(summary.arm),
     )
