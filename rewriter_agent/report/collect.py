@@ -126,7 +126,7 @@ def _cost(manifests: Iterable[dict[str, Any]]) -> Cost:
     for manifest in manifests:
         seconds += manifest["wall_seconds"]
         spent.update(_spent(manifest))
-    return Cost(seconds, {cost: spent[cost] for cost in COSTS if cost in spent})
+    return Cost(seconds, {cost: spent[cost] for cost in COSTS if spent[cost]})
 
 
 def _seeds(tree: Mapping[str, Any], prefix: str = "") -> dict[str, int]:

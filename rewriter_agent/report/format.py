@@ -10,16 +10,24 @@ class Interval(Protocol):
     """A quantity with its 95 % interval."""
 
     @property
-    def value(self) -> float: ...
+    def value(self) -> float:
+        """The quantity."""
+        ...
+
     @property
-    def low(self) -> float: ...
+    def low(self) -> float:
+        """Lower end."""
+        ...
+
     @property
-    def high(self) -> float: ...
+    def high(self) -> float:
+        """Upper end."""
+        ...
 
 
 def percent(value: float) -> str:
     """A share in percent."""
-    return f"{100 * value:z.1f}"
+    return f"{100 * value:z.1f}".replace("-", "−")
 
 
 def points(value: float) -> str:
@@ -66,7 +74,9 @@ def thousands(value: int | None) -> str:
 
 def percent_interval(estimate: Interval) -> Markup:
     """Percent, the interval in a line of its own."""
-    return _stacked(*(percent(share) for share in (estimate.value, estimate.low, estimate.high)), to="–")
+    ends = (percent(share) for share in (estimate.value, estimate.low, estimate.high))
+    # A dash beside a minus would be misread.
+    return _stacked(*ends, to="–" if estimate.low >= 0 else " to ")
 
 
 def points_interval(change: Interval) -> Markup:

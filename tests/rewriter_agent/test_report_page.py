@@ -7,15 +7,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from run_folder import HOSTILE, SECONDS, make_run, pieces
 
+from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
 from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.pipeline import report
+from rewriter_agent.progress import Progress
 from rewriter_agent.report import format
 from rewriter_agent.report.build import build_report
 from rewriter_agent.report.collect import collect
@@ -224,9 +228,10 @@ def test_lost_form_is_said_where_there_is_some(data, tmp_path, html):
     assert data.lost_form["expert"] == pytest.approx(
         data.arms[1].against_base.forgetting_strict.value - data.arms[1].against_base.forgetting.value
     )
-    assert "Graded strictly, expert forgets" in Page(html).text
+    shown = f"expert : {format.points(data.lost_form['expert'])} points of forgetting when graded strictly"
+    assert shown in Page(html).text
     build_report(replace(data, lost_form={"expert": 0.0, "rewritten": 0.0}), tmp_path / "report.html")
-    assert "Graded strictly" not in (tmp_path / "report.html").read_text()
+    assert "when graded strictly" not in (tmp_path / "report.html").read_text()
 
 
 def test_a_run_without_drift_benchmarks_and_samples_has_no_empty_tables(tmp_path):
@@ -254,6 +259,19 @@ def test_samples_are_coloured_before_and_after(data, html):
     assert html.count('<pre class="tokens">') == len(data.samples) + sum(
         sample.selected is not None for sample in data.samples
     )
+
+
+def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):
+    config = RunConfig.model_validate(
+        {"name": "r", "output_dir": tmp_path, "model": {}, "data": {"source": "lab"}}
+    )
+    make_run(config.folder)
+    tokenizer = SimpleNamespace(decode=lambda ids, skip_special_tokens: "".join(pieces(ids)))
+    run = SimpleNamespace(config=config, tokenizer=tokenizer)
+    report(cast(Any, run), config.folder / "report", Progress("report"))
+    written = {path.name for path in (config.folder / "report").iterdir()}
+    assert written == {"report.html", "report.json", "report.md"}
+    assert '<pre class="tokens">' in (config.folder / "report" / "report.html").read_text()
 
 
 def test_log_probs_of_the_rewriter_colour_nothing(tmp_path):

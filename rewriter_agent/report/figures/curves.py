@@ -73,7 +73,7 @@ def sft_panels(curves: Mapping[str, SFTCurve]) -> list[Panel]:
     shown = {
         "loss (nats a token)": {arm: curve.unweighted_loss for arm, curve in curves.items()},
         "effective sample size": {arm: curve.ess for arm, curve in curves.items()},
-        "KL from the backbone (nats)": {arm: curve.kl for arm, curve in curves.items()},
+        "KL from backbone (nats)": {arm: curve.kl for arm, curve in curves.items()},
         "staleness (steps)": {arm: curve.staleness for arm, curve in curves.items()},
     }
     logged = {title: {a: s for a, s in lines.items() if s.steps} for title, lines in shown.items()}
