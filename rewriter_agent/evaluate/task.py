@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from reward import Check, Verdict, Verify, extract_answer
 
@@ -33,73 +35,87 @@ def grade(
 
     `answers` are `num_samples + 1` a problem, in the order of the problems, the greedy one first.
     """
-    conventions = [asking.convention(problem) for problem in problems]
     each = len(answers) // len(problems)
-    pairs = [
-        (problem.answer, convention)
-        for problem, convention in zip(problems, conventions, strict=True)
-        for _ in range(each)
-    ]
-    found, right = {}, {}
-    for grading, is_strict in ((STRICT, True), (LENIENT, False)):
-        found[grading] = [
-            extract_answer(answer.text, convention, strict=is_strict)
-            for answer, (_, convention) in zip(answers, pairs, strict=True)
-        ]
-        right[grading] = _right(pairs, found[grading], verify)
-    scores = {grading: _scores(problems, right[grading][::each]) for grading in (STRICT, LENIENT)}
+    asked = [problem for problem in problems for _ in range(each)]
+    strict, lenient = (_grade(asked, answers, asking, verify, strict=strict) for strict in (True, False))
+    scores = {
+        STRICT: _scores(problems, strict.right[::each]),
+        LENIENT: _scores(problems, lenient.right[::each]),
+    }
     if each > 1:
-        sampled = [slice(start + 1, start + each) for start in range(0, len(answers), each)]
-        drawn = votes(
-            conventions, [found[STRICT][s] for s in sampled], [right[STRICT][s] for s in sampled], verify
-        )
-        scores |= _sampled(
-            problems, [right[STRICT][s] for s in sampled], [right[LENIENT][s] for s in sampled], drawn
-        )
+        scores |= _sampled(problems, each, strict, lenient, asking, verify)
     return PartResult(
         name=name,
         metric="accuracy",
         scores=scores,
         chance=0.0,
         metrics=_metrics(scores, answers[::each]),
-        samples=[
-            {
-                "id": problem.id,
-                "text": answer.text,
-                "answer": found[STRICT][place],
-                "answer_lenient": found[LENIENT][place],
-                "length": answer.length,
-                "finished": answer.finished,
-            }
-            for place, problem, answer in zip(
-                range(0, len(answers), each), problems, answers[::each], strict=True
-            )
-        ],
+        samples=_samples(answers[::each], strict.found[::each], lenient.found[::each]),
         source=source,
         groups=_groups(problems),
     )
 
 
-def _right(pairs: Sequence[tuple[str, str]], found: Sequence[str | None], verify: Verify) -> list[bool]:
-    asked = zip(pairs, found, strict=True)
-    checks = [Check(gold, answer, convention) for (gold, convention), answer in asked if answer is not None]
+@dataclass(frozen=True)
+class _Graded:
+    """Of each answer, what it says the final answer is, and whether that is right."""
+
+    found: list[str | None]
+    right: list[bool]
+
+
+def _grade(
+    problems: Sequence[Problem], answers: Sequence[Answer], asking: Asking, verify: Verify, *, strict: bool
+) -> _Graded:
+    conventions = [asking.convention(problem) for problem in problems]
+    found = [
+        extract_answer(answer.text, convention, strict=strict)
+        for answer, convention in zip(answers, conventions, strict=True)
+    ]
+    asked = zip(problems, found, conventions, strict=True)
+    checks = [
+        Check(problem.answer, text, convention) for problem, text, convention in asked if text is not None
+    ]
     grades = iter(verify(checks))
-    return [answer is not None and next(grades).verdict is Verdict.EQUAL for answer in found]
+    return _Graded(found, [text is not None and next(grades).verdict is Verdict.EQUAL for text in found])
 
 
 def _sampled(
     problems: Sequence[Problem],
-    strict: Sequence[Sequence[bool]],
-    lenient: Sequence[Sequence[bool]],
-    drawn: Sequence[Sequence[int | None]],
+    each: int,
+    strict: _Graded,
+    lenient: _Graded,
+    asking: Asking,
+    verify: Verify,
 ) -> dict[str, Scores]:
-    n = len(strict[0])
-    scores = {f"avg@{n}": [fmean(of) for of in strict], f"avg@{n} lenient": [fmean(of) for of in lenient]}
-    for k in sizes(n):
-        scores[f"pass@{k}"] = [pass_at_k(n, sum(of), k) for of in strict]
-    for k in sizes(n):
-        scores[f"maj@{k}"] = [maj_at_k(of, 0, k) for of in drawn]
+    n = each - 1
+    slices = [slice(start + 1, start + each) for start in range(0, len(strict.right), each)]
+    right = [strict.right[s] for s in slices]
+    conventions = [asking.convention(problem) for problem in problems]
+    drawn = votes(conventions, [strict.found[s] for s in slices], right, verify)
+    scores = {
+        f"avg@{n}": [fmean(of) for of in right],
+        f"avg@{n} lenient": [fmean(lenient.right[s]) for s in slices],
+        **{f"pass@{k}": [pass_at_k(n, sum(of), k) for of in right] for k in sizes(n)},
+        **{f"maj@{k}": [maj_at_k(of, 0, k) for of in drawn] for k in sizes(n)},
+    }
     return {name: _scores(problems, values) for name, values in scores.items()}
+
+
+def _samples(
+    answers: Sequence[Answer], strict: Sequence[str | None], lenient: Sequence[str | None]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": answer.problem_id,
+            "text": answer.text,
+            "answer": found,
+            "answer_lenient": found_lenient,
+            "length": answer.length,
+            "finished": answer.finished,
+        }
+        for answer, found, found_lenient in zip(answers, strict, lenient, strict=True)
+    ]
 
 
 def _scores(problems: Sequence[Problem], values: Sequence[float]) -> Scores:

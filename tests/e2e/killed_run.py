@@ -159,7 +159,13 @@ def write_config(base: Path) -> Path:
             "save_steps": 4,
             "gradient_checkpointing": False,
         },
-        "evaluate": {**length, "retention": ["lab", "sciq"], "retention_limit": 20},
+        "evaluate": {
+            **length,
+            "retention": ["lab", "sciq"],
+            "retention_limit": 20,
+            "num_samples": 2,
+            "own_answers": 8,
+        },
         "tracking": {"report_to": "none"},
     }
     path = base / "config.yaml"

@@ -4,6 +4,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import torch
 from datasets import load_dataset
 from killed_run import DATA, WholeRun
+from processes import ROOT
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rewriter_agent.data.load import load_problems
@@ -221,7 +224,7 @@ def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
     }
     for arm in report["arms"]:
         result = results[arm["arm"]]
-        correct = result["task"]["correct"].values()
+        correct = result["task"]["scores"]["strict"].values()
         assert len(correct) == DATA.num_test
         assert arm["task"]["value"] == pytest.approx(fmean(correct))
         assert arm["task"]["value"] == pytest.approx(result["task"]["metrics"]["accuracy"])
@@ -229,8 +232,39 @@ def test_report_has_the_numbers_of_the_evaluations(whole_run: WholeRun) -> None:
         for part in result["retention"]:
             key = "acc,none" if part["name"] == "sciq" else "exact"
             assert arm["retention"][part["name"]]["value"] == pytest.approx(part["metrics"][key])
-        gain = fmean(correct) - fmean(results["base"]["task"]["correct"].values())
+        gain = fmean(correct) - fmean(results["base"]["task"]["scores"]["strict"].values())
         assert arm["against_base"]["gain"]["value"] == pytest.approx(gain)
+        sampled = fmean(result["task"]["scores"]["avg@2"].values())
+        assert arm["parts"]["task"]["sampled"]["avg@2"]["value"] == pytest.approx(sampled)
+
+
+def test_the_finetuned_models_have_moved_on_the_backbones_own_answers(whole_run: WholeRun) -> None:
+    report = json.loads((whole_run.folder / "report" / "report.json").read_text())
+    kl = {arm["arm"]: arm["drift"]["kl"]["value"] for arm in report["arms"]}
+    print(f"KL on the backbone's own answers to test problems: {kl}")
+    # The engines of the two models differ in nothing but their weights.
+    assert abs(kl["base"]) < 1e-3
+    assert min(kl["expert"], kl["rewritten"]) > 0.01
+
+
+def test_answers_are_kept_and_graded_again_without_a_model(whole_run: WholeRun) -> None:
+    folder = whole_run.folder / "evaluate-base"
+    answers = pq.read_table(folder / "answers" / "task").to_pylist()
+    assert len(answers) == DATA.num_test * 3
+    before = (folder / "result.json").read_text()
+    command = [
+        sys.executable,
+        "-m",
+        "rewriter_agent",
+        "evaluate",
+        str(whole_run.folder.parent / "config.yaml"),
+    ]
+    done = subprocess.run(
+        [*command, "--arms", "base", "--regrade"], capture_output=True, text=True, timeout=300, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (folder / "result.json").read_text() == before
+    assert "problems answered" not in done.stdout
 
 
 def test_running_it_again_skips_every_stage(whole_run: WholeRun) -> None:
