@@ -39,9 +39,9 @@ def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[st
         fleet.load((run.stage_folder(f"sft-{arm}") / "model").absolute())
     evaluate_served(run, fleet, folder, progress)
     result = read_result(folder / "result.json")
-    return {
-        part.name: round(mean(list(part.correct.values())), 3) for part in (result.task, *result.retention)
-    }
+    counts = {part.name: mean(list(part.correct.values())) for part in (result.task, *result.retention)}
+    counts["retention"] = mean([counts[part.name] for part in result.retention])
+    return {name: round(value, 3) for name, value in counts.items()}
 
 
 def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .config import RunConfig
 from .files import write_json
+from .tracking.result import track_result
 
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
@@ -143,6 +144,7 @@ def run_stage(stage: Stage, run: Any) -> None:
     before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
     try:
         counts = stage.work(run, folder, progress)
+        track_result(stage, run.config, folder, counts)
     finally:
         write_json(spent, {"seconds": before + time.monotonic() - start})
     stage.finish(run.config, folder, counts, before + time.monotonic() - start)

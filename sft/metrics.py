@@ -58,6 +58,14 @@ class MetricsWriter(TrainerCallback):
                 file.write(json.dumps(line) + "\n")
 
 
+def finish_reporting(report_to: str) -> None:
+    """Write out what transformers' W&B callback has logged: Ray ends a worker without asking its libraries."""
+    if report_to == "wandb":
+        import wandb
+
+        wandb.finish()
+
+
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """The logged steps in order; a last line cut short by a kill is left out."""
     if not path.exists():

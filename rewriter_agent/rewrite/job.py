@@ -17,8 +17,8 @@ from .tally import Tally
 
 Attempts = Callable[[Sequence[AnchoredProblem]], list[Attempt]]
 """What a strategy does for a shard; follows from the shard and the run's seed alone."""
-Log = Callable[[dict[str, Any]], None]
-"""Takes a row of metrics, with its `step`."""
+Log = Callable[[int, dict[str, float]], None]
+"""Takes the number of problems done, and the metrics of all of them."""
 
 
 def rewrite_file(
@@ -49,13 +49,13 @@ def rewrite_file(
 
     def after(shard: Shard) -> None:
         tally.add_file(shard.path)
-        row = {"step": shard.done, "max_steps": total, **tally.metrics()}
-        lines.write(json.dumps(row) + "\n")
+        metrics = tally.metrics()
+        lines.write(json.dumps({"step": shard.done, "max_steps": total, **metrics}) + "\n")
         lines.flush()
         if shard.new:
             progress.share(shard.done, total, f"problems | {tally.line()}")
             if log:
-                log(row)
+                log(shard.done, metrics)
 
     shards = batches(prepared(source), origin.config.shard_size)
     folder.mkdir(parents=True, exist_ok=True)
