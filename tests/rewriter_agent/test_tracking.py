@@ -71,7 +71,11 @@ def test_a_training_process_joins_the_run_of_its_stage(tmp_path: Path) -> None:
     first, again = (worker_env(make_config(tmp_path), folder, 1) for _ in range(2))
     assert first == again
     assert first["WANDB_RUN_ID"] == run_id(folder)
-    assert (first["WANDB_RESUME"], first["WANDB_JOB_TYPE"], first["WANDB_RUN_GROUP"]) == ("allow", "train", "r")
+    assert (first["WANDB_RESUME"], first["WANDB_JOB_TYPE"], first["WANDB_RUN_GROUP"]) == (
+        "allow",
+        "train",
+        "r",
+    )
     events = worker_env(make_config(tmp_path, report_to="tensorboard"), folder, 1)
     assert events["TENSORBOARD_LOGGING_DIR"] == str(folder / "tensorboard")
     nothing = worker_env(make_config(tmp_path, report_to="none"), folder, 1)

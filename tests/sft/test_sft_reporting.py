@@ -1,0 +1,62 @@
+"""What a fine-tuning tells W&B and TensorBoard through transformers' callbacks, read back from their files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plain_sft import plain_sft
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.integrations import get_reporting_integration_callbacks
+from wandb_files import logged, missing, offline_runs
+
+from rewriter_agent.tracking.panels import SFT
+from sft.collator import SFTCollator
+from sft.dataset import to_dataset
+from sft.metrics import finish_reporting
+from sft.rows import SFTRow
+from sft.trainer import WeightedSFTTrainer
+from sft.weight_config import NoWeight, TokenISWeight
+
+
+@pytest.fixture
+def reported(
+    sft_model: LlamaForCausalLM,
+    sft_tokenizer: PreTrainedTokenizerFast,
+    sft_rows: list[SFTRow],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Folder of three steps, both callbacks in use."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tensorboard"))
+    rows = [replace(row, outcome="rewritten" if i % 2 else "expert") for i, row in enumerate(sft_rows)]
+    WeightedSFTTrainer(
+        model=sft_model,
+        args=plain_sft(tmp_path, max_steps=3, logging_steps=1),
+        data_collator=SFTCollator(pad_token_id=0),
+        train_dataset=to_dataset(rows, ("expert", "rewritten")),
+        processing_class=sft_tokenizer,
+        rules={"expert": NoWeight(), "rewritten": TokenISWeight()},
+        probe_rows=to_dataset(rows[:2], ("expert", "rewritten")).to_list(),
+        callbacks=get_reporting_integration_callbacks(["wandb", "tensorboard"]),
+    ).train()
+    finish_reporting("wandb")
+    return tmp_path
+
+
+def test_every_panel_of_a_fine_tuning_has_its_metrics(reported: Path) -> None:
+    (run,) = offline_runs(reported)
+    assert {panel.title for panel in SFT.panels if missing(panel.metrics, logged([run]))} == set()
+    assert run.axes == {"*": SFT.step}
+    assert [row[SFT.step] for row in run.history if "train/loss" in row] == [1, 2, 3]
+
+
+def test_tensorboard_is_told_the_same(reported: Path) -> None:
+    (run,) = offline_runs(reported)
+    events = EventAccumulator(str(reported / "tensorboard"))
+    events.Reload()
+    for name in ("train/loss", "train/unweighted_loss", "train/probe/kl"):
+        values = [event.value for event in events.Scalars(name)]
+        assert values == pytest.approx([row[name] for row in run.history if name in row])
