@@ -19,17 +19,15 @@ from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import NoWeight, TokenISWeight
 
 
-@pytest.fixture
-def reported(
+def test_every_panel_of_a_fine_tuning_has_its_metrics_and_tensorboard_is_told_the_same(
     sft_model: LlamaForCausalLM,
     sft_tokenizer: PreTrainedTokenizerFast,
     sft_rows: list[SFTRow],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Path:
-    """Folder of three steps, both callbacks in use."""
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+) -> None:
+    for name, value in {"MODE": "offline", "SILENT": "true", "CONSOLE": "off", "DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tensorboard"))
     rows = [replace(row, outcome="rewritten" if i % 2 else "expert") for i, row in enumerate(sft_rows)]
     WeightedSFTTrainer(
@@ -43,19 +41,11 @@ def reported(
         callbacks=get_reporting_integration_callbacks(["wandb", "tensorboard"]),
     ).train()
     finish_reporting("wandb")
-    return tmp_path
-
-
-def test_every_panel_of_a_fine_tuning_has_its_metrics(reported: Path) -> None:
-    (run,) = offline_runs(reported)
+    (run,) = offline_runs(tmp_path)
     assert {panel.title for panel in SFT.panels if missing(panel.metrics, logged([run]))} == set()
     assert run.axes == {"*": SFT.step}
     assert [row[SFT.step] for row in run.history if "train/loss" in row] == [1, 2, 3]
-
-
-def test_tensorboard_is_told_the_same(reported: Path) -> None:
-    (run,) = offline_runs(reported)
-    events = EventAccumulator(str(reported / "tensorboard"))
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     for name in ("train/loss", "train/unweighted_loss", "train/probe/kl"):
         values = [event.value for event in events.Scalars(name)]
