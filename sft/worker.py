@@ -14,7 +14,7 @@ from sft.collator import SFTCollator
 from sft.config import SFTConfig
 from sft.dataset import to_dataset
 from sft.job import SFTJob, has_ended
-from sft.metrics import MetricsWriter, finish_reporting
+from sft.metrics import LogAgain, MetricsWriter, finish_reporting
 from sft.rows import drop_long_rows, read_rows
 from sft.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing
 from sft.stop import StopAt
@@ -115,6 +115,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
         callbacks=[
             MarkComplete(),
             MetricsWriter(job.metrics_path, job.behavior_step),
+            *([LogAgain(job.metrics_path)] if job.report_to == "wandb" else []),
             *([StopAt(job.until, job.until_kl)] if job.until else []),
         ],
         peft_config=LoraConfig(task_type="CAUSAL_LM", **job.sft.lora.model_dump()) if job.sft.lora else None,

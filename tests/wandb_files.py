@@ -66,9 +66,10 @@ class OfflineRun:
 
 
 def offline_runs(folder: Path) -> list[OfflineRun]:
-    """Those below `folder`, in the order in which they began."""
+    """Those below `folder`, in the order in which they began, without those killed before anything was written."""
     files = folder.rglob("offline-run-*/run-*.wandb")
-    return [OfflineRun(file) for file in sorted(files, key=lambda file: file.parent.name)]
+    runs = [OfflineRun(file) for file in sorted(files, key=lambda file: file.parent.name)]
+    return [run for run in runs if run.records["run"]]
 
 
 def logged(runs: Iterable[OfflineRun]) -> set[str]:

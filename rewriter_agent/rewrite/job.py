@@ -32,7 +32,7 @@ def rewrite_file(
 ) -> Tally:
     """Write `folder/rewrites.parquet` from the problems in `source`, in their order, and `folder/metrics.jsonl`.
 
-    `side_by_side` shards are worked on at a time; `log` has the metrics of those made just now, too. Killed, the job
+    `side_by_side` shards are worked on at a time; `log` has the metrics after each, too. Killed, the job
     goes on with the shards that are missing, and both files are the same byte for byte where `attempts` does the
     same for the same shard.
     """
@@ -54,8 +54,9 @@ def rewrite_file(
         lines.flush()
         if shard.new:
             progress.share(shard.done, total, f"problems | {tally.line()}")
-            if log:
-                log(shard.done, metrics)
+        # Those found as well: what was logged of them last may have been lost with the process.
+        if log:
+            log(shard.done, metrics)
 
     shards = batches(prepared(source), origin.config.shard_size)
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from trl import GRPOConfig
 
 from reward import Verifier
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
-from sft.metrics import MetricsWriter, finish_reporting
+from sft.metrics import LogAgain, MetricsWriter, finish_reporting
 
 from ..config import RunConfig
 from ..embedding import diversity_embed
@@ -59,6 +59,7 @@ def learn(job: dict[str, Any]) -> None:
                 MarkComplete(),
                 MetricsWriter(folder / "metrics.jsonl"),
                 *get_reporting_integration_callbacks(config.tracking.report_to),
+                *([LogAgain(folder / "metrics.jsonl")] if config.tracking.report_to == "wandb" else []),
             ],
         )
         remove_incomplete(folder)

@@ -1,5 +1,9 @@
 """What a fine-tuning tells W&B and TensorBoard through transformers' callbacks, read back from their files."""
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +17,12 @@ from wandb_files import logged, missing, offline_runs
 from rewriter_agent.tracking.panels import SFT
 from sft.collator import SFTCollator
 from sft.dataset import to_dataset
-from sft.metrics import finish_reporting
-from sft.rows import SFTRow
+from sft.metrics import finish_reporting, read_metrics
+from sft.rows import SFTRow, write_rows
 from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import NoWeight, TokenISWeight
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_panel_of_a_fine_tuning_has_its_metrics_and_tensorboard_is_told_the_same(
@@ -50,3 +56,20 @@ def test_every_panel_of_a_fine_tuning_has_its_metrics_and_tensorboard_is_told_th
     for name in ("train/loss", "train/unweighted_loss", "train/probe/kl"):
         values = [event.value for event in events.Scalars(name)]
         assert values == pytest.approx([row[name] for row in run.history if name in row])
+
+
+@pytest.mark.slow
+def test_wandb_has_every_step_of_a_training_that_was_killed(
+    sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path
+) -> None:
+    write_rows(sft_rows, tmp_path / "rows.parquet", "vocabulary")
+    wandb = {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path), "RUN_ID": "killed", "RESUME": "allow"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **{f"WANDB_{name}": value for name, value in wandb.items()}}
+    # This process's own service would outlive the training.
+    env.pop("WANDB_SERVICE", None)
+    command = [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path]
+    assert [subprocess.run(command, env=env).returncode for _ in range(2)] == [-signal.SIGKILL, 0]
+    rows = [row for run in offline_runs(tmp_path) for row in run.history if "train/loss" in row]
+    assert {row[SFT.step] for row in rows} == {1, 2, 3, 4, 5, 6}
+    losses = {row["step"]: row["loss"] for row in read_metrics(tmp_path / "metrics.jsonl")}
+    assert all(losses[row[SFT.step]] == pytest.approx(row["train/loss"]) for row in rows)
