@@ -10,9 +10,9 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, TrainerCallback, TrainerState
 from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
-from sft.checkpoints import MarkComplete, newest_complete
 from sft.collator import SFTCollator
 from sft.dataset import to_dataset
 from sft.metrics import LogAgain, MetricsWriter, finish_reporting
@@ -45,7 +45,7 @@ def train(folder: Path) -> None:
         disable_tqdm=True,
     )
     metrics = folder / "metrics.jsonl"
-    checkpoint = newest_complete(folder)
+    checkpoint = get_last_checkpoint(str(folder))
     WeightedSFTTrainer(
         model=AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float32),
         args=options,
@@ -54,13 +54,12 @@ def train(folder: Path) -> None:
         processing_class=load_tokenizer(folder / "base"),
         rules={"all": NoWeight()},
         callbacks=[
-            MarkComplete(),
             MetricsWriter(metrics),
             *get_reporting_integration_callbacks("wandb"),
             LogAgain(metrics),
             *([] if checkpoint else [Kill()]),
         ],
-    ).train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    ).train(resume_from_checkpoint=checkpoint)
     finish_reporting("wandb")
 
 
