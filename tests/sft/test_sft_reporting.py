@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import wandb
 from plain_sft import plain_sft
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -32,9 +33,10 @@ def test_every_panel_of_a_fine_tuning_has_its_metrics_and_tensorboard_is_told_th
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in {"MODE": "offline", "SILENT": "true", "CONSOLE": "off", "DIR": str(tmp_path)}.items():
-        monkeypatch.setenv(f"WANDB_{name}", value)
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tensorboard"))
+    # By hand: the variables count for a process's first run only, and others may have been here before.
+    quiet = wandb.Settings(silent=True, console="off")
+    wandb.init(project="test", dir=tmp_path, mode="offline", settings=quiet)
     rows = [replace(row, outcome="rewritten" if i % 2 else "expert") for i, row in enumerate(sft_rows)]
     WeightedSFTTrainer(
         model=sft_model,
@@ -63,8 +65,8 @@ def test_wandb_has_every_step_of_a_training_that_was_killed(
     sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path
 ) -> None:
     write_rows(sft_rows, tmp_path / "rows.parquet", "vocabulary")
-    wandb = {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path), "RUN_ID": "killed", "RESUME": "allow"}
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **{f"WANDB_{name}": value for name, value in wandb.items()}}
+    names = {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path), "RUN_ID": "killed", "RESUME": "allow"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **{f"WANDB_{name}": value for name, value in names.items()}}
     # This process's own service would outlive the training.
     env.pop("WANDB_SERVICE", None)
     command = [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path]
