@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare sweep test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare sweep dashboard test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ gap: $(STAMP) ## How far CONFIG's data is from its model, before anything is tra
 
 sweep: $(STAMP) ## Fine-tune CONFIG with every weight, learning rate and seed of its sft.sweep, one table
 	@$(BIN)/rewriter-agent sweep $(CONFIG) $(SET)
+
+dashboard: $(STAMP) ## CONFIG's W&B workspace and report (SET=--dry-run prints what they show)
+	@$(BIN)/rewriter-agent dashboard $(CONFIG) $(SET)
 
 compare: $(STAMP) ## CONFIG's problems rewritten by every strategy at equal rollouts, one table
 	@$(BIN)/rewriter-agent compare $(CONFIG) $(SET)

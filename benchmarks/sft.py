@@ -22,7 +22,7 @@ from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 from rewriter_agent.tokens import Tokens
-from rewriter_agent.tracking import worker_env
+from rewriter_agent.tracking.workers import worker_env
 from sft.config import SFTConfig
 from sft.job import SFTJob
 from sft.rows import SFTRow, write_rows

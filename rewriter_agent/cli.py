@@ -83,6 +83,8 @@ def _do(options: argparse.Namespace) -> int:
         )
     if options.command == "plan":
         return _plan(config)
+    if options.command == "dashboard":
+        return _dashboard(config, options.dry_run)
     if options.command == "run" and options.seeds:
         from .run_seeds import run_seeds
 
@@ -153,6 +155,18 @@ def _plan(config: RunConfig) -> int:
     return 0
 
 
+def _dashboard(config: RunConfig, dry_run: bool) -> int:
+    from .tracking.panels import outline
+
+    if dry_run:
+        print(outline())
+        return 0
+    from .tracking.dashboard import dashboard
+
+    print(dashboard(config))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rewriter-agent", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -163,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         **STAGE_TEXTS,
         "push": "upload model, adapter and data set of a finished run to the Hugging Face Hub; a dry run without --yes",
         "launch": "start a Ray head on this machine, submit `run` as a job, follow it, stop the head",
+        "dashboard": "make the W&B workspace and report of the run's group",
     }
     for name, text in names.items():
         command = commands.add_parser(name, help=text, description=text)
@@ -199,6 +214,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--regrade", action="store_true", help=text)
         if name == "push":
             add_push_options(command)
+        if name == "dashboard":
+            text = "print sections, panels and metric names; no network"
+            command.add_argument("--dry-run", action="store_true", help=text)
         if name in ("run", "launch"):
             text = "do all stages once for each of these seeds, and report on all of them"
             command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)

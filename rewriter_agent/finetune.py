@@ -15,7 +15,7 @@ from .progress import Progress
 from .refresh import Part, read_parts, staleness, train_refreshed
 from .run import Run
 from .sft_rows import expert_rows, own_answers, require_rewritten, rewritten_rows
-from .tracking import wandb_resume, worker_env
+from .tracking.workers import worker_env
 
 SHOWN = {
     "loss": "loss",
@@ -95,7 +95,7 @@ def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, th
         max_failures=run.config.cluster.max_failures,
         report_to=run.config.tracking.report_to,
         run_name=f"{run.config.name}-{output.name}",
-        env=worker_env(run.config, output, threads) | wandb_resume(output),
+        env=worker_env(run.config, output, threads),
     )
 
 

@@ -169,12 +169,15 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
 def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False) -> None:
     """Evaluate some of the arms. With `regrade` answers that were kept are graded anew, without asking any model."""
     stages = [EVALUATIONS[arm] for arm in arms]
+    done_here = [PREPARE, *stages]
+    for stage in stages:
+        stage.require(config, [needed for needed in stage.after if needed not in done_here])
     if regrade:
         with exclusive(config.folder):
             for stage in stages:
                 forget_grades(config.folder / stage.name, config.evaluate)
                 stage.reopen(config)
-    run_stages(config, [PREPARE, *stages])
+    run_stages(config, done_here)
 
 
 def print_summary(config: RunConfig) -> None:

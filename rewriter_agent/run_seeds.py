@@ -33,4 +33,7 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
 
 def with_seed(config: RunConfig, seed: int) -> RunConfig:
     """The run of one seed; data and evaluation have seeds of their own, and stay as they are."""
-    return config.model_copy(update={"seed": seed, "name": f"seed-{seed}", "output_dir": config.folder})
+    tracking = config.tracking.model_copy(update={"group": config.tracking.group or config.name})
+    return config.model_copy(
+        update={"seed": seed, "name": f"seed-{seed}", "output_dir": config.folder, "tracking": tracking}
+    )

@@ -13,6 +13,7 @@ from typing import Any
 
 from .config import RunConfig
 from .files import write_json
+from .tracking.result import track_result
 
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
@@ -97,6 +98,15 @@ class Stage:
             )
         (config.folder / self.name / "manifest.json").unlink()
 
+    def require(self, config: RunConfig, stages: Iterable["Stage"]) -> None:
+        """Raise ValueError where one of the stages, which this one needs, is not complete."""
+        missing = [stage.name for stage in stages if not stage.complete(config)]
+        if missing:
+            raise ValueError(
+                f"stage '{self.name}' needs {', '.join(missing)} first, or their inputs have changed since; run "
+                "`rewriter-agent run` to do every stage in order"
+            )
+
     def finish(self, config: RunConfig, folder: Path, counts: dict[str, Any], wall_seconds: float) -> None:
         """Write the manifest, which makes the stage complete."""
         write_json(
@@ -141,12 +151,7 @@ def run_stage(stage: Stage, run: Any) -> None:
     if stage.complete(run.config):
         progress("complete, skipped")
         return
-    missing = [before.name for before in stage.before(run.config) if not before.complete(run.config)]
-    if missing:
-        raise ValueError(
-            f"stage '{stage.name}' needs {', '.join(missing)} first, or their inputs have changed since; run "
-            "`rewriter-agent run` to do every stage in order"
-        )
+    stage.require(run.config, stage.before(run.config))
     folder = stage.open_folder(run.config, run.weights_gb)
     # Beside the marker there is what an earlier, killed try has left.
     progress("goes on" if len(list(folder.iterdir())) > 1 else "starts")
@@ -155,6 +160,7 @@ def run_stage(stage: Stage, run: Any) -> None:
     before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
     try:
         counts = stage.work(run, folder, progress)
+        track_result(stage, run.config, folder, counts)
     finally:
         write_json(spent, {"seconds": before + time.monotonic() - start})
     stage.finish(run.config, folder, counts, before + time.monotonic() - start)

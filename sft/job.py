@@ -61,7 +61,7 @@ class SFTJob(BaseModel):
     env: dict[str, str] = {}
     """Environment variables set in each worker before it loads its libraries."""
 
-    report_to: Literal["none", "wandb"] = "none"
+    report_to: Literal["none", "wandb", "tensorboard"] = "none"
     """Where metrics go besides `metrics.jsonl`."""
 
     run_name: str = "sft"

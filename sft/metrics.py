@@ -8,6 +8,9 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+OURS = ("step", "max_steps", "elapsed", "staleness")
+"""What a line has beside the trainer's own metrics."""
+
 
 class MetricsWriter(TrainerCallback):
     """Rank 0 appends each logged step to a file; a resumed job goes on in it without repeating a step."""
@@ -56,6 +59,40 @@ class MetricsWriter(TrainerCallback):
             }
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
+
+
+class LogAgain(TrainerCallback):
+    """Tells W&B the last steps before a checkpoint once more when training goes on from there.
+
+    W&B writes to disk every few seconds, so that of a killed process the last steps may be missing, and no others
+    follow that have their place. Comes after MetricsWriter and transformers' own W&B callback.
+    """
+
+    def __init__(self, path: Path, seconds: float = 60.0) -> None:
+        """`path` is MetricsWriter's; steps of the last `seconds` of training are told."""
+        self.path = path
+        self.seconds = seconds
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Log the steps that MetricsWriter has kept, as the W&B callback has."""
+        import wandb
+        from transformers.integrations.integration_utils import rewrite_logs
+
+        lines = read_metrics(self.path) if state.is_world_process_zero else []
+        for line in lines:
+            if line["elapsed"] > lines[-1]["elapsed"] - self.seconds:
+                logs = {name: value for name, value in line.items() if name not in OURS}
+                wandb.log({**rewrite_logs(logs), "train/global_step": line["step"]})
+
+
+def finish_reporting(report_to: str) -> None:
+    """Write out what transformers' W&B callback has logged: Ray ends a worker without asking its libraries."""
+    if report_to == "wandb":
+        import wandb
+
+        wandb.finish()
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:

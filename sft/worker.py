@@ -14,7 +14,7 @@ from sft.collator import SFTCollator
 from sft.config import SFTConfig
 from sft.dataset import to_dataset
 from sft.job import SFTJob, has_ended
-from sft.metrics import MetricsWriter
+from sft.metrics import LogAgain, MetricsWriter, finish_reporting
 from sft.rows import drop_long_rows, read_rows
 from sft.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing
 from sft.stop import StopAt
@@ -77,6 +77,7 @@ def train(job: SFTJob) -> None:
         if checkpoint is not None:
             trainer.goes_on_after(read_state(checkpoint)["log_history"])
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        finish_reporting(job.report_to)
 
 
 def join(job: SFTJob) -> None:
@@ -114,6 +115,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
         callbacks=[
             MarkComplete(),
             MetricsWriter(job.metrics_path, job.behavior_step),
+            *([LogAgain(job.metrics_path)] if job.report_to == "wandb" else []),
             *([StopAt(job.until, job.until_kl)] if job.until else []),
         ],
         peft_config=LoraConfig(task_type="CAUSAL_LM", **job.sft.lora.model_dump()) if job.sft.lora else None,

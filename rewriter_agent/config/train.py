@@ -93,8 +93,17 @@ class PrepareConfig(Strict):
 class TrackingConfig(Strict):
     """Where metrics go beside the run folder's JSONL files."""
 
-    report_to: Literal["none", "wandb"] = "wandb"
-    """`wandb` writes offline runs unless the user is logged in."""
+    report_to: Literal["none", "wandb", "tensorboard"] = "wandb"
+    """`wandb` writes offline runs unless the user is logged in, `tensorboard` event files in the stages' folders."""
 
     project: str = "rewriter-agent"
     """W&B project."""
+
+    group: str | None = None
+    """What the W&B runs of all stages are found by; None for the run's name (of `--seeds`, the name of all)."""
+
+    table_rows: int = Field(16, ge=0)
+    """Samples in a W&B table: of each training step's completions, and of the rewrites. The Parquet files have all."""
+
+    upload_artifacts: bool = False
+    """Upload data sets and models to W&B; otherwise an artifact refers to the files where they are, by checksum."""

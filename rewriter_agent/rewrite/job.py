@@ -17,8 +17,8 @@ from .tally import Tally
 
 Attempts = Callable[[Sequence[AnchoredProblem]], list[Attempt]]
 """What a strategy does for a shard; follows from the shard and the run's seed alone."""
-Log = Callable[[dict[str, Any]], None]
-"""Takes a row of metrics, with its `step`."""
+Log = Callable[[int, dict[str, float]], None]
+"""Takes the number of problems done, and the metrics of all of them."""
 
 
 def rewrite_file(
@@ -32,7 +32,7 @@ def rewrite_file(
 ) -> Tally:
     """Write `folder/rewrites.parquet` from the problems in `source`, in their order, and `folder/metrics.jsonl`.
 
-    `side_by_side` shards are worked on at a time; `log` has the metrics of those made just now, too. Killed, the job
+    `side_by_side` shards are worked on at a time; `log` has the metrics after each, too. Killed, the job
     goes on with the shards that are missing, and both files are the same byte for byte where `attempts` does the
     same for the same shard.
     """
@@ -49,13 +49,14 @@ def rewrite_file(
 
     def after(shard: Shard) -> None:
         tally.add_file(shard.path)
-        row = {"step": shard.done, "max_steps": total, **tally.metrics()}
-        lines.write(json.dumps(row) + "\n")
+        metrics = tally.metrics()
+        lines.write(json.dumps({"step": shard.done, "max_steps": total, **metrics}) + "\n")
         lines.flush()
         if shard.new:
             progress.share(shard.done, total, f"problems | {tally.line()}")
-            if log:
-                log(row)
+        # Those found as well: what was logged of them last may have been lost with the process.
+        if log:
+            log(shard.done, metrics)
 
     shards = batches(prepared(source), origin.config.shard_size)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Stages `rewrite` and `dataset`: every training problem's targets as the strategy says, and what others can use."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from ..scoring import AnchoredProblem, GroupScorer
 from ..stage import require_space
 from ..strategies import STRATEGIES, Writer, budget, uses_policy
 from ..tokens import Tokens
-from ..tracking import wandb_log
+from ..tracking.axis import REWRITING
+from ..tracking.stage_log import stage_log
+from ..tracking.tables import rewrites
 from .attempt import Attempt, Rewriter
 from .dataset import write_dataset
 from .job import Log, rewrite_file
@@ -33,8 +36,11 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     config = run.config
     missing = pq.read_metadata(prepared_file(config)).num_rows - _problems_done(folder, config.rewrite)
     require_space(folder, disk_gb(config.rewrite, missing), "rewrite")
-    with wandb_log(config, folder) as log:
-        tally = rewrite_problems(run, prepared_file(config), folder, progress, config.seed, log)
+    with stage_log(config, folder) as log:
+        metrics = partial(log.metrics, REWRITING)
+        tally = rewrite_problems(run, prepared_file(config), folder, progress, config.seed, metrics)
+        if config.tracking.table_rows:
+            log.table(REWRITING, "samples", rewrites(folder / "rewrites.parquet", config.tracking.table_rows))
     counts = tally.counts()
     if STRATEGIES[config.rewrite.strategy].rounds:
         progress("scoring some rows once more")

@@ -8,11 +8,12 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM
+from transformers.integrations import get_reporting_integration_callbacks
 from trl import GRPOConfig
 
 from reward import Verifier
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
-from sft.metrics import MetricsWriter
+from sft.metrics import LogAgain, MetricsWriter, finish_reporting
 
 from ..config import RunConfig
 from ..embedding import diversity_embed
@@ -45,6 +46,7 @@ def learn(job: dict[str, Any]) -> None:
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],
+            table_rows=config.tracking.table_rows if config.tracking.report_to == "wandb" else 0,
             model=AutoModelForCausalLM.from_pretrained(
                 job["model"], dtype=config.model.dtype, trust_remote_code=False
             ),
@@ -53,7 +55,12 @@ def learn(job: dict[str, Any]) -> None:
             args=grpo_config(config, folder),
             train_dataset=dataset(problems, tokens),
             peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
-            callbacks=[MarkComplete(), MetricsWriter(folder / "metrics.jsonl")],
+            callbacks=[
+                MarkComplete(),
+                MetricsWriter(folder / "metrics.jsonl"),
+                *get_reporting_integration_callbacks(config.tracking.report_to),
+                *([LogAgain(folder / "metrics.jsonl")] if config.tracking.report_to == "wandb" else []),
+            ],
         )
         remove_incomplete(folder)
         checkpoint = newest_complete(folder)
@@ -62,6 +69,7 @@ def learn(job: dict[str, Any]) -> None:
             set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
         else:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finish_reporting(config.tracking.report_to)
     save(trainer, tokens, folder)
 
 
@@ -81,7 +89,8 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
         save_strategy="steps",
         log_completions=True,
         num_completions_to_print=0,
-        report_to=config.tracking.report_to,
+        # The callback is given to the trainer: by this name TRL would send all completions to W&B, too.
+        report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
     )

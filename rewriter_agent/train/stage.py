@@ -11,7 +11,7 @@ from ..progress import Progress
 from ..rewriter import RewriterCard, write_card
 from ..run import Run
 from ..tokens import Tokens
-from ..tracking import worker_env
+from ..tracking.workers import worker_env
 from .problems import training_problems
 
 SHOWN = {

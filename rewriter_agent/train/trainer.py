@@ -2,6 +2,7 @@
 
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from trl import GRPOConfig, GRPOTrainer
@@ -10,6 +11,7 @@ from cluster.fleet import Fleet
 from cluster.types import GenerateRequest
 
 from ..seeds import request_seed
+from ..tracking.tables import log_completions
 from .publish import merged_weights
 
 
@@ -65,10 +67,21 @@ class FleetGeneration:
 class FleetGRPOTrainer(GRPOTrainer):
     """GRPOTrainer that samples from a fleet and corrects for the engines' log-probs."""
 
-    def __init__(self, *, fleet: Fleet, **kwargs: Any) -> None:
+    def __init__(self, *, fleet: Fleet, table_rows: int = 0, **kwargs: Any) -> None:
+        """`table_rows` is how many of a step's completions go to the W&B run of this process; TRL logs all."""
         super().__init__(**kwargs)
+        self.table_rows = table_rows
         # Set after construction: with use_vllm in the config TRL would start an engine of its own. Its
         # importance-sampling correction is on only where use_vllm is.
         self.use_vllm = True
         self.vllm_generation = FleetGeneration(self, fleet)
         self._last_loaded_step = -1
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As TRL's, which has written the step's completions by then. The summary at the end has none of its own."""
+        is_step = "loss" in logs
+        super().log(logs, start_time)
+        if self.table_rows and is_step:
+            assert self.args.output_dir
+            file = f"completions_{self.state.global_step:05d}.parquet"
+            log_completions(Path(self.args.output_dir) / "completions" / file, self.table_rows)

@@ -19,6 +19,7 @@ from sft.checkpoints import newest_complete
 
 DATA = LabData(num_train=48, num_test=20, steps=(1, 3))
 NAME = "e2e"
+TABLE_ROWS = 6
 STAGE_SECONDS = 180
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.
 GONE_SECONDS = 75
@@ -142,6 +143,8 @@ def write_config(base: Path) -> Path:
             "num_generations": 4,
             "per_device_train_batch_size": 16,
             "learning_rate": 1e-3,
+            # So that the KL is measured.
+            "beta": 1e-3,
             "save_steps": 2,
             "lora": {"r": 8},
         },
@@ -166,7 +169,7 @@ def write_config(base: Path) -> Path:
             "num_samples": 2,
             "own_answers": 8,
         },
-        "tracking": {"report_to": "none"},
+        "tracking": {"report_to": "wandb", "table_rows": TABLE_ROWS},
     }
     path = base / "config.yaml"
     path.write_text(yaml.safe_dump(config))

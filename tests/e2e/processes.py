@@ -28,7 +28,8 @@ class Launch:
         self.log = log
         self.mark = uuid.uuid4().hex
         self.known: set[psutil.Process] = set()
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", MARK: self.mark}
+        offline = {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline"}
+        env = {**os.environ, **offline, "PYTHONPATH": str(ROOT), MARK: self.mark}
         env.pop("PYTHONUNBUFFERED", None)
         with log.open("w") as output:
             self.process = subprocess.Popen(

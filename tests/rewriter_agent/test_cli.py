@@ -158,7 +158,11 @@ def test_a_folder_without_a_model(
 
 @pytest.mark.usefixtures("two_cores")
 def test_a_stage_whose_inputs_are_missing(make_config: MakeConfig, error_of: Callable[..., str]) -> None:
-    assert error_of("evaluate", make_config()).startswith("stage 'evaluate-base' needs prepare first")
+    assert error_of("sft", make_config()).startswith("stage 'sft-expert' needs prepare first")
+    assert error_of("evaluate", make_config()).startswith("stage 'evaluate-expert' needs sft-expert first")
+    message = error_of("evaluate", make_config(), "--arms", "base", "--regrade")
+    assert message.startswith("stage 'evaluate-base' of ")
+    assert "is not complete" in message
 
 
 @pytest.mark.usefixtures("two_cores")

@@ -68,7 +68,8 @@ def test_an_unknown_key_names_the_nearest_valid_one(
 
 def test_an_unknown_key_like_no_other_lists_what_is_allowed(config_file: Path) -> None:
     message = refusal(config_file, MINIMAL + "tracking: {xyzzy: 1}\n")
-    assert message == "unknown config key 'tracking.xyzzy'; allowed here: project, report_to"
+    allowed = "group, project, report_to, table_rows, upload_artifacts"
+    assert message == f"unknown config key 'tracking.xyzzy'; allowed here: {allowed}"
 
 
 def test_a_key_of_another_kind_is_not_suggested(config_file: Path) -> None:

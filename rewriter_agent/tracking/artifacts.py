@@ -1,0 +1,83 @@
+"""What a stage has made as a W&B artifact, and which artifacts it was made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..config import RunConfig
+from .wandb_runs import run_group
+
+if TYPE_CHECKING:
+    import wandb
+
+    from ..stage import Stage
+
+
+@dataclass(frozen=True)
+class Output:
+    """What others can use of a stage's folder."""
+
+    type: Literal["dataset", "model"]
+    paths: tuple[str, ...]
+
+
+OUTPUTS = {
+    "train": Output("model", ("adapter",)),
+    "rewrite": Output("dataset", ("rewrites.parquet",)),
+    "dataset": Output("dataset", ("README.md", "data")),
+    "sft-expert": Output("model", ("model",)),
+    "sft-rewritten": Output("model", ("model",)),
+}
+"""By stage."""
+
+
+def log_artifacts(run: "wandb.Run", stage: "Stage", config: RunConfig, counts: Mapping[str, Any]) -> None:
+    """Declare the artifacts that the stage was made from, and log the one that it has made.
+
+    Where it comes from is in the metadata and in the run's config, too: offline W&B takes no declaration.
+    """
+    used = [before for before in stage.before(config) if before.name in OUTPUTS]
+    lineage = {
+        "stage": stage.name,
+        "fingerprint": stage.fingerprint(config),
+        "inputs": stage.inputs(config),
+        "artifacts": [
+            f"{artifact_name(config, before.name)}:{before.fingerprint(config)}" for before in used
+        ],
+    }
+    run.config.update({"lineage": lineage}, allow_val_change=True)
+    if not run.offline and not run.disabled:
+        for before in used:
+            # By its content, not by its name: it may have been made offline, and W&B not know it yet.
+            run.use_artifact(_artifact(before.name, config, {}), aliases=[before.fingerprint(config)])
+    if stage.name in OUTPUTS:
+        artifact = _artifact(stage.name, config, {**lineage, "counts": dict(counts)})
+        run.log_artifact(artifact, aliases=["latest", stage.fingerprint(config)])
+
+
+def artifact_name(config: RunConfig, stage: str) -> str:
+    """One for all versions that a stage of this run makes."""
+    group = run_group(config)
+    return f"{group}-{stage}" if group == config.name else f"{group}-{config.name}-{stage}"
+
+
+def _artifact(stage: str, config: RunConfig, metadata: dict[str, Any]) -> "wandb.Artifact":
+    import wandb
+
+    output = OUTPUTS[stage]
+    artifact = wandb.Artifact(artifact_name(config, stage), output.type, metadata=metadata)
+    for path in output.paths:
+        _add(artifact, config.folder / stage, path, config.tracking.upload_artifacts)
+    return artifact
+
+
+def _add(artifact: "wandb.Artifact", folder: Path, name: str, upload: bool) -> None:
+    path = (folder / name).absolute()
+    if not upload:
+        artifact.add_reference(path.as_uri(), name=name)
+    # Without a copy: a finished stage's files stay as they are.
+    elif path.is_dir():
+        artifact.add_dir(str(path), name=name, policy="immutable")
+    else:
+        artifact.add_file(str(path), name=name, policy="immutable")

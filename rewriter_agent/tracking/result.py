@@ -1,0 +1,34 @@
+"""What is tracked of a stage once its work is done."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import RunConfig
+from .artifacts import OUTPUTS, log_artifacts
+from .axis import EVALUATION
+from .stage_log import stage_log
+from .wandb_runs import WandbLog
+
+if TYPE_CHECKING:
+    from ..stage import Stage
+
+EVALUATIONS = "evaluate-"
+
+
+def track_result(stage: "Stage", config: RunConfig, folder: Path, counts: Mapping[str, Any]) -> None:
+    """Log an evaluation's numbers, what the stage has made, and what it was made from."""
+    evaluates = stage.name.startswith(EVALUATIONS)
+    if not evaluates and stage.name not in OUTPUTS:
+        return
+    with stage_log(config, folder) as log:
+        if evaluates:
+            log.metrics(EVALUATION, _steps(stage, config), counts)
+        if isinstance(log, WandbLog):
+            log_artifacts(log.run, stage, config, counts)
+
+
+def _steps(stage: "Stage", config: RunConfig) -> int:
+    """Optimiser steps of the model that the stage evaluates; 0 of one that was not trained."""
+    manifests = [before.read_manifest(config) or {} for before in stage.before(config)]
+    return sum(manifest.get("counts", {}).get("steps", 0) for manifest in manifests)

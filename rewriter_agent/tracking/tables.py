@@ -1,0 +1,54 @@
+"""Samples for the eye, a bounded number; the Parquet files that they are read from have all."""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ..files import read_table
+from .wandb_runs import wandb_table
+
+REWRITES = (
+    "problem_id",
+    "question",
+    "expert_solution",
+    "target_text",
+    "outcome",
+    "reason",
+    "selected",
+    "scores",
+)
+SCORES = ("alignment", "diversity", "total", "mean_logprob")
+
+
+def log_completions(path: Path, rows: int) -> None:
+    """Log the first `rows` completions of a step to the process's W&B run, under the key that TRL uses.
+
+    `path` is what TRL's `log_completions` has written for the step: whole groups, one after the other.
+    """
+    import wandb
+
+    table = [
+        {**row, **{key: _text(row[key]) for key in ("prompt", "completion")}} for row in _first(path, rows)
+    ]
+    wandb.log({"completions": wandb_table(table)})
+
+
+def rewrites(path: Path, rows: int) -> list[dict[str, Any]]:
+    """The first `rows` targets in `path`, each with its own scores where a candidate was taken."""
+    return [_rewrite(row) for row in _first(path, rows, REWRITES)]
+
+
+def _rewrite(row: dict[str, Any]) -> dict[str, Any]:
+    scores, selected = row.pop("scores"), row.pop("selected")
+    # A problem's candidates stand in its first row only.
+    score = scores[selected] if selected is not None and scores else {}
+    return row | {"candidates": len(scores), **{key: score.get(key) for key in SCORES}}
+
+
+def _first(path: Path, rows: int, columns: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    return list(islice(read_table(path, list(columns) if columns else None), rows))
+
+
+def _text(messages: list[dict[str, str]]) -> str:
+    return "\n\n".join(message["content"] for message in messages)

@@ -1,0 +1,42 @@
+"""The environment of a training process, by which transformers' own callbacks report."""
+
+import os
+from pathlib import Path
+
+from ..config import RunConfig
+from .tensorboard import event_folder
+from .wandb_runs import run_group, run_id, wandb_mode
+
+
+def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
+    """Its threads, and where and how its metrics are written; `folder` is where it leaves its results.
+
+    A training that goes on there goes on with its W&B run, too.
+    """
+    env = {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRL_EXPERIMENTAL_SILENCE": "1",
+    }
+    passed_on = ("WANDB_API_KEY", "WANDB_ENTITY", "WANDB_BASE_URL", "HF_TOKEN")
+    env |= {key: os.environ[key] for key in passed_on if key in os.environ}
+    if config.tracking.report_to == "wandb":
+        return env | _wandb_env(config, folder)
+    if config.tracking.report_to == "tensorboard":
+        return env | {"TENSORBOARD_LOGGING_DIR": str(event_folder(folder).absolute())}
+    return env
+
+
+def _wandb_env(config: RunConfig, folder: Path) -> dict[str, str]:
+    return {
+        "WANDB_PROJECT": config.tracking.project,
+        "WANDB_RUN_GROUP": run_group(config),
+        "WANDB_JOB_TYPE": folder.name,
+        "WANDB_DIR": str(folder.absolute()),
+        "WANDB_RUN_ID": run_id(folder),
+        "WANDB_RESUME": "allow",
+        "WANDB_SILENT": "true",
+        "WANDB_CONSOLE": "off",
+        "WANDB_MODE": wandb_mode(),
+    }
