@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rewriter_agent.config.evaluate import HARNESS_TASKS
+from rewriter_agent.config.evaluate import PRESETS
 from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
 from rewriter_agent.evaluate.summary import summarise
 from rewriter_agent.files import write_json, write_jsonl
@@ -56,7 +56,7 @@ REJECTED = {"wrong_answer": 0.3, "unfinished": 0.2, "no_answer": 0.12, "copy": 0
 def make_run(
     folder: Path,
     inputs: dict[str, str] | None = None,
-    retention: Sequence[str] = HARNESS_TASKS,
+    retention: Sequence[str] = PRESETS["quick"],
     strategy: str = "policy",
     swept: bool = False,
 ) -> Path:

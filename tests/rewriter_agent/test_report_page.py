@@ -302,7 +302,7 @@ def test_markdown_has_a_row_an_arm_and_one_a_benchmark(run, html, data):
     assert rows[4][2].startswith(f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to")
     assert rows[4][4].startswith(f"{100 * forgetting.value:+.1f} (")
     assert [row[0] for row in rows[7:]] == list(rewritten.parts)
-    assert "n = 200 test problems and 180 retention items" in "\n".join(lines)
+    assert "n = 200 test problems and 300 retention items" in "\n".join(lines)
 
 
 def test_the_laboratorys_world_is_named(tmp_path, html):
