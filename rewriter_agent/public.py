@@ -11,7 +11,7 @@ from .models.resolve import is_on_hub
 
 NAMES = (("model", "name_or_path"), ("data", "name"), ("reward", "embedding_model"))
 """Keys that hold a name on the Hugging Face hub, or a folder."""
-FILES = (("data", "train"), ("data", "test"), ("rewrite", "rewriter"))
+FILES = (("data", "train"), ("data", "test"), ("rewrite", "rewriter"), ("evaluate", "include_path"))
 """Keys that hold a path."""
 
 
@@ -27,4 +27,8 @@ def public_config(config: RunConfig, sections: Collection[str]) -> str:
         for section, key in keys:
             if tree.get(section, {}).get(key):
                 tree[section][key] = shown(tree[section][key])
+    if evaluate := tree.get("evaluate"):
+        evaluate["retention"] = [Path(name).name for name in evaluate["retention"]]
+        for benchmark in evaluate["benchmarks"]:
+            benchmark["path"] = public_name(benchmark["path"])
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip()

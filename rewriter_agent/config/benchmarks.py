@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from .base import Strict
 from .data import Convention
@@ -32,7 +32,7 @@ BY_NAME = {str(known["name"]): path for path, known in KNOWN.items()}
 class Benchmark(Strict):
     """Problems with gold answers and nothing to learn from, asked beside the run's own test problems."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What reports call it."""
     path: str
     """Hugging Face name, or a local .jsonl or .parquet file."""

@@ -89,6 +89,11 @@ class EvaluateConfig(Strict):
     @classmethod
     def _spelt_out(cls, names: list[str]) -> list[str]:
         """Each task once, presets spelt out."""
+        files = [Path(name).name for name in names if name.endswith(".jsonl")]
+        if len(set(files)) < len(files):
+            raise ValueError(
+                f"files of items share a name, by which reports call them ({', '.join(sorted(files))})"
+            )
         lab = [name for name in names if name.startswith(LAB_PREFIX) and name not in LAB_TASKS]
         if lab:
             raise ValueError(f"no task is called {', '.join(lab)}; choose among {', '.join(LAB_TASKS)}, lab")

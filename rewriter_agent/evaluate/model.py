@@ -130,8 +130,8 @@ def forget_grades(output: Path, config: EvaluateConfig) -> None:
 
 
 def part_file(output: Path, name: str) -> Path:
-    """Where a part's result is; a task that is a file's path has no slashes there."""
-    return output / f"{name.replace('/', '_')}.json"
+    """Where a part's result is; of a file of items its name is enough."""
+    return output / f"{Path(name).name}.json"
 
 
 def _part(

@@ -48,7 +48,8 @@ def load_task(name: str, config: EvaluateConfig) -> RetentionTask:
         if name == READING:
             found = RetentionTask(name, {name: reading_task()}, package_source())
         elif name.endswith(".jsonl"):
-            found = RetentionTask(name, {Path(name).name: file_task(Path(name))}, "file")
+            file = Path(name).name
+            found = RetentionTask(file, {file: file_task(Path(name))}, "file")
         else:
             found = _from_harness(name, config)
     for task in found.tasks.values():

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..evaluate.summary import ModelSummary
+from ..public import public_name
 from .changes import PartChange, part_changes
 from .data import ReportData
 from .format import Interval, percent, points
@@ -19,7 +20,7 @@ def markdown_table(data: ReportData, verdict: str, titles: dict[str, str]) -> st
     caption = (
         f"Percent and points with 95 % bootstrap intervals over items; n = {base.task.n} test problems and "
         f"{base.retention_mean.n} retention items. Gain: task accuracy minus base. Forgetting: base retention minus "
-        f"retention, less is better. Backbone: {_escaped(data.model)}."
+        f"retention, less is better. Backbone: {_escaped(public_name(data.model))}."
     )
     return (
         "\n\n".join([verdict, _table(HEADER, arms), caption, _table(("benchmark", "n", *names), parts)])

@@ -40,6 +40,11 @@ def finished_run(folder: Path, backbone: str, **sections: dict[str, Any]) -> Pat
         "model": {"name_or_path": backbone, "max_model_len": 640, "system_prompt": "Be brief."},
         "data": {"source": "file", "train": str(rows), "test": str(rows)},
         "reward": {"diversity": "embedding", "embedding_model": str(folder / "embedder")},
+        "evaluate": {
+            "retention": ["quick", str(folder / "items.jsonl")],
+            "benchmarks": [{"name": "mine", "path": str(folder / "problems.jsonl")}],
+            "include_path": str(folder / "tasks"),
+        },
         "sft": {"weight": {"kind": "token_is"}},
     }
     path = folder / "run.yaml"
