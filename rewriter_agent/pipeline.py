@@ -16,6 +16,7 @@ from .evaluate.summary import counts
 from .files import exclusive
 from .finetune import finetune, sft_gb
 from .inputs import input_hashes, rewriter_hash
+from .models.precision import precision_hint
 from .prepare import prepare
 from .prepared import PREPARED
 from .progress import Progress, clock
@@ -154,6 +155,8 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Do the stages that are not complete, on the cluster that the config names."""
     if any(stage in EVALUATIONS.values() and not stage.complete(config) for stage in stages):
         check_evaluation(config.evaluate)
+    if hint := precision_hint(config):
+        print(f"hint: {hint}", flush=True)
     with connect(config.cluster) as machine:
         run = Run(config, machine, roles_of(stages, config))
         with exclusive(config.folder):
