@@ -98,7 +98,7 @@ def _do(options: argparse.Namespace) -> int:
     from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
 
     if options.command == "evaluate":
-        evaluate_arms(config, options.arms, options.regrade)
+        print(evaluate_arms(config, options.arms, options.regrade))
         return 0
 
     run_stages(config, COMMANDS[options.command])

@@ -31,6 +31,18 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
     return found
 
 
+def evaluation_hashes(config: RunConfig) -> dict[str, str]:
+    """Content hash of each local file that models are evaluated on: benchmarks, items, definitions of tasks."""
+    section = config.evaluate
+    files = [benchmark.path for benchmark in section.benchmarks if Path(benchmark.path).is_file()]
+    files += [name for name in section.retention if name.endswith(".jsonl")]
+    if section.include_path:
+        files += [
+            str(path) for suffix in ("yaml", "py") for path in section.include_path.rglob(f"*.{suffix}")
+        ]
+    return {path: _file_hash(Path(path)) for path in sorted(files)}
+
+
 def rewriter_hash(config: RunConfig) -> dict[str, str]:
     """Content hash of a rewriter that the config names."""
     folder = config.rewrite.rewriter

@@ -13,9 +13,10 @@ from .evaluate.model import check_evaluation, forget_grades
 from .evaluate.result import read_result
 from .evaluate.served import evaluate_served
 from .evaluate.summary import counts
+from .evaluate.table import evaluation_table
 from .files import exclusive
 from .finetune import finetune, sft_gb
-from .inputs import input_hashes, rewriter_hash
+from .inputs import evaluation_hashes, input_hashes, rewriter_hash
 from .models.precision import precision_hint
 from .prepare import prepare
 from .prepared import PREPARED
@@ -107,7 +108,14 @@ SFT_REWRITTEN = _finetuning("rewritten", REWRITE)
 def _evaluation(arm: str, *after: Stage) -> Stage:
     engine = "backbone" if arm == "base" else "policy"
     work = partial(evaluate, arm=arm)
-    return Stage(f"evaluate-{arm}", ("evaluate",), after, work, roles=lambda config: (engine,))
+    return Stage(
+        f"evaluate-{arm}",
+        ("evaluate",),
+        after,
+        work,
+        roles=lambda config: (engine,),
+        reads=evaluation_hashes,
+    )
 
 
 EVALUATE_BASE = _evaluation("base", PREPARE)
@@ -154,7 +162,7 @@ COMMANDS: dict[str, Sequence[Stage]] = {
 def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Do the stages that are not complete, on the cluster that the config names."""
     if any(stage in EVALUATIONS.values() and not stage.complete(config) for stage in stages):
-        check_evaluation(config.evaluate)
+        check_evaluation(config.evaluate, config.model.max_model_len)
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
     with connect(config.cluster) as machine:
@@ -169,8 +177,9 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
                 run.close()
 
 
-def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False) -> None:
-    """Evaluate some of the arms. With `regrade` answers that were kept are graded anew, without asking any model."""
+def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False) -> str:
+    """Evaluate some of the arms; returns a table of them and the base. With `regrade` answers that were kept are graded
+    anew, without asking any model."""
     stages = [EVALUATIONS[arm] for arm in arms]
     done_here = [PREPARE, *stages]
     for stage in stages:
@@ -181,6 +190,10 @@ def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False)
                 forget_grades(config.folder / stage.name, config.evaluate)
                 stage.reopen(config)
     run_stages(config, done_here)
+    shown = [arm for arm in EVALUATIONS if arm in ("base", *arms)]
+    return evaluation_table(
+        {arm: read_result(config.folder / EVALUATIONS[arm].name / "result.json") for arm in shown}
+    )
 
 
 def print_summary(config: RunConfig) -> None:

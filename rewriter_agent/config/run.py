@@ -109,6 +109,16 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _answers_can_be_boxed(self) -> "RunConfig":
+        convention = getattr(self.data, "convention", None)
+        if self.evaluate.prompt != "chat" and convention in ("json", "python"):
+            raise ValueError(
+                f"evaluate.prompt={self.evaluate.prompt} asks for a boxed answer, and data.convention={convention} has "
+                "none that fits a box. Set evaluate.prompt=chat."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _selection_has_its_values(self) -> "RunConfig":
         if self.rewrite.select == "typicality" and not self.reward.needs_entropies:
             raise ValueError(

@@ -103,12 +103,8 @@ class FleetLM(TemplateLM):
         return [_cut(text, _until(request.args[1])) for text, request in zip(texts, requests, strict=True)]
 
     def _generate_request(self, context: str, gen_kwargs: dict) -> GenerateRequest:
-        max_tokens = gen_kwargs.get("max_gen_toks", MAX_GEN_TOKS)
-        if max_tokens >= self.max_length:
-            raise ValueError(
-                f"a retention task asks for answers of {max_tokens} tokens, and the engines take {self.max_length} "
-                "with at least one of context; lower evaluate.max_gen_toks or raise model.max_model_len"
-            )
+        max_tokens = longest_answer(gen_kwargs)
+        assert max_tokens < self.max_length, "checked before any work is done (`check_tasks`)"
         prompt_ids = self.tok_encode(context)[max_tokens - self.max_length :]
         temperature = gen_kwargs.get("temperature", 1.0) if gen_kwargs.get("do_sample") else 0.0
         return GenerateRequest(prompt_ids, max_tokens, temperature, self.seed)
@@ -120,6 +116,11 @@ class FleetLM(TemplateLM):
             NotImplementedError: always.
         """
         raise NotImplementedError("FleetLM does not measure perplexity; set evaluate.retention_backend=hf")
+
+
+def longest_answer(gen_kwargs: dict) -> int:
+    """Tokens that an answer under a task's settings may have."""
+    return gen_kwargs.get("max_gen_toks", MAX_GEN_TOKS)
 
 
 def _until(gen_kwargs: dict) -> Sequence[str]:

@@ -32,10 +32,15 @@ def definitions(name: str, include_path: Path | None) -> Definitions:
     """Those that have `name`, or all that there are.
 
     The index of all reads fourteen thousand files, which takes ten seconds or more.
+
+    Raises:
+        ValueError: `include_path` is no folder.
     """
     from lm_eval.tasks import TaskManager
 
     if include_path:
+        if not include_path.is_dir():
+            raise ValueError(f"evaluate.include_path: there is no folder {include_path}")
         own = TaskManager(include_path=str(include_path), include_defaults=False)
         if name in own.all_subtasks:
             return Definitions(own, own.all_tasks)

@@ -112,7 +112,7 @@ def _drift(
     return read_drift(path)
 
 
-def check_evaluation(config: EvaluateConfig) -> None:
+def check_evaluation(config: EvaluateConfig, max_model_len: int) -> None:
     """Load every benchmark and retention task, so that what is wrong shows before any work is done.
 
     Raises:
@@ -120,7 +120,7 @@ def check_evaluation(config: EvaluateConfig) -> None:
     """
     for spec in config.benchmarks:
         load_benchmark(spec, config.seed)
-    check_tasks(config)
+    check_tasks(config, max_model_len)
 
 
 def forget_grades(output: Path, config: EvaluateConfig) -> None:

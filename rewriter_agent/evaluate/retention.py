@@ -44,7 +44,8 @@ def evaluate_retention(
         results = evaluate(
             lm,
             {"tasks": {part: task.tasks[part] for part in chosen}, "groups": {}, "group_map": {}},
-            samples=chosen,
+            # Looked up in the list item by item.
+            samples=chosen if config.retention_limit else None,
             bootstrap_iters=0,
             apply_chat_template=config.apply_chat_template,
             fewshot_as_multiturn=config.apply_chat_template,

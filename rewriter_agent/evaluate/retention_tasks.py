@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.evaluate import LAB_TASKS, EvaluateConfig
+from .fleet_lm import longest_answer
 from .harness import definitions, quiet
 from .own_tasks import READING, file_task, reading_task
 from .package_data import from_package, package_source
@@ -31,15 +32,27 @@ class RetentionTask:
     source: str
 
 
-def check_tasks(config: EvaluateConfig) -> None:
+def check_tasks(config: EvaluateConfig, max_model_len: int) -> None:
     """Load every task that an evaluation needs, so that what is wrong shows before any work is done.
 
     Raises:
-        ValueError: unknown task, data that cannot be reached, a task that the backend cannot compute.
+        ValueError: unknown task, data that cannot be reached, a task that the backend cannot compute, answers longer
+            than the model's context.
     """
     for name in config.retention:
         if name not in LAB_TASKS:
-            load_task(name, config)
+            for task in load_task(name, config).tasks.values():
+                _check_length(task, name, max_model_len)
+
+
+def _check_length(task: Task, name: str, max_model_len: int) -> None:
+    length = longest_answer(task.get_config("generation_kwargs") or {})
+    # An engine scores by generating one token after the text, and there must be some context.
+    if task.OUTPUT_TYPE == "generate_until" and length > max_model_len - 2:
+        raise ValueError(
+            f"evaluate.retention: task {name} asks for answers of {length} tokens, and model.max_model_len="
+            f"{max_model_len} has no room for them; raise it, or lower evaluate.max_gen_toks"
+        )
 
 
 def load_task(name: str, config: EvaluateConfig) -> RetentionTask:

@@ -234,6 +234,7 @@ def test_tasks_of_ones_own_in_the_harness_format(fleet, tokenizer, tmp_path):
     ("config", "message"),
     [
         ({"retention": ["arc_eazy"]}, "no task is called arc_eazy; did you mean arc_easy"),
+        ({"retention": ["mine"], "include_path": "nowhere"}, "there is no folder nowhere"),
         ({"retention": ["nowhere.jsonl"]}, "there is no file nowhere.jsonl"),
         (
             {"retention": ["ifeval"]},
@@ -253,7 +254,7 @@ def test_what_cannot_be_evaluated_is_said_before_any_work(config, message, monke
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match=f"(?s){message}"):
-        check_tasks(EvaluateConfig(**config))
+        check_tasks(EvaluateConfig(**config), 640)
 
 
 @pytest.mark.parametrize(
@@ -283,10 +284,16 @@ def test_tasks_that_the_engines_cannot_compute_are_refused(tmp_path):
     )
     config = EvaluateConfig(retention=["words"], include_path=tmp_path)
     with pytest.raises(ValueError, match=r"words needs the most likely token .*retention_backend=hf"):
-        check_tasks(config)
-    check_tasks(config.model_copy(update={"retention_backend": "hf"}))
+        check_tasks(config, 640)
+    check_tasks(config.model_copy(update={"retention_backend": "hf"}), 640)
 
 
-def test_answers_longer_than_the_context_are_refused(fleet, tokenizer):
-    with pytest.raises(ValueError, match=r"answers of 4000 tokens.*evaluate\.max_gen_toks"):
-        evaluate(fleet, tokenizer, "sciq_generate", max_gen_toks=4000)
+def test_answers_longer_than_the_context_are_refused():
+    config = EvaluateConfig(retention=["sciq_generate"])
+    check_tasks(config, 34)
+    with pytest.raises(
+        ValueError, match=r"answers of 32 tokens, and model\.max_model_len=33 .*evaluate\.max_gen_toks"
+    ):
+        check_tasks(config, 33)
+    with pytest.raises(ValueError, match="answers of 4000 tokens"):
+        check_tasks(config.model_copy(update={"max_gen_toks": 4000}), 640)

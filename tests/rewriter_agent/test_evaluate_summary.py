@@ -20,6 +20,7 @@ from rewriter_agent.evaluate.statistics import (
     paired,
 )
 from rewriter_agent.evaluate.summary import compare, counts, summarise
+from rewriter_agent.evaluate.table import evaluation_table
 
 
 def part(name: str, outcomes: str) -> PartResult:
@@ -214,3 +215,25 @@ def test_drift_is_the_mean_over_tokens():
 def test_counts_name_each_parts_gradings():
     found = counts(EXPERT)
     assert found == {"task": 0.75, "arc_easy": 0.25, "sciq": 0.25, "retention": 0.25}
+
+
+def test_the_terminals_table_has_a_row_a_measure():
+    drifted = Drift({"a": -2.0, "b": -6.0}, {"a": -3.0, "b": -9.0}, {"a": 2, "b": 6})
+    lenient = replace(EXPERT.task, scores=EXPERT.task.scores | {"lenient": scores_of("1111")})
+    expert = replace(EXPERT, task=lenient, drift=drifted)
+    none = replace(drifted, logprobs=drifted.backbone_logprobs)
+    base = replace(
+        BASE, task=replace(BASE.task, scores=BASE.task.scores | {"lenient": scores_of("0000")}), drift=none
+    )
+    lines = evaluation_table({"base": base, "expert": expert}).split("\n")
+    rows = {line[:28].strip(): line[28:].split("]") for line in lines}
+    assert lines[0].split() == ["base", "expert"]
+    assert [cell.split()[0] for cell in rows["task"][:2]] == ["0.0", "75.0"]
+    assert rows["task, lenient"][1].split()[0] == "100.0"
+    assert rows["gain"][0].split()[:2] == ["–", "+75.0"]
+    assert rows["forgetting"][0].split()[:2] == ["–", "+37.5"]
+    assert lines[-1].split()[-2:] == ["0.0000", "0.5000"]
+
+
+def scores_of(outcomes: str) -> dict[str, float]:
+    return {f"i{i}": float(outcome) for i, outcome in enumerate(outcomes)}

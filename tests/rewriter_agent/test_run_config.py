@@ -243,3 +243,12 @@ def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_f
 def test_set_fills_an_empty_section(config_file: Path) -> None:
     config_file.write_text(MINIMAL + "train:\n")
     assert load_config(config_file, ["train.max_steps=5"]).train.max_steps == 5
+
+
+def test_a_preset_that_asks_for_a_box_is_refused_where_answers_fit_none(config_file: Path) -> None:
+    text = "name: r\nmodel: {}\ndata: {source: file, train: t.jsonl, convention: json}\n"
+    message = refusal(config_file, text, "evaluate.prompt=qwen-boxed")
+    assert message.startswith(
+        "config: evaluate.prompt=qwen-boxed asks for a boxed answer, and data.convention=json"
+    )
+    load_config(config_file, ["data.convention=boxed", "evaluate.prompt=qwen-boxed"])

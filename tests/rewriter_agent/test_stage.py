@@ -14,7 +14,7 @@ import pytest
 import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
 from rewriter_agent.inputs import input_hashes
-from rewriter_agent.pipeline import COMMANDS, DATASET, PREPARE, REWRITE, STAGES, TRAIN
+from rewriter_agent.pipeline import COMMANDS, DATASET, EVALUATE_BASE, PREPARE, REWRITE, STAGES, TRAIN
 from rewriter_agent.stage import SUBSECTIONS, Stage, roles_of, run_stage, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
@@ -244,3 +244,24 @@ def test_an_edited_data_file_makes_its_results_stale(tmp_path: Path, first: Stag
     assert first.complete(config)
     train.write_text('{"question": "?"}\n')
     assert not first.complete(config)
+
+
+def test_edited_items_and_task_definitions_make_evaluations_stale(tmp_path: Path) -> None:
+    items, problems, tasks = tmp_path / "items.jsonl", tmp_path / "problems.jsonl", tmp_path / "tasks"
+    tasks.mkdir()
+    definition = tasks / "mine.yaml"
+    files = (items, problems, definition)
+    for file in files:
+        file.write_text("1")
+    evaluate = {
+        "retention": ["quick", str(items)],
+        "benchmarks": [{"name": "mine", "path": str(problems)}, "AIME24"],
+        "include_path": str(tasks),
+    }
+    config = make_config(tmp_path, evaluate=evaluate)
+    assert EVALUATE_BASE.reads(config).keys() == {str(file) for file in files}
+    seen = {EVALUATE_BASE.fingerprint(config)}
+    for file in files:
+        file.write_text("22")
+        seen.add(EVALUATE_BASE.fingerprint(config))
+    assert len(seen) == 4
