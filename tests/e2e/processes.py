@@ -55,7 +55,7 @@ class Launch:
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {self.output[-3000:]}"
             time.sleep(0.02)
 
-    def end(self, number: signal.Signals, seconds: float = 60) -> int:
+    def end(self, number: signal.Signals, seconds: float = 180) -> int:
         """Send the signal to the launcher and to nothing else; returns its exit status."""
         self.known = self.living()
         self.process.send_signal(number)

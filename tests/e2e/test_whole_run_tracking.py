@@ -7,7 +7,7 @@ from wandb_files import OfflineRun, logged, missing, offline_runs, tables
 from rewriter_agent.files import read_jsonl
 from rewriter_agent.tracking.panels import SECTIONS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")
