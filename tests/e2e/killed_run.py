@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,6 @@ class Ended:
 
     stage: str
     status: int
-    seconds: float
-    """Until nothing of it lived."""
     left: list[str]
     """Processes that lived on all the same."""
     output: str
@@ -89,13 +86,11 @@ def run_whole(base: Path) -> WholeRun:
 
 def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
     """End the launcher, wait for the rest, and note what the stage has left."""
-    start = time.monotonic()
     status = launch.end(number)
     left = launch.wait_gone(GONE_SECONDS)
     return Ended(
         stage=stage.name,
         status=status,
-        seconds=time.monotonic() - start,
         left=left,
         output=launch.output,
         mid_stage=not (stage / "manifest.json").exists(),
