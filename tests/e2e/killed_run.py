@@ -129,7 +129,8 @@ def write_config(base: Path) -> Path:
     config = {
         "name": NAME,
         "output_dir": str(base),
-        "model": {"name_or_path": LAB, "max_model_len": 512},
+        # Some CPUs have no instructions for bfloat16; fine-tuning is in it all the same.
+        "model": {"name_or_path": LAB, "dtype": "float32", "max_model_len": 512},
         "data": DATA.model_dump(mode="json"),
         "cluster": {"engines": 1, "scorers": 1, "threads": 1},
         "prepare": {**length, "shard_size": 4},

@@ -49,7 +49,7 @@ def rewrites(whole_run: WholeRun) -> list[dict[str, Any]]:
 
 
 def load(folder: Path) -> PreTrainedModel:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def completion_logprobs(model: PreTrainedModel, prompt: list[int], ids: list[int]) -> torch.Tensor:
