@@ -19,7 +19,7 @@ SETTINGS = [
     "data.num_test=2",
     # The judge is shown the problem, the candidate and its instructions.
     "model.max_model_len=768",
-    # The only run of tests whose engines and learner compute in it: it is slow where the CPU has no instructions for it.
+    # The one run whose engines and learner compute in it, which some CPUs have no instructions for.
     "model.dtype=bfloat16",
     "reward={alignment: typicality, diversity: embedding, judge: true}",
 ]
