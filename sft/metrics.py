@@ -15,8 +15,8 @@ OURS = ("step", "max_steps", "elapsed", "staleness")
 class MetricsWriter(TrainerCallback):
     """Rank 0 appends each logged step to a file; a resumed job goes on in it without repeating a step."""
 
-    def __init__(self, path: Path, behavior_step: int = 0) -> None:
-        """`behavior_step` is the step whose model the rows' log-probs are of."""
+    def __init__(self, path: Path, behavior_step: int | None = None) -> None:
+        """`behavior_step` is the step whose model the rows' log-probs are of; None where the trainer samples them."""
         self.path = path
         self.behavior_step = behavior_step
         self.start = 0.0
@@ -48,15 +48,15 @@ class MetricsWriter(TrainerCallback):
         """Append a line for a logged step; the summary at the end of training has no `loss`, so none."""
         logs: dict[str, float] = kwargs["logs"]
         if state.is_world_process_zero and "loss" in logs:
-            elapsed = round(time.perf_counter() - self.start, 3)
             line = {
                 "step": state.global_step,
                 "max_steps": state.max_steps,
-                "elapsed": elapsed,
-                # Steps that the model of this one had taken since.
-                "staleness": state.global_step - 1 - self.behavior_step,
-                **logs,
+                "elapsed": round(time.perf_counter() - self.start, 3),
             }
+            if self.behavior_step is not None:
+                # Steps that the model of this one had taken since.
+                line["staleness"] = state.global_step - 1 - self.behavior_step
+            line |= logs
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 

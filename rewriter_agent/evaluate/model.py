@@ -73,7 +73,7 @@ def evaluate_model(
         return asked(spec.name, load_benchmark(spec, config.seed), spec.path)
 
     output.mkdir(parents=True, exist_ok=True)
-    task = _part(TASK, lambda: asked(TASK, problems, "test problems"), output, progress)
+    task = _part(TASK, lambda: asked(TASK, problems, ""), output, progress)
     benchmarks = [_part(spec.name, partial(benchmark, spec), output, progress) for spec in config.benchmarks]
     found = _drift(subject, asking, problems, config, output, own_answers)
     if subject.transformers:

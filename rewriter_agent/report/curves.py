@@ -14,7 +14,7 @@ HEALTH = (
     "completions/clipped_ratio",
     "frac_reward_zero_std",
     "sampling/sampling_logp_difference/mean",
-    "staleness",
+    "sample/staleness_mean",
 )
 REJECTED = "rejected/"
 

@@ -56,6 +56,7 @@ class FleetGeneration:
             )
             for row, prompt in enumerate(prompts)
         ]
+        self.trainer._log_metric("sample/staleness_mean", step - self.fleet.version)
         start = time.perf_counter()
         with profiler:
             completions = self.fleet.generate(requests)

@@ -119,6 +119,7 @@ def grpo_step(step: int) -> dict[str, Any]:
         "reward": gate * 1.3,
         "reward_std": 0.4,
         "entropy": 0.9 - 0.3 * step / 40 + draw.uniform(-0.03, 0.03),
+        "sample/staleness_mean": 0.0,
         "frac_reward_zero_std": 0.25 + draw.uniform(-0.1, 0.1),
         "completions/mean_length": 88.0 - step / 4 + draw.uniform(-4, 4),
         "kl": None,

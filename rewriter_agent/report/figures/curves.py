@@ -23,7 +23,7 @@ TITLES = {
     "completions/clipped_ratio": "share cut off",
     "frac_reward_zero_std": "groups without a signal",
     "sampling/sampling_logp_difference/mean": "sampling mismatch (nats)",
-    "staleness": "staleness (steps)",
+    "sample/staleness_mean": "staleness (steps)",
 }
 """Of panels, by what the run logged."""
 SHARES = ("gate", "alignment", "diversity", "frac_reward_zero_std", "completions/clipped_ratio")
