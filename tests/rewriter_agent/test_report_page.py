@@ -162,8 +162,8 @@ def test_the_page_loads_nothing(html):
 
 def test_figure_colours_follow_the_theme(html):
     drawings = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
-    # Trade-off, changes, frontier, 8 panels and rejections of training, 4 panels of fine-tuning.
-    assert len(drawings) == 16
+    # Trade-off, changes, frontier, 9 panels and rejections of training, 4 panels of fine-tuning.
+    assert len(drawings) == 17
     assert not any("#0102" in drawing for drawing in drawings)
     assert "prefers-color-scheme: dark" in html
 
