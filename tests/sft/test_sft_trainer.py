@@ -375,7 +375,8 @@ def test_ranks_share_the_probe_in_equal_numbers_of_passes(
     assert [len(share.batches) for share in shares] == [1, 1, 1]
     device = torch.device("cpu")
     together = sum(share.sums(sft_model, device) for share in shares)
-    torch.testing.assert_close(together, whole.sums(sft_model, device))
+    # Float32 products of batches of other shapes, summed in float64.
+    torch.testing.assert_close(together, whole.sums(sft_model, device), rtol=1e-5, atol=1e-6)
 
 
 def test_a_part_stops_where_the_probe_reaches_its_limit(
