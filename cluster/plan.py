@@ -39,6 +39,8 @@ class Workload:
     sft_workers: int
     sft_adapter: bool = False
     """Whether fine-tuning trains an adapter in place of all weights."""
+    sft_bf16: bool = True
+    """Whether it computes in 16 bits, with master weights beside them."""
     sft_offload: bool = False
     """Whether it keeps its states in the host's memory though it works on GPUs."""
     sft_reference: bool = False
@@ -139,12 +141,15 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
 
     # bf16 weights; logits, their log-softmax and gradient in fp32 dominate the activations of small models.
     learner_memory = TRAINER_BASE_GB + 2 * weights + 3 * _logits_gb(work, work.learner_batch)
-    # ZeRO-3: bf16 weights and gradients, fp32 master weights and two Adam moments, over the workers.
-    states = (2 if work.sft_adapter else 16) * work.parameters / work.sft_workers / GB
-    sft_memory = TRAINER_BASE_GB + weights + states + 3 * _logits_gb(work, work.sft_batch)
+    # ZeRO-3, over the workers: weights, gradients and two Adam moments; of bf16 ones fp32 master weights as well.
+    sft_weights = weights if work.sft_bf16 else 2 * weights
+    states = sft_weights if work.sft_adapter else 16 * work.parameters / GB
+    sft_memory = (
+        TRAINER_BASE_GB + sft_weights + states / work.sft_workers + 3 * _logits_gb(work, work.sft_batch)
+    )
     if work.sft_reference:
-        sft_memory += (0 if work.sft_adapter else weights) + 3 * _logits_gb(work, work.sft_batch)
-    sft_host = sft_memory if not gpu else states if work.sft_offload else 0
+        sft_memory += (0 if work.sft_adapter else sft_weights) + 3 * _logits_gb(work, work.sft_batch)
+    sft_host = sft_memory if not gpu else states / work.sft_workers if work.sft_offload else 0
     sft_threads = max(1, machine.cpus // work.sft_workers)
     encoder_memory = ENGINE_BASE_GB + 4 * work.encoder_parameters / GB
     encoder_gpus = int(gpu and work.encoder_on_gpu)

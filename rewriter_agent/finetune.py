@@ -81,8 +81,11 @@ def write_probe(run: Run, folder: Path) -> None:
     write_rows(own_answers(run), folder / PROBE, vocabulary_hash(Path(run.model_path)))
 
 
-def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int) -> SFTJob:
-    """The fine-tuning of the run's backbone on what `write_inputs` has left in `inputs`."""
+def make_job(
+    run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int, of_many: bool = False
+) -> SFTJob:
+    """The fine-tuning of the run's backbone on what `write_inputs` has left in `inputs`; `of_many` where others are
+    done in the same Ray tasks."""
     return SFTJob(
         model=Path(run.model_path),
         rows=inputs / ROWS,
@@ -91,6 +94,7 @@ def make_job(run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, th
         sft=sft,
         seed=seed,
         threads=threads,
+        in_process=of_many and sft.num_workers == 1,
         use_gpu=run.plan.role("sft").num_gpus > 0,
         max_failures=run.config.cluster.max_failures,
         report_to=run.config.tracking.report_to,

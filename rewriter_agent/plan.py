@@ -21,6 +21,7 @@ def workload(config: RunConfig, size: ModelSize) -> Workload:
         sft_batch=config.sft.per_device_train_batch_size,
         sft_workers=config.sft.num_workers,
         sft_adapter=config.sft.lora is not None,
+        sft_bf16=config.sft.bf16,
         sft_offload="cpu" in (config.sft.offload_optimizer_device, config.sft.offload_param_device),
         sft_reference=config.sft.uses_reference,
         encoder_parameters=encoder.parameters if reward.needs_embeddings else 0,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sft.config import SFTConfig
 from sft.workers import Workers, run_workers
@@ -55,6 +55,10 @@ class SFTJob(BaseModel):
     use_gpu: bool = False
     """One GPU a worker and NCCL; otherwise CPU and Gloo."""
 
+    in_process: bool = False
+    """Train in the calling process, in place of a worker started for it: for many trainings of one worker each, whose
+    libraries then load once. Whoever calls starts it again if it dies."""
+
     max_failures: int = Field(0, ge=0)
     """How often workers that died are started again, from the newest checkpoint."""
 
@@ -66,6 +70,11 @@ class SFTJob(BaseModel):
 
     run_name: str = "sft"
     """Name shown by Ray and by W&B."""
+
+    @model_validator(mode="after")
+    def _one_worker(self) -> "SFTJob":
+        assert not self.in_process or self.sft.num_workers == 1
+        return self
 
     @property
     def model_dir(self) -> Path:
@@ -125,7 +134,7 @@ def run_sft(job: SFTJob) -> SFTResult:
     checkpoint = _trained(job)
     if job.sft.lora:
         publish_adapter(checkpoint, job.adapter_dir)
-    publish_model(checkpoint, job.model, job.model_dir)
+    publish_model(checkpoint, job.model, job.model_dir, job.sft.dtype)
     result = SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"])
     _write_json(result_path, asdict(result))
     shutil.rmtree(job.checkpoints_dir)
@@ -142,7 +151,7 @@ def run_part(job: SFTJob) -> int:
 
     _begin(job)
     checkpoint = _trained(job)
-    publish_model(checkpoint, job.model, job.student_dir)
+    publish_model(checkpoint, job.model, job.student_dir, job.sft.dtype)
     return read_state(checkpoint)["global_step"]
 
 
@@ -192,6 +201,11 @@ def has_ended(checkpoint: Path, job: SFTJob) -> bool:
 
 
 def _train(job: SFTJob) -> None:
+    if job.in_process:
+        from sft.alone import train_alone
+
+        train_alone(job)
+        return
     workers = Workers(job.sft.num_workers, job.threads, job.use_gpu, job.max_failures)
     run_workers(train_worker, job.model_dump(mode="json"), workers, job.run_name, job.checkpoints_dir / "ray")
 

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
@@ -16,14 +15,14 @@ WEIGHTS = ("config.json", "generation_config.json", "*.safetensors", "*.safetens
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 
-def publish_model(checkpoint: Path, base_model: Path, target: Path) -> None:
-    """Put the 16-bit weights of a checkpoint into `target`, an adapter merged into those of `base_model`.
+def publish_model(checkpoint: Path, base_model: Path, target: Path, dtype: str) -> None:
+    """Put the weights of a checkpoint into `target`, an adapter merged into those of `base_model` in `dtype`.
 
     The tokenizer is the base model's own: the trainer may have set a padding token on the one it holds.
     """
     with _whole(target) as folder:
         if (checkpoint / ADAPTER[0]).exists():
-            model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.bfloat16)
+            model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype)
             PeftModel.from_pretrained(model, str(checkpoint)).merge_and_unload().save_pretrained(folder)
         else:
             _copy(checkpoint, WEIGHTS, folder)

@@ -23,6 +23,7 @@ from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import ASFTWeight
 
 TRL_OPTIONS = {
+    "bf16",
     "learning_rate",
     "num_train_epochs",
     "max_steps",
@@ -53,7 +54,7 @@ def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
         "stage3_param_persistence_threshold": "auto",
     }
     return {
-        "bf16": {"enabled": True},
+        "bf16": {"enabled": sft.bf16},
         "zero_optimization": zero,
         # DeepSpeed's own Adam is compiled on first use, which wants a compiler; torch's needs none.
         "zero_force_ds_cpu_optimizer": False,
@@ -129,7 +130,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
 def load_model(job: SFTJob) -> PreTrainedModel:
     """The model that training starts from."""
     return AutoModelForCausalLM.from_pretrained(
-        job.model, dtype=torch.bfloat16, attn_implementation=job.sft.attn_implementation
+        job.model, dtype=job.sft.dtype, attn_implementation=job.sft.attn_implementation
     )
 
 
@@ -147,7 +148,6 @@ def training_arguments(job: SFTJob) -> trl.SFTConfig:
         train_sampling_strategy="sequential" if job.sft.refresh or job.sft.sp_size > 1 else "random",
         parallelism_config=parallelism(job.sft) if job.sft.sp_size > 1 else None,
         seed=job.seed,
-        bf16=True,
         use_cpu=not job.use_gpu,
         deepspeed=deepspeed_config(job.sft),
         average_tokens_across_devices=True,

@@ -7,10 +7,11 @@ from ..config import RunConfig
 
 def precision_hint(config: RunConfig) -> str | None:
     """What to change where bfloat16 is slow here; None where it is not, or is not asked for."""
-    asked = config.cluster.device == "cpu" and config.model.dtype == "bfloat16"
-    if not asked or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    options = {"model.dtype=float32": config.model.dtype == "bfloat16", "sft.bf16=false": config.sft.bf16}
+    changes = " ".join(f"--set {option}" for option, asked in options.items() if asked)
+    if config.cluster.device == "gpu" or not changes or torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return None
     return (
         "this CPU has no instructions for bfloat16 (AVX-512), and multiplies its matrices several times more slowly "
-        "than float32's: --set model.dtype=float32 is faster here, and takes twice the memory for weights"
+        f"than float32's: {changes} is faster here, and takes more memory for weights"
     )

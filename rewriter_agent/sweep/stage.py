@@ -1,21 +1,17 @@
 """Stage `sweep`: every trial trained, as many side by side as there is room for, then evaluated on one fleet."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.exceptions import RayTaskError
-
 from cluster.plan import side_by_side
-from sft.job import SFTJob, run_sft
 
 from ..evaluate.result import read_result
 from ..evaluate.served import evaluate_served
 from ..files import atomic, write_json
 from ..finetune import make_job, sft_gb, write_inputs
+from ..jobs import run_jobs
 from ..progress import Progress
 from ..run import Run
 from ..stage import require_space
@@ -77,33 +73,8 @@ def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) 
     inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}
     for data, place in inputs.items():
         write_inputs(run, data, place)
-    jobs = [make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads) for t in todo]
-    return run_tasks(
-        _finetune, {job.output_dir.name: job.model_dump(mode="json") for job in jobs}, at_a_time, progress
-    )
-
-
-def run_tasks(
-    work: Callable[[Any], None], tasks: dict[str, Any], at_a_time: int, progress: Progress
-) -> dict[str, str]:
-    """`work` on each task's argument in Ray tasks; one that fails leaves the others alone. Returns errors by name."""
-    remote = ray.remote(num_cpus=0, max_retries=0)(work)
-    waiting, running, failed = list(tasks), {}, {}
-    for done in range(1, len(tasks) + 1):
-        while waiting and len(running) < at_a_time:
-            name = waiting.pop(0)
-            running[remote.remote(tasks[name])] = name
-        (finished,), _ = ray.wait(list(running))
-        name = running.pop(finished)
-        try:
-            ray.get(finished)
-        except RayTaskError as error:
-            failed[name] = str(error.cause).strip().split("\n")[-1]
-            progress(f"failed: {name}\n{error}")
-        progress.share(done, len(tasks), f"trained: {name}")
-    return failed
-
-
-def _finetune(job: dict[str, Any]) -> None:
-    """Body of a Ray task."""
-    run_sft(SFTJob.model_validate(job))
+    jobs = [
+        make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads, of_many=True) for t in todo
+    ]
+    failed = run_jobs(jobs, at_a_time, progress)
+    return {Path(place).name: reason for place, reason in failed.items()}

@@ -267,7 +267,7 @@ def test_what_fine_tuning_saves_is_served_with_the_same_logprobs(
     adapter = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
     adapted = get_peft_model(load_reference(LAB_FOLDER), adapter)
     adapted.save_pretrained(tmp_path / "checkpoint")
-    publish_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model")
+    publish_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model", "bfloat16")
     saved = load_reference(tmp_path / "model")
     assert saved.lm_head.weight is saved.model.embed_tokens.weight
     asked = score_requests(prompts, fleet.generate(requests(prompts)))

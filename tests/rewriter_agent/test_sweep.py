@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-import ray
 
 import rewriter_agent.sweep.stage
 from rewriter_agent.cli import main
@@ -27,7 +26,7 @@ from rewriter_agent.sweep.result import (
     sweep_table,
     trial_result,
 )
-from rewriter_agent.sweep.stage import run_tasks, sweep
+from rewriter_agent.sweep.stage import sweep
 from rewriter_agent.sweep.trials import Trial, trials
 
 BASE = """
@@ -169,24 +168,6 @@ def test_a_sweep_of_a_refreshed_training_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(BASE)
     with pytest.raises(ValueError, match="refresh does not go together with sweep"):
         load_config(tmp_path / "config.yaml", ["sft.sweep={}", "sft.refresh={steps: 9}"])
-
-
-@pytest.mark.slow
-def test_a_failing_task_leaves_the_others_alone(tmp_path: Path) -> None:
-    def work(number: int) -> None:
-        (tmp_path / f"{number}.begun").touch()
-        assert len(list(tmp_path.glob("*.begun"))) - len(list(tmp_path.glob("*.done"))) <= 2
-        (tmp_path / f"{number}.done").touch()
-        if number == 1:
-            raise ValueError("no rows; make some")
-
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        failed = run_tasks(work, {str(number): number for number in range(5)}, 2, Progress("sweep"))
-    finally:
-        ray.shutdown()
-    assert failed == {"1": "no rows; make some"}
-    assert sorted(path.stem for path in tmp_path.glob("*.done")) == ["0", "1", "2", "3", "4"]
 
 
 def test_a_sweep_with_a_failed_trial_measures_the_others_and_says_which(

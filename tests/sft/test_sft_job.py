@@ -124,9 +124,9 @@ def test_two_zero3_workers_train_die_and_resume(
 ) -> None:
     master_weights: dict[str, torch.Tensor] = {}
 
-    def publish_and_keep_master_weights(checkpoint: Path, base_model: Path, target: Path) -> None:
+    def publish_and_keep_master_weights(checkpoint: Path, base_model: Path, target: Path, dtype: str) -> None:
         master_weights.update(get_fp32_state_dict_from_zero_checkpoint(str(checkpoint)))
-        publish_model(checkpoint, base_model, target)
+        publish_model(checkpoint, base_model, target, dtype)
 
     monkeypatch.setattr(sft.publish, "publish_model", publish_and_keep_master_weights)
     job = make_job("whole")
