@@ -86,8 +86,16 @@ class Engine:
         self._reload(version, _checkpoint_tensors(Path(folder)))
         return self.version
 
+    def reset(self) -> int:
+        """Serve the model that it has started with again; answers its version, 0."""
+        self._serve(0, _checkpoint_tensors(Path(self.llm.model_config.model)))
+        return self.version
+
     def _reload(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
         assert version > self.version, f"version {version} is not newer than {self.version}"
+        self._serve(version, weights)
+
+    def _serve(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
         self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
         self.llm.collective_rpc(_repack_tied_head)
         self.llm.reset_prefix_cache()

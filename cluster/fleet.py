@@ -60,6 +60,10 @@ class Fleet:
         version = self.version + 1
         self._acknowledge(version, [e.load.remote(version, str(folder)) for e in self.engines])
 
+    def reset(self) -> None:
+        """Serve the model that the engines have started with, as version 0."""
+        self._acknowledge(0, [e.reset.remote() for e in self.engines])
+
     def adopt_version(self) -> None:
         """Take over what the engines serve: a trainer in another process has published since."""
         served = {

@@ -90,6 +90,11 @@ def _do(options: argparse.Namespace) -> int:
 
         print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
         return 0
+    if options.command == "study":
+        from .study.command import run_study
+
+        print(run_study(config))
+        return 0
     if options.command == "compare":
         from .compare import compare, comparison
 
@@ -173,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     names = {
         "plan": "print roles, threads and memory; refuse an impossible layout",
         "compare": "rewrite the training problems by several strategies at equal rollouts, and compare them",
+        "study": "fine-tune every arm at every learning rate with every seed of the section study, one table",
         "gap": "measure how far a sample of the data is from the backbone, before anything is trained",
         **STAGE_TEXTS,
         "push": "upload model, adapter and data set of a finished run to the Hugging Face Hub; a dry run without --yes",

@@ -72,7 +72,7 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResu
         try:
             run_stage(PREPARE, run)
             for name, config in configs.items():
-                run.config = config
+                run.turn_to(config)
                 if TRAIN.wanted(config):
                     run_stage(TRAIN, run)
                 if STRATEGIES[name].rounds and not stages[name].complete(config):

@@ -29,6 +29,7 @@ class Run:
     def __init__(self, config: RunConfig, machine: Machine, roles: Collection[str] | None = None) -> None:
         """`roles` are the only processes that will start; None for all of a whole run."""
         self.config = config
+        self._roles = roles
         self.model_path = resolve_model(config.model.name_or_path)
         self.tokenizer = load_tokenizer(self.model_path)
         size = model_size(self.model_path)
@@ -36,6 +37,16 @@ class Run:
         self.plan: Plan = make_plan(config.cluster, workload(config, size), machine, roles)
         self._fleets: dict[str, Fleet] = {}
         self._closed = False
+
+    def turn_to(self, config: RunConfig) -> None:
+        """Go on with another config of the same backbone and cluster, on the engines that have started."""
+        assert (config.model, config.cluster) == (self.config.model, self.config.cluster)
+        if config.reward != self.config.reward:
+            self._end_reward_services()
+        self.config = config
+        self.plan = make_plan(
+            config.cluster, workload(config, model_size(self.model_path)), self.plan.machine, self._roles
+        )
 
     def write_config(self) -> None:
         """Leave the resolved config in the run folder."""
@@ -109,12 +120,19 @@ class Run:
         for fleet in self._fleets.values():
             fleet.shutdown()
         self._fleets = {}
-        if embedder := self.__dict__.pop("embedder", None):
-            ray.kill(embedder.actor)
+        self._end_embedder()
 
     def close(self) -> None:
         """End everything that this run started; no engine starts any more."""
         self._closed = True
         self.release_engines()
-        if "verifier" in self.__dict__:
-            self.verifier.close()
+        self._end_reward_services()
+
+    def _end_reward_services(self) -> None:
+        self._end_embedder()
+        if verifier := self.__dict__.pop("verifier", None):
+            verifier.close()
+
+    def _end_embedder(self) -> None:
+        if embedder := self.__dict__.pop("embedder", None):
+            ray.kill(embedder.actor)

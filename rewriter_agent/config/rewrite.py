@@ -44,8 +44,8 @@ class RewriteConfig(Strict):
     target, given its prompt and at `temperature`, as it was sampled. Those of an expert's solution are always the
     backbone's."""
 
-    temperature: float = Field(1.0, gt=0)
-    """Of sampling."""
+    temperature: float = Field(1.0, ge=0)
+    """Of sampling; at 0 all of a problem's candidates are the same, likeliest text."""
 
     max_completion_length: int = Field(256, ge=1)
     """Tokens a rewrite may have."""
@@ -59,6 +59,15 @@ class RewriteConfig(Strict):
             raise ValueError(
                 f"rewriter={self.rewriter} is not used by strategy={self.strategy}; leave it out, or set "
                 "strategy=policy"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _log_probs_are_of_sampling(self) -> "RewriteConfig":
+        if self.temperature == 0 and self.behavior == "rewriter":
+            raise ValueError(
+                "temperature=0 samples from no distribution, so that behavior=rewriter has no log-probs; set "
+                "behavior=backbone, or a positive temperature"
             )
         return self
 

@@ -18,6 +18,7 @@ from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
 from .rewrite import RewriteConfig
+from .study import StudyConfig
 from .train import PrepareConfig, TrackingConfig, TrainConfig
 
 
@@ -62,6 +63,9 @@ class RunConfig(Strict):
 
     evaluate: EvaluateConfig = EvaluateConfig()
     """Task and retention."""
+
+    study: StudyConfig | None = None
+    """Arms, learning rates and seeds side by side, for the command `study`."""
 
     tracking: TrackingConfig = TrackingConfig()
     """Metrics beside the run folder."""

@@ -29,8 +29,13 @@ class Served:
         return self.fleet
 
 
-def evaluate_served(run: Run, model: Path | None, output: Path, progress: Callable[[str], None]) -> None:
-    """Test problems, benchmarks and retention tasks, into `output`; `model` is a folder, None the backbone."""
+def evaluate_served(
+    run: Run, model: Path | None, output: Path, progress: Callable[[str], None], base: Path | None = None
+) -> None:
+    """Test problems, benchmarks and retention tasks, into `output`; `model` is a folder, None the backbone.
+
+    `base` is the folder of the backbone's evaluation; None for the run's own.
+    """
     config = run.config
     evaluate_model(
         Subject(Served(run, model), run.release_engines, _on_transformers(run, model)),
@@ -40,7 +45,7 @@ def evaluate_served(run: Run, model: Path | None, output: Path, progress: Callab
         run.verifier.verify,
         output,
         progress,
-        run.stage_folder("evaluate-base") / OWN_ANSWERS if model else output / OWN_ANSWERS,
+        (base or run.stage_folder("evaluate-base")) / OWN_ANSWERS if model else output / OWN_ANSWERS,
     )
 
 

@@ -30,6 +30,9 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     progress(f"{len(training_problems(run.config, tokens))} problems; starting the engines")
     run.start_engines("policy", "backbone")
     policy, backbone = run.policy, run.backbone
+    if policy.version:
+        # What another rewriter has left there.
+        policy.reset()
     role = run.plan.role("learner")
     # The worker runs in another directory.
     config = run.config.model_copy(update={"output_dir": run.config.output_dir.absolute()})

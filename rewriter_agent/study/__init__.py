@@ -1,0 +1,1 @@
+"""The study: arms, learning rates and seeds in one table."""

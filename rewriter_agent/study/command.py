@@ -1,0 +1,174 @@
+"""`rewriter-agent study`: every arm at every learning rate with every seed, on shared work, in one table."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.plan import side_by_side
+from cluster.session import connect
+from sft.job import SFTJob
+
+from ..arms import EXPERT
+from ..config import RunConfig
+from ..evaluate.model import check_evaluation
+from ..evaluate.result import read_result
+from ..evaluate.served import evaluate_served
+from ..evaluate.summary import counts
+from ..files import exclusive
+from ..finetune import PROBE, SHOWN, make_job, sft_gb, write_inputs, write_probe
+from ..inputs import evaluation_hashes
+from ..jobs import run_jobs
+from ..models.precision import precision_hint
+from ..pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from ..progress import Progress
+from ..refresh import train_refreshed
+from ..run import Run
+from ..stage import Stage, require_space, roles_of, run_stage
+from .layout import Cell, Layout
+from .results import EVALUATION, write_results
+from .table import study_table
+from .timing import Clock
+
+BASE = "base"
+"""Folder of the seedless run that measures the backbone."""
+
+
+def run_study(config: RunConfig) -> str:
+    """Do what is missing, and write `study.json`, `study.md` and `study.html` after each seed; returns the table.
+
+    Raises:
+        ValueError: the study cannot be laid out, or some of its fine-tunings failed; the others are in the table, and
+            those that failed are tried again next time.
+    """
+    layout = Layout.of(config)
+    check_evaluation(config.evaluate, config.model.max_model_len)
+    if hint := precision_hint(config):
+        print(f"hint: {hint}", flush=True)
+    progress = Progress("study")
+    study = layout.study
+    sizes = f"{len(study.arms)} arms x {len(study.learning_rates)} learning rates x {len(study.seeds)} seeds"
+    progress(f"{sizes}, {layout.steps} steps each")
+    failed: dict[str, str] = {}
+    with connect(config.cluster) as machine, exclusive(config.folder):
+        run = Run(base_config(layout), machine, _roles(layout))
+        clock = Clock(config.folder / "seconds.json")
+        try:
+            with clock("base"):
+                _stages(run, base_config(layout), (PREPARE, EVALUATE_BASE))
+            for seed in layout.study.seeds:
+                failed |= _seed(run, layout, seed, clock, progress)
+                write_results(layout, clock.seconds)
+        finally:
+            run.close()
+    if failed:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ValueError(f"{len(failed)} fine-tunings failed. {reasons}")
+    return study_table(write_results(layout, clock.seconds))
+
+
+def base_config(layout: Layout) -> RunConfig:
+    """The run that measures the backbone."""
+    source = layout.source_config(EXPERT, layout.config.seed)
+    return source.model_copy(update={"name": BASE, "output_dir": layout.config.folder})
+
+
+def _roles(layout: Layout) -> set[str]:
+    seed = layout.study.seeds[0]
+    configs = [layout.source_config(source, seed) for source in layout.sources]
+    rewriting = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs]
+    return set[str]().union(*rewriting) | {"backbone", "policy", "sft"}
+
+
+def _seed(run: Run, layout: Layout, seed: int, clock: Clock, progress: Progress) -> dict[str, str]:
+    """Everything of one seed; returns the errors of the fine-tunings that failed, by name."""
+    todo = [cell for cell in layout.cells(seed) if not cell_stage(cell).complete(cell.config)]
+    if not todo:
+        progress(f"seed {seed}: complete, skipped")
+        return {}
+    with clock(f"seed {seed}, rewriting"):
+        for source in layout.sources:
+            progress(f"seed {seed}: targets of {source}")
+            stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
+            _stages(run, layout.source_config(source, seed), stages)
+    with clock(f"seed {seed}, fine-tuning"):
+        failed = _finetune(run, todo, len(layout.cells(seed)), progress)
+    with clock(f"seed {seed}, evaluation"):
+        trained = [cell for cell in todo if str(cell.folder.absolute()) not in failed]
+        for done, cell in enumerate(trained):
+            progress.share(done, len(trained), f"models of seed {seed} evaluated")
+            run.turn_to(cell.config)
+            run_stage(cell_stage(cell), run)
+    return failed
+
+
+def _stages(run: Run, config: RunConfig, stages: Sequence[Stage]) -> None:
+    """Stages of one run, on the engines that the runs before have left."""
+    run.turn_to(config)
+    run.write_config()
+    for stage in stages:
+        if stage.wanted(config) and not stage.complete(config):
+            run_stage(stage, run)
+
+
+def cell_stage(cell: Cell) -> Stage:
+    """Fine-tuning and measuring of a cell, as a stage of its source's run."""
+
+    def work(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+        job = _job(run, cell, 1)
+        if cell.config.sft.refresh:
+            train_refreshed(run, job, folder, progress, SHOWN)
+        # The others have been trained side by side before.
+        assert job.model_dir.exists()
+        base = run.config.output_dir.parent / BASE / EVALUATE_BASE.name
+        evaluate_served(run, job.model_dir, folder / EVALUATION, progress, base)
+        shutil.rmtree(job.model_dir)
+        return counts(read_result(folder / EVALUATION / "result.json"))
+
+    return Stage(
+        cell.stage,
+        ("sft", "evaluate"),
+        (_source_stage(cell),),
+        work,
+        sft_gb,
+        roles=lambda config: ("sft", "policy"),
+        reads=evaluation_hashes,
+    )
+
+
+def _finetune(run: Run, todo: Sequence[Cell], cells: int, progress: Progress) -> dict[str, str]:
+    """Those that are not refreshed on the way, as Ray tasks side by side; returns errors by folder."""
+    # Not of those that are left: one that goes on keeps its number of threads.
+    at_a_time, threads = side_by_side(run.plan, "sft", cells)
+    jobs = []
+    for cell in todo:
+        run.turn_to(cell.config)
+        cell_stage(cell).open_folder(cell.config, run.weights_gb)
+        job = _job(run, cell, threads)
+        if not cell.config.sft.refresh and not job.model_dir.exists():
+            jobs.append(job)
+    if not jobs:
+        return {}
+    run.release_engines()
+    room = at_a_time * sft_gb(run.weights_gb) + len(jobs) * run.weights_gb
+    require_space(todo[0].config.folder, room, "study")
+    progress(f"{len(jobs)} fine-tunings, {at_a_time} at a time")
+    return run_jobs(jobs, at_a_time, progress)
+
+
+def _job(run: Run, cell: Cell, threads: int) -> SFTJob:
+    """The cell's fine-tuning, its rows written once for all cells of its source."""
+    if cell.config.sft.refresh:
+        # Its rows are made on the way.
+        inputs = cell.folder
+        write_probe(run, inputs)
+    else:
+        inputs = run.stage_folder(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
+        if not (inputs / PROBE).exists():
+            write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
+    many = cell.config.sft.refresh is None
+    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, of_many=many)
+
+
+def _source_stage(cell: Cell) -> Stage:
+    return PREPARE if cell.spec.source == EXPERT else REWRITE

@@ -1,0 +1,99 @@
+"""A study's table, for the terminal and as Markdown."""
+
+from collections.abc import Sequence
+
+from .results import ArmResult, OverSeeds, StudyResult
+
+COLUMNS = (
+    "arm",
+    "rate",
+    "task",
+    "avg",
+    "retention",
+    "forgetting",
+    "lost",
+    "KL",
+    "rewritten",
+    "accepted",
+    "rollouts",
+)
+
+
+def study_table(result: StudyResult) -> str:
+    """A line an arm and learning rate, the one that is compared marked."""
+    rows = _rows(result, marked="*")
+    widths = [max(len(row[place]) for row in [COLUMNS, *rows]) for place in range(len(COLUMNS))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if not place else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in [COLUMNS, *rows]
+    ]
+    return "\n".join(lines)
+
+
+def study_markdown(result: StudyResult) -> str:
+    """The same as a table of Markdown, and the comparisons."""
+    rows = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *_rows(result, marked="**")]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{table}\n"
+
+
+def _rows(result: StudyResult, marked: str) -> list[tuple[str, ...]]:
+    base = result.base
+    avg = average(base)
+    first = (
+        "base",
+        "",
+        _percent(base["task"]),
+        _percent(base[avg]) if avg else "–",
+        _percent(base["retention"]),
+    )
+    rows = [(*first, *["–"] * (len(COLUMNS) - len(first)))]
+    for arm in result.arms:
+        for point in arm.points:
+            metrics = point.metrics
+            chosen = point.learning_rate == arm.chosen.learning_rate
+            rate = f"{point.learning_rate:g}"
+            rows.append(
+                (
+                    arm.arm,
+                    (f"**{rate}**" if marked == "**" else f"{marked}{rate}") if chosen else rate,
+                    with_interval(metrics["task"]),
+                    with_interval(metrics[avg]) if avg else "–",
+                    with_interval(metrics["retention"]),
+                    with_interval(metrics["forgetting"]),
+                    _percent(metrics["lost"].value),
+                    f"{metrics['kl'].value:.3f}" if "kl" in metrics else "–",
+                    *_of_source(arm),
+                )
+            )
+    return rows
+
+
+def _of_source(arm: ArmResult) -> Sequence[str]:
+    found = arm.source
+    if not found:
+        return "–", "–", "–"
+    rollouts = found["rollouts"].value + (
+        found["training_rollouts"].value if "training_rollouts" in found else 0
+    )
+    accepted = _percent(found["accepted"].value) if "accepted" in found else "–"
+    return _percent(found["rewritten"].value), accepted, f"{rollouts:,.0f}"
+
+
+def average(metrics: dict[str, float]) -> str | None:
+    """Name of the mean over sampled answers, where there were some."""
+    return next((name for name in metrics if name.startswith("avg@") and "lenient" not in name), None)
+
+
+def with_interval(value: OverSeeds) -> str:
+    """Percent, with the interval over seeds where there is one."""
+    if not value.has_interval:
+        return _percent(value.value)
+    return f"{_percent(value.value)} [{_percent(value.low)}, {_percent(value.high)}]"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
