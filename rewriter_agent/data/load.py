@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
-from ..config.data import DataConfig, FileData, GsmSymbolicData, HubData, LabData, RowData
+from ..config.data import DataConfig, FileData, GsmSymbolicData, HubData, LabData, RowData, SciqData
 from ..lab import problems as lab
-from . import gsm_symbolic
+from . import gsm_symbolic, sciq
 from .problem import Problem, ProblemSet
 from .read import RawRow, read_file, read_hub
 from .rows import BadRow, parse_row
@@ -24,6 +24,8 @@ def load_problems(config: DataConfig) -> ProblemSet:
             return gsm_symbolic.generate_problems(config)
         case LabData():
             return lab.generate_problems(config)
+        case SciqData():
+            return sciq.generate_problems(config)
         case FileData():
             train = read_file(config.train, "data.train")
             test = read_file(config.test, "data.test") if config.test else None

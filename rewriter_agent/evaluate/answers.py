@@ -17,7 +17,7 @@ from ..seeds import request_seed
 from .fleet_lm import Fleet
 from .presets import Asking
 
-PROBLEMS_A_SHARD = 64
+PROBLEMS_A_SHARD = 128
 ANSWERS = pa.schema(
     [
         ("problem_id", pa.string()),

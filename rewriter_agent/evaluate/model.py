@@ -15,7 +15,7 @@ from ..config.evaluate import LAB_TASKS, EvaluateConfig
 from ..data.benchmarks import load_benchmark
 from ..data.problem import Problem
 from ..files import Shard, write_json
-from ..lab.retention import evaluate_skill
+from ..lab.retention import evaluate_skills
 from .answers import answers
 from .drift import drift, write_own_answers
 from .fleet_lm import Fleet, FleetLM
@@ -76,6 +76,10 @@ def evaluate_model(
     task = _part(TASK, lambda: asked(TASK, problems, ""), output, progress)
     benchmarks = [_part(spec.name, partial(benchmark, spec), output, progress) for spec in config.benchmarks]
     found = _drift(subject, asking, problems, config, output, own_answers)
+    skills = [name for name in config.retention if name in LAB_TASKS and not part_file(output, name).exists()]
+    if skills:
+        for part in evaluate_skills(subject.serve(), asking.tokenizer, skills, config, asking.system_prompt):
+            write_part(part_file(output, part.name), part)
     if subject.transformers:
         subject.release()
     retention = [
@@ -86,8 +90,6 @@ def evaluate_model(
 
 
 def _retention(subject: Subject, asking: Asking, name: str, config: EvaluateConfig) -> PartResult:
-    if name in LAB_TASKS:
-        return evaluate_skill(subject.serve(), asking.tokenizer, name, config, asking.system_prompt)
     if subject.transformers:
         return evaluate_on_transformers(subject.transformers, name, config, asking.system_prompt)
     lm = FleetLM(subject.serve(), asking.tokenizer, config.seed)

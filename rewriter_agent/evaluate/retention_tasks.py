@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.evaluate import LAB_TASKS, EvaluateConfig
+from ..data.package_data import from_package, package_source
 from .fleet_lm import longest_answer
 from .harness import definitions, quiet
 from .own_tasks import READING, file_task, reading_task
-from .package_data import from_package, package_source
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task

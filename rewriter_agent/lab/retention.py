@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cluster.types import GenerateRequest
+from cluster.types import Completion, GenerateRequest
 
 from ..config.evaluate import LAB_PREFIX, EvaluateConfig
 from ..evaluate.result import STRICT, PartResult
 from ..evaluate.statistics import estimate
 from ..evaluate.tokens import chat_prompt_ids, decode
 from ..prompts import user_messages
-from .skill import MAX_TOKENS, is_correct
+from .skill import MAX_TOKENS, Item, is_correct
 from .skills import retention_items
 
 if TYPE_CHECKING:
@@ -20,29 +21,41 @@ if TYPE_CHECKING:
     from ..evaluate.fleet_lm import Fleet
 
 
-def evaluate_skill(
+def evaluate_skills(
     fleet: Fleet,
     tokenizer: PreTrainedTokenizerBase,
-    name: str,
+    names: Sequence[str],
     config: EvaluateConfig,
     system_prompt: str | None = None,
-) -> PartResult:
-    """Greedy accuracy (`exact`) on items of the skill `lab_<skill>`; a reply without its end is wrong.
+) -> list[PartResult]:
+    """Greedy accuracy (`exact`) on items of each skill `lab_<skill>`, asked in one go: replies are short, and few of
+    them do not fill an engine. A reply without its end is wrong.
 
-    Raises ValueError when the skill has fewer than `config.retention_limit` items.
+    Raises ValueError when a skill has fewer than `config.retention_limit` items.
     """
-    assert config.retention_limit is not None, "a rule of the config"
-    items = retention_items(name.removeprefix(LAB_PREFIX), config.retention_limit, config.seed)
-    prompts = [user_messages(item.prompt, system_prompt) for item in items]
-    completions = fleet.generate(
-        [
-            GenerateRequest(chat_prompt_ids(tokenizer, prompt), MAX_TOKENS, temperature=0.0, seed=config.seed)
-            for prompt in prompts
-        ]
+    limit = config.retention_limit
+    assert limit is not None, "a rule of the config"
+    items = {name: retention_items(name.removeprefix(LAB_PREFIX), limit, config.seed) for name in names}
+    prompts = [user_messages(item.prompt, system_prompt) for its in items.values() for item in its]
+    replies = iter(
+        fleet.generate(
+            [
+                GenerateRequest(
+                    chat_prompt_ids(tokenizer, prompt), MAX_TOKENS, temperature=0.0, seed=config.seed
+                )
+                for prompt in prompts
+            ]
+        )
     )
-    texts = [decode(tokenizer, completion.token_ids) for completion in completions]
-    rows = list(zip(items, texts, completions, strict=True))
-    scores = {item.key: float(is_correct(item, text, done.finished)) for item, text, done in rows}
+    return [_graded(name, its, [next(replies) for _ in its], tokenizer) for name, its in items.items()]
+
+
+def _graded(
+    name: str, items: Sequence[Item], replies: Sequence[Completion], tokenizer: PreTrainedTokenizerBase
+) -> PartResult:
+    texts = [decode(tokenizer, reply.token_ids) for reply in replies]
+    rows = list(zip(items, texts, replies, strict=True))
+    scores = {item.key: float(is_correct(item, text, reply.finished)) for item, text, reply in rows}
     accuracy = estimate(list(scores.values()))
     return PartResult(
         name=name,

@@ -11,7 +11,7 @@ from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.evaluate import model
 from rewriter_agent.evaluate.presets import Asking
 from rewriter_agent.evaluate.result import PartResult, read_result
-from rewriter_agent.lab.retention import evaluate_skill
+from rewriter_agent.lab.retention import evaluate_skills
 from rewriter_agent.lab.skills import SKILLS, retention_items
 from rewriter_agent.lab.tokenizer import make_tokenizer
 
@@ -35,7 +35,7 @@ class Scripted:
 
 def test_finished_and_exact_replies_count() -> None:
     config = EvaluateConfig(retention=["lab_sort"], retention_limit=10)
-    part = evaluate_skill(Scripted(), TOKENIZER, "lab_sort", config)  # ty: ignore[invalid-argument-type]
+    (part,) = evaluate_skills(Scripted(), TOKENIZER, ["lab_sort"], config)  # ty: ignore[invalid-argument-type]
     assert part.name == "lab_sort"
     assert part.metrics["exact"] == 0.5
     assert list(part.scores["strict"].values()) == [1.0] * 5 + [0.0] * 5
@@ -44,7 +44,7 @@ def test_finished_and_exact_replies_count() -> None:
 
 def test_a_system_prompt_comes_first() -> None:
     fleet = Scripted()
-    evaluate_skill(fleet, TOKENIZER, "lab_sort", EvaluateConfig(retention_limit=2), "Be brief.")  # ty: ignore[invalid-argument-type]
+    evaluate_skills(fleet, TOKENIZER, ["lab_sort"], EvaluateConfig(retention_limit=2), "Be brief.")  # ty: ignore[invalid-argument-type]
     assert "system\nBe brief." in TOKENIZER.decode(fleet.asked[0].prompt_ids)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -351,3 +352,24 @@ def test_paths_become_absolute() -> None:
     job = SFTJob(model=Path("base"), rows=Path("rows.parquet"), output_dir=Path("out"), sft=SFTConfig())
     assert job.model.is_absolute()
     assert SFTJob.model_validate(job.model_dump(mode="json")) == job
+
+
+@pytest.mark.slow
+def test_the_second_training_in_a_process_is_that_of_a_worker_of_its_own(
+    make_job: Callable[..., SFTJob], two_cpus: None
+) -> None:
+    def one_after_another(jobs: list[dict[str, Any]]) -> None:
+        for job in jobs:
+            run_sft(SFTJob.model_validate(job))
+
+    options = {"num_workers": 1, "bf16": False}
+    first, second = (
+        make_job(name, learning_rate=rate, **options) for name, rate in (("a", 1e-2), ("b", 1e-3))
+    )
+    here = [job.model_copy(update={"in_process": True, "threads": 1}) for job in (first, second)]
+    task = ray.remote(num_cpus=1, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})(one_after_another)
+    ray.get(task.remote([job.model_dump(mode="json") for job in here]))
+    alone = make_job("alone", learning_rate=1e-3, **options)
+    run_sft(alone)
+    assert weights_of(second) == weights_of(alone) != weights_of(first)
+    assert AutoModelForCausalLM.from_pretrained(second.model_dir).dtype == torch.float32

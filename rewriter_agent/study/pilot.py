@@ -1,0 +1,126 @@
+"""A pilot: each kind of a study's work once and small, on this machine with this model, to time it."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from cluster.plan import side_by_side
+from cluster.session import connect
+
+from ..config import RunConfig, make_config
+from ..files import exclusive, read_jsonl
+from ..finetune import make_job, write_inputs
+from ..jobs import run_jobs
+from ..pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from ..progress import Progress
+from ..run import Run
+from ..stage import Stage, roles_of, run_stage
+from .layout import Layout
+
+PROBLEMS, TRAIN_STEPS, SFT_STEPS = 64, 3, 8
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds of one of each."""
+
+    engines_start: float
+    problem_prepared: float
+    rewriter_start: float
+    """Of learner and processes, before its first step and after its last."""
+    rewriter_step: float
+    rollout: float
+    """Of rewriting, scored."""
+    tokens: float
+    """Written in a rollout."""
+    processes_start: float
+    """Of fine-tuning: before the first, once a seed."""
+    fine_tuning: float
+    """Without its steps; as many side by side as in the study."""
+    fine_tuning_step: float
+    evaluation: float
+
+
+def measure(layout: Layout) -> Speeds:
+    """Do the pilot in the folder `pilot` of the study; takes minutes, of which most is one whole evaluation."""
+    config = pilot_config(layout)
+    stages = (PREPARE, TRAIN, REWRITE)
+    with connect(config.cluster) as machine, exclusive(config.folder):
+        run = Run(config, machine, roles_of(stages, config) | {"policy", "backbone", "sft"})
+        try:
+            run.write_config()
+            start = time.monotonic()
+            run.wait_engines("backbone", "policy")
+            engines_start = time.monotonic() - start
+            seconds = {stage.name: _done(stage, run) for stage in (PREPARE, EVALUATE_BASE, TRAIN, REWRITE)}
+            first, later, step = _fine_tunings(run, layout)
+        finally:
+            run.close()
+    steps = [row["step_time"] for row in read_jsonl(config.folder / "train" / "metrics.jsonl")]
+    manifest = REWRITE.read_manifest(config)
+    assert manifest is not None, "just done"
+    written = manifest["counts"]
+    return Speeds(
+        engines_start=engines_start,
+        problem_prepared=seconds["prepare"] / written["problems"],
+        rewriter_start=seconds["train"] - sum(steps),
+        # The first step starts up caches and threads.
+        rewriter_step=fmean(steps[1:]),
+        rollout=seconds["rewrite"] / written["rollouts"],
+        tokens=written["generated_tokens"] / written["rollouts"],
+        processes_start=max(0.0, first - later),
+        fine_tuning=max(0.0, later - SFT_STEPS * step),
+        fine_tuning_step=step,
+        evaluation=seconds["evaluate-base"],
+    )
+
+
+def pilot_config(layout: Layout) -> RunConfig:
+    """The study's, with few problems and steps."""
+    tree = layout.config.model_dump(mode="json")
+    tree |= {"name": "pilot", "output_dir": str(layout.config.folder), "study": None}
+    tree["data"]["num_train"] = min(PROBLEMS, layout.problems)
+    tree["train"]["max_steps"] = TRAIN_STEPS
+    tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None, "behavior": "backbone"}
+    tree["sft"] |= {"sweep": None, "refresh": None, "max_steps": SFT_STEPS, "logging_steps": 1}
+    return make_config(tree)
+
+
+def _done(stage: Stage, run: Run) -> float:
+    """Seconds of a stage, which is done anew: it may have been timed beside other work."""
+    if stage.complete(run.config):
+        stage.reopen(run.config)
+    folder = run.stage_folder(stage.name)
+    if folder.exists():
+        folder.rename(folder.with_name(f"{stage.name}.stale-{time.time_ns()}"))
+    run_stage(stage, run)
+    manifest = stage.read_manifest(run.config)
+    assert manifest is not None, "just done"
+    return manifest["wall_seconds"]
+
+
+def _fine_tunings(run: Run, layout: Layout) -> tuple[float, float, float]:
+    """Seconds of the first that a process does, of a later one, and of a step."""
+    many = len(layout.cells(layout.study.seeds[0]))
+    at_a_time, threads = side_by_side(run.plan, "sft", many)
+    inputs = run.stage_folder("rows")
+    write_inputs(run, "rewritten", inputs)
+    run.release_engines()
+    seconds, step = [], 0.0
+    for turn in range(2):
+        places = [run.stage_folder(f"fine-tuning-{time.time_ns()}-{turn}-{k}") for k in range(at_a_time)]
+        jobs = [make_job(run, run.config.sft, inputs, place, 0, threads, of_many=True) for place in places]
+        start = time.monotonic()
+        failed = run_jobs(jobs, at_a_time, Progress("pilot"))
+        seconds.append(time.monotonic() - start)
+        if failed:
+            raise ValueError(f"the pilot's fine-tuning failed: {'; '.join(failed.values())}")
+        step = fmean(_step(place) for place in places)
+    return seconds[0], seconds[1], step
+
+
+def _step(place: Path) -> float:
+    """Mean seconds between the logged steps."""
+    lines = read_jsonl(place / "metrics.jsonl")
+    return (lines[-1]["elapsed"] - lines[0]["elapsed"]) / (lines[-1]["step"] - lines[0]["step"])

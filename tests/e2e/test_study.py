@@ -1,0 +1,161 @@
+"""A study with real parts, very small: interrupted, gone on with, and one of its cells again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from processes import ROOT
+
+from rewriter_agent.arms import ARMS
+from rewriter_agent.study.results import StudyResult, read_study
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+CONFIG = """
+name: study
+model: {name_or_path: lab, dtype: float32, max_model_len: 512}
+data: {source: lab, style: terse, steps: [1, 2], num_train: 16, num_test: 4}
+prepare: {max_completion_length: 96, num_own_samples: 1}
+cluster: {threads: 1, max_num_seqs: 64, kv_cache_gb: 0.1}
+train:
+  max_steps: 2
+  num_generations: 4
+  per_device_train_batch_size: 8
+  learning_rate: 1.0e-3
+  max_completion_length: 96
+  lora: {r: 8}
+rewrite: {num_generations: 4, max_completion_length: 96}
+sft:
+  per_device_train_batch_size: 4
+  num_workers: 1
+  bf16: false
+  max_length: 512
+  logging_steps: 1
+  gradient_checkpointing: false
+evaluate:
+  max_completion_length: 96
+  num_samples: 1
+  own_answers: 4
+  retention: [lab_sort, lab_repeat]
+  retention_limit: 4
+tracking: {report_to: none}
+study: {seeds: [0, 1], learning_rates: [1.0e-3], arms: [expert, best_of_budget, rl, rl_greedy, rl_refresh]}
+"""
+
+
+def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+    (folder / "config.yaml").write_text(CONFIG)
+    given = [f"--set={override}" for override in (f"output_dir={folder}", *overrides)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "rewriter_agent", "study", str(folder / "config.yaml"), *given],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)},
+        # Tests that run in the background of a script inherit an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate()
+    assert process.returncode == 0, output[-4000:]
+    return output
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a study that was interrupted while it fine-tuned, and then finished."""
+    folder = tmp_path_factory.mktemp("study")
+    process = start(folder)
+    while not list((folder / "study").glob("seed-0/*/*-lr0.001/result.json")):
+        assert process.poll() is None, process.communicate()[0][-4000:]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate()
+    assert process.returncode == 130, output[-4000:]
+    written = (folder / "study" / "seed-0" / "rl" / "train" / "manifest.json").read_text()
+    (folder / "output.txt").write_text(finish(start(folder)))
+    # The rewriter was not trained again.
+    assert (folder / "study" / "seed-0" / "rl" / "train" / "manifest.json").read_text() == written
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> StudyResult:
+    return read_study(folder / "study" / "study.json")
+
+
+def test_every_arm_is_measured_with_every_seed(result: StudyResult) -> None:
+    arms = ["expert", "best_of_budget", "rl", "rl_greedy", "rl_refresh"]
+    assert [arm.arm for arm in result.arms] == arms
+    assert sorted((cell.arm, cell.seed) for cell in result.cells) == sorted(
+        (a, s) for a in arms for s in (0, 1)
+    )
+    for cell in result.cells:
+        assert {"task", "avg@1", "retention/lab_sort", "forgetting", "kl", "nll"} <= cell.metrics.keys()
+    assert {source.source for source in result.sources} == {ARMS[arm].source for arm in arms} - {"expert"}
+
+
+def test_the_command_ends_with_the_table_and_leaves_page_and_markdown(
+    folder: Path, result: StudyResult
+) -> None:
+    table = (folder / "output.txt").read_text().rstrip().split("\n")[-7:]
+    assert table[0].split()[:3] == ["arm", "rate", "task"]
+    assert [line.split()[0] for line in table[1:]] == ["base", *(arm.arm for arm in result.arms)]
+    page = (folder / "study" / "study.html").read_text()
+    assert all(arm.text in page for arm in result.arms)
+    assert (folder / "study" / "study.md").read_text().startswith("| arm | rate |")
+
+
+def test_best_of_n_spends_what_the_rewriter_has_spent(result: StudyResult) -> None:
+    spent = {source.source: source.metrics for source in result.sources if source.seed == 0}
+    rl = spent["rl"]["rollouts"] + spent["rl"]["training_rollouts"]
+    assert rl == 16 * 4 + 2 * 8
+    assert spent["best_of_budget"]["rollouts"] == rl
+    # Written by the rewriter of `rl`, whose training counts for it, too.
+    assert spent["rl_greedy"]["training_rollouts"] == spent["rl"]["training_rollouts"]
+
+
+def test_greedy_rewriting_writes_one_text_a_problem(folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(
+        folder / "study" / "seed-0" / "rl_greedy" / "rewrite" / "rewrites.parquet"
+    ).to_pylist()
+    assert all(len(set(row["candidates"])) == 1 for row in rows)
+
+
+def test_models_are_gone_and_the_seconds_of_both_tries_are_counted(folder: Path, result: StudyResult) -> None:
+    assert not list((folder / "study").glob("seed-*/*/*-lr*/model"))
+    phases = {
+        f"seed {seed}, {part}" for seed in (0, 1) for part in ("rewriting", "fine-tuning", "evaluation")
+    }
+    assert result.seconds.keys() == {"base", *phases}
+    assert all(seconds > 0 for seconds in result.seconds.values())
+
+
+def test_done_again_it_does_nothing(folder: Path) -> None:
+    before = (folder / "study" / "study.json").read_text()
+    output = finish(start(folder))
+    assert output.count("complete, skipped") == 2
+    cells = json.loads((folder / "study" / "study.json").read_text())["cells"]
+    assert cells == json.loads(before)["cells"]
+
+
+def test_a_cell_alone_gives_its_numbers_again(folder: Path, result: StudyResult) -> None:
+    alone = ("name=again", "study.seeds=[1, 0]", "study.arms=[expert, rl_greedy]")
+    finish(start(folder, *alone))
+    again = read_study(folder / "again" / "study.json")
+    found = {(cell.arm, cell.seed): cell.metrics for cell in again.cells}
+    for cell in result.cells:
+        if (cell.arm, cell.seed) in found:
+            timed = {"seconds"}
+            here = {key: value for key, value in cell.metrics.items() if key not in timed}
+            assert here == {k: v for k, v in found[cell.arm, cell.seed].items() if k not in timed}

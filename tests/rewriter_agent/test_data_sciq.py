@@ -1,0 +1,34 @@
+"""Reading questions from the package's SciQ."""
+
+import pytest
+
+from reward import extract_answer
+from rewriter_agent.config.data import SciqData
+from rewriter_agent.data.load import load_problems
+
+
+def test_a_solution_quotes_its_passage_and_states_the_answer() -> None:
+    problems = load_problems(SciqData(num_train=50, num_test=20))
+    assert (len(problems.train), len(problems.test)) == (50, 20)
+    for problem in [*problems.train, *problems.test]:
+        passage, _, asked = problem.question.partition("\n\n")
+        quoted, _, _ = problem.solution.rpartition("\n")
+        assert problem.answer.casefold() in quoted.casefold()
+        assert all(sentence in passage for sentence in quoted.split(". ")[:1])
+        assert asked
+        assert len(passage.split()) <= 80
+        assert extract_answer(problem.solution, problem.convention) == problem.answer
+
+
+def test_parts_share_no_question_and_follow_from_the_seed() -> None:
+    one, same, other = (load_problems(SciqData(num_train=50, num_test=20, seed=seed)) for seed in (0, 0, 1))
+    assert one == same
+    assert [problem.id for problem in one.test] != [problem.id for problem in other.test]
+    assert not {problem.id for problem in one.train} & {problem.id for problem in one.test}
+
+
+def test_more_than_there_are_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"is 2000, but there are only .* lower one, or raise data\.max_words"
+    ):
+        load_problems(SciqData(num_train=1500, num_test=500))
