@@ -18,6 +18,7 @@ PAPER: dict[str, Any] = {
     "max_length_ratio": None,
     "max_repetition": 1.0,
     "max_overlap": 1.0,
+    "min_alignment": 0.0,
     "leak_languages": [],
 }
 """The published reward: gate = answer and judge, nothing else; z-scored alignment; marginal diversity."""
@@ -68,6 +69,10 @@ class RewardConfig(BaseModel):
     copy_margin: float = Field(0.05, ge=0)
     """Nats per token by which the expert solution must be less likely than the backbone's own samples before
     copying it is rejected; where it is as likely as those, a copy is a fine target."""
+    min_alignment: float = Field(0.5, ge=0, le=1)
+    """Smallest place of a candidate between the expert solution (0) and the backbone's own samples (1), by mean
+    log-prob: one that is nearer to the expert is a copy in other words, and teaches what a rewrite is to avoid. Not
+    applied where copying is allowed (`copy_margin`, `json`, `python`); 0 for no such rule."""
     leak_languages: list[Language] = ["en"]
     """Languages whose shipped lists of talk about a reference or about rewriting reject a candidate: en, de, fr,
     es, it, pt, zh, ja."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from reward.alignment import anchored
 from reward.answers.domains import extract_answer
 from reward.answers.extract import strip_answer_line
 from reward.config import RewardConfig
@@ -77,6 +78,17 @@ def check(
 def settle(result: GateResult, verdict: Verdict) -> GateResult:
     """`result` with the verdict on its answer added; an earlier reason stays."""
     return result if not result.passed else replace(result, reason=_REASON_OF[verdict])
+
+
+def settle_alignment(
+    problem: GradedProblem, result: GateResult, mean_logprob: float, config: RewardConfig
+) -> GateResult:
+    """`result` of a candidate that breaks no other rule, with its mean log-prob (nats per token) added."""
+    assert result.passed, "the backbone is asked about candidates that pass every other rule"
+    is_alien = anchored(mean_logprob, problem.anchors) < config.min_alignment
+    return (
+        replace(result, reason="alien") if is_alien and _is_copying(problem, config.copy_margin) else result
+    )
 
 
 def refuse(result: GateResult) -> GateResult:

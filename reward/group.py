@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from reward import alignment, diversity
 from reward.config import RewardConfig
-from reward.gate import GateResult, check, refuse, settle
+from reward.gate import GateResult, check, refuse, settle, settle_alignment
 from reward.types import (
     Backbone,
     Candidate,
@@ -37,10 +37,10 @@ def score_group(
     """The scores of a whole group, in order: total = gate * (1 + w_a * alignment + w_d * diversity).
 
     Each service is called at most once, and only where a candidate needs it: `verify` with the answers of the
-    texts that pass, `judge` (if `config.judge`) with the candidates whose answer is right, `backbone` and
-    `embed` (for the diversity kinds on embeddings) with those that pass the gate. `backbone` gives each its
-    tokens' log-probs (nats) given the question alone, and their entropies where `config.needs_entropies`. For
-    the diversity kind `embedding` let `embed` whiten its vectors (`Whitening.around`).
+    texts that pass, `judge` (if `config.judge`) with the candidates whose answer is right, `backbone` with those
+    that break no rule before `alien`, `embed` (for the diversity kinds on embeddings) with those that pass the
+    gate. `backbone` gives each its tokens' log-probs (nats) given the question alone, and their entropies where
+    `config.needs_entropies`. For the diversity kind `embedding` let `embed` whiten its vectors (`Whitening.around`).
 
     Raises:
         ValueError: there are fewer than two candidates, the problem's convention is unknown, the config asks for
@@ -48,12 +48,21 @@ def score_group(
     """
     _require(candidates, config, embed, judge)
     results = _gate(problem, candidates, config, verify, judge)
-    passing = [i for i, result in enumerate(results) if result.passed]
-    scores = [_closed(result) for result in results]
+    right = [i for i, result in enumerate(results) if result.passed]
+    natural: dict[int, _Naturalness] = {}
+    if right:
+        asked = [candidates[i] for i in right]
+        tokens = _checked("backbone", backbone(problem, asked), asked)
+        natural = {i: _naturalness(scores) for i, scores in zip(right, tokens, strict=True)}
+    for i, own in natural.items():
+        results[i] = settle_alignment(problem, results[i], own.logprob, config)
+    passing = [i for i in right if results[i].passed]
+    scores = [_closed(result, natural.get(i)) for i, result in enumerate(results)]
     if passing:
         chosen = [candidates[i] for i in passing]
-        tokens = _checked("backbone", backbone(problem, chosen), chosen)
-        opened = _open(problem, chosen, [results[i] for i in passing], tokens, config, embed)
+        opened = _open(
+            problem, chosen, [results[i] for i in passing], [natural[i] for i in passing], config, embed
+        )
         for i, score in zip(passing, opened, strict=True):
             scores[i] = score
     return scores
@@ -111,11 +120,10 @@ def _open(
     problem: GradedProblem,
     candidates: list[Candidate],
     results: list[GateResult],
-    tokens: Sequence[TokenScores],
+    natural: list[_Naturalness],
     config: RewardConfig,
     embed: Embed | None,
 ) -> list[Score]:
-    natural = [_naturalness(scores) for scores in tokens]
     alignments = _alignments(problem, natural, config)
     diversities = _diversities([candidate.text for candidate in candidates], config, embed)
     return [
@@ -183,16 +191,16 @@ def _checked(service: str, given: Sequence[T], asked: Sequence[object]) -> Seque
     return given
 
 
-def _closed(result: GateResult) -> Score:
+def _closed(result: GateResult, natural: _Naturalness | None) -> Score:
     return Score(
         gate=False,
         reason=result.reason,
         alignment=0.0,
         diversity=0.0,
         total=0.0,
-        mean_logprob=None,
-        tail_fraction=None,
-        typicality_gap=None,
+        mean_logprob=natural.logprob if natural else None,
+        tail_fraction=natural.tail_fraction if natural else None,
+        typicality_gap=natural.gap if natural else None,
         overlap=result.overlap,
         repetition=result.repetition,
         extracted=result.extracted,

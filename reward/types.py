@@ -16,6 +16,7 @@ Reason = Literal[
     "undecided",
     "wrong_answer",
     "judge",
+    "alien",
 ]
 """Why the gate is closed: the first rule that the candidate broke, in this order."""
 
@@ -111,9 +112,9 @@ class Score:
 
     `alignment` and `diversity` lie in [0, 1] and are 0 where the gate is closed. `mean_logprob` (nats per
     token), `tail_fraction` (share of tokens with probability below 0.4) and `typicality_gap` (mean of
-    log-prob plus entropy, nats; None without entropies) are None there, because the backbone scores passing
-    candidates only. `overlap` is the share of the candidate's word n-grams that the expert solution holds,
-    `repetition` the share of its n-grams that it said before.
+    log-prob plus entropy, nats; None without entropies) are None there unless the reason is `alien`: the backbone
+    scores only candidates that break no other rule. `overlap` is the share of the candidate's word n-grams that
+    the expert solution holds, `repetition` the share of its n-grams that it said before.
     """
 
     gate: bool

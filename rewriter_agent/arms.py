@@ -38,7 +38,7 @@ SOURCES = {
     BUDGET: Source("the same at the RL rewriter's whole budget of rollouts, training included"),
     "rl": Source("the RL rewriter, the config's reward"),
     PAPER: Source("the RL rewriter, the published reward"),
-    "rl_no_alignment": Source("the RL rewriter, no alignment term"),
+    "rl_no_alignment": Source("the RL rewriter, no alignment term, no rule of the gate on it"),
     "rl_no_diversity": Source("the RL rewriter, no diversity term"),
     "rl_typicality": Source("the RL rewriter, alignment by typicality"),
     "rl_greedy": Source("the RL rewriter, one greedy rewrite a problem", rewriter="rl"),

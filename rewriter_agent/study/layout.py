@@ -125,7 +125,7 @@ class Layout:
             case "best_of_budget":
                 return {"rewrite.strategy": "best_of_n", "rewrite.num_generations": self.budget}
             case "rl_no_alignment":
-                return {"reward.alignment_weight": 0.0}
+                return {"reward.alignment_weight": 0.0, "reward.min_alignment": 0.0}
             case "rl_no_diversity":
                 return {"reward.diversity_weight": 0.0}
             case "rl_typicality":

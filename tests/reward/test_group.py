@@ -90,6 +90,47 @@ def test_gate_and_terms_compose_and_each_service_is_called_once() -> None:
     assert (scores[1].mean_logprob, scores[1].typicality_gap, scores[1].extracted) == (None, None, "8")
 
 
+def test_a_copy_in_other_words_does_not_pass() -> None:
+    # Anchors are -2 and -1, tokens -1.5: half-way.
+    assert [score.reason for score in Services().score(PAIR, min_alignment=0.5)] == [None, None]
+    services = Services()
+    scores = services.score(GROUP, min_alignment=0.51, diversity="embedding")
+    assert [score.reason for score in scores][:3] == ["alien", "wrong_answer", "alien"]
+    assert [score.total for score in scores] == [0.0] * 6
+    # It is known how far off they were, and nothing that passes is left to embed.
+    assert (scores[0].mean_logprob, scores[0].tail_fraction, scores[0].typicality_gap) == (-1.5, 1.0, -0.5)
+    assert [name for name, _ in services.calls] == ["verify", "backbone"]
+
+
+def test_an_alien_candidate_counts_in_no_term_of_the_others() -> None:
+    class Uneven(Services):
+        def backbone(self, problem: GradedProblem, candidates: list[Candidate]) -> list[TokenScores]:
+            return [TokenScores([-1.9 if "Counting" in c.text else -1.1] * 4) for c in candidates]
+
+    alien, kept = Uneven().score([GROUP[2], GROUP[0]])
+    assert (alien.gate, alien.reason, alien.alignment, alien.diversity) == (False, "alien", 0, 0)
+    assert (kept.gate, kept.diversity) == (True, 0)
+    assert kept.alignment == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("convention", "anchors"),
+    [("####", Anchors(expert=-1.0, own=-1.0)), ("json", Anchors(expert=-1.0, own=0.0))],
+)
+def test_where_a_copy_is_allowed_nothing_is_alien(convention: str, anchors: Anchors) -> None:
+    services = Services()
+    answer = "7" if convention == "####" else "```json\n7\n```"
+    text = RIGHT if convention == "####" else answer
+    scores = score_group(
+        Problem(answer=answer, convention=convention, anchors=anchors),
+        [Candidate(text, True)] * 2,
+        config=RewardConfig(),
+        verify=lambda checks: [Grade(Verdict.EQUAL) for _ in checks],
+        backbone=services.backbone,
+    )
+    assert [score.reason for score in scores] == [None, None]
+
+
 def test_the_judge_is_asked_last_and_about_right_answers_alone() -> None:
     services = Services()
     scores = services.score([*GROUP, Candidate(MAGIC_RIGHT, True)], judge=True)
