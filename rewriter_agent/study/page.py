@@ -6,6 +6,7 @@ from ..files import atomic
 from ..report.format import percent, percent_interval, points, points_interval
 from ..report.templates import environment
 from .figures import family, frontiers, kl_and_forgetting, reward_terms
+from .hypotheses import hypotheses
 from .results import OverSeeds, StudyResult
 from .table import average
 from .verdict import verdict
@@ -18,6 +19,7 @@ def write_page(path: Path, result: StudyResult) -> None:
     html = pages.get_template("study.html.j2").render(
         result=result,
         verdict=verdict(result),
+        hypotheses=hypotheses(result),
         frontiers=frontiers(result.arms),
         kl=kl_and_forgetting(result.arms),
         avg=average(result.base),

@@ -1,9 +1,11 @@
 """A pilot: each kind of a study's work once and small, on this machine with this model, to time it."""
 
+import shutil
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 from cluster.plan import side_by_side
 from cluster.session import connect
@@ -45,6 +47,8 @@ class Speeds:
 def measure(layout: Layout) -> Speeds:
     """Do the pilot in the folder `pilot` of the study; takes minutes, of which most is one whole evaluation."""
     config = pilot_config(layout)
+    # What is there, and what it has cached, would be found and not timed.
+    shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
     with connect(config.cluster) as machine, exclusive(config.folder):
         run = Run(config, machine, roles_of(stages, config) | {"policy", "backbone", "sft"})
@@ -79,7 +83,7 @@ def measure(layout: Layout) -> Speeds:
 def pilot_config(layout: Layout) -> RunConfig:
     """The study's, with few problems and steps."""
     tree = layout.config.model_dump(mode="json")
-    tree |= {"name": "pilot", "output_dir": str(layout.config.folder), "study": None}
+    tree |= {"name": "run", "output_dir": str(layout.config.folder / "pilot"), "study": None}
     tree["data"]["num_train"] = min(PROBLEMS, layout.problems)
     tree["train"]["max_steps"] = TRAIN_STEPS
     tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None, "behavior": "backbone"}
@@ -88,12 +92,7 @@ def pilot_config(layout: Layout) -> RunConfig:
 
 
 def _done(stage: Stage, run: Run) -> float:
-    """Seconds of a stage, which is done anew: it may have been timed beside other work."""
-    if stage.complete(run.config):
-        stage.reopen(run.config)
-    folder = run.stage_folder(stage.name)
-    if folder.exists():
-        folder.rename(folder.with_name(f"{stage.name}.stale-{time.time_ns()}"))
+    """Seconds of a stage."""
     run_stage(stage, run)
     manifest = stage.read_manifest(run.config)
     assert manifest is not None, "just done"
@@ -105,11 +104,11 @@ def _fine_tunings(run: Run, layout: Layout) -> tuple[float, float, float]:
     many = len(layout.cells(layout.study.seeds[0]))
     at_a_time, threads = side_by_side(run.plan, "sft", many)
     inputs = run.stage_folder("rows")
-    write_inputs(run, "rewritten", inputs)
+    write_inputs(run, "expert", inputs)
     run.release_engines()
     seconds, step = [], 0.0
     for turn in range(2):
-        places = [run.stage_folder(f"fine-tuning-{time.time_ns()}-{turn}-{k}") for k in range(at_a_time)]
+        places = [run.stage_folder(f"fine-tuning-{turn}-{k}") for k in range(at_a_time)]
         jobs = [make_job(run, run.config.sft, inputs, place, 0, threads, of_many=True) for place in places]
         start = time.monotonic()
         failed = run_jobs(jobs, at_a_time, Progress("pilot"))
@@ -121,6 +120,6 @@ def _fine_tunings(run: Run, layout: Layout) -> tuple[float, float, float]:
 
 
 def _step(place: Path) -> float:
-    """Mean seconds between the logged steps."""
-    lines = read_jsonl(place / "metrics.jsonl")
-    return (lines[-1]["elapsed"] - lines[0]["elapsed"]) / (lines[-1]["step"] - lines[0]["step"])
+    """Median seconds of a step; the first starts up caches, and the last measures the probe."""
+    elapsed = [line["elapsed"] for line in read_jsonl(place / "metrics.jsonl")]
+    return median(after - before for before, after in pairwise(elapsed))

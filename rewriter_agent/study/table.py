@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from .hypotheses import hypotheses
 from .results import ArmResult, OverSeeds, StudyResult
 
 COLUMNS = (
@@ -20,7 +21,7 @@ COLUMNS = (
 
 
 def study_table(result: StudyResult) -> str:
-    """A line an arm and learning rate, the one that is compared marked."""
+    """A line an arm and learning rate, the one that is compared marked; then how the hypotheses stand."""
     rows = _rows(result, marked="*")
     widths = [max(len(row[place]) for row in [COLUMNS, *rows]) for place in range(len(COLUMNS))]
     lines = [
@@ -30,14 +31,16 @@ def study_table(result: StudyResult) -> str:
         )
         for row in [COLUMNS, *rows]
     ]
-    return "\n".join(lines)
+    found = [f"{h.name} {h.standing}: {h.text} ({h.found})" for h in hypotheses(result)]
+    return "\n".join([*lines, *found])
 
 
 def study_markdown(result: StudyResult) -> str:
     """The same as a table of Markdown, and the comparisons."""
     rows = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *_rows(result, marked="**")]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{table}\n"
+    found = [f"- **{h.name}, {h.standing}**: {h.text}. {h.found}" for h in hypotheses(result)]
+    return "\n".join([table, "", *found, ""])
 
 
 def _rows(result: StudyResult, marked: str) -> list[tuple[str, ...]]:

@@ -106,9 +106,11 @@ def test_every_arm_is_measured_with_every_seed(result: StudyResult) -> None:
 def test_the_command_ends_with_the_table_and_leaves_page_and_markdown(
     folder: Path, result: StudyResult
 ) -> None:
-    table = (folder / "output.txt").read_text().rstrip().split("\n")[-7:]
-    assert table[0].split()[:3] == ["arm", "rate", "task"]
-    assert [line.split()[0] for line in table[1:]] == ["base", *(arm.arm for arm in result.arms)]
+    lines = (folder / "output.txt").read_text().rstrip().split("\n")
+    start = next(place for place, line in enumerate(lines) if line.split()[:3] == ["arm", "rate", "task"])
+    rows = ["base", *(arm.arm for arm in result.arms)]
+    assert [line.split()[0] for line in lines[start + 1 :]][: len(rows)] == rows
+    assert all(line.startswith("H") for line in lines[start + 1 + len(rows) :])
     page = (folder / "study" / "study.html").read_text()
     assert all(arm.text in page for arm in result.arms)
     assert (folder / "study" / "study.md").read_text().startswith("| arm | rate |")

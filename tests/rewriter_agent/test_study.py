@@ -1,7 +1,7 @@
 """A study: what it is made of, its numbers over seeds, its table and page."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rewriter_agent.arms import ARMS, SOURCES
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.statistics import estimate
 from rewriter_agent.files import write_json
+from rewriter_agent.study.hypotheses import hypotheses
 from rewriter_agent.study.layout import Layout
 from rewriter_agent.study.page import write_page
 from rewriter_agent.study.results import (
@@ -230,14 +231,53 @@ def test_means_and_costs_by_hand() -> None:
 
 
 def test_the_table_has_a_line_for_each_arm_and_rate() -> None:
-    table = study_table(result()).split("\n")
-    assert len(table) == 1 + 1 + 6
+    table = study_table(result()).split("\n")[:8]
     assert len({len(line) for line in table}) == 1
     line = next(line for line in table if line.startswith("rl ") and "*0.0001" in line)
     assert "44.0" in line
     # Training counts.
     assert line.rstrip().endswith("720")
     assert "**0.0001**" in study_markdown(result())
+
+
+def test_hypotheses_stand_as_the_numbers_say() -> None:
+    found = {h.name: h for h in hypotheses(result())}
+    # Half of SFT's 10 and 20 points is 5 and 10; the rewriter's are 6 and 4.
+    assert found["H1"].standing == "open"
+    assert (
+        found["H1"].found
+        == "+5.0 [+4.0, +6.0] against +15.0 [+10.0, +20.0]; minus its half −2.5 [−6.0, +1.0]"
+    )
+    # One KL for all: no correlation.
+    assert found.keys() == {"H1"}
+
+
+@pytest.mark.parametrize(
+    ("rl", "other", "standing"),
+    [
+        ((0.02, 0.03), (0.06, 0.08), "held"),
+        ((0.06, 0.08), (0.02, 0.03), "refuted"),
+        ((0.02, 0.08), (0.03, 0.06), "open"),
+    ],
+)
+def test_a_difference_counts_where_its_interval_is_on_one_side(
+    rl: tuple[float, float], other: tuple[float, float], standing: str
+) -> None:
+    cells = [
+        cell(arm, 1e-4, seed, 0.5, values[seed])
+        for arm, values in (("expert", (0.2, 0.2)), ("rl", rl), ("best_of_budget", other))
+        for seed in (0, 1)
+    ]
+    arms = arm_results(["expert", "rl", "best_of_budget"], cells, [])
+    found = hypotheses(replace(result(), arms=arms, cells=cells))
+    assert {h.name: h.standing for h in found}["H2"] == standing
+
+
+def test_forgetting_that_follows_kl_is_seen() -> None:
+    moved = [replace(c, metrics=c.metrics | {"kl": c.metrics["forgetting"] ** 2}) for c in CELLS]
+    found = {h.name: h for h in hypotheses(replace(result(), cells=moved))}
+    assert found["H6"].standing == "held"
+    assert found["H6"].found == "rank correlation 1.00 over 12 fine-tunings"
 
 
 def test_the_verdict_names_both_and_says_how_sure() -> None:

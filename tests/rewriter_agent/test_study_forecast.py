@@ -74,7 +74,7 @@ def test_texts(layout: Layout) -> None:
 
 def test_the_pilot_is_the_study_in_small(layout: Layout) -> None:
     pilot = pilot_config(layout)
-    assert pilot.folder == layout.config.folder / "pilot"
+    assert pilot.folder == layout.config.folder / "pilot" / "run"
     assert pilot.data.num_train == 64
     assert pilot.rewrite.strategy == "policy"
     assert pilot.train.num_generations == layout.config.train.num_generations

@@ -1,0 +1,141 @@
+"""What was predicted before any number was, against the numbers (docs/study.md)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import spearmanr
+
+from .results import ArmResult, OverSeeds, StudyResult
+
+Standing = Literal["held", "refuted", "open"]
+GOES_WITH = 0.5
+"""Rank correlation from which two quantities are said to go together."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A prediction and how it stands."""
+
+    name: str
+    text: str
+    found: str
+    """The numbers that decide."""
+    standing: Standing
+
+
+def hypotheses(result: StudyResult) -> list[Hypothesis]:
+    """Those whose arms have been measured."""
+    arms = {arm.arm: arm for arm in result.arms}
+    tests = (
+        ({"rl", "expert"}, _half_of_sft),
+        ({"rl", "best_of_budget"}, _below_best_of_n),
+        ({"rl", "rl_is"}, _importance_sampling),
+        ({"rl_many", "rl_many_no_diversity"}, _diversity),
+        ({"rl", "best_of_k"}, _correctness),
+    )
+    found = [test(arms) for needed, test in tests if needed <= arms.keys()]
+    return [*found, *_drift(result)]
+
+
+def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
+    rl, expert = _forgetting(arms["rl"]), _forgetting(arms["expert"])
+    excess = _combined(rl, expert, -0.5)
+    standing = _below_zero(excess) if arms["rl"].matched is not None else "refuted"
+    return Hypothesis(
+        "H1",
+        "at matched task score the RL rewriter forgets at most half of what plain SFT does",
+        f"{_points(rl)} against {_points(expert)}; minus its half {_points(excess)}",
+        standing,
+    )
+
+
+def _below_best_of_n(arms: dict[str, ArmResult]) -> Hypothesis:
+    difference = _forgetting(arms["rl"]).minus(_forgetting(arms["best_of_budget"]))
+    return Hypothesis(
+        "H2",
+        "it forgets less than best-of-N at equal rollouts",
+        f"difference {_points(difference)}",
+        _below_zero(difference),
+    )
+
+
+def _importance_sampling(arms: dict[str, ArmResult]) -> Hypothesis:
+    rate = arms["rl"].chosen.learning_rate
+    with_is, plain = arms["rl_is"].at(rate).metrics, arms["rl"].at(rate).metrics
+    task, forgetting = (with_is[key].minus(plain[key]) for key in ("task", "forgetting"))
+    return Hypothesis(
+        "H3",
+        "importance sampling helps where fallbacks remain",
+        f"at {rate:g}: task {_points(task)}, forgetting {_points(forgetting)}",
+        _helps(task, forgetting),
+    )
+
+
+def _diversity(arms: dict[str, ArmResult]) -> Hypothesis:
+    with_term, without = (arms[name].chosen.metrics for name in ("rl_many", "rl_many_no_diversity"))
+    task, forgetting = (with_term[key].minus(without[key]) for key in ("task", "forgetting"))
+    standing = _helps(task, forgetting)
+    return Hypothesis(
+        "H4",
+        "the diversity term matters where there are several targets a problem",
+        f"task {_points(task)}, forgetting {_points(forgetting)}",
+        "refuted" if standing == "open" else standing,
+    )
+
+
+def _correctness(arms: dict[str, ArmResult]) -> Hypothesis:
+    rl, prompt = (arms[name].source["accepted"] for name in ("rl", "best_of_k"))
+    difference = rl.minus(prompt)
+    return Hypothesis(
+        "H5",
+        "training the rewriter does not cost correctness",
+        f"accepted {100 * rl.value:.1f} % against {100 * prompt.value:.1f} %, difference {_points(difference)}",
+        "refuted" if difference.high < 0 else "held" if difference.low >= 0 else "open",
+    )
+
+
+def _drift(result: StudyResult) -> list[Hypothesis]:
+    measured = [cell.metrics for cell in result.cells if "kl" in cell.metrics]
+    if len({metrics["kl"] for metrics in measured}) < 3 or len({m["forgetting"] for m in measured}) < 2:
+        return []
+    found = float(spearmanr([m["kl"] for m in measured], [m["forgetting"] for m in measured]).statistic)
+    return [
+        Hypothesis(
+            "H6",
+            "forgetting goes with KL from the backbone on its own answers",
+            f"rank correlation {found:.2f} over {len(measured)} fine-tunings",
+            "held" if found >= GOES_WITH else "refuted",
+        )
+    ]
+
+
+def _forgetting(arm: ArmResult) -> OverSeeds:
+    return arm.chosen.metrics["forgetting"]
+
+
+def _combined(one: OverSeeds, other: OverSeeds, factor: float) -> OverSeeds:
+    return OverSeeds.of(
+        {s: value + factor * other.by_seed[s] for s, value in one.by_seed.items() if s in other.by_seed}
+    )
+
+
+def _below_zero(difference: OverSeeds) -> Standing:
+    """Beyond chance, where there are seeds to tell."""
+    if not difference.has_interval:
+        return "open"
+    return "held" if difference.high < 0 else "refuted" if difference.low > 0 else "open"
+
+
+def _helps(task: OverSeeds, forgetting: OverSeeds) -> Standing:
+    if not task.has_interval:
+        return "open"
+    if task.high < 0 or forgetting.low > 0:
+        return "refuted"
+    return "held" if task.low > 0 or forgetting.high < 0 else "open"
+
+
+def _points(value: OverSeeds) -> str:
+    text = f"{100 * value.value:+.1f}"
+    if value.has_interval:
+        text += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+    return text.replace("-", "−")
