@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare sweep dashboard test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare sweep dashboard study test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ dashboard: $(STAMP) ## CONFIG's W&B workspace and report (SET=--dry-run prints w
 
 compare: $(STAMP) ## CONFIG's problems rewritten by every strategy at equal rollouts, one table
 	@$(BIN)/rewriter-agent compare $(CONFIG) $(SET)
+
+study: $(STAMP) ## Arms, learning rates and seeds side by side: make study CONFIG=configs/study-lab.yaml
+	@$(BIN)/rewriter-agent study $(CONFIG) $(SET)
 
 test: test-fast ## All tests
 	@$(BIN)/python -m pytest -m slow $(PYTEST)

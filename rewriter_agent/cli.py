@@ -201,51 +201,55 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, text in names.items():
         command = commands.add_parser(name, help=text, description=text)
-        given = "YAML file, see configs/"
-        if name == "gap":
-            given += "; or with --model a .jsonl or .parquet file or the name of a data set on the Hugging Face hub"
-        command.add_argument("config", type=Path, help=given)
-        command.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            help="override a config key, e.g. train.max_steps=5",
-        )
-        if name == "compare":
-            text = "strategies to compare (default: all)"
-            command.add_argument(
-                "--strategies",
-                nargs="+",
-                choices=[*STRATEGIES],
-                default=[*STRATEGIES],
-                metavar="NAME",
-                help=text,
-            )
-        if name == "plan":
-            text = "do a small pilot of a study's work, and predict from it how long the study takes"
-            command.add_argument("--measure", action="store_true", help=text)
-        if name == "gap":
-            text = "model of a data set that is given in place of a config"
-            command.add_argument("--model", metavar="NAME_OR_PATH", help=text)
-            text = "training problems to measure (default: %(default)s)"
-            command.add_argument("--sample", type=_positive, default=100, metavar="N", help=text)
-        if name == "evaluate":
-            text = "models to evaluate (default: all of them)"
-            command.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS, metavar="ARM", help=text)
-            text = "grade the answers that were kept anew, and ask no model"
-            command.add_argument("--regrade", action="store_true", help=text)
-        if name == "push":
-            add_push_options(command)
-        if name == "dashboard":
-            text = "print sections, panels and metric names; no network"
-            command.add_argument("--dry-run", action="store_true", help=text)
-        if name in ("run", "launch"):
-            text = "do all stages once for each of these seeds, and report on all of them"
-            command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)
+        _add_config(command, name)
+        _add_options(command, name)
     text = "grade a file of answers with the reward's verifier; needs no config"
     add_options(commands.add_parser("grade", help=text, description=text))
     return parser
+
+
+def _add_config(command: argparse.ArgumentParser, name: str) -> None:
+    text = "YAML file, see configs/"
+    if name == "gap":
+        text += (
+            "; or with --model a .jsonl or .parquet file or the name of a data set on the Hugging Face hub"
+        )
+    command.add_argument("config", type=Path, help=text)
+    text = "override a config key, e.g. train.max_steps=5"
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
+
+
+def _add_options(command: argparse.ArgumentParser, name: str) -> None:
+    """Those that a command has beside the config."""
+    add = command.add_argument
+    match name:
+        case "compare":
+            text, names = "strategies to compare (default: all)", [*STRATEGIES]
+            add("--strategies", nargs="+", choices=names, default=names, metavar="NAME", help=text)
+        case "plan":
+            text = "do a small pilot of a study's work, and predict from it how long the study takes"
+            add("--measure", action="store_true", help=text)
+        case "gap":
+            add(
+                "--model",
+                metavar="NAME_OR_PATH",
+                help="model of a data set that is given in place of a config",
+            )
+            text = "training problems to measure (default: %(default)s)"
+            add("--sample", type=_positive, default=100, metavar="N", help=text)
+        case "evaluate":
+            text = "models to evaluate (default: all of them)"
+            add("--arms", nargs="+", choices=ARMS, default=ARMS, metavar="ARM", help=text)
+            text = "grade the answers that were kept anew, and ask no model"
+            add("--regrade", action="store_true", help=text)
+        case "push":
+            add_push_options(command)
+        case "dashboard":
+            text = "print sections, panels and metric names; no network"
+            add("--dry-run", action="store_true", help=text)
+        case "run" | "launch":
+            text = "do all stages once for each of these seeds, and report on all of them"
+            add("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)
 
 
 def _positive(text: str) -> int:
