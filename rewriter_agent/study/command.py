@@ -1,37 +1,26 @@
 """`rewriter-agent study`: every arm at every learning rate with every seed, on shared work, in one table."""
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from cluster.plan import side_by_side
 from cluster.session import connect
-from sft.job import SFTJob
 
 from ..arms import EXPERT
 from ..config import RunConfig
 from ..evaluate.model import check_evaluation
-from ..evaluate.result import read_result
-from ..evaluate.served import evaluate_served
-from ..evaluate.summary import counts
 from ..files import exclusive
-from ..finetune import PROBE, SHOWN, make_job, sft_gb, write_inputs, write_probe
-from ..inputs import evaluation_hashes
+from ..finetune import sft_gb
 from ..jobs import run_jobs
 from ..models.precision import precision_hint
 from ..pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
 from ..progress import Progress
-from ..refresh import train_refreshed
 from ..run import Run
 from ..stage import Stage, require_space, roles_of, run_stage
 from .layout import Cell, Layout
-from .results import EVALUATION, write_results
+from .results import write_results
+from .stages import BASE, cell_job, cell_stage
 from .table import study_table
 from .timing import Clock
-
-BASE = "base"
-"""Folder of the seedless run that measures the backbone."""
 
 
 def run_study(config: RunConfig) -> str:
@@ -111,31 +100,6 @@ def _stages(run: Run, config: RunConfig, stages: Sequence[Stage]) -> None:
             run_stage(stage, run)
 
 
-def cell_stage(cell: Cell) -> Stage:
-    """Fine-tuning and measuring of a cell, as a stage of its source's run."""
-
-    def work(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
-        job = _job(run, cell, 1)
-        if cell.config.sft.refresh:
-            train_refreshed(run, job, folder, progress, SHOWN)
-        # The others have been trained side by side before.
-        assert job.model_dir.exists()
-        base = run.config.output_dir.parent / BASE / EVALUATE_BASE.name
-        evaluate_served(run, job.model_dir, folder / EVALUATION, progress, base)
-        shutil.rmtree(job.model_dir)
-        return counts(read_result(folder / EVALUATION / "result.json"))
-
-    return Stage(
-        cell.stage,
-        ("sft", "evaluate"),
-        (_source_stage(cell),),
-        work,
-        sft_gb,
-        roles=lambda config: ("sft", "policy"),
-        reads=evaluation_hashes,
-    )
-
-
 def _finetune(run: Run, todo: Sequence[Cell], cells: int, progress: Progress) -> dict[str, str]:
     """Those that are not refreshed on the way, as Ray tasks side by side; returns errors by folder."""
     # Not of those that are left: one that goes on keeps its number of threads.
@@ -144,7 +108,7 @@ def _finetune(run: Run, todo: Sequence[Cell], cells: int, progress: Progress) ->
     for cell in todo:
         run.turn_to(cell.config)
         cell_stage(cell).open_folder(cell.config, run.weights_gb)
-        job = _job(run, cell, threads)
+        job = cell_job(run, cell, threads)
         if not cell.config.sft.refresh and not job.model_dir.exists():
             jobs.append(job)
     if not jobs:
@@ -154,21 +118,3 @@ def _finetune(run: Run, todo: Sequence[Cell], cells: int, progress: Progress) ->
     require_space(todo[0].config.folder, room, "study")
     progress(f"{len(jobs)} fine-tunings, {at_a_time} at a time")
     return run_jobs(jobs, at_a_time, progress)
-
-
-def _job(run: Run, cell: Cell, threads: int) -> SFTJob:
-    """The cell's fine-tuning, its rows written once for all cells of its source."""
-    if cell.config.sft.refresh:
-        # Its rows are made on the way.
-        inputs = cell.folder
-        write_probe(run, inputs)
-    else:
-        inputs = run.stage_folder(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
-        if not (inputs / PROBE).exists():
-            write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
-    many = cell.config.sft.refresh is None
-    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, of_many=many)
-
-
-def _source_stage(cell: Cell) -> Stage:
-    return PREPARE if cell.spec.source == EXPERT else REWRITE

@@ -15,8 +15,8 @@ from ..evaluate.summary import summarise
 from ..files import read_jsonl, write_json
 from ..pipeline import EVALUATE_BASE, REWRITE, TRAIN
 from .layout import Cell, Layout
+from .stages import BASE, EVALUATION, cell_stage
 
-EVALUATION = "evaluation"
 TERMS = ("gate", "alignment", "diversity", "total")
 MATCHED_WITHIN = 0.01
 """Share of the task by which a model may be below SFT's best and still count as matched."""
@@ -151,12 +151,12 @@ def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
     """Everything that has been measured by now."""
     from ..config import dump_config
 
-    base = read_result(layout.config.folder / "base" / EVALUATE_BASE.name / "result.json")
+    base = read_result(layout.config.folder / BASE / EVALUATE_BASE.name / "result.json")
     cells = [
         cell_result(cell, base)
         for seed in layout.study.seeds
         for cell in layout.cells(seed)
-        if (cell.folder / EVALUATION / "result.json").exists()
+        if cell_stage(cell).complete(cell.config)
     ]
     done = sorted({cell.seed for cell in cells}, key=layout.study.seeds.index)
     sources = [

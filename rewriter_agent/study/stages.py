@@ -1,0 +1,67 @@
+"""Fine-tuning and measuring of a cell, as a stage of its source's run."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sft.job import SFTJob
+
+from ..arms import EXPERT
+from ..evaluate.result import read_result
+from ..evaluate.served import evaluate_served
+from ..evaluate.summary import counts
+from ..finetune import PROBE, SHOWN, make_job, sft_gb, write_inputs, write_probe
+from ..inputs import evaluation_hashes
+from ..pipeline import EVALUATE_BASE, PREPARE, REWRITE
+from ..progress import Progress
+from ..refresh import train_refreshed
+from ..run import Run
+from ..stage import Stage
+from .layout import Cell
+
+BASE = "base"
+"""Folder of the seedless run that measures the backbone."""
+EVALUATION = "evaluation"
+
+
+def cell_stage(cell: Cell) -> Stage:
+    """Complete once the cell has been measured; only what is refreshed on the way is trained by it."""
+
+    def work(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+        job = cell_job(run, cell, 1)
+        if cell.config.sft.refresh:
+            train_refreshed(run, job, folder, progress, SHOWN)
+        # The others have been trained side by side before.
+        assert job.model_dir.exists()
+        base = run.config.output_dir.parent / BASE / EVALUATE_BASE.name
+        evaluate_served(run, job.model_dir, folder / EVALUATION, progress, base)
+        shutil.rmtree(job.model_dir)
+        return counts(read_result(folder / EVALUATION / "result.json"))
+
+    return Stage(
+        cell.stage,
+        ("sft", "evaluate"),
+        (_source_stage(cell),),
+        work,
+        sft_gb,
+        roles=lambda config: ("sft", "policy"),
+        reads=evaluation_hashes,
+    )
+
+
+def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
+    """The cell's fine-tuning, its rows written once for all cells of its source."""
+    if cell.config.sft.refresh:
+        # Its rows are made on the way.
+        inputs = cell.folder
+        write_probe(run, inputs)
+    else:
+        inputs = run.stage_folder(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
+        if not (inputs / PROBE).exists():
+            write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
+    many = cell.config.sft.refresh is None
+    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, of_many=many)
+
+
+def _source_stage(cell: Cell) -> Stage:
+    return PREPARE if cell.spec.source == EXPERT else REWRITE
