@@ -84,8 +84,10 @@ def _seed(run: Run, layout: Layout, seed: int, clock: Clock, progress: Progress)
         failed = _finetune(run, todo, len(layout.cells(seed)), progress)
     with clock(f"seed {seed}, evaluation"):
         trained = [cell for cell in todo if str(cell.folder.absolute()) not in failed]
+        # Its own: what is left is reckoned from the pace since the first line.
+        measured = Progress(f"study, seed {seed}")
         for done, cell in enumerate(trained):
-            progress.share(done, len(trained), f"models of seed {seed} evaluated")
+            measured.share(done, len(trained), "models evaluated")
             run.turn_to(cell.config)
             run_stage(cell_stage(cell), run)
     return failed
