@@ -90,7 +90,7 @@ def _correctness(arms: dict[str, ArmResult]) -> Hypothesis:
         "H5",
         "training the rewriter does not cost correctness",
         f"accepted {100 * rl.value:.1f} % against {100 * prompt.value:.1f} %, difference {_points(difference)}",
-        "refuted" if difference.high < 0 else "held" if difference.low >= 0 else "open",
+        _below_zero(prompt.minus(rl)),
     )
 
 

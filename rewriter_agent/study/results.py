@@ -1,7 +1,7 @@
 """The numbers of a study: of each source, of each fine-tuning, and over seeds."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -80,6 +80,8 @@ class Point:
 
     learning_rate: float
     metrics: dict[str, OverSeeds]
+    against: dict[str, dict[str, OverSeeds]] = field(default_factory=dict)
+    """By reference: differences in task and forgetting at this rate."""
 
 
 @dataclass(frozen=True)
@@ -265,13 +267,27 @@ def _arm(arm: str, points: list[Point], wanted: float, sources: Sequence[SourceR
 
 
 def _compared(arm: ArmResult, references: dict[str, ArmResult]) -> ArmResult:
-    here = arm.chosen.metrics
-    against = {
-        name: {key: here[key].minus(other.chosen.metrics[key]) for key in ("task", "forgetting")}
-        for name, other in references.items()
-        if name != arm.arm and here["task"].by_seed.keys() & other.chosen.metrics["task"].by_seed.keys()
+    others = {name: other for name, other in references.items() if name != arm.arm}
+    points = []
+    for point in arm.points:
+        same = {
+            name: p
+            for name, other in others.items()
+            for p in other.points
+            if p.learning_rate == point.learning_rate
+        }
+        points.append(replace(point, against=_differences(point, same)))
+    chosen = {name: other.chosen for name, other in others.items()}
+    return replace(arm, points=points, against=_differences(arm.chosen, chosen))
+
+
+def _differences(point: Point, others: dict[str, Point]) -> dict[str, dict[str, OverSeeds]]:
+    """In task and forgetting, over the seeds that both have; of those that share none, nothing."""
+    return {
+        name: {key: point.metrics[key].minus(other.metrics[key]) for key in ("task", "forgetting")}
+        for name, other in others.items()
+        if point.metrics["task"].by_seed.keys() & other.metrics["task"].by_seed.keys()
     }
-    return replace(arm, against=against)
 
 
 def _points(cells: Sequence[CellResult]) -> list[Point]:

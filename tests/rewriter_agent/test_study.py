@@ -217,6 +217,12 @@ def test_differences_are_paired_by_seed() -> None:
     assert dft.against["expert"]["task"].value == pytest.approx(0.3 - 0.45)
 
 
+def test_points_are_compared_at_the_same_rate() -> None:
+    rl = result().arms[2]
+    assert rl.at(1e-3).against["expert"]["forgetting"].by_seed == pytest.approx({0: -0.22, 1: -0.22})
+    assert rl.at(1e-4).against["expert"]["task"].by_seed == pytest.approx({0: 0.05, 1: -0.07})
+
+
 def test_seeds_that_only_one_has_are_left_out_of_a_difference() -> None:
     one, other = OverSeeds.of({0: 0.5, 1: 0.7}), OverSeeds.of({1: 0.4})
     assert one.minus(other).by_seed == pytest.approx({1: 0.3})
