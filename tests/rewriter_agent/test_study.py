@@ -288,11 +288,13 @@ def test_forgetting_that_follows_kl_is_seen() -> None:
 
 def test_the_verdict_names_both_and_says_how_sure() -> None:
     text = verdict(result())
-    assert "the model forgets 5.0 points over 2 seeds (task 44.0 %, base 60.0 %)" in text
+    assert "Over 2 seeds" in text
+    assert "leaves 44.0 % of the task (base 60.0 %) and forgets 5.0 points elsewhere" in text
     assert (
-        "SFT on expert solutions: 15.0 points (task 45.0 %); the RL rewriter forgets 10.0 points less" in text
+        "SFT on expert solutions: 45.0 % and 15.0 points; the RL rewriter's model scores 1.0 points lower"
+        in text
     )
-    assert "−16.0 to −4.0" in text
+    assert "(−7.0 to +5.0, which may be chance) and forgets 10.0 points less (−16.0 to −4.0)" in text
 
 
 def test_a_study_without_the_rl_rewriter_says_so() -> None:
