@@ -1,6 +1,8 @@
 """Training processes under Ray Train."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,8 +45,26 @@ def run_workers(
             failure_config=FailureConfig(workers.max_failures),  # ty: ignore[invalid-argument-type]
         ),
     )
-    with _controller_told_its_cluster():
+    with _controller_told_its_cluster(), interrupts_kept():
         trainer.fit()
+
+
+@contextmanager
+def interrupts_kept() -> Generator[None]:
+    """Within, Ray Train takes Ctrl-C for itself, ends its workers and exits; it would keep it for good.
+
+    Raises KeyboardInterrupt in place of that exit, whose status says that all went well.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

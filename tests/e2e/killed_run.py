@@ -134,6 +134,8 @@ def write_config(base: Path) -> Path:
         "data": DATA.model_dump(mode="json"),
         "cluster": {"engines": 1, "scorers": 1, "threads": 1},
         "prepare": {**length, "shard_size": 4},
+        # Few candidates of so short a training pass, and more of them are wanted here than good ones.
+        "reward": {"min_alignment": 0.0},
         "train": {
             **length,
             "max_steps": 8,

@@ -21,7 +21,7 @@ SETTINGS = [
     "model.max_model_len=768",
     # The one run whose engines and learner compute in it, which some CPUs have no instructions for.
     "model.dtype=bfloat16",
-    "reward={alignment: typicality, diversity: embedding, judge: true}",
+    "reward={alignment: typicality, diversity: embedding, judge: true, min_alignment: 0.0}",
 ]
 
 

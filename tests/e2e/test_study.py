@@ -1,11 +1,9 @@
-"""A study with real parts, very small: interrupted, gone on with, and one of its cells again."""
+"""A study with real parts, very small: all of it, what is missing of it, and some of its cells again."""
 
-import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -44,46 +42,30 @@ evaluate:
   retention: [lab_sort, lab_repeat]
   retention_limit: 4
 tracking: {report_to: none}
-study: {seeds: [0, 1], learning_rates: [1.0e-3], arms: [expert, best_of_budget, rl, rl_greedy, rl_refresh]}
+study: {seeds: [0, 1], learning_rates: [1.0e-3], arms: [expert, best_of_budget, rl, rl_greedy]}
 """
 
 
-def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+def study(folder: Path, *overrides: str) -> str:
+    """What the command prints."""
     (folder / "config.yaml").write_text(CONFIG)
     given = [f"--set={override}" for override in (f"output_dir={folder}", *overrides)]
-    return subprocess.Popen(
+    done = subprocess.run(
         [sys.executable, "-m", "rewriter_agent", "study", str(folder / "config.yaml"), *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)},
-        # Tests that run in the background of a script inherit an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate()
-    assert process.returncode == 0, output[-4000:]
-    return output
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a study that was interrupted while it fine-tuned, and then finished."""
     folder = tmp_path_factory.mktemp("study")
-    process = start(folder)
-    while not list((folder / "study").glob("seed-0/*/*-lr0.001/result.json")):
-        assert process.poll() is None, process.communicate()[0][-4000:]
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate()
-    assert process.returncode == 130, output[-4000:]
-    written = (folder / "study" / "seed-0" / "rl" / "train" / "manifest.json").read_text()
-    (folder / "output.txt").write_text(finish(start(folder)))
-    # The rewriter was not trained again.
-    assert (folder / "study" / "seed-0" / "rl" / "train" / "manifest.json").read_text() == written
+    (folder / "output.txt").write_text(study(folder))
     return folder
 
 
@@ -93,7 +75,7 @@ def result(folder: Path) -> StudyResult:
 
 
 def test_every_arm_is_measured_with_every_seed(result: StudyResult) -> None:
-    arms = ["expert", "best_of_budget", "rl", "rl_greedy", "rl_refresh"]
+    arms = ["expert", "best_of_budget", "rl", "rl_greedy"]
     assert [arm.arm for arm in result.arms] == arms
     assert sorted((cell.arm, cell.seed) for cell in result.cells) == sorted(
         (a, s) for a in arms for s in (0, 1)
@@ -134,7 +116,7 @@ def test_greedy_rewriting_writes_one_text_a_problem(folder: Path) -> None:
     assert all(len(set(row["candidates"])) == 1 for row in rows)
 
 
-def test_models_are_gone_and_the_seconds_of_both_tries_are_counted(folder: Path, result: StudyResult) -> None:
+def test_models_are_gone_and_seconds_are_counted(folder: Path, result: StudyResult) -> None:
     assert not list((folder / "study").glob("seed-*/*/*-lr*/model"))
     phases = {
         f"seed {seed}, {part}" for seed in (0, 1) for part in ("rewriting", "fine-tuning", "evaluation")
@@ -143,21 +125,27 @@ def test_models_are_gone_and_the_seconds_of_both_tries_are_counted(folder: Path,
     assert all(seconds > 0 for seconds in result.seconds.values())
 
 
-def test_done_again_it_does_nothing(folder: Path) -> None:
-    before = (folder / "study" / "study.json").read_text()
-    output = finish(start(folder))
-    assert output.count("complete, skipped") == 2
-    cells = json.loads((folder / "study" / "study.json").read_text())["cells"]
-    assert cells == json.loads(before)["cells"]
+def test_what_is_missing_is_done_again_and_nothing_else(folder: Path, result: StudyResult) -> None:
+    root = folder / "study"
+    shutil.rmtree(root / "seed-1" / "rl_greedy" / "rl_greedy-lr0.001")
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("manifest.json")}
+    output = study(folder)
+    assert output.count("complete, skipped") == 1
+    assert "1 fine-tunings, 1 at a time" in output or "1 fine-tunings, 2 at a time" in output
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert numbers(read_study(root / "study.json")) == numbers(result)
 
 
 def test_a_cell_alone_gives_its_numbers_again(folder: Path, result: StudyResult) -> None:
-    alone = ("name=again", "study.seeds=[1, 0]", "study.arms=[expert, rl_greedy]")
-    finish(start(folder, *alone))
-    again = read_study(folder / "again" / "study.json")
-    found = {(cell.arm, cell.seed): cell.metrics for cell in again.cells}
-    for cell in result.cells:
-        if (cell.arm, cell.seed) in found:
-            timed = {"seconds"}
-            here = {key: value for key, value in cell.metrics.items() if key not in timed}
-            assert here == {k: v for k, v in found[cell.arm, cell.seed].items() if k not in timed}
+    study(folder, "name=again", "study.seeds=[1, 0]", "study.arms=[expert, rl_greedy]")
+    again = numbers(read_study(folder / "again" / "study.json"))
+    assert len(again) == 4
+    assert again == {cell: metrics for cell, metrics in numbers(result).items() if cell in again}
+
+
+def numbers(result: StudyResult) -> dict[tuple[str, int], dict[str, float]]:
+    """Of each cell, all but what it took."""
+    return {
+        (cell.arm, cell.seed): {k: v for k, v in cell.metrics.items() if k != "seconds"}
+        for cell in result.cells
+    }

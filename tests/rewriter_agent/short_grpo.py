@@ -70,7 +70,9 @@ def learn(run: ShortRun, weights: dict[str, float] | None, seed: int, folder: Pa
     torch.set_num_threads(1)
     tokens = tokens_of(run.backbone)
     eos = tokens.tokenizer.eos_token_id
-    config = RewardConfig.model_validate({"alignment_weight": 0, "diversity_weight": 0, **(weights or {})})
+    # One term at a time: the gate's own rule on alignment would leave nothing to raise.
+    nothing = {"alignment_weight": 0, "diversity_weight": 0, "min_alignment": 0}
+    config = RewardConfig.model_validate(nothing | (weights or {}))
     policy, frozen = SmallFleet(run.backbone, eos), SmallFleet(run.backbone, eos)
     with Verifier(config) as verifier:
         scorer = GroupScorer(tokens, cast(Fleet, frozen), verifier, config)

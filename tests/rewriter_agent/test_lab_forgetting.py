@@ -55,7 +55,7 @@ def make_data() -> Data:
     the expert's solution."""
     torch.set_num_threads(2)
     problems = load_problems(LabData(steps=(1, 3), num_train=128, num_test=1)).train
-    tokens, config = tokens_of(LAB_FOLDER), RewardConfig()
+    tokens, config = tokens_of(LAB_FOLDER), RewardConfig(min_alignment=0)
     fleet = cast(Fleet, SmallFleet(LAB_FOLDER, tokens.tokenizer.eos_token_id))
     rewritten: Rows = []
     with Verifier(config) as verifier:
