@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from sft.value_lists import Different, Rates
 from sft.weight_config import Weight
 
 Data = Literal["expert", "rewritten"]
@@ -14,28 +15,14 @@ class SweepSection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    data: list[Data] = Field(["expert", "rewritten"], min_length=1)
+    data: Different[Data] = Field(["expert", "rewritten"], min_length=1)
     """What is learned: the expert's solutions, or the targets of `rewrite`."""
 
-    learning_rates: list[float] = []
+    learning_rates: Rates = []
     """Peak rates."""
 
-    weights: list[Weight] = []
+    weights: Different[Weight] = []
     """Rules for all rows. Empty: expert data plain, rewritten data as `weight` and `outcome_weights` say."""
 
-    seeds: list[int] = []
+    seeds: Different[int] = []
     """Of the order of the rows."""
-
-    @field_validator("data", "learning_rates", "weights", "seeds")
-    @classmethod
-    def _different(cls, values: list[object]) -> list[object]:
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ValueError(f"{twice[0]!r} is there twice; each value is trained with once")
-        return values
-
-    @field_validator("learning_rates")
-    @classmethod
-    def _positive(cls, rates: list[float]) -> list[float]:
-        if wrong := [rate for rate in rates if rate <= 0]:
-            raise ValueError(f"{wrong[0]:g} is no learning rate; they are positive")
-        return rates

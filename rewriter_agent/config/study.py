@@ -1,26 +1,25 @@
 """The `study` section: which arms are compared, over which learning rates and seeds."""
 
-from typing import Any
+from pydantic import Field, model_validator
 
-from pydantic import Field, field_validator, model_validator
-
+from sft.value_lists import Different, Rates
 from sft.weight_config import TokenISWeight, Weight
 
-from ..arms import ARMS, REFERENCES
+from ..study.arms import ARMS, REFERENCES
 from .base import Strict
 
 
 class StudyConfig(Strict):
     """Arms x learning rates x seeds, for the command `study`."""
 
-    seeds: list[int] = Field([0, 1, 2, 3, 4], min_length=2)
+    seeds: Different[int] = Field([0, 1, 2, 3, 4], min_length=2)
     """Of training, sampling and data order; the problems and the evaluation's items are the same for all. Intervals are
     over seeds, so at least two."""
 
-    learning_rates: list[float] = Field([1e-5, 3e-5, 1e-4], min_length=1)
+    learning_rates: Rates = Field([1e-5, 3e-5, 1e-4], min_length=1)
     """Peak rates of fine-tuning; each arm is measured at every one of them."""
 
-    arms: list[str] = Field(list(ARMS), min_length=1)
+    arms: Different[str] = Field(list(ARMS), min_length=1)
     """What is compared, by name (docs/study.md); the base model is always there."""
 
     weight: Weight = TokenISWeight()
@@ -34,20 +33,6 @@ class StudyConfig(Strict):
 
     refresh_parts: int = Field(2, ge=2)
     """Parts that the steps of `rl_refresh` are cut into, each on targets made anew."""
-
-    @field_validator("seeds", "learning_rates", "arms")
-    @classmethod
-    def _different(cls, values: list[Any]) -> list[Any]:
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ValueError(f"{twice[0]!r} is there twice")
-        return values
-
-    @field_validator("learning_rates")
-    @classmethod
-    def _positive(cls, rates: list[float]) -> list[float]:
-        if wrong := [rate for rate in rates if rate <= 0]:
-            raise ValueError(f"{wrong[0]:g} is no learning rate; they are positive")
-        return rates
 
     @model_validator(mode="after")
     def _arms_exist(self) -> "StudyConfig":

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from cluster.plan import side_by_side
 from cluster.session import connect
 
-from ..arms import EXPERT
 from ..config import RunConfig
 from ..evaluate.model import check_evaluation
 from ..files import exclusive
@@ -16,8 +15,9 @@ from ..pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
 from ..progress import Progress
 from ..run import Run
 from ..stage import Stage, require_space, roles_of, run_stage
+from .arms import EXPERT
+from .files import write_results
 from .layout import Cell, Layout
-from .results import write_results
 from .stages import BASE, cell_job, cell_stage
 from .table import study_table
 from .timing import Clock

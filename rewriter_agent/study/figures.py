@@ -8,9 +8,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from ..arms import SOURCES
 from ..report.figures.curves import TITLES
 from ..report.figures.svg import COLOURS, CYCLE, INK, drawing, in_points
+from .arms import SOURCES
 from .results import TERMS, ArmResult, Point, SourceResult
 
 MAIN = ("expert", "expert_small_rate", "dft", "mind_the_gap", "best_of_k", "best_of_budget", "rl", "rl_paper")

@@ -8,13 +8,24 @@ from typing import Any
 
 from sft.config import SFTConfig
 
-from ..arms import ARMS, PAPER, SOURCES, Arm
 from ..config import RunConfig, make_config
 from ..config.study import StudyConfig
 from ..data.load import load_problems
+from .arms import ARMS, PAPER, SOURCES, Arm
 
-JUDGING = ("judge", "numeric_tolerance", "text_min_f1", "json_schema", "timeout", "code_timeout")
-"""What the published reward leaves to the config: what a right answer is."""
+JUDGING = (
+    "judge",
+    "numeric_tolerance",
+    "text_min_f1",
+    "json_schema",
+    "timeout",
+    "code_timeout",
+    "memory_limit_gb",
+    "max_answer_chars",
+    "max_verifiers",
+    "idle_timeout",
+)
+"""What the published reward leaves to the config: what a right answer is, and how answers are compared."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from sft.job import SFTJob
 
-from ..arms import EXPERT
 from ..evaluate.result import read_result
 from ..evaluate.served import evaluate_served
 from ..evaluate.summary import counts
@@ -17,6 +16,7 @@ from ..progress import Progress
 from ..refresh import train_refreshed
 from ..run import Run
 from ..stage import Stage
+from .arms import EXPERT
 from .layout import Cell
 
 BASE = "base"

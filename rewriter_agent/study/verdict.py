@@ -1,6 +1,6 @@
 """What a study says, in a few sentences that its numbers decide."""
 
-from ..arms import REFERENCES
+from .arms import REFERENCES
 from .results import ArmResult, OverSeeds, StudyResult
 
 LEARNED = "rl"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
-from rewriter_agent.arms import ARMS
+from rewriter_agent.study.arms import ARMS
 from rewriter_agent.study.results import StudyResult, read_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

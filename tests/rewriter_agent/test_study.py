@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from rewriter_agent.arms import ARMS, SOURCES
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.statistics import estimate
 from rewriter_agent.files import write_json
+from rewriter_agent.study.arms import ARMS, SOURCES
+from rewriter_agent.study.comparison import arm_results
 from rewriter_agent.study.hypotheses import hypotheses
 from rewriter_agent.study.layout import Layout
 from rewriter_agent.study.page import write_page
@@ -19,7 +20,6 @@ from rewriter_agent.study.results import (
     OverSeeds,
     SourceResult,
     StudyResult,
-    arm_results,
     read_study,
 )
 from rewriter_agent.study.table import study_markdown, study_table

@@ -30,12 +30,12 @@ class Arm:
     """Whether its targets are made anew for the student on the way."""
 
 
-EXPERT, PAPER, BUDGET = "expert", "rl_paper", "best_of_budget"
+EXPERT, PAPER = "expert", "rl_paper"
 SOURCES = {
     EXPERT: Source("the expert's solutions"),
     "mind_the_gap": Source("Mind the Gap: alone, else by prompt, else the expert's"),
     "best_of_k": Source("the likeliest of K rewrites by prompt that pass"),
-    BUDGET: Source("the same at the RL rewriter's whole budget of rollouts, training included"),
+    "best_of_budget": Source("the same at the RL rewriter's whole budget of rollouts, training included"),
     "rl": Source("the RL rewriter, the config's reward"),
     PAPER: Source("the RL rewriter, the published reward"),
     "rl_no_alignment": Source("the RL rewriter, no alignment term, no rule of the gate on it"),
@@ -58,8 +58,8 @@ ARMS = {
     "mind_the_gap_is": Arm("Mind the Gap, IS", "mind_the_gap", "is"),
     "best_of_k": Arm("best of K", "best_of_k"),
     "best_of_k_is": Arm("best of K, IS", "best_of_k", "is"),
-    "best_of_budget": Arm("best of N at equal rollouts", BUDGET),
-    "best_of_budget_is": Arm("best of N at equal rollouts, IS", BUDGET, "is"),
+    "best_of_budget": Arm("best of N at equal rollouts", "best_of_budget"),
+    "best_of_budget_is": Arm("best of N at equal rollouts, IS", "best_of_budget", "is"),
     "rl": Arm("RL rewriter", "rl"),
     "rl_is": Arm("RL rewriter, IS", "rl", "is"),
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", "mask_fallbacks"),

@@ -1,0 +1,74 @@
+"""Cells and sources over seeds: each arm at each rate, and against the references."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .arms import ARMS, REFERENCES
+from .results import ArmResult, CellResult, OverSeeds, Point, SourceResult
+
+MATCHED_WITHIN = 0.01
+"""Share of the task by which a model may be below SFT's best and still count as matched."""
+
+
+def arm_results(
+    arms: Iterable[str], cells: Sequence[CellResult], sources: Sequence[SourceResult]
+) -> list[ArmResult]:
+    """The arms that have been measured, over seeds; the first reference must be among them."""
+    points = {arm: _points([cell for cell in cells if cell.arm == arm]) for arm in arms}
+    points = {arm: found for arm, found in points.items() if found}
+    if REFERENCES[0] not in points:
+        return []
+    wanted = max(p.metrics["task"].value for p in points[REFERENCES[0]]) - MATCHED_WITHIN
+    plain = {arm: _arm(arm, found, wanted, sources) for arm, found in points.items()}
+    references = {name: plain[name] for name in REFERENCES if name in plain}
+    return [_compared(arm, references) for arm in plain.values()]
+
+
+def _arm(arm: str, points: list[Point], wanted: float, sources: Sequence[SourceResult]) -> ArmResult:
+    def task(point: Point) -> float:
+        return point.metrics["task"].value
+
+    able = [point for point in points if task(point) >= wanted]
+    matched = min(able, key=lambda p: p.metrics["forgetting"].value).learning_rate if able else None
+    own = {s.seed: s.metrics for s in sources if s.source == ARMS[arm].source}
+    return ArmResult(
+        arm, ARMS[arm].text, points, max(points, key=task).learning_rate, matched, _over_seeds(own), {}
+    )
+
+
+def _compared(arm: ArmResult, references: dict[str, ArmResult]) -> ArmResult:
+    others = {name: other for name, other in references.items() if name != arm.arm}
+    points = []
+    for point in arm.points:
+        same = {
+            name: p
+            for name, other in others.items()
+            for p in other.points
+            if p.learning_rate == point.learning_rate
+        }
+        points.append(replace(point, against=_differences(point, same)))
+    chosen = {name: other.chosen for name, other in others.items()}
+    return replace(arm, points=points, against=_differences(arm.chosen, chosen))
+
+
+def _differences(point: Point, others: dict[str, Point]) -> dict[str, dict[str, OverSeeds]]:
+    """In task and forgetting, over the seeds that both have; of those that share none, nothing."""
+    return {
+        name: {key: point.metrics[key].minus(other.metrics[key]) for key in ("task", "forgetting")}
+        for name, other in others.items()
+        if point.metrics["task"].by_seed.keys() & other.metrics["task"].by_seed.keys()
+    }
+
+
+def _points(cells: Sequence[CellResult]) -> list[Point]:
+    rates = sorted({cell.learning_rate for cell in cells})
+    by_rate = {rate: {c.seed: c.metrics for c in cells if c.learning_rate == rate} for rate in rates}
+    return [Point(rate, _over_seeds(found)) for rate, found in by_rate.items()]
+
+
+def _over_seeds(by_seed: dict[int, dict[str, float]]) -> dict[str, OverSeeds]:
+    names: dict[str, None] = {name: None for metrics in by_seed.values() for name in metrics}
+    return {
+        name: OverSeeds.of({seed: found[name] for seed, found in by_seed.items() if name in found})
+        for name in names
+    }
