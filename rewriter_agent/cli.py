@@ -147,7 +147,7 @@ def _push(options: argparse.Namespace) -> int:
 
 
 def _plan(config: RunConfig, measure: bool) -> int:
-    from cluster.plan import make_plan, side_by_side
+    from cluster.plan import make_plan
     from cluster.session import local_machine
 
     from .models.resolve import resolve_model
@@ -168,9 +168,9 @@ def _plan(config: RunConfig, measure: bool) -> int:
     print(counts_text(layout))
     if measure:
         from .study.pilot import measure as measured
+        from .study.stages import fine_tunings_at_a_time
 
-        cells = len(layout.cells(layout.study.seeds[0]))
-        print(forecast_text(layout, measured(layout), side_by_side(plan, "sft", cells)[0]))
+        print(forecast_text(layout, measured(layout), fine_tunings_at_a_time(plan)[0]))
     return 0
 
 

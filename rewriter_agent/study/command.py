@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from cluster.plan import side_by_side
 from cluster.session import connect
 
 from ..config import RunConfig
@@ -18,7 +17,7 @@ from ..stage import Stage, require_space, roles_of, run_stage
 from .arms import EXPERT
 from .files import write_results
 from .layout import Cell, Layout
-from .stages import BASE, cell_job, cell_stage
+from .stages import BASE, cell_job, cell_stage, fine_tunings_at_a_time
 from .table import study_table
 from .timing import Clock
 
@@ -81,7 +80,7 @@ def _seed(run: Run, layout: Layout, seed: int, clock: Clock, progress: Progress)
             stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
             _stages(run, layout.source_config(source, seed), stages)
     with clock(f"seed {seed}, fine-tuning"):
-        failed = _finetune(run, todo, len(layout.cells(seed)), progress)
+        failed = _finetune(run, todo, progress)
     with clock(f"seed {seed}, evaluation"):
         trained = [cell for cell in todo if str(cell.folder.absolute()) not in failed]
         # Its own: what is left is reckoned from the pace since the first line.
@@ -102,10 +101,9 @@ def _stages(run: Run, config: RunConfig, stages: Sequence[Stage]) -> None:
             run_stage(stage, run)
 
 
-def _finetune(run: Run, todo: Sequence[Cell], cells: int, progress: Progress) -> dict[str, str]:
+def _finetune(run: Run, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
     """Those that are not refreshed on the way, as Ray tasks side by side; returns errors by folder."""
-    # Not of those that are left: one that goes on keeps its number of threads.
-    at_a_time, threads = side_by_side(run.plan, "sft", cells)
+    at_a_time, threads = fine_tunings_at_a_time(run.plan)
     jobs = []
     for cell in todo:
         run.turn_to(cell.config)

@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
 
-from cluster.plan import side_by_side
 from cluster.session import connect
 
 from ..config import RunConfig, make_config
@@ -19,6 +18,7 @@ from ..progress import Progress
 from ..run import Run
 from ..stage import Stage, roles_of, run_stage
 from .layout import Layout
+from .stages import fine_tunings_at_a_time
 
 PROBLEMS, TRAIN_STEPS, SFT_STEPS = 64, 3, 8
 
@@ -58,7 +58,7 @@ def measure(layout: Layout) -> Speeds:
             run.wait_engines("backbone", "policy")
             engines_start = time.monotonic() - start
             seconds = {stage.name: _done(stage, run) for stage in (PREPARE, EVALUATE_BASE, TRAIN, REWRITE)}
-            first, later, step = _fine_tunings(run, layout)
+            first, later, step = _fine_tunings(run)
         finally:
             run.close()
     steps = [row["step_time"] for row in read_jsonl(config.folder / "train" / "metrics.jsonl")]
@@ -99,10 +99,9 @@ def _done(stage: Stage, run: Run) -> float:
     return manifest["wall_seconds"]
 
 
-def _fine_tunings(run: Run, layout: Layout) -> tuple[float, float, float]:
+def _fine_tunings(run: Run) -> tuple[float, float, float]:
     """Seconds of the first that a process does, of a later one, and of a step."""
-    many = len(layout.cells(layout.study.seeds[0]))
-    at_a_time, threads = side_by_side(run.plan, "sft", many)
+    at_a_time, threads = fine_tunings_at_a_time(run.plan)
     inputs = run.stage_folder("rows")
     write_inputs(run, "expert", inputs)
     run.release_engines()

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from cluster.plan import Plan, side_by_side
 from sft.job import SFTJob
 
 from ..evaluate.result import read_result
@@ -61,6 +62,11 @@ def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
             write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
     many = cell.config.sft.refresh is None
     return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, of_many=many)
+
+
+def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
+    """How many fit, and a worker's threads: the same for any number of them, so that a cell alone computes alike."""
+    return side_by_side(plan, "sft", plan.machine.cpus)
 
 
 def _source_stage(cell: Cell) -> Stage:

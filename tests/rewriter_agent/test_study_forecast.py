@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from cluster.plan import Machine, Plan, Role
 from rewriter_agent.cli import main
 from rewriter_agent.config import load_config
 from rewriter_agent.study.forecast import counts, counts_text, forecast, forecast_text
 from rewriter_agent.study.layout import Layout
 from rewriter_agent.study.pilot import Speeds, pilot_config
+from rewriter_agent.study.stages import fine_tunings_at_a_time
 
 CONFIG = """
 name: s
@@ -91,3 +93,11 @@ def test_plan_counts_and_refuses_to_measure_what_is_no_study(
     assert "study: 2 rewriters" in capsys.readouterr().out
     assert main(["plan", str(path), "--set", "study=null", "--measure"]) == 2
     assert "no section `study`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, (8, 1)), (2, (4, 1)), (3, (2, 1)), (8, (1, 1))])
+def test_fine_tunings_side_by_side_follow_from_the_machine_alone(
+    workers: int, expected: tuple[int, int]
+) -> None:
+    role = Role("sft", "sft", workers, 1, 1, 0, 1.0)
+    assert fine_tunings_at_a_time(Plan((role,), Machine(cpus=8, memory_gb=64))) == expected
