@@ -76,15 +76,19 @@ class LogAgain(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Log the steps that MetricsWriter has kept, as the W&B callback has."""
-        import wandb
-        from transformers.integrations.integration_utils import rewrite_logs
-
+        """Log the steps that MetricsWriter has kept."""
         lines = read_metrics(self.path) if state.is_world_process_zero else []
         for line in lines:
             if line["elapsed"] > lines[-1]["elapsed"] - self.seconds:
-                logs = {name: value for name, value in line.items() if name not in OURS}
-                wandb.log({**rewrite_logs(logs), "train/global_step": line["step"]})
+                self.tell(line)
+
+    def tell(self, line: dict[str, float]) -> None:
+        """Log one of MetricsWriter's lines, as the W&B callback has."""
+        import wandb
+        from transformers.integrations.integration_utils import rewrite_logs
+
+        logs = {name: value for name, value in line.items() if name not in OURS}
+        wandb.log({**rewrite_logs(logs), "train/global_step": line["step"]})
 
 
 def finish_reporting(report_to: str) -> None:

@@ -21,13 +21,14 @@ REWRITES = (
 SCORES = ("alignment", "diversity", "total", "mean_logprob")
 
 
-def log_completions(path: Path, rows: int) -> None:
+def log_completions(folder: Path, step: int, rows: int) -> None:
     """Log the first `rows` completions of a step to the process's W&B run, under the key that TRL uses.
 
-    `path` is what TRL's `log_completions` has written for the step: whole groups, one after the other.
+    `folder` is the learner's, where TRL's `log_completions` has written the step: whole groups, one after the other.
     """
     import wandb
 
+    path = folder / "completions" / f"completions_{step:05d}.parquet"
     table = [
         {**row, **{key: _text(row[key]) for key in ("prompt", "completion")}} for row in _first(path, rows)
     ]

@@ -13,7 +13,7 @@ from trl import GRPOConfig
 
 from reward import Verifier
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
-from sft.metrics import LogAgain, MetricsWriter, finish_reporting
+from sft.metrics import MetricsWriter, finish_reporting
 
 from ..config import RunConfig
 from ..embedding import diversity_embed
@@ -25,7 +25,7 @@ from ..tokens import Tokens
 from .problems import training_problems
 from .publish import merged_weights
 from .reward import GroupReward
-from .trainer import FleetGRPOTrainer
+from .trainer import FleetGRPOTrainer, LogCompletionsAgain
 
 
 def learn(job: dict[str, Any]) -> None:
@@ -37,6 +37,7 @@ def learn(job: dict[str, Any]) -> None:
     config = RunConfig.model_validate(job["config"])
     folder = Path(job["folder"])
     tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
+    table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
     with Verifier(config.reward) as verifier:
         # Of all of them, as when rewriting: the embeddings are centred and scaled by these.
@@ -46,7 +47,7 @@ def learn(job: dict[str, Any]) -> None:
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],
-            table_rows=config.tracking.table_rows if config.tracking.report_to == "wandb" else 0,
+            table_rows=table_rows,
             model=AutoModelForCausalLM.from_pretrained(
                 job["model"], dtype=config.model.dtype, trust_remote_code=False
             ),
@@ -59,7 +60,7 @@ def learn(job: dict[str, Any]) -> None:
                 MarkComplete(),
                 MetricsWriter(folder / "metrics.jsonl"),
                 *get_reporting_integration_callbacks(config.tracking.report_to),
-                *([LogAgain(folder / "metrics.jsonl")] if config.tracking.report_to == "wandb" else []),
+                *([LogCompletionsAgain(folder, table_rows)] if config.tracking.report_to == "wandb" else []),
             ],
         )
         remove_incomplete(folder)

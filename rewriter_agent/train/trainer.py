@@ -9,6 +9,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from cluster.fleet import Fleet
 from cluster.types import GenerateRequest
+from sft.metrics import LogAgain
 
 from ..seeds import request_seed
 from ..tracking.tables import log_completions
@@ -84,5 +85,20 @@ class FleetGRPOTrainer(GRPOTrainer):
         super().log(logs, start_time)
         if self.table_rows and is_step:
             assert self.args.output_dir
-            file = f"completions_{self.state.global_step:05d}.parquet"
-            log_completions(Path(self.args.output_dir) / "completions" / file, self.table_rows)
+            log_completions(Path(self.args.output_dir), self.state.global_step, self.table_rows)
+
+
+class LogCompletionsAgain(LogAgain):
+    """LogAgain with the table of the step's completions."""
+
+    def __init__(self, folder: Path, table_rows: int) -> None:
+        """`folder` is the learner's."""
+        super().__init__(folder / "metrics.jsonl")
+        self.folder = folder
+        self.table_rows = table_rows
+
+    def tell(self, line: dict[str, float]) -> None:
+        """Log a step of the learner's metrics, and its table."""
+        super().tell(line)
+        if self.table_rows:
+            log_completions(self.folder, int(line["step"]), self.table_rows)

@@ -1,5 +1,6 @@
 """What stages log, read back from W&B's offline files and TensorBoard's event files."""
 
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import md5
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import TrainerState
 from wandb_files import OfflineRun, offline_runs, tables
 
 from rewriter_agent.config import RunConfig
@@ -21,6 +23,7 @@ from rewriter_agent.tracking.stage_log import stage_log
 from rewriter_agent.tracking.tables import log_completions, rewrites
 from rewriter_agent.tracking.wandb_runs import run_id, wandb_run
 from rewriter_agent.tracking.workers import worker_env
+from rewriter_agent.train.trainer import LogCompletionsAgain
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -125,7 +128,7 @@ def test_a_table_of_rewrites_has_so_many_rows(tmp_path: Path, folder: Path) -> N
     assert run.history[-1]["rewrite/problems"] == 20
 
 
-def test_a_table_of_completions_has_so_many_rows(tmp_path: Path, folder: Path) -> None:
+def write_completions(folder: Path, step: int) -> None:
     row = {
         "step": 3,
         "prompt": [{"role": "user", "content": "question"}],
@@ -134,11 +137,33 @@ def test_a_table_of_completions_has_so_many_rows(tmp_path: Path, folder: Path) -
         "reason": None,
         "advantage": 0.5,
     }
-    pq.write_table(pa.Table.from_pylist([row] * 64), folder / "completions.parquet")
+    path = folder / "completions" / f"completions_{step:05d}.parquet"
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([row] * 64), path)
+
+
+def test_a_table_of_completions_has_so_many_rows(tmp_path: Path, folder: Path) -> None:
+    write_completions(folder, 3)
     with wandb_run(make_config(tmp_path), folder):
-        log_completions(folder / "completions.parquet", 8)
+        log_completions(folder, 3, 8)
     (run,) = offline_runs(folder)
     assert list(tables(run, "completions")) == [8]
+
+
+def test_a_learner_that_goes_on_tells_the_last_steps_again_and_their_tables(
+    tmp_path: Path, folder: Path
+) -> None:
+    # The first lies longer back than W&B takes to write.
+    steps = [{"step": 1, "elapsed": 1.0}, {"step": 2, "elapsed": 70.0}, {"step": 3, "elapsed": 90.0}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(step | {"loss": 0.5}) + "\n" for step in steps))
+    for step in (1, 2, 3):
+        write_completions(folder, step)
+    with wandb_run(make_config(tmp_path), folder):
+        again = LogCompletionsAgain(folder, 8)
+        again.on_train_begin(None, TrainerState(is_world_process_zero=True), None)
+    (run,) = offline_runs(folder)
+    assert [row["train/global_step"] for row in run.history if "train/loss" in row] == [2, 3]
+    assert list(tables(run, "completions")) == [8, 8]
 
 
 def finish_stages(config: RunConfig) -> None:
