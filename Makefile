@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare sweep dashboard study test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare sweep dashboard study test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet chaos fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -77,6 +77,12 @@ bench-sft: $(STAMP) ## Fine-tuning against TRL's SFTTrainer, tokens a second and
 
 bench-evaluation: $(STAMP) ## Retention on the fleet against lm-evaluation-harness's own run of the same items
 	@$(BIN)/python -m benchmarks.harness $(SET)
+
+bench-fleet: $(STAMP) ## What the fleet itself costs: 256 engines that sleep, a million requests
+	@$(BIN)/python -m benchmarks.fleet_simulation $(SET)
+
+chaos: $(STAMP) ## A whole run whose processes are killed KILLS times (100), against an undisturbed one
+	@KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m slow -s tests/e2e/test_chaos.py
 
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ClusterConfig(BaseModel):
@@ -38,7 +38,16 @@ class ClusterConfig(BaseModel):
     """Sequences that one engine decodes at once."""
 
     timeout: float = Field(600, gt=0)
-    """Seconds that any one answer of an engine may take, its start included."""
+    """Seconds that an engine may take to start or to load weights; one that gets no further for so long is given up."""
+
+    heartbeat: float = Field(5, gt=0)
+    """Seconds between two signs of life of an engine; after six without one it gets no more work until it is back."""
+
+    max_restarts: int = Field(3, ge=0)
+    """How often in a row an engine that died is replaced."""
+
+    min_healthy: int = Field(1, ge=1)
+    """Engines of a kind without which a run waits for those that start again, and without which it fails."""
 
     max_failures: int = Field(1, ge=0)
     """How often fine-tuning workers that died are started again, from their newest checkpoint (Ray Train's option)."""
@@ -48,3 +57,13 @@ class ClusterConfig(BaseModel):
 
     dashboard_port: int = Field(8265, ge=0, le=65535)
     """Loopback port of that head's dashboard and job server (0: any free one)."""
+
+    @model_validator(mode="after")
+    def _enough_engines(self) -> "ClusterConfig":
+        fewest = min(self.engines, self.scorers)
+        if self.min_healthy > fewest:
+            raise ValueError(
+                f"min_healthy is {self.min_healthy}, but there are only {fewest} of a kind (engines {self.engines}, "
+                f"scorers {self.scorers}); lower it to {fewest}, or raise these"
+            )
+        return self

@@ -1,17 +1,21 @@
 """A vLLM engine as a Ray actor: samples, scores, and swaps weights in place."""
 
 import os
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .batching import Batching
+from .checksum import Checksum
 from .gather import ENTROPY_ID, gather_without_ranks
-from .types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
+from .types import Beat, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 
 class Engine:
-    """Serves one set of weights, named by a version. Create it as a Ray actor with `spec.env`."""
+    """Serves one set of weights, named by a version. Create it as a Ray actor with `spec.env`; calls may overlap."""
 
     def __init__(self, spec: EngineSpec) -> None:
         import torch
@@ -19,33 +23,49 @@ class Engine:
 
         torch.set_num_threads(spec.threads)
         self.version = 0
-        self.llm = LLM(
-            model=spec.model,
-            dtype=spec.dtype,  # ty: ignore[invalid-argument-type]
-            max_model_len=spec.max_model_len,
-            max_num_seqs=spec.max_num_seqs,
-            # vLLM holds tokens x vocabulary of log-probs for one scheduled batch and does not budget for it.
-            max_num_batched_tokens=max(1024 if spec.device == "cpu" else 4096, spec.max_model_len),
-            # A prompt prefilled in parts rewinds its seeded generator, which vLLM's CPU sampler cannot.
-            enable_chunked_prefill=False if spec.device == "cpu" else None,
-            tensor_parallel_size=spec.tensor_parallel_size,
-            gpu_memory_utilization=spec.gpu_memory_utilization,
-            kv_cache_memory_bytes=int(spec.kv_cache_gb * 1024**3) if spec.device == "cpu" else None,
-            enforce_eager=spec.device == "cpu",
-            # Prefixes are shared by whole blocks, and the CPU's default is as long as many a prompt.
-            block_size=32 if spec.device == "cpu" else None,
-            # The importance ratio needs the log-probs that tokens were really sampled from.
-            logprobs_mode="processed_logprobs",
-            trust_remote_code=False,
-            disable_log_stats=True,
-        )
+        # vLLM leaves the file by which its workers find one another.
+        with _temporary_files():
+            self.llm = LLM(
+                model=spec.model,
+                dtype=spec.dtype,  # ty: ignore[invalid-argument-type]
+                max_model_len=spec.max_model_len,
+                max_num_seqs=spec.max_num_seqs,
+                # vLLM holds tokens x vocabulary of log-probs for one scheduled batch and does not budget for it.
+                max_num_batched_tokens=max(1024 if spec.device == "cpu" else 4096, spec.max_model_len),
+                # A prompt prefilled in parts rewinds its seeded generator, which vLLM's CPU sampler cannot.
+                enable_chunked_prefill=False if spec.device == "cpu" else None,
+                tensor_parallel_size=spec.tensor_parallel_size,
+                gpu_memory_utilization=spec.gpu_memory_utilization,
+                kv_cache_memory_bytes=int(spec.kv_cache_gb * 1024**3) if spec.device == "cpu" else None,
+                enforce_eager=spec.device == "cpu",
+                # Prefixes are shared by whole blocks, and the CPU's default is as long as many a prompt.
+                block_size=32 if spec.device == "cpu" else None,
+                # The importance ratio needs the log-probs that tokens were really sampled from.
+                logprobs_mode="processed_logprobs",
+                trust_remote_code=False,
+                disable_log_stats=True,
+            )
         self.llm.collective_rpc(gather_without_ranks)
+        self.batching = Batching(self.llm, spec.threads)
 
-    def ready(self) -> dict[str, int | str]:
-        """Its process id and node, once the model is loaded."""
-        import ray
+    def ready(self) -> int:
+        """The version that it serves, once the model is loaded."""
+        return self.version
 
-        return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id(), "version": self.version}
+    def beat(self) -> Beat:
+        """A sign of life, while it works as well."""
+        batching = self.batching
+        waiting, running = batching.load
+        return Beat(
+            pid=os.getpid(),
+            version=self.version,
+            steps=batching.steps,
+            working=waiting + running > 0,
+            waiting=waiting,
+            running=running,
+            prompt_tokens=batching.prompt_tokens,
+            generated_tokens=batching.generated_tokens,
+        )
 
     def generate(self, requests: Sequence[GenerateRequest], version: int) -> list[Completion]:
         """Sample each request under the weights `version`, without top-p or top-k (they bias the ratio)."""
@@ -59,7 +79,7 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self._run(prompts, params)
+        outputs = self.batching.run(prompts, params)
         return [self._completion(o.outputs[0]) for _, o in zip(requests, outputs, strict=True)]
 
     def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
@@ -76,30 +96,30 @@ class Engine:
         heads = iter(self._score(cut, share_prefixes=False))
         return [next(heads) + tail if n else tail for n, tail in zip(missed, tails, strict=True)]
 
-    def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> int:
-        """Serve `weights` (checkpoint name, tensor) from now on; answers the version served."""
-        self._reload(version, weights)
-        return self.version
+    def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> tuple[int, int]:
+        """Serve `weights` (checkpoint name, tensor) from now on; answers the version served and their checksum."""
+        return self._serve(version, weights)
 
-    def load(self, version: int, folder: str) -> int:
-        """Serve the safetensors checkpoint in `folder`; answers the version served."""
-        self._reload(version, _checkpoint_tensors(Path(folder)))
-        return self.version
+    def load(self, version: int, folder: str) -> tuple[int, int]:
+        """Serve the safetensors checkpoint in `folder`; answers the version served and its checksum."""
+        return self._serve(version, checkpoint_tensors(Path(folder)))
 
-    def reset(self) -> int:
-        """Serve the model that it has started with again; answers its version, 0."""
-        self._serve(0, _checkpoint_tensors(Path(self.llm.model_config.model)))
-        return self.version
+    def reset(self) -> tuple[int, int]:
+        """Serve the model that it has started with again, as version 0; answers this and its checksum."""
+        return self._serve(0, checkpoint_tensors(Path(self.llm.model_config.model)))
 
-    def _reload(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
-        assert version > self.version, f"version {version} is not newer than {self.version}"
-        self._serve(version, weights)
+    def _serve(self, version: int, weights: Iterable[tuple[str, Any]]) -> tuple[int, int]:
+        received = Checksum()
 
-    def _serve(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
-        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
-        self.llm.collective_rpc(_repack_tied_head)
-        self.llm.reset_prefix_cache()
-        self.version = version
+        def reload() -> None:
+            iterator = received.through(weights)
+            self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
+            self.llm.collective_rpc(_repack_tied_head)
+            self.llm.reset_prefix_cache()
+            self.version = version
+
+        self.batching.alone(reload)
+        return self.version, received.value
 
     def _require(self, version: int) -> None:
         if version != self.version:
@@ -119,21 +139,22 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self._run(prompts, params)
+        outputs = self.batching.run(prompts, params)
         return [_scored(request, output) for request, output in zip(requests, outputs, strict=True)]
-
-    def _run(self, prompts: list[Any], params: list[Any]) -> list[Any]:
-        """`LLM.generate`; a batch that fails half-way leaves nothing for the next one to get."""
-        try:
-            return self.llm.generate(prompts, params, use_tqdm=False)
-        finally:
-            engine = self.llm.llm_engine
-            engine.abort_request(list(engine.output_processor.request_states), internal=True)
 
     def _completion(self, output: Any) -> Completion:
         token_ids = list(output.token_ids)
         logprobs = [entry[token].logprob for entry, token in zip(output.logprobs, token_ids, strict=True)]
         return Completion(token_ids, logprobs, output.finish_reason == "stop", self.version)
+
+
+@contextmanager
+def _temporary_files() -> Generator[None]:
+    """What is put among this process's temporary files meanwhile is removed."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="engine-") as tempfile.tempdir:
+        yield
+    tempfile.tempdir = before
 
 
 def _scored(request: ScoreRequest, output: Any) -> Scored:
@@ -158,7 +179,8 @@ def _repack_tied_head(worker: Any) -> None:
                 module.quant_method.process_weights_after_loading(module)
 
 
-def _checkpoint_tensors(folder: Path) -> Iterable[tuple[str, Any]]:
+def checkpoint_tensors(folder: Path) -> Iterable[tuple[str, Any]]:
+    """Name and tensor of everything in a folder's safetensors files."""
     from safetensors.torch import load_file
 
     for path in sorted(folder.glob("*.safetensors")):

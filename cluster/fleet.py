@@ -1,123 +1,155 @@
 """A fleet: engines that serve the same weights, addressed as one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import ray
-from ray.exceptions import GetTimeoutError
 
-from .engine import Engine
-from .types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
-
-Request = TypeVar("Request", GenerateRequest, ScoreRequest)
+from .actors import EngineActor
+from .checksum import checksum
+from .engine import checkpoint_tensors
+from .supervisor import Say, Settings, Supervisor, Task
+from .types import STARTED_WITH, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, Served
 
 
 class Fleet:
-    """Engines that serve one version of one model. Picklable: a trainer in another process can drive it."""
+    """Engines that serve one version of one model; those that die are replaced.
 
-    def __init__(self, name: str, engines: list[Any], spec: EngineSpec, timeout: float) -> None:
+    Picklable: another process can drive it while it is `lent`. One process at a time watches over the engines.
+    """
+
+    def __init__(
+        self, name: str, actors: Sequence[EngineActor], spec: EngineSpec, settings: Settings
+    ) -> None:
         self.name = name
-        self.engines = engines
         self.spec = spec
-        self.timeout = timeout
+        self.settings = settings
         self.version = 0
+        self.say: Say = _say
+        """Takes a line when something happens to an engine."""
+        self._actors = list(actors)
+        self._proven = False
+        self._supervisor: Supervisor[EngineActor] | None = None
 
     @classmethod
-    def start(cls, name: str, spec: EngineSpec, count: int, timeout: float) -> "Fleet":
+    def start(cls, name: str, spec: EngineSpec, count: int, settings: Settings) -> "Fleet":
         """Create `count` engine actors, which load the model meanwhile: `wait` before using them."""
-        actor = ray.remote(Engine).options(
-            num_cpus=spec.num_cpus, num_gpus=spec.num_gpus, runtime_env={"env_vars": spec.env}
-        )
-        return cls(name, [actor.remote(spec) for _ in range(count)], spec, timeout)
+        return cls(name, [EngineActor.start(spec, settings.window) for _ in range(count)], spec, settings)
+
+    def __getstate__(self) -> dict[str, Any]:
+        assert self._supervisor is None, "it is watched over in this process: lend it"
+        return self.__dict__
+
+    @property
+    def engines(self) -> list[Any]:
+        """The actors that hold its places now."""
+        if self._supervisor is None:
+            return [actor.actor for actor in self._actors]
+        return [slot.engine.actor for slot in self._supervisor.slots]
 
     def wait(self) -> "Fleet":
         """Itself, once every engine has loaded the model.
 
         Raises:
-            RuntimeError: the cluster could not place or start them within `timeout` seconds.
+            RuntimeError: too few engines could be placed or started.
         """
-        self._all([engine.ready.remote() for engine in self.engines], "start")
+        try:
+            self._watched().started().result()
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}. {self._room()}") from None
+        self._proven = True
         return self
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         """Sample every request under the fleet's current version; order kept."""
-        completions: list[Completion] = self._dispatch("generate", requests)
+        completions: list[Completion] = self._each("generate", requests)
         assert all(c.version == self.version for c in completions)
         return completions
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         """Every completion's tokens (nats) under the current version; order kept."""
-        return self._dispatch("score", requests)
+        return self._each("score", requests)
+
+    def submit(
+        self, method: Literal["generate", "score"], groups: Sequence[Sequence[Any]]
+    ) -> list[Future[list[Any]]]:
+        """Have each group of requests answered by one engine, under the current version; groups keep their order."""
+        tasks = [Task(method, group) for group in groups]
+        self._watched().submit(tasks)
+        return [task.answer for task in tasks]
 
     def publish(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
         """Send `weights` (checkpoint name, tensor) through the object store; return when all serve them."""
-        reference = ray.put(list(weights))
-        self._acknowledge(version, [e.publish.remote(version, reference) for e in self.engines])
+        tensors = list(weights)
+        self._serve(Served(version, "publish", (version, ray.put(tensors)), checksum(tensors)))
 
     def load(self, folder: Path) -> None:
         """Serve the safetensors checkpoint in `folder`, which every engine's node can read."""
         version = self.version + 1
-        self._acknowledge(version, [e.load.remote(version, str(folder)) for e in self.engines])
+        self._serve(Served(version, "load", (version, str(folder)), checksum(checkpoint_tensors(folder))))
 
     def reset(self) -> None:
         """Serve the model that the engines have started with, as version 0."""
-        self._acknowledge(0, [e.reset.remote() for e in self.engines])
+        self._serve(STARTED_WITH)
 
-    def adopt_version(self) -> None:
-        """Take over what the engines serve: a trainer in another process has published since."""
-        served = {
-            answer["version"] for answer in self._all([e.ready.remote() for e in self.engines], "version")
-        }
-        assert len(served) == 1, f"engines serve different versions: {served}"
-        self.version = served.pop()
+    @contextmanager
+    def lent(self) -> Generator["Fleet"]:
+        """For another process to drive meanwhile; afterwards it serves the model that it has started with."""
+        self._stop_watching()
+        yield self
+        self.version = 0
+        self.wait()
 
     def shutdown(self) -> None:
         """End the engines and give their memory back."""
-        for engine in self.engines:
-            ray.kill(engine)
-        self.engines = []
+        self._stop_watching()
+        for actor in self._actors:
+            actor.kill()
+        self._actors = []
 
-    def _acknowledge(self, version: int, answers: list[Any]) -> None:
-        served = self._all(answers, f"load weights version {version}")
-        assert served == [version] * len(self.engines), f"published {version}, engines serve {served}"
-        self.version = version
+    def _watched(self) -> Supervisor[EngineActor]:
+        if self._supervisor is None:
+            self._supervisor = Supervisor(
+                self.name,
+                self._actors,
+                self._replacement,
+                STARTED_WITH,
+                self.settings,
+                self.say,
+                self._proven,
+            )
+        return self._supervisor
 
-    def _dispatch(self, method: str, requests: Sequence[Request]) -> list[Any]:
-        """Engines take the next chunk when they finish one, so a slow engine does not hold the others up."""
-        size = max(1, min(4 * self.spec.max_num_seqs, -(-len(requests) // len(self.engines))))
+    def _replacement(self) -> EngineActor:
+        return EngineActor.start(self.spec, self.settings.window)
+
+    def _stop_watching(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.stop()
+            self._actors = [slot.engine for slot in self._supervisor.slots]
+            self._supervisor = None
+
+    def _serve(self, served: Served) -> None:
+        self._watched().serve(served).result()
+        self.version = served.version
+
+    def _each(self, method: Literal["generate", "score"], requests: Sequence[Any]) -> list[Any]:
+        """Engines take the next chunk when they finish one, so that a slow one does not hold the others up."""
+        size = max(1, min(4 * self.spec.max_num_seqs, -(-len(requests) // len(self._actors))))
         chunks = [requests[i : i + size] for i in range(0, len(requests), size)]
-        results: list[list[Any]] = [[] for _ in chunks]
-        waiting = iter(enumerate(chunks))
-        running: dict[Any, tuple[int, Any]] = {}
+        return [item for answer in self.submit(method, chunks) for item in answer.result()]
 
-        def send(engine: Any) -> None:
-            for index, chunk in waiting:
-                running[getattr(engine, method).remote(chunk, self.version)] = (index, engine)
-                return
-
-        for engine in self.engines:
-            send(engine)
-        while running:
-            done, _ = ray.wait(list(running), timeout=self.timeout)
-            if not done:
-                raise RuntimeError(self._late(method))
-            index, engine = running.pop(done[0])
-            results[index] = ray.get(done[0])
-            send(engine)
-        return [item for chunk in results for item in chunk]
-
-    def _all(self, answers: list[Any], what: str) -> list[Any]:
-        try:
-            return ray.get(answers, timeout=self.timeout)
-        except GetTimeoutError:
-            raise RuntimeError(self._late(what)) from None
-
-    def _late(self, what: str) -> str:
+    def _room(self) -> str:
         free = ray.available_resources()
         return (
-            f"fleet '{self.name}': no answer to '{what}' within {self.timeout:.0f} s. Each of its "
-            f"{len(self.engines)} engines asks for {self.spec.num_cpus} CPU and {self.spec.num_gpus} GPU; free in "
-            f"the cluster: {free.get('CPU', 0):g} CPU, {free.get('GPU', 0):g} GPU. Ask for fewer engines, or "
-            "raise cluster.timeout if the machine is only slow."
+            f"Each of its {len(self._actors)} engines asks for {self.spec.num_cpus:g} CPU and {self.spec.num_gpus:g} "
+            f"GPU; free in the cluster: {free.get('CPU', 0):g} CPU, {free.get('GPU', 0):g} GPU. Ask for fewer engines, "
+            "or raise cluster.timeout if the machine is only slow"
         )
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)

@@ -35,6 +35,8 @@ class Workload:
     max_model_len: int
     learner_batch: int
     """Sequences in one forward and backward pass of the learner."""
+    overlapped: bool
+    """Whether engines work while the learner does."""
     sft_batch: int
     sft_workers: int
     sft_adapter: bool = False
@@ -134,11 +136,14 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
     scoring = 8 * SCORED_TOKENS * work.vocab_size / GB
     engine_memory = ENGINE_BASE_GB + (0 if gpu else 2 * weights + config.kv_cache_gb + scoring)
 
+    at_once = config.engines + config.scorers + 1 if work.overlapped else 1
+
     def engines(name: str, count: int) -> Role:
-        threads = config.threads or max(1, machine.cpus // count)
+        threads = config.threads or max(1, machine.cpus // max(count, at_once))
         gpus = config.tensor_parallel_size if gpu else 0
         return Role(name, "rollout", count, threads, _share(threads), gpus, engine_memory)
 
+    learner_threads = max(1, machine.cpus // at_once)
     # bf16 weights; logits, their log-softmax and gradient in fp32 dominate the activations of small models.
     learner_memory = TRAINER_BASE_GB + 2 * weights + 3 * _logits_gb(work, work.learner_batch)
     # ZeRO-3, over the workers: weights, gradients and two Adam moments; of bf16 ones fp32 master weights as well.
@@ -165,8 +170,8 @@ def _roles(config: ClusterConfig, work: Workload, machine: Machine) -> tuple[Rol
             "learner",
             "rollout",
             1,
-            machine.cpus,
-            _share(machine.cpus),
+            learner_threads,
+            _share(learner_threads),
             int(gpu),
             0 if gpu else learner_memory,
         ),

@@ -1,6 +1,7 @@
 """What goes to an engine and what comes back."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,37 @@ class Scored:
         """The values of two parts of one completion, joined."""
         entropies = None if self.entropies is None else self.entropies + (tail.entropies or [])
         return Scored(self.logprobs + tail.logprobs, entropies)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Weights that engines are to serve: the method by which one gets them, and what it is called with."""
+
+    version: int
+    method: str
+    args: tuple[Any, ...]
+    checksum: int | None = None
+    """Of the tensors; None where it is not known here."""
+
+
+STARTED_WITH = Served(0, "reset", ())
+"""The model that engines start with."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """An engine's sign of life; counts are since its start."""
+
+    pid: int
+    version: int
+    steps: int
+    """Of the engine: it makes progress as long as they become more."""
+    working: bool
+    waiting: int
+    """Requests that it has not begun."""
+    running: int
+    prompt_tokens: int
+    generated_tokens: int
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ def workload(config: RunConfig, size: ModelSize) -> Workload:
         vocab_size=size.vocab_size,
         max_model_len=config.model.max_model_len,
         learner_batch=config.train.per_device_train_batch_size,
+        overlapped=config.train.max_staleness > 0,
         sft_batch=config.sft.per_device_train_batch_size,
         sft_workers=config.sft.num_workers,
         sft_adapter=config.sft.lora is not None,

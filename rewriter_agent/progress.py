@@ -38,13 +38,14 @@ class Progress:
         self(f"{done}/{total} {message}" + (f" | about {clock(pace * (total - done))} left" if pace else ""))
 
     @contextmanager
-    def follow(self, metrics: Path, keys: dict[str, str]) -> Generator[None]:
+    def follow(self, metrics: Path, keys: dict[str, str], events: Path | None = None) -> Generator[None]:
         """While the block runs, print each new row of a JSONL file that another process writes.
 
-        `keys` maps the row's metric to the name shown.
+        `keys` maps the row's metric to the name shown. `events` is a file of which new lines are printed as they are.
         """
         stop = Event()
-        thread = Thread(target=self._follow, args=(metrics, keys, stop), daemon=True)
+        told = len(lines(events))
+        thread = Thread(target=self._follow, args=(metrics, keys, events, told, stop), daemon=True)
         thread.start()
         try:
             yield
@@ -52,11 +53,16 @@ class Progress:
             stop.set()
             thread.join()
 
-    def _follow(self, metrics: Path, keys: dict[str, str], stop: Event) -> None:
+    def _follow(
+        self, metrics: Path, keys: dict[str, str], events: Path | None, told: int, stop: Event
+    ) -> None:
         shown = len(read_jsonl(metrics))
         last = False
         while not last:
             last = stop.wait(0.5)
+            for line in lines(events)[told:]:
+                self(line)
+                told += 1
             rows = [row for row in read_jsonl(metrics) if "step" in row]
             # A trainer that goes on from a checkpoint first drops the steps that it does again.
             for row in rows[shown:]:
@@ -65,6 +71,11 @@ class Progress:
                 )
                 self.share(row["step"], row["max_steps"], values)
             shown = len(rows)
+
+
+def lines(path: Path | None) -> list[str]:
+    """The whole lines of a file that another process writes; none where there is no file."""
+    return path.read_text().split("\n")[:-1] if path is not None and path.exists() else []
 
 
 def clock(seconds: float) -> str:

@@ -9,6 +9,7 @@ import ray
 
 from cluster.fleet import Fleet
 from cluster.plan import GB, Machine, Plan, engine_spec, make_plan
+from cluster.supervisor import Settings
 from reward import Verifier
 
 from .config import RunConfig, dump_config
@@ -64,7 +65,17 @@ class Run:
                 spec = engine_spec(
                     cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len
                 )
-                self._fleets[name] = Fleet.start(name, spec, counts[name], cluster.timeout)
+                self._fleets[name] = Fleet.start(name, spec, counts[name], Settings.of(cluster, self._window))
+
+    @property
+    def _window(self) -> int:
+        """Calls that an engine has at once.
+
+        One at a time, so that its batches, and with them the last bits of what it computes, do not depend on when
+        anything happens; where groups come one by one anyway, enough of them to fill it and as many waiting.
+        """
+        train, cluster = self.config.train, self.config.cluster
+        return max(2, 2 * cluster.max_num_seqs // train.num_generations) if train.max_staleness else 1
 
     def wait_engines(self, *names: EngineName) -> None:
         """Start them where they are not, and return when they can be used."""

@@ -17,6 +17,8 @@ from .tracking.result import track_result
 
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
+NEUTRAL = (("train.max_staleness", 0),)
+"""Options that older results do not have, at the value with which these were made."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
 
@@ -129,7 +131,11 @@ def _section(tree: dict[str, Any], name: str) -> Any:
         section = section[part]
     if not isinstance(section, dict):
         return section
-    return {key: value for key, value in section.items() if f"{name}.{key}" not in SUBSECTIONS}
+    return {
+        key: value
+        for key, value in section.items()
+        if f"{name}.{key}" not in SUBSECTIONS and (f"{name}.{key}", value) not in NEUTRAL
+    }
 
 
 def roles_of(stages: Iterable[Stage], config: RunConfig) -> set[str]:

@@ -53,6 +53,11 @@ class TrainConfig(Strict):
     ] = "token_truncate"
     """Correction for the engines' log-probs differing from the learner's."""
 
+    max_staleness: Literal[0, 1] = 0
+    """Steps that the weights which wrote a candidate may lie behind. With 1 the engines sample and score a step's
+    candidates while the learner works on the step before; with 0 they take turns, and a run that is killed and goes on
+    is the undisturbed one."""
+
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass."""
 

@@ -1,6 +1,7 @@
 """The learner: one process that trains the adapter and publishes it to the engines after each step."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from ..models.resolve import load_tokenizer
 from ..prepared import anchored_problems
 from ..scoring import AnchoredProblem, GroupScorer
 from ..tokens import Tokens
+from .ahead import Ahead
 from .problems import training_problems
 from .publish import merged_weights
 from .reward import GroupReward
+from .stage import EVENTS
 from .trainer import FleetGRPOTrainer, LogCompletionsAgain
 
 
@@ -36,6 +39,8 @@ def learn(job: dict[str, Any]) -> None:
     torch.set_num_threads(job["threads"])
     config = RunConfig.model_validate(job["config"])
     folder = Path(job["folder"])
+    for fleet in (job["policy"], job["backbone"]):
+        fleet.say = partial(_note, folder / EVENTS)
     tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
@@ -45,8 +50,11 @@ def learn(job: dict[str, Any]) -> None:
         embed = diversity_embed(job["embedder"], solutions, config.reward)
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
+        if config.train.max_staleness:
+            reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],
+            ahead=reward.ahead,
             table_rows=table_rows,
             model=AutoModelForCausalLM.from_pretrained(
                 job["model"], dtype=config.model.dtype, trust_remote_code=False
@@ -74,9 +82,15 @@ def learn(job: dict[str, Any]) -> None:
     save(trainer, tokens, folder)
 
 
+def _note(path: Path, line: str) -> None:
+    """The driver prints it."""
+    with path.open("a") as events:
+        events.write(line + "\n")
+
+
 def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
     """TRL's config: the section's fields keep their names, the rest is fixed by the fleet."""
-    section = config.train.model_dump(exclude={"lora"})
+    section = config.train.model_dump(exclude={"lora", "max_staleness"})
     cpu = config.cluster.device == "cpu"
     return GRPOConfig(
         **section,

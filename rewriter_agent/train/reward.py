@@ -8,6 +8,7 @@ from typing import Any
 from reward import Score
 
 from ..scoring import AnchoredProblem, GroupScorer, Sample
+from .ahead import Ahead
 
 LogMetric = Callable[[str, float], None]
 LogExtra = Callable[[str, list[Any]], None]
@@ -37,6 +38,8 @@ class GroupReward:
         self.problems = problems
         self.num_generations = num_generations
         self.eos_id = eos_id
+        self.ahead: Ahead | None = None
+        """Has the scores where they were asked for before."""
 
     def __call__(
         self,
@@ -51,10 +54,10 @@ class GroupReward:
         for start in range(0, len(completion_ids), self.num_generations):
             rows = slice(start, start + self.num_generations)
             assert len(set(problem_id[rows])) == 1, "a group's rows must be consecutive"
-            samples = [self._sample(ids) for ids in completion_ids[rows]]
+            samples = [self.sample(ids) for ids in completion_ids[rows]]
             groups.append((self.problems[problem_id[start]], samples))
         start = time.perf_counter()
-        scored = self.scorer(groups)
+        scored = self.scorer(groups) if self.ahead is None else self.ahead.scores(groups)
         scores = [score for group in scored for score in group.scores]
         log_metric("perf/reward_s", time.perf_counter() - start)
         log_terms(scores, log_metric)
@@ -67,7 +70,8 @@ class GroupReward:
             log_extra(field, [getattr(score, field) for score in scores])
         return [score.total for score in scores]
 
-    def _sample(self, ids: Sequence[int]) -> Sample:
+    def sample(self, ids: Sequence[int]) -> Sample:
+        """A candidate of its token ids."""
         return Sample(self.scorer.tokens.text(list(ids)), ids[-1] == self.eos_id, tuple(ids))
 
 

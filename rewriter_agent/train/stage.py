@@ -14,6 +14,7 @@ from ..tokens import Tokens
 from ..tracking.workers import worker_env
 from .problems import training_problems
 
+EVENTS = "events.log"
 SHOWN = {
     "reward": "reward",
     "reward_terms/gate_mean": "gate",
@@ -42,14 +43,13 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         "folder": str(folder.absolute()),
         "threads": role.threads,
         "env": worker_env(run.config, folder, role.threads),
-        "policy": policy,
-        "backbone": backbone,
         "embedder": run.embedder,
     }
     progress("starting the learner")
-    with progress.follow(folder / "metrics.jsonl", SHOWN):
-        run_workers(_learn, job, Workers(1, role.num_cpus, role.num_gpus > 0), "train", folder / "ray")
-    policy.adopt_version()
+    workers = Workers(1, role.num_cpus, role.num_gpus > 0, config.cluster.max_failures)
+    with progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS), policy.lent(), backbone.lent():
+        fleets = {"policy": policy, "backbone": backbone}
+        run_workers(_learn, job | fleets, workers, "train", folder / "ray")
     section = run.config.train
     candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
     counts = _counts(read_jsonl(folder / "metrics.jsonl"), candidates)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,9 @@ from transformers import LlamaForCausalLM
 
 from cluster.engine import Engine
 from cluster.fleet import Fleet
-from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
+from cluster.health import HealthPolicy
+from cluster.supervisor import Settings
+from cluster.types import Beat, Completion, EngineSpec, GenerateRequest, ScoreRequest
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.lab.skills import SKILLS, retention_items
@@ -30,6 +33,7 @@ from sft.publish import publish_model
 pytestmark = pytest.mark.slow
 
 TIMEOUT = 120
+SETTINGS = Settings(HealthPolicy(TIMEOUT, TIMEOUT, TIMEOUT), heartbeat_seconds=1, window=2)
 # Nats a token between two float32 computations of the same weights; wrong weights differ by far more.
 MEAN_TOLERANCE, TOKEN_TOLERANCE = 1e-4, 1e-2
 ITEMS = 200
@@ -55,7 +59,9 @@ def spec() -> EngineSpec:
 @pytest.fixture(scope="module")
 def fleet(spec: EngineSpec) -> Iterator[Fleet]:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield Fleet.start("policy", spec, 2, TIMEOUT).wait()
+    fleet = Fleet.start("policy", spec, 2, SETTINGS).wait()
+    yield fleet
+    fleet.shutdown()
     ray.shutdown()
 
 
@@ -285,37 +291,86 @@ def test_what_fine_tuning_saves_is_served_with_the_same_logprobs(
     assert moved.abs().mean() > 0.2
 
 
-def test_only_the_version_that_is_served_is_answered(
-    spec: EngineSpec, fleet: Fleet, prompts: list[list[int]]
+def test_only_the_version_that_is_served_is_answered(fleet: Fleet, prompts: list[list[int]]) -> None:
+    engine, other = fleet.engines[0], fleet.version + 1
+    message = f"asked for weights version {other}, this engine serves {fleet.version}"
+    for call in (
+        engine.generate.remote(requests(prompts[:2]), other),
+        engine.score.remote([ScoreRequest(prompts[0], prompts[1])], other),
+    ):
+        with pytest.raises(RayTaskError, match=message):
+            ray.get(call, timeout=TIMEOUT)
+
+
+def beats(fleet: Fleet) -> list[Beat]:
+    return ray.get([engine.beat.remote() for engine in fleet.engines], timeout=TIMEOUT)
+
+
+def kill(pid: int) -> None:
+    psutil.Process(pid).kill()
+
+
+def test_calls_that_overlap_share_the_engines_batch(fleet: Fleet, prompts: list[list[int]]) -> None:
+    engine, asked = fleet.engines[0], requests(prompts[:8])
+    expected = [c.token_ids for c in ray.get(engine.generate.remote(asked, fleet.version), timeout=TIMEOUT)]
+    before = beats(fleet)[0].steps
+    (first, second) = ray.get(
+        [engine.generate.remote(asked[i : i + 4], fleet.version) for i in (0, 4)], timeout=TIMEOUT
+    )
+    assert [c.token_ids for c in first + second] == expected
+    assert beats(fleet)[0].steps - before < sum(
+        max(len(c.token_ids) for c in part) for part in (first, second)
+    )
+
+
+@pytest.mark.parametrize("victims", [1, 2])
+def test_killed_engines_are_replaced_and_serve_what_was_published(
+    fleet: Fleet, prompts: list[list[int]], victims: int
 ) -> None:
-    behind = Fleet("policy", fleet.engines, spec, TIMEOUT)
-    behind.version = fleet.version + 1
-    message = f"asked for weights version {behind.version}, this engine serves {fleet.version}"
-    with pytest.raises(RuntimeError, match=message):
-        behind.generate(requests(prompts[:2]))
-    with pytest.raises(RuntimeError, match=message):
-        behind.score([ScoreRequest(prompts[0], prompts[1])])
-    behind.adopt_version()
-    assert behind.version == fleet.version
-    assert len(behind.generate(requests(prompts[:2]))) == 2
+    fleet.publish(fleet.version + 1, perturb(load_reference(LAB_FOLDER), seed=3).state_dict().items())
+    asked = [replace(r, max_tokens=128) for r in requests(prompts) * 4]
+    expected = fleet.generate(asked)
+    pids = {beat.pid for beat in beats(fleet)}
+    killed = list(pids)[:victims]
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(fleet.generate, asked)
+        while not any(beat.working for beat in beats(fleet)):
+            time.sleep(0.01)
+        for pid in killed:
+            kill(pid)
+        assert [c.token_ids for c in answer.result(TIMEOUT)] == [c.token_ids for c in expected]
+    fleet.wait()
+    assert {beat.version for beat in beats(fleet)} == {fleet.version}
+    assert not {beat.pid for beat in beats(fleet)} & set(killed)
 
 
-def test_versions_only_grow(fleet: Fleet) -> None:
-    served = fleet.version
-    for version in (served, served - 1):
-        with pytest.raises(AssertionError, match=f"version {version} is not newer than {served}"):
-            fleet.publish(version, [])
-    assert fleet.version == served
+def test_another_process_drives_a_lent_fleet(fleet: Fleet, prompts: list[list[int]]) -> None:
+    # Inside, so that it travels by its code: the other process does not know the tests.
+    @ray.remote(num_cpus=0)
+    def drive(lent: Fleet, weights: Any, asked: list[GenerateRequest]) -> list[Completion]:
+        lent.publish(9, weights)
+        return lent.generate(asked)
+
+    fleet.reset()
+    expected = [c.token_ids for c in fleet.generate(requests(prompts))]
+    weights = list(perturb(load_reference(LAB_FOLDER), seed=4).state_dict().items())
+    with fleet.lent():
+        written = ray.get(drive.remote(fleet, weights, requests(prompts)), timeout=TIMEOUT)
+    assert {c.version for c in written} == {9}
+    assert [c.token_ids for c in written] != expected
+    assert fleet.version == 0
+    assert [c.token_ids for c in fleet.generate(requests(prompts))] == expected
 
 
 def test_engines_that_cannot_be_placed_are_named_with_what_is_free(spec: EngineSpec, fleet: Fleet) -> None:
     greedy = replace(spec, num_cpus=64)
+    never = Fleet.start("backbone", greedy, 1, Settings(HealthPolicy(start_seconds=1), heartbeat_seconds=0.2))
     with pytest.raises(RuntimeError, match=r"fleet 'backbone'.* 64 CPU .*cluster\.timeout"):
-        Fleet.start("backbone", greedy, 1, timeout=1).wait()
+        never.wait()
 
 
 def test_shutdown_ends_the_engines(fleet: Fleet) -> None:
-    pids = [answer["pid"] for answer in ray.get([engine.ready.remote() for engine in fleet.engines])]
+    pids = [beat.pid for beat in beats(fleet)]
     assert len(set(pids)) == 2
     assert all(psutil.pid_exists(pid) for pid in pids)
     fleet.shutdown()

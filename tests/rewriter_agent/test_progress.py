@@ -83,3 +83,18 @@ def test_follow_waits_for_a_file_that_is_not_there_yet(
         time.sleep(0.2)
         append(metrics, step=1, max_steps=1, reward=0.5)
     assert "1/1 reward 0.5" in capsys.readouterr().out
+
+
+def test_events_of_another_process_are_printed_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = tmp_path / "events.log"
+    events.write_text("of an earlier launch\n")
+    with Progress("train").follow(tmp_path / "metrics.jsonl", {}, events):
+        with events.open("a") as file:
+            file.write("engine 0 died\nengine 0 is ba")
+        time.sleep(1.2)
+        with events.open("a") as file:
+            file.write("ck\n")
+    printed = [line.partition("] ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert printed == ["engine 0 died", "engine 0 is back"]

@@ -1,0 +1,184 @@
+"""The fleet's own cost at size: 256 engines that only sleep, and a million requests of realistic lengths.
+
+Everything but the engines is the real thing: one supervisor thread that hands out groups, takes answers, watches over
+heartbeats and replaces those that die. An engine works on so many groups at a time, each as long as its longest
+completion; lengths are log-normal with a cut, as those of reasoning models are.
+"""
+
+import argparse
+import heapq
+import itertools
+import resource
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Any
+
+from cluster.health import HealthPolicy
+from cluster.supervisor import Settings, Supervisor, Task
+from cluster.types import STARTED_WITH, Beat
+
+GROUP = 8
+"""Requests of one problem, which one engine answers together."""
+AT_ONCE = 8
+"""Groups that an engine works on side by side."""
+MEDIAN, SIGMA, LONGEST = 600, 0.8, 4096
+"""Of a completion, in tokens."""
+
+
+class Timer(threading.Thread):
+    """Calls at their time, on one thread for all engines."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._calls: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call it in so many seconds."""
+        with self._changed:
+            heapq.heappush(self._calls, (time.perf_counter() + seconds, next(self._order), call))
+            if self._calls[0][2] is call:
+                self._changed.notify()
+
+    def run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._calls or (wait := self._calls[0][0] - time.perf_counter()) > 0:
+                    self._changed.wait(wait if self._calls else None)
+                _, _, call = heapq.heappop(self._calls)
+            call()
+
+
+@dataclass(eq=False)
+class SleepingEngine:
+    """Sleeps as long as a group would take; counts the time in which it could have worked on more."""
+
+    timer: Timer
+    seconds_a_token: float
+    waiting: deque[tuple[Sequence[int], Future[Any]]] = field(default_factory=deque)
+    busy: int = 0
+    worked: float = 0.0
+    """Seconds times groups, up to `changed`."""
+    changed: float = field(default_factory=time.perf_counter)
+    steps: int = 0
+
+    def call(self, method: str, args: Sequence[Any], done: Callable[[Future[Any]], None]) -> None:
+        """Answers at once to all but work."""
+        future: Future[Any] = Future()
+        future.add_done_callback(done)
+        if method == "work":
+            self.waiting.append((args[0], future))
+            self._begin()
+        else:
+            self.steps += 1
+            future.set_result(0 if method == "ready" else Beat(0, 0, self.steps, True, 0, 0, 0, 0))
+
+    def lost(self, error: BaseException) -> None:
+        """Never."""
+
+    def unreachable(self, error: BaseException) -> bool:
+        """Never."""
+        return False
+
+    def kill(self) -> None:
+        """Nothing to end."""
+
+    def count(self) -> float:
+        """Seconds times groups that it has worked on until now."""
+        now = time.perf_counter()
+        self.worked += self.busy * (now - self.changed)
+        self.changed = now
+        return self.worked
+
+    def _begin(self) -> None:
+        while self.waiting and self.busy < AT_ONCE:
+            lengths, future = self.waiting.popleft()
+            self.count()
+            self.busy += 1
+            self.timer.after(max(lengths) * self.seconds_a_token, partial(self._end, future, lengths))
+
+    def _end(self, future: Future[Any], lengths: Sequence[int]) -> None:
+        self.count()
+        self.busy -= 1
+        self._begin()
+        future.set_result(lengths)
+
+
+def lengths(random: Random) -> list[int]:
+    """Of one group's completions."""
+    return [min(LONGEST, int(random.lognormvariate(0, SIGMA) * MEDIAN) + 1) for _ in range(GROUP)]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a million requests took."""
+
+    seconds: float
+    idle: float
+    """Share of the engines' time in which they could have worked on more, while there was more to hand out."""
+    cpu_microseconds: float
+    """Of a request, all that this process did: engines and their clock among it."""
+    added_mb: float
+
+
+def simulate(engines: int, requests: int, seconds_a_token: float, ahead: int) -> Simulated:
+    """Do all requests, with up to `ahead` groups waiting at each engine."""
+    timer = Timer()
+    timer.start()
+    crew = [SleepingEngine(timer, seconds_a_token) for _ in range(engines)]
+    settings = Settings(HealthPolicy(), heartbeat_seconds=5, window=AT_ONCE + ahead)
+    supervisor = Supervisor("simulation", crew, crew.pop, STARTED_WITH, settings, print)
+    supervisor.started().result()
+    # As many groups on their way as the engines have room for, and a few that wait here.
+    room = threading.Semaphore(engines * (settings.window + 1))
+    random, memory, groups = Random(0), peak_mb(), requests // GROUP
+    cpu, start = time.process_time(), time.perf_counter()
+    for _ in range(groups):
+        room.acquire()
+        task = Task("work", lengths(random))
+        task.answer.add_done_callback(lambda _: room.release())
+        supervisor.submit([task])
+    fed = time.perf_counter() - start
+    worked = sum(engine.count() for engine in crew)
+    for _ in range(engines * (settings.window + 1)):
+        room.acquire()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    supervisor.stop()
+    idle = 1 - worked / (fed * engines * AT_ONCE)
+    return Simulated(seconds, idle, 1e6 * cpu / requests, peak_mb() - memory)
+
+
+def peak_mb() -> float:
+    """Of this process, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Prints a table over the number of groups that wait at an engine."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--engines", type=int, default=256)
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--milliseconds-a-token", type=float, default=0.8)
+    options = parser.parse_args()
+    print(f"{options.engines} engines that sleep, {AT_ONCE} groups of {GROUP} requests at once each")
+    print(
+        f"{'waiting at an engine':<22}{'requests':>10}{'seconds':>9}{'idle':>8}{'us a request':>14}{'MB added':>10}"
+    )
+    for ahead, requests in ((0, options.requests // 10), (2, options.requests)):
+        found = simulate(options.engines, requests, options.milliseconds_a_token / 1000, ahead)
+        print(
+            f"{ahead:<22}{requests:>10}{found.seconds:>9.1f}{found.idle:>8.1%}{found.cpu_microseconds:>14.1f}"
+            f"{found.added_mb:>10.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

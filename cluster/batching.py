@@ -1,0 +1,150 @@
+"""One vLLM engine for many callers: what each asks for joins the batch that is running."""
+
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class BrokenEngineError(RuntimeError):
+    """The engine cannot do the least any more."""
+
+
+@dataclass(eq=False)
+class _Batch:
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """By vLLM's id, in the order in which they were asked for; None where there is none yet."""
+    done: Future[list[Any]] = field(default_factory=Future)
+    missing: int = 0
+
+
+class Batching:
+    """A thread that steps the engine as long as there is something to do; only it touches the engine."""
+
+    def __init__(self, llm: Any, threads: int) -> None:
+        """`threads` are those of one step."""
+        self.llm = llm
+        self.threads = threads
+        self.steps = 0
+        self.prompt_tokens = 0
+        self.generated_tokens = 0
+        self._asked: dict[str, _Batch] = {}
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        Thread(target=self._serve, name="engine", daemon=True).start()
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Requests that wait, and that are in the running batch."""
+        unfinished = len(self._asked)
+        running = min(unfinished, self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
+        return unfinished - running, running
+
+    def run(self, prompts: Sequence[Any], params: Sequence[Any]) -> list[Any]:
+        """vLLM's final outputs, order kept; from any thread.
+
+        Raises:
+            BrokenEngineError: the engine failed, and fails at everything.
+        """
+        batch = _Batch()
+        self._inbox.put(lambda: self._add(batch, prompts, params))
+        return batch.done.result()
+
+    def alone(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns; it has the engine for itself, between two batches."""
+        done: Future[Result] = Future()
+
+        def work() -> None:
+            assert not self._asked, "the engine is at work"
+            _settle(done, call)
+
+        self._inbox.put(work)
+        return done.result()
+
+    def _serve(self) -> None:
+        import torch
+
+        # A thread has its own number of threads in OpenMP.
+        torch.set_num_threads(self.threads)
+        while True:
+            self._take_in()
+            if self._asked:
+                self._step()
+
+    def _take_in(self) -> None:
+        block = not self._asked
+        while True:
+            try:
+                work = self._inbox.get(block)
+            except queue.Empty:
+                return
+            work()
+            block = False
+
+    def _add(self, batch: _Batch, prompts: Sequence[Any], params: Sequence[Any]) -> None:
+        try:
+            ids = self.llm.enqueue(list(prompts), list(params), use_tqdm=False)
+        except Exception as error:  # noqa: BLE001
+            # Whoever asked is to know; the others' requests are none the worse for it.
+            batch.done.set_exception(error)
+            return
+        # vLLM hands out an id with a random tail, and answers without it.
+        names = [name.rpartition("-")[0] for name in ids]
+        batch.outputs, batch.missing = dict.fromkeys(names), len(names)
+        self._asked.update(dict.fromkeys(names, batch))
+        if not names:
+            batch.done.set_result([])
+
+    def _step(self) -> None:
+        try:
+            outputs = self.llm.llm_engine.step()
+        except Exception as error:  # noqa: BLE001
+            self._fail(error)
+            return
+        self.steps += 1
+        for output in outputs:
+            if output.finished:
+                self._finish(output)
+
+    def _finish(self, output: Any) -> None:
+        batch = self._asked.pop(output.request_id)
+        batch.outputs[output.request_id] = output
+        batch.missing -= 1
+        self.prompt_tokens += len(output.prompt_token_ids)
+        self.generated_tokens += len(output.outputs[0].token_ids)
+        if not batch.missing:
+            batch.done.set_result(list(batch.outputs.values()))
+
+    def _fail(self, error: Exception) -> None:
+        """Nothing of what was running is left for the next batch to get."""
+        failed = set(self._asked.values())
+        self._asked = {}
+        engine = self.llm.llm_engine
+        try:
+            engine.abort_request(list(engine.output_processor.request_states), internal=True)
+            self._do_the_least()
+        except Exception as second:  # noqa: BLE001
+            error = BrokenEngineError(
+                f"{type(error).__name__}: {error}; and then {type(second).__name__}: {second}"
+            )
+        for batch in failed:
+            batch.done.set_exception(error)
+
+    def _do_the_least(self) -> None:
+        from vllm import SamplingParams, TokensPrompt
+
+        self.llm.generate(
+            [TokensPrompt(prompt_token_ids=[1])],
+            SamplingParams(max_tokens=1, detokenize=False),
+            use_tqdm=False,
+        )
+
+
+def _settle(done: Future[Result], call: Callable[[], Result]) -> None:
+    try:
+        done.set_result(call())
+    except Exception as error:  # noqa: BLE001
+        done.set_exception(error)

@@ -1,0 +1,34 @@
+"""A number that tells whether what an engine has received is what was published."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from zlib import crc32
+
+
+class Checksum:
+    """Of named tensors, whatever their order; equal where names, types, shapes and bytes are."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self, name: str, tensor: Any) -> None:
+        """Take one in."""
+        import torch
+
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        head = f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+        self.value ^= crc32(memoryview(flat.view(torch.uint8).numpy()), crc32(head))
+
+    def through(self, weights: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """The same tensors, each taken in as it goes by."""
+        for name, tensor in weights:
+            self.add(name, tensor)
+            yield name, tensor
+
+
+def checksum(weights: Iterable[tuple[str, Any]]) -> int:
+    """Of all of them."""
+    total = Checksum()
+    for name, tensor in weights:
+        total.add(name, tensor)
+    return total.value

@@ -1,0 +1,157 @@
+"""A whole run whose processes are killed at random, again and again: nothing is lost, and nothing is there twice.
+
+It takes as long as there are kills: `make chaos` runs it.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from killed_run import GONE_SECONDS, NAME, write_config
+from processes import Launch, launched
+
+from rewriter_agent.files import read_jsonl
+
+KILLS = int(os.environ.get("KILLS", "0"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(4 * 3600),
+    pytest.mark.skipif(not KILLS, reason="make chaos"),
+]
+
+KINDS = {
+    "engine": "ray::Engine",
+    "trainer": "ray::RayTrainWorker",
+    "controller": "ray::TrainController",
+    "driver": "rewriter_agent run",
+    "raylet": "/raylet",
+    "head": "gcs_server",
+    "launcher": "rewriter_agent launch",
+}
+PAUSE = (1.0, 12.0)
+"""Seconds between two kills."""
+
+
+@dataclass
+class Chaos:
+    """A run that was killed so often."""
+
+    folder: Path
+    killed: Counter[str] = field(default_factory=Counter)
+    left: list[str] = field(default_factory=list)
+    launches: int = 0
+    status: int = -1
+    output: str = ""
+
+
+def processes(launch: Launch, kind: str) -> list[psutil.Process]:
+    found = []
+    for process in launch.living():
+        try:
+            line = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if KINDS[kind] in line and not (kind == "driver" and "rewriter_agent launch" in line):
+            found.append(process)
+    return found
+
+
+def kill_one(launch: Launch, choose: random.Random) -> str | None:
+    """Kill one process of a random kind that there is; the kind."""
+    for kind in choose.sample(list(KINDS), len(KINDS)):
+        if found := processes(launch, kind):
+            launch.known |= launch.living()
+            choose.choice(sorted(found, key=lambda process: process.pid)).kill()
+            return kind
+    return None
+
+
+def run_chaos(base: Path, config: Path, kills: int, seed: int) -> Chaos:
+    """Launch until it has ended by itself, and kill something now and then, `kills` times in all."""
+    choose, chaos = random.Random(seed), Chaos(base / NAME)
+    while chaos.status != 0:
+        chaos.launches += 1
+        with launched(config, base / f"{chaos.launches}.log") as launch:
+            while launch.process.poll() is None:
+                pause = time.monotonic() + choose.uniform(*PAUSE)
+                while time.monotonic() < pause and launch.process.poll() is None:
+                    time.sleep(0.05)
+                if sum(chaos.killed.values()) < kills and (kind := kill_one(launch, choose)):
+                    chaos.killed[kind] += 1
+            chaos.status = launch.process.returncode
+            chaos.output = launch.output
+            chaos.left += launch.wait_gone(GONE_SECONDS)
+    return chaos
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
+    base = tmp_path_factory.mktemp("quiet")
+    return run_chaos(base, chaos_config(base), kills=0, seed=0)
+
+
+@pytest.fixture(scope="module")
+def chaos(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
+    base = tmp_path_factory.mktemp("chaos")
+    return run_chaos(base, chaos_config(base), KILLS, seed=1)
+
+
+def chaos_config(base: Path) -> Path:
+    """Two engines of a kind, which may be replaced as often as it takes, and no evaluation."""
+    path = write_config(base)
+    tree = yaml.safe_load(path.read_text())
+    tree["cluster"] |= {
+        "engines": 2,
+        "scorers": 1,
+        "heartbeat": 1,
+        "max_restarts": 1000,
+        "max_failures": 1000,
+    }
+    tree["evaluate"] |= {"retention": [], "num_samples": 1}
+    tree["tracking"] = {"report_to": "none"}
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def rows(chaos: Chaos, file: str) -> list[dict[str, Any]]:
+    return pq.read_table(chaos.folder / file).to_pylist()
+
+
+def test_the_run_comes_to_its_end(quiet: Chaos, chaos: Chaos) -> None:
+    print(f"\nkilled {dict(chaos.killed)} in {chaos.launches} launches")
+    assert quiet.launches == 1
+    assert sum(chaos.killed.values()) == KILLS
+    assert len(chaos.killed) >= 4
+
+
+def test_nothing_is_left_behind(chaos: Chaos) -> None:
+    assert chaos.left == []
+    assert list(Path("/dev/shm").glob("*rewriter*")) == []
+
+
+def test_every_step_was_taken_once(quiet: Chaos, chaos: Chaos) -> None:
+    for stage in ("train", "sft-expert", "sft-rewritten"):
+        steps = [row["step"] for row in read_jsonl(chaos.folder / stage / "metrics.jsonl")]
+        assert steps == [row["step"] for row in read_jsonl(quiet.folder / stage / "metrics.jsonl")]
+
+
+def test_every_candidate_is_that_of_the_undisturbed_run(quiet: Chaos, chaos: Chaos) -> None:
+    for path in sorted((quiet.folder / "train" / "completions").glob("*.parquet")):
+        file = str(path.relative_to(quiet.folder))
+        expected, found = rows(quiet, file), rows(chaos, file)
+        assert [row["completion"] for row in found] == [row["completion"] for row in expected], file
+
+
+def test_every_rewrite_is_that_of_the_undisturbed_run(quiet: Chaos, chaos: Chaos) -> None:
+    expected, found = (rows(run, "rewrite/rewrites.parquet") for run in (quiet, chaos))
+    assert [row["problem_id"] for row in found] == [row["problem_id"] for row in expected]
+    assert [row["target_text"] for row in found] == [row["target_text"] for row in expected]
