@@ -12,6 +12,7 @@ WORK = Workload(
     vocab_size=49_152,
     max_model_len=640,
     learner_batch=4,
+    overlapped=False,
     sft_batch=2,
     sft_workers=2,
 )
@@ -47,6 +48,14 @@ def test_only_the_roles_that_will_start_need_room() -> None:
     assert [role.name for role in plan.roles] == ["backbone"]
     assert plan.phases == ["rollout"]
     assert make_plan(config, WORK, machine, ()).roles == ()
+
+
+def test_learner_and_engines_that_work_at_once_share_the_cores() -> None:
+    machine = Machine(cpus=8, memory_gb=256)
+    for engines, threads in ((1, 2), (2, 2), (6, 1)):
+        plan = make_plan(ClusterConfig(engines=engines), workload(overlapped=True), machine)
+        assert {plan.role(name).threads for name in ("policy", "backbone", "learner")} == {threads}
+    assert make_plan(ClusterConfig(), WORK, machine).role("learner").threads == 8
 
 
 def test_too_many_scorers_are_refused_with_the_given_threads() -> None:
