@@ -20,7 +20,8 @@ from random import Random
 from typing import Any
 
 from cluster.health import HealthPolicy
-from cluster.supervisor import Settings, Supervisor, Task
+from cluster.settings import Settings
+from cluster.supervisor import Supervisor, Task
 from cluster.types import STARTED_WITH, Beat
 
 GROUP = 8
@@ -78,7 +79,7 @@ class SleepingEngine:
             self._begin()
         else:
             self.steps += 1
-            future.set_result(0 if method == "ready" else Beat(0, 0, self.steps, True, 0, 0, 0, 0))
+            future.set_result(0 if method == "ready" else Beat(0, 0, self.steps, True))
 
     def lost(self, error: BaseException) -> None:
         """Never."""

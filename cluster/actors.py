@@ -5,12 +5,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import ray
-from ray.exceptions import (
-    ActorUnavailableError,
-    ObjectLostError,
-    RayActorError,
-    RayTaskError,
-)
+from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayTaskError
 
 from .batching import BrokenEngineError
 from .engine import Engine
@@ -71,9 +66,5 @@ class EngineActor:
 def _cause(error: RayActorError) -> str:
     """Ray's report of a death has many lines; those that say why begin so."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
-    telling = [
-        line
-        for line in lines
-        if "exit" in line.lower() or "killed" in line.lower() or "error" in line.lower()
-    ]
+    telling = [line for line in lines if any(word in line.lower() for word in ("exit", "killed", "error"))]
     return (telling or lines or ["no reason given"])[0]

@@ -30,18 +30,14 @@ class Batching:
         self.llm = llm
         self.threads = threads
         self.steps = 0
-        self.prompt_tokens = 0
-        self.generated_tokens = 0
         self._asked: dict[str, _Batch] = {}
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], None]]] = queue.SimpleQueue()
         Thread(target=self._serve, name="engine", daemon=True).start()
 
     @property
-    def load(self) -> tuple[int, int]:
-        """Requests that wait, and that are in the running batch."""
-        unfinished = len(self._asked)
-        running = min(unfinished, self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
-        return unfinished - running, running
+    def working(self) -> bool:
+        """Whether it has something to do."""
+        return bool(self._asked)
 
     def run(self, prompts: Sequence[Any], params: Sequence[Any]) -> list[Any]:
         """vLLM's final outputs, order kept; from any thread.
@@ -50,7 +46,7 @@ class Batching:
             BrokenEngineError: the engine failed, and fails at everything.
         """
         batch = _Batch()
-        self._inbox.put(lambda: self._add(batch, prompts, params))
+        self._inbox.put((batch.done, lambda: self._add(batch, prompts, params)))
         return batch.done.result()
 
     def alone(self, call: Callable[[], Result]) -> Result:
@@ -59,9 +55,9 @@ class Batching:
 
         def work() -> None:
             assert not self._asked, "the engine is at work"
-            _settle(done, call)
+            done.set_result(call())
 
-        self._inbox.put(work)
+        self._inbox.put((done, work))
         return done.result()
 
     def _serve(self) -> None:
@@ -78,19 +74,18 @@ class Batching:
         block = not self._asked
         while True:
             try:
-                work = self._inbox.get(block)
+                done, work = self._inbox.get(block)
             except queue.Empty:
                 return
-            work()
             block = False
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001
+                # Whoever asked is to know; the others' requests are none the worse for it.
+                done.set_exception(error)
 
     def _add(self, batch: _Batch, prompts: Sequence[Any], params: Sequence[Any]) -> None:
-        try:
-            ids = self.llm.enqueue(list(prompts), list(params), use_tqdm=False)
-        except Exception as error:  # noqa: BLE001
-            # Whoever asked is to know; the others' requests are none the worse for it.
-            batch.done.set_exception(error)
-            return
+        ids = self.llm.enqueue(list(prompts), list(params), use_tqdm=False)
         # vLLM hands out an id with a random tail, and answers without it.
         names = [name.rpartition("-")[0] for name in ids]
         batch.outputs, batch.missing = dict.fromkeys(names), len(names)
@@ -113,8 +108,6 @@ class Batching:
         batch = self._asked.pop(output.request_id)
         batch.outputs[output.request_id] = output
         batch.missing -= 1
-        self.prompt_tokens += len(output.prompt_token_ids)
-        self.generated_tokens += len(output.outputs[0].token_ids)
         if not batch.missing:
             batch.done.set_result(list(batch.outputs.values()))
 
@@ -141,10 +134,3 @@ class Batching:
             SamplingParams(max_tokens=1, detokenize=False),
             use_tqdm=False,
         )
-
-
-def _settle(done: Future[Result], call: Callable[[], Result]) -> None:
-    try:
-        done.set_result(call())
-    except Exception as error:  # noqa: BLE001
-        done.set_exception(error)

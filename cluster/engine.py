@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .batching import Batching
-from .checksum import Checksum
 from .gather import ENTROPY_ID, gather_without_ranks
 from .types import Beat, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
+from .weights import Checksum, checkpoint_tensors
 
 
 class Engine:
@@ -54,18 +54,7 @@ class Engine:
 
     def beat(self) -> Beat:
         """A sign of life, while it works as well."""
-        batching = self.batching
-        waiting, running = batching.load
-        return Beat(
-            pid=os.getpid(),
-            version=self.version,
-            steps=batching.steps,
-            working=waiting + running > 0,
-            waiting=waiting,
-            running=running,
-            prompt_tokens=batching.prompt_tokens,
-            generated_tokens=batching.generated_tokens,
-        )
+        return Beat(os.getpid(), self.version, self.batching.steps, self.batching.working)
 
     def generate(self, requests: Sequence[GenerateRequest], version: int) -> list[Completion]:
         """Sample each request under the weights `version`, without top-p or top-k (they bias the ratio)."""
@@ -177,11 +166,3 @@ def _repack_tied_head(worker: Any) -> None:
         for module in worker.get_model().modules():
             if isinstance(module, ParallelLMHead):
                 module.quant_method.process_weights_after_loading(module)
-
-
-def checkpoint_tensors(folder: Path) -> Iterable[tuple[str, Any]]:
-    """Name and tensor of everything in a folder's safetensors files."""
-    from safetensors.torch import load_file
-
-    for path in sorted(folder.glob("*.safetensors")):
-        yield from load_file(path).items()

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import ray
 
 from .actors import EngineActor
-from .checksum import checksum
-from .engine import checkpoint_tensors
-from .supervisor import Say, Settings, Supervisor, Task
+from .settings import Settings
+from .supervisor import Say, Supervisor, Task
 from .types import STARTED_WITH, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, Served
+from .weights import checkpoint_tensors, checksum
 
 
 class Fleet:

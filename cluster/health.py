@@ -74,7 +74,7 @@ class Health:
     def acknowledged(self, now: float) -> None:
         """It serves the fleet's version."""
         self._move(State.HEALTHY, now)
-        self.seen, self.proven = now, True
+        self.seen, self.progress, self.proven = now, (self.progress[0], now), True
         self.acknowledged_at = min(self.acknowledged_at, now)
 
     def outdated(self, now: float) -> None:

@@ -7,50 +7,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
-from .config import ClusterConfig
 from .dispatch import MOST_LOSSES, Dispatch
-from .health import Health, HealthPolicy, State
+from .health import Health, State
+from .settings import Settings
+from .slot import Answer, EngineT, Slot
 from .types import Beat, Served
 
-Answer = Future[Any]
 Say = Callable[[str], None]
-EngineT = TypeVar("EngineT", bound="Engine")
-
-
-class Engine(Protocol):
-    """An engine elsewhere."""
-
-    def call(self, method: str, args: Sequence[Any], done: Callable[[Answer], None]) -> None:
-        """Ask for something; `done` is called, from any thread, with the answer or what went wrong."""
-
-    def lost(self, error: BaseException) -> str | None:
-        """Why the engine is gone, where the error says so; None where only the call failed."""
-
-    def unreachable(self, error: BaseException) -> bool:
-        """Whether the error says that the engine cannot be reached now, though it may live."""
-
-    def kill(self) -> None:
-        """End it, and give back what it holds."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a fleet is watched over."""
-
-    health: HealthPolicy
-    heartbeat_seconds: float = 5.0
-    min_healthy: int = 1
-    """With fewer engines that can work the fleet pauses."""
-    window: int = 1
-    """Tasks that an engine has at once."""
-
-    @classmethod
-    def of(cls, config: ClusterConfig, window: int = 1) -> "Settings":
-        """Those of a run."""
-        health = HealthPolicy(config.timeout, 6 * config.heartbeat, config.timeout, config.max_restarts)
-        return cls(health, config.heartbeat, config.min_healthy, window)
 
 
 @dataclass(eq=False)
@@ -60,24 +25,6 @@ class Task:
     method: str
     requests: Sequence[Any]
     answer: Future[list[Any]] = field(default_factory=Future)
-
-
-@dataclass(eq=False)
-class Slot(Generic[EngineT]):
-    """A place in the fleet, held by one engine after the other."""
-
-    number: int
-    engine: EngineT
-    health: Health
-    life: int = 0
-    """Of its engine: what an earlier one answers counts no more."""
-    asked: float = 0.0
-    """When the last heartbeat was asked for."""
-    beating: bool = False
-    """It has not been answered yet."""
-    loading: bool = False
-    """It has been told to load weights, and has not answered."""
-    beat: Beat | None = None
 
 
 class Supervisor(Generic[EngineT]):
@@ -269,7 +216,7 @@ class Supervisor(Generic[EngineT]):
     def _beat(self, slot: Slot[EngineT], answer: Answer) -> None:
         beat: Beat = answer.result()
         suspected = slot.health.state is State.SUSPECT
-        slot.beating, slot.beat = False, beat
+        slot.beating = False
         slot.health.alive(time.monotonic(), beat.steps, beat.working)
         if suspected:
             self._dispatch.open(slot.number)

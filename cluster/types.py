@@ -66,18 +66,13 @@ STARTED_WITH = Served(0, "reset", ())
 
 @dataclass(frozen=True)
 class Beat:
-    """An engine's sign of life; counts are since its start."""
+    """An engine's sign of life."""
 
     pid: int
     version: int
     steps: int
-    """Of the engine: it makes progress as long as they become more."""
+    """Of the engine since its start: it makes progress as long as they become more."""
     working: bool
-    waiting: int
-    """Requests that it has not begun."""
-    running: int
-    prompt_tokens: int
-    generated_tokens: int
 
 
 @dataclass(frozen=True)

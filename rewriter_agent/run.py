@@ -9,7 +9,7 @@ import ray
 
 from cluster.fleet import Fleet
 from cluster.plan import GB, Machine, Plan, engine_spec, make_plan
-from cluster.supervisor import Settings
+from cluster.settings import Settings
 from reward import Verifier
 
 from .config import RunConfig, dump_config

@@ -24,11 +24,12 @@ from ..prepared import anchored_problems
 from ..scoring import AnchoredProblem, GroupScorer
 from ..tokens import Tokens
 from .ahead import Ahead
+from .log_again import LogCompletionsAgain
 from .problems import training_problems
 from .publish import merged_weights
 from .reward import GroupReward
 from .stage import EVENTS
-from .trainer import FleetGRPOTrainer, LogCompletionsAgain
+from .trainer import FleetGRPOTrainer
 
 
 def learn(job: dict[str, Any]) -> None:

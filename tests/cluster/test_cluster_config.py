@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cluster.config import ClusterConfig
-from cluster.supervisor import Settings
+from cluster.settings import Settings
 
 
 def test_no_more_engines_can_be_required_than_there_are() -> None:

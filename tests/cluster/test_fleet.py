@@ -19,7 +19,7 @@ from transformers import LlamaForCausalLM
 from cluster.engine import Engine
 from cluster.fleet import Fleet
 from cluster.health import HealthPolicy
-from cluster.supervisor import Settings
+from cluster.settings import Settings
 from cluster.types import Beat, Completion, EngineSpec, GenerateRequest, ScoreRequest
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data.load import load_problems

@@ -9,7 +9,8 @@ import pytest
 from fake_engines import FakeEngine
 
 from cluster.health import HealthPolicy, State
-from cluster.supervisor import Settings, Supervisor, Task
+from cluster.settings import Settings
+from cluster.supervisor import Supervisor, Task
 from cluster.types import STARTED_WITH, Served
 
 QUICK = HealthPolicy(start_seconds=5, suspect_seconds=0.2, dead_seconds=0.6, max_restarts=100)

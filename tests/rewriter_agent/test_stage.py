@@ -15,7 +15,7 @@ import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
 from rewriter_agent.inputs import input_hashes
 from rewriter_agent.pipeline import COMMANDS, DATASET, EVALUATE_BASE, PREPARE, REWRITE, STAGES, TRAIN
-from rewriter_agent.stage import SUBSECTIONS, Stage, roles_of, run_stage, vllm_package
+from rewriter_agent.stage import SUBSECTIONS, Stage, _section, roles_of, run_stage, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -98,6 +98,15 @@ def test_the_fingerprint_follows_the_stages_sections_and_those_before(
     assert len({second.fingerprint(c) for c in (config, more_data, other_sft, other_seed)}) == 4
     # Where it is computed does not decide what is computed.
     assert second.fingerprint(config) == second.fingerprint(more_engines)
+
+
+def test_an_option_that_older_results_do_not_have_is_neutral_at_its_old_meaning(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    train = config.train.model_dump(mode="json")
+    assert train["max_staleness"] == 0
+    assert "max_staleness" not in _section(config.model_dump(mode="json"), "train")
+    overlapped = make_config(tmp_path, train={"max_staleness": 1})
+    assert TRAIN.fingerprint(overlapped) != TRAIN.fingerprint(config)
 
 
 def test_a_stage_that_is_not_wanted_is_not_done_nor_waited_for(

@@ -23,7 +23,7 @@ from rewriter_agent.tracking.stage_log import stage_log
 from rewriter_agent.tracking.tables import log_completions, rewrites
 from rewriter_agent.tracking.wandb_runs import run_id, wandb_run
 from rewriter_agent.tracking.workers import worker_env
-from rewriter_agent.train.trainer import LogCompletionsAgain
+from rewriter_agent.train.log_again import LogCompletionsAgain
 
 
 @pytest.fixture(scope="module", autouse=True)

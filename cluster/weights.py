@@ -1,6 +1,7 @@
-"""A number that tells whether what an engine has received is what was published."""
+"""Named tensors on their way to engines: those of a checkpoint, and a number that tells whether all arrived."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -32,3 +33,11 @@ def checksum(weights: Iterable[tuple[str, Any]]) -> int:
     for name, tensor in weights:
         total.add(name, tensor)
     return total.value
+
+
+def checkpoint_tensors(folder: Path) -> Iterable[tuple[str, Any]]:
+    """Name and tensor of everything in a folder's safetensors files."""
+    from safetensors.torch import load_file
+
+    for path in sorted(folder.glob("*.safetensors")):
+        yield from load_file(path).items()

@@ -1,0 +1,44 @@
+"""A place in a fleet, and the engine that holds it."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from .health import Health
+
+Answer = Future[Any]
+EngineT = TypeVar("EngineT", bound="Engine")
+
+
+class Engine(Protocol):
+    """An engine elsewhere."""
+
+    def call(self, method: str, args: Sequence[Any], done: Callable[[Answer], None]) -> None:
+        """Ask for something; `done` is called, from any thread, with the answer or what went wrong."""
+
+    def lost(self, error: BaseException) -> str | None:
+        """Why the engine is gone, where the error says so; None where only the call failed."""
+
+    def unreachable(self, error: BaseException) -> bool:
+        """Whether the error says that the engine cannot be reached now, though it may live."""
+
+    def kill(self) -> None:
+        """End it, and give back what it holds."""
+
+
+@dataclass(eq=False)
+class Slot(Generic[EngineT]):
+    """A place in the fleet, held by one engine after the other."""
+
+    number: int
+    engine: EngineT
+    health: Health
+    life: int = 0
+    """Of its engine: what an earlier one answers counts no more."""
+    asked: float = 0.0
+    """When the last heartbeat was asked for."""
+    beating: bool = False
+    """It has not been answered yet."""
+    loading: bool = False
+    """It has been told to load weights, and has not answered."""
