@@ -12,9 +12,9 @@ from .base import Strict
 class StudyConfig(Strict):
     """Arms x learning rates x seeds, for the command `study`."""
 
-    seeds: Different[int] = Field([0, 1, 2, 3, 4], min_length=2)
+    seeds: Different[int] = Field([0, 1, 2, 3, 4], min_length=1)
     """Of training, sampling and data order; the problems and the evaluation's items are the same for all. Intervals are
-    over seeds, so at least two."""
+    over seeds: one alone has none."""
 
     learning_rates: Rates = Field([1e-5, 3e-5, 1e-4], min_length=1)
     """Peak rates of fine-tuning; each arm is measured at every one of them."""

@@ -50,6 +50,16 @@ class Drift:
     """The same under this model."""
     tokens: dict[str, int]
 
+    @property
+    def nll(self) -> float:
+        """Of the backbone's answers under this model, nats a token."""
+        return -sum(self.logprobs.values()) / sum(self.tokens.values())
+
+    @property
+    def kl(self) -> float:
+        """Estimate of KL(pi_0 || pi), nats a token: mean of log pi_0 - log pi over the tokens."""
+        return self.nll + sum(self.backbone_logprobs.values()) / sum(self.tokens.values())
+
 
 @dataclass(frozen=True)
 class ModelResult:

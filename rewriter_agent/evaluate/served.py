@@ -52,7 +52,7 @@ def evaluate_served(
 def _on_transformers(run: Run, model: Path | None) -> TransformersModel | None:
     if run.config.evaluate.retention_backend == "vllm":
         return None
-    role = run.plan.role("policy" if model else "backbone")
+    role = run.plan.role(run.engine_role("policy" if model else "backbone"))
     return TransformersModel(
         folder=model.absolute() if model else Path(run.model_path),
         dtype=run.config.model.dtype,

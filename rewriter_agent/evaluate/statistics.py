@@ -65,6 +65,11 @@ class Paired:
     """Expected score of a guess: 1 / k for one of k choices, 0 where nothing is to be chosen."""
 
     @property
+    def difference(self) -> float:
+        """Mean score of the model minus that of the reference."""
+        return fmean(self.model - self.reference)
+
+    @property
     def lost(self) -> int:
         """Items that only the reference has right."""
         return int(((self.reference >= RIGHT) & (self.model < RIGHT)).sum())
@@ -126,7 +131,7 @@ def change(model: Mapping[str, float], reference: Mapping[str, float], chance: f
 def mean_change(tasks: Sequence[Paired]) -> Change:
     """Unweighted mean over tasks of independent items; counts, and the test, are of the changed items of all tasks."""
     differences = [task.model - task.reference for task in tasks]
-    value = fmean(fmean(d) for d in differences)
+    value = fmean(task.difference for task in tasks)
     low, high = _interval(differences)
     before = fmean(fmean(task.reference) for task in tasks)
     lost, gained = sum(task.lost for task in tasks), sum(task.gained for task in tasks)

@@ -64,7 +64,7 @@ class DriftSummary:
     """How far a model is from the backbone, on the backbone's own answers at temperature 1; nats a token."""
 
     kl: Estimate
-    """Estimate of KL(pi_0 || pi): mean of log pi_0 - log pi over the tokens."""
+    """As `Drift.kl`."""
     nll: Estimate
     """Of those answers under the model."""
     tokens: int
@@ -106,7 +106,7 @@ def counts(result: ModelResult) -> dict[str, float]:
     }
     found["retention"] = fmean(fmean(part.knowledge.values()) for part in result.retention)
     if result.drift:
-        found["kl"] = _drift(result.drift).kl.value
+        found["kl"] = result.drift.kl
     return {name: round(value, 4) for name, value in found.items()}
 
 

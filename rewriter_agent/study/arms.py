@@ -56,10 +56,14 @@ ARMS = {
     "eaft": Arm("EAFT on expert solutions", EXPERT, "eaft"),
     "mind_the_gap": Arm("Mind the Gap", "mind_the_gap"),
     "mind_the_gap_is": Arm("Mind the Gap, IS", "mind_the_gap", "is"),
+    "mind_the_gap_mask": Arm("Mind the Gap, fallbacks masked", "mind_the_gap", "mask_fallbacks"),
     "best_of_k": Arm("best of K", "best_of_k"),
     "best_of_k_is": Arm("best of K, IS", "best_of_k", "is"),
     "best_of_budget": Arm("best of N at equal rollouts", "best_of_budget"),
     "best_of_budget_is": Arm("best of N at equal rollouts, IS", "best_of_budget", "is"),
+    "best_of_budget_mask": Arm(
+        "best of N at equal rollouts, fallbacks masked", "best_of_budget", "mask_fallbacks"
+    ),
     "rl": Arm("RL rewriter", "rl"),
     "rl_is": Arm("RL rewriter, IS", "rl", "is"),
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", "mask_fallbacks"),

@@ -5,8 +5,8 @@ from statistics import fmean
 
 from ..compare import strategy_result
 from ..config import dump_config
-from ..evaluate.result import ModelResult, read_result
-from ..evaluate.summary import summarise
+from ..evaluate.result import STRICT, ModelResult, read_result
+from ..evaluate.statistics import paired
 from ..files import read_jsonl
 from ..pipeline import EVALUATE_BASE, REWRITE, TRAIN
 from .arms import EXPERT, SOURCES
@@ -36,7 +36,7 @@ def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
         name=layout.config.name,
         config=dump_config(layout.config),
         seeds=done,
-        base=_base_metrics(base),
+        base=_model_metrics(base),
         arms=arm_results(layout.study.arms, cells, sources),
         cells=cells,
         sources=sources,
@@ -47,20 +47,10 @@ def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
 def cell_result(cell: Cell, base: ModelResult) -> CellResult:
     """Of a cell that has been evaluated."""
     result = read_result(cell.folder / EVALUATION / "result.json")
-    summary = summarise({"base": base, cell.arm: result})[1]
     lines = read_jsonl(cell.folder / "metrics.jsonl")
-    against = summary.against_base
     metrics = {
-        "task": summary.task.value,
-        "task_lenient": summary.task_lenient,
-        **{name: fmean(scores.values()) for name, scores in result.task.scores.items() if "@" in name},
-        "finished": summary.finished,
-        "gain": against.gain.value,
-        "retention": summary.retention_mean.value,
-        **{f"retention/{name}": found.value for name, found in summary.retention.items()},
-        "forgetting": against.forgetting.value,
-        "lost": against.forgetting.lost / against.forgetting.n,
-        "gained": against.forgetting.gained / against.forgetting.n,
+        **_model_metrics(result),
+        **_against_base(result, base),
         "loss": lines[-1]["unweighted_loss"],
         "ess": lines[-1]["ess"],
         "tokens": lines[-1]["num_tokens"],
@@ -69,8 +59,6 @@ def cell_result(cell: Cell, base: ModelResult) -> CellResult:
     for outcome, value in lines[-1].items():
         if outcome.startswith("unweighted_loss/"):
             metrics[outcome] = value
-    if summary.drift:
-        metrics |= {"kl": summary.drift.kl.value, "nll": summary.drift.nll.value}
     return CellResult(cell.arm, cell.learning_rate, cell.seed, metrics)
 
 
@@ -105,14 +93,29 @@ def source_result(layout: Layout, source: str, seed: int) -> SourceResult:
     return SourceResult(source, seed, metrics, curves)
 
 
-def _base_metrics(base: ModelResult) -> dict[str, float]:
-    summary = summarise({"base": base})[0]
+def _model_metrics(result: ModelResult) -> dict[str, float]:
+    # Without intervals: the study's are over seeds, and those over items would take minutes for all cells.
+    known = {part.name: fmean(part.knowledge.values()) for part in result.retention}
     found = {
-        "task": summary.task.value,
-        "task_lenient": summary.task_lenient,
-        **{name: fmean(scores.values()) for name, scores in base.task.scores.items() if "@" in name},
-        "finished": summary.finished,
-        "retention": summary.retention_mean.value,
-        **{f"retention/{name}": value.value for name, value in summary.retention.items()},
+        "task": fmean(result.task.scores[STRICT].values()),
+        "task_lenient": fmean(result.task.knowledge.values()),
+        **{name: fmean(scores.values()) for name, scores in result.task.scores.items() if "@" in name},
+        "finished": result.task.metrics["finished"],
+        "retention": fmean(known.values()),
+        **{f"retention/{name}": value for name, value in known.items()},
     }
-    return found | ({"nll": summary.drift.nll.value} if summary.drift else {})
+    return found | ({"nll": result.drift.nll} if result.drift else {})
+
+
+def _against_base(result: ModelResult, base: ModelResult) -> dict[str, float]:
+    task = paired(result.task.scores[STRICT], base.task.scores[STRICT])
+    before = {part.name: part for part in base.retention}
+    kept = [paired(part.knowledge, before[part.name].knowledge) for part in result.retention]
+    items = sum(len(part.model) for part in kept)
+    found = {
+        "gain": task.difference,
+        "forgetting": -fmean(part.difference for part in kept),
+        "lost": sum(part.lost for part in kept) / items,
+        "gained": sum(part.gained for part in kept) / items,
+    }
+    return found | ({"kl": result.drift.kl} if result.drift else {})

@@ -38,14 +38,18 @@ def run_study(config: RunConfig) -> str:
     sizes = f"{len(study.arms)} arms x {len(study.learning_rates)} learning rates x {len(study.seeds)} seeds"
     progress(f"{sizes}, {layout.steps} steps each")
     failed: dict[str, str] = {}
-    with connect(config.cluster) as machine, exclusive(config.folder):
-        run = Run(base_config(layout), machine, _roles(layout))
+    with connect(config.cluster) as machines, exclusive(config.folder):
+        run = Run(base_config(layout), machines, _roles(layout))
         clock = Clock(config.folder / "seconds.json")
         try:
             with clock("base"):
                 _stages(run, base_config(layout), (PREPARE, EVALUATE_BASE))
             for seed in layout.study.seeds:
-                failed |= _seed(run, layout, seed, clock, progress)
+                todo = [cell for cell in layout.cells(seed) if not cell_stage(cell).complete(cell.config)]
+                if not todo:
+                    progress(f"seed {seed}: complete, skipped")
+                    continue
+                failed |= _seed(run, layout, seed, todo, clock, progress)
                 write_results(layout, clock.seconds)
         finally:
             run.close()
@@ -68,12 +72,10 @@ def _roles(layout: Layout) -> set[str]:
     return set[str]().union(*rewriting) | {"backbone", "policy", "sft"}
 
 
-def _seed(run: Run, layout: Layout, seed: int, clock: Clock, progress: Progress) -> dict[str, str]:
-    """Everything of one seed; returns the errors of the fine-tunings that failed, by name."""
-    todo = [cell for cell in layout.cells(seed) if not cell_stage(cell).complete(cell.config)]
-    if not todo:
-        progress(f"seed {seed}: complete, skipped")
-        return {}
+def _seed(
+    run: Run, layout: Layout, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
+) -> dict[str, str]:
+    """What is missing of one seed; returns the errors of the fine-tunings that failed, by name."""
     with clock(f"seed {seed}, rewriting"):
         for source in layout.sources:
             progress(f"seed {seed}: targets of {source}")
@@ -114,6 +116,7 @@ def _finetune(run: Run, todo: Sequence[Cell], progress: Progress) -> dict[str, s
     if not jobs:
         return {}
     run.release_engines()
+    run.wait_for_room("sft")
     room = at_a_time * sft_gb(run.weights_gb) + len(jobs) * run.weights_gb
     require_space(todo[0].config.folder, room, "study")
     progress(f"{len(jobs)} fine-tunings, {at_a_time} at a time")

@@ -32,9 +32,10 @@ def hypotheses(result: StudyResult) -> list[Hypothesis]:
         ({"rl", "rl_is"}, _importance_sampling),
         ({"rl_many", "rl_many_no_diversity"}, _diversity),
         ({"rl", "best_of_k"}, _correctness),
+        ({"rl_mask", "best_of_budget_mask"}, _masked),
     )
     found = [test(arms) for needed, test in tests if needed <= arms.keys()]
-    return [*found, *_drift(result)]
+    return sorted([*found, *_drift(result)], key=lambda hypothesis: hypothesis.name)
 
 
 def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
@@ -107,6 +108,17 @@ def _drift(result: StudyResult) -> list[Hypothesis]:
             "held" if found >= GOES_WITH else "refuted",
         )
     ]
+
+
+def _masked(arms: dict[str, ArmResult]) -> Hypothesis:
+    rl, best_of_n = (arms[name].chosen.metrics["task"] for name in ("rl_mask", "best_of_budget_mask"))
+    difference = rl.minus(best_of_n)
+    return Hypothesis(
+        "H7",
+        "with fallbacks masked in both it costs less of the task than best-of-N at equal rollouts",
+        f"difference {_points(difference)}",
+        _below_zero(best_of_n.minus(rl)),
+    )
 
 
 def _forgetting(arm: ArmResult) -> OverSeeds:

@@ -50,8 +50,8 @@ def measure(layout: Layout) -> Speeds:
     # What is there, and what it has cached, would be found and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
-    with connect(config.cluster) as machine, exclusive(config.folder):
-        run = Run(config, machine, roles_of(stages, config) | {"policy", "backbone", "sft"})
+    with connect(config.cluster) as machines, exclusive(config.folder):
+        run = Run(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
         try:
             run.write_config()
             start = time.monotonic()

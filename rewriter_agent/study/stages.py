@@ -66,7 +66,7 @@ def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
 
 def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
     """How many fit, and a worker's threads: the same for any number of them, so that a cell alone computes alike."""
-    return side_by_side(plan, "sft", plan.machine.cpus)
+    return side_by_side(plan, "sft", plan.cpus)
 
 
 def _source_stage(cell: Cell) -> Stage:

@@ -66,6 +66,7 @@ def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) 
     if not todo:
         return {}
     run.release_engines()
+    run.wait_for_room("sft")
     # Not of those that are left: a trial that goes on keeps its number of threads.
     at_a_time, threads = side_by_side(run.plan, "sft", len(all_trials))
     require_space(folder, at_a_time * sft_gb(run.weights_gb) + len(todo) * run.weights_gb, "sweep")

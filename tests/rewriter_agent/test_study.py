@@ -77,7 +77,14 @@ def test_weights_and_rates_are_those_of_the_arm(layout: Layout) -> None:
             for name in ("mind_the_gap", "best_of_k", "best_of_budget", "rl", "rl_paper")
         },
     }
-    assert found["rl_mask"].outcome_weights["expert_fallback"].kind == "low_perplexity_mask"
+    masked = {
+        name: sft.outcome_weights["expert_fallback"].kind
+        for name, sft in found.items()
+        if sft.outcome_weights
+    }
+    assert masked == dict.fromkeys(
+        ("mind_the_gap_mask", "best_of_budget_mask", "rl_mask"), "low_perplexity_mask"
+    )
     assert found["expert_small_rate"].learning_rate == pytest.approx(1e-5)
     assert found["rl_refresh"].refresh is not None
     assert found["rl_refresh"].refresh.steps == 13
@@ -120,7 +127,7 @@ def test_a_rewriter_is_made_for_the_arms_that_use_it_even_if_its_own_is_left_out
     [
         ("{arms: [expert, best]}", "no arm is called best; choose among expert, "),
         ("{arms: [rl]}", "every arm is compared with expert, which is not among the arms; add it"),
-        ("{seeds: [1]}", "at least 2 items"),
+        ("{seeds: []}", "at least 1 item"),
         ("{seeds: [1, 1]}", "1 is there twice"),
         ("{learning_rates: [-1.0]}", "-1 is no learning rate"),
         (
@@ -277,6 +284,20 @@ def test_a_difference_counts_where_its_interval_is_on_one_side(
     arms = arm_results(["expert", "rl", "best_of_budget"], cells, [])
     found = hypotheses(replace(result(), arms=arms, cells=cells))
     assert {h.name: h.standing for h in found}["H2"] == standing
+
+
+@pytest.mark.parametrize(
+    ("rl", "standing"), [((0.6, 0.7), "held"), ((0.2, 0.3), "refuted"), ((0.2, 0.7), "open")]
+)
+def test_masked_arms_are_compared_by_their_task_scores(rl: tuple[float, float], standing: str) -> None:
+    names = ("expert", "rl_mask", "best_of_budget_mask")
+    cells = [
+        cell(arm, 1e-4, seed, task, 0.1)
+        for arm, scores in zip(names, ((0.1, 0.1), rl, (0.5, 0.5)), strict=True)
+        for seed, task in enumerate(scores)
+    ]
+    found = hypotheses(replace(result(), arms=arm_results(names, cells, []), cells=cells))
+    assert {h.name: h.standing for h in found}["H7"] == standing
 
 
 def test_forgetting_that_follows_kl_is_seen() -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.plan import Machine, Plan, Role
+from cluster.machine import Machine
+from cluster.memory import Footprint, Memory
+from cluster.plan import Plan
+from cluster.roles import Role
 from rewriter_agent.cli import main
 from rewriter_agent.config import load_config
 from rewriter_agent.study.forecast import counts, counts_text, forecast, forecast_text
@@ -99,5 +102,5 @@ def test_plan_counts_and_refuses_to_measure_what_is_no_study(
 def test_fine_tunings_side_by_side_follow_from_the_machine_alone(
     workers: int, expected: tuple[int, int]
 ) -> None:
-    role = Role("sft", "sft", workers, 1, 1, 0, 1.0)
-    assert fine_tunings_at_a_time(Plan((role,), Machine(cpus=8, memory_gb=64))) == expected
+    role = Role("sft", "sft", workers, 1, 1, 0, Footprint(Memory(other=1.0)))
+    assert fine_tunings_at_a_time(Plan((role,), (Machine(cpus=8, memory_gb=64),))) == expected
