@@ -6,13 +6,11 @@ takes on this device (float32 on CPU) and in the backbone's own. It is run on a 
 its times for one candidate stands for all.
 """
 
-import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -28,6 +26,8 @@ from rewriter_agent.data.load import load_problems
 from rewriter_agent.run import Run
 from rewriter_agent.scoring import AnchoredProblem
 from rewriter_agent.tokens import Tokens
+
+from .options import config_options
 
 GROUPS, CANDIDATES = 64, 8
 # One group in so many is enough for the reference's median.
@@ -126,14 +126,11 @@ def checked(groups: Sequence[Any], config: RewardConfig) -> float:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/demo.yaml"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
+    options = config_options(__doc__, "configs/demo.yaml")
     config = load_config(options.config, [*SETTINGS, *options.set])
     groups = make_groups(config)
-    with connect(config.cluster) as machine:
-        run = Run(config, machine)
+    with connect(config.cluster) as machines:
+        run = Run(config, machines)
         try:
             compare(run, groups, Tokens(run.tokenizer, config.model.system_prompt))
         finally:
@@ -156,7 +153,7 @@ def compare(run: Run, groups: Sequence[tuple[AnchoredProblem, list[str]]], token
     print(f"{len(groups)} groups of {CANDIDATES}, {size:.0f} tokens a sequence, question included")
     print(f"log-probs, fleet{scoring:>40.1f} s")
     print(f"verification, gate and diversity{checking:>24.2f} s")
-    torch.set_num_threads(run.plan.machine.cpus)
+    torch.set_num_threads(run.plan.cpus)
     for dtype in (torch.float32, torch.bfloat16):
         logprobs, checks = reference(run.model_path, dtype, tokens, groups)
         name = str(dtype).removeprefix("torch.")

@@ -37,8 +37,8 @@ def main() -> None:
     options = parser.parse_args()
     config = load_config(options.config, ["tracking.report_to=none", *options.set])
     print(HEADER, flush=True)
-    with connect(config.cluster) as machine:
-        run = Run(config, machine, ("backbone",))
+    with connect(config.cluster) as machines:
+        run = Run(config, machines, ("backbone",))
         try:
             for name in options.tasks:
                 for template in (True, False):

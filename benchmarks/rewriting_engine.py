@@ -5,7 +5,6 @@ Twice each, in turns, after a first pass that fills the prefix cache. The job is
 that samples everything, and as it is, verified and scored, against that call and another that scores everything.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +30,8 @@ from rewriter_agent.scoring import AnchoredProblem, GroupScorer, Sample, ScoredG
 from rewriter_agent.stage import run_stage
 from rewriter_agent.tokens import Tokens
 
+from .options import config_options
+
 TIMES = 2
 SAMPLING, BOTH = "LLM.generate, all sampled", "LLM.generate, all sampled, scored"
 BAD = Score(False, "no_answer", 0.0, 0.0, 0.0, None, None, None, 0.0, 0.0, None)
@@ -48,17 +49,14 @@ class NoScores:
 
 def main() -> None:
     """Prints the rates and their ratios to the bare engine's."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/lab.yaml"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
+    options = config_options(__doc__, "configs/lab.yaml")
     with tempfile.TemporaryDirectory() as folder:
         # The default's shards, not those of a laboratory whose data is one.
         shards = "rewrite.shard_size=64"
         ours = ["rewrite.strategy=best_of_n", f"output_dir={folder}", "tracking.report_to=none"]
         config = load_config(options.config, [shards, *options.set, *ours])
-        with connect(config.cluster) as machine:
-            run = Run(config, machine)
+        with connect(config.cluster) as machines:
+            run = Run(config, machines)
             try:
                 run_stage(PREPARE, run)
                 measure(run, Path(folder))

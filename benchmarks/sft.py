@@ -4,7 +4,6 @@ The same model, rows, order, batch and DeepSpeed config, in turns and in fresh p
 nll loss, this trainer plain and with `token_is`, and with rows packed in place of padded.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -27,6 +26,8 @@ from sft.config import SFTConfig
 from sft.job import SFTJob
 from sft.rows import SFTRow, write_rows
 from sft.workers import Workers, run_workers
+
+from .options import config_options
 
 STEPS, ROUNDS = 6, 2
 TRL = "TRL SFTTrainer, nll"
@@ -183,10 +184,7 @@ def make_rows(config: RunConfig, path: Path) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/demo.yaml"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
+    options = config_options(__doc__, "configs/demo.yaml")
     config = load_config(
         options.config, ["data.num_train=96", "tracking.report_to=none", "sft.max_length=512", *options.set]
     )

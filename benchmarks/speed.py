@@ -4,7 +4,6 @@ Engines against plain transformers on the same prompts, then the stages of a sma
 to other machines; the figures themselves do not.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -24,6 +23,8 @@ from rewriter_agent.prepared import anchored_problems
 from rewriter_agent.run import Run
 from rewriter_agent.stage import run_stage
 from rewriter_agent.tokens import Tokens
+
+from .options import config_options
 
 NEW_TOKENS = 64
 PROMPTS = 32
@@ -85,7 +86,7 @@ def scoring(fleet: Fleet, prompts: list[list[int]], completions: list[Completion
 
 def engines(run: Run) -> None:
     """Sampling and scoring."""
-    torch.set_num_threads(run.plan.machine.cpus)
+    torch.set_num_threads(run.plan.cpus)
     tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
     problems = list(anchored_problems(run.config).values())
     prompts = [tokens.rewriting(problems[i % len(problems)]) for i in range(PROMPTS)]
@@ -126,14 +127,11 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, nargs="?", default=Path("configs/demo.yaml"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
+    options = config_options(__doc__, "configs/demo.yaml")
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(options.config, [*SMALL, *options.set, f"output_dir={folder}"])
-        with connect(config.cluster) as machine:
-            run = Run(config, machine)
+        with connect(config.cluster) as machines:
+            run = Run(config, machines)
             try:
                 run_stage(PREPARE, run)
                 engines(run)

@@ -1,0 +1,118 @@
+"""A fleet of one engine against bare `LLM.generate`, and two engines of one thread against one of two: tokens sampled a
+second, of the same requests, in turns.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any
+
+import ray
+
+from cluster.engine import Engine
+from cluster.fleet import Fleet
+from cluster.plan import engine_spec
+from cluster.roles import Role
+from cluster.session import connect
+from cluster.settings import Settings
+from cluster.types import EngineSpec, GenerateRequest
+from rewriter_agent.config import load_config
+from rewriter_agent.data.load import load_problems
+from rewriter_agent.run import Run
+from rewriter_agent.seeds import request_seed
+from rewriter_agent.tokens import Tokens
+
+from .options import config_options
+
+ROUNDS = 3
+PROBLEMS = 32
+"""Of the config's, so that the four rounds take minutes."""
+CANDIDATES = 4
+BARE, FLEET = "LLM.generate, one thread", "fleet of one, one thread"
+WIDE, TWO = "fleet of one, two threads", "fleet of two, one thread each"
+
+
+class BareEngine(Engine):
+    """An engine whose vLLM may be called as it is."""
+
+    def bare(self, requests: Sequence[GenerateRequest]) -> int:
+        """Tokens that one `LLM.generate` has sampled."""
+        from vllm import SamplingParams, TokensPrompt
+
+        prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids) for r in requests]
+        params = [
+            SamplingParams(
+                max_tokens=r.max_tokens, temperature=r.temperature, seed=r.seed, logprobs=0, detokenize=False
+            )
+            for r in requests
+        ]
+        outputs = self.batching.alone(lambda: self.llm.generate(prompts, params, use_tqdm=False))
+        return sum(len(output.outputs[0].token_ids) for output in outputs)
+
+
+def main() -> None:
+    """Prints the rates and their ratios."""
+    options = config_options(__doc__, "configs/lab.yaml")
+    config = load_config(options.config, [f"data.num_train={PROBLEMS}", *options.set])
+    with connect(config.cluster) as machines:
+        run = Run(config, machines, {"policy"})
+        measure(run)
+
+
+def measure(run: Run) -> None:
+    """Time the four in turns, after a round that fills the prefix caches."""
+    requests = make_requests(run)
+    one, two = spec(run, 1), spec(run, 2)
+    bare: Any = ray.remote(BareEngine).options(num_cpus=0, runtime_env={"env_vars": one.env}).remote(one)
+    fleets = {FLEET: start(run, one, 1), TWO: start(run, one, 2), WIDE: start(run, two, 1)}
+    ways: dict[str, Callable[[], int]] = {BARE: lambda: ray.get(bare.bare.remote(requests))}
+    ways |= {name: lambda fleet=fleet: sampled(fleet, requests) for name, fleet in fleets.items()}
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS + 1):
+        for name, way in ways.items():
+            begin = time.perf_counter()
+            rate = way() / (time.perf_counter() - begin)
+            rates[name] += [rate] if number else []
+            print(f"round {number} of {ROUNDS}: {name:<31}{rate:>8,.0f} tokens/s", flush=True)
+    print(f"{len(requests)} requests, {ROUNDS} rounds")
+    means = {name: fmean(found) for name, found in rates.items()}
+    for name, against in ((BARE, BARE), (FLEET, BARE), (WIDE, WIDE), (TWO, WIDE)):
+        spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
+        print(f"{name:<31}{means[name]:>8,.0f} tokens/s ({spread}){means[name] / means[against]:>7.2f} x")
+    for fleet in fleets.values():
+        fleet.shutdown()
+
+
+def make_requests(run: Run) -> list[GenerateRequest]:
+    """Some for each training problem, as the rewriting policy is asked."""
+    config = run.config
+    tokens = Tokens(run.tokenizer, config.model.system_prompt)
+    length, temperature = config.rewrite.max_completion_length, config.rewrite.temperature
+    return [
+        GenerateRequest(
+            tokens.rewriting(problem), length, temperature, request_seed(config.seed, problem.id, i)
+        )
+        for problem in load_problems(config.data).train
+        for i in range(CANDIDATES)
+    ]
+
+
+def spec(run: Run, threads: int) -> EngineSpec:
+    """Of an engine that reserves nothing: only one works at a time."""
+    config, role = run.config, run.plan.role("policy")
+    role = Role(role.name, role.phase, 1, threads, 0, role.num_gpus, role.footprint)
+    return engine_spec(config.cluster, role, run.model_path, config.model.dtype, config.model.max_model_len)
+
+
+def start(run: Run, of: EngineSpec, count: int) -> Fleet:
+    """A fleet that is ready."""
+    return Fleet.start("policy", of, count, Settings.of(run.config.cluster)).wait()
+
+
+def sampled(fleet: Fleet, requests: Sequence[GenerateRequest]) -> int:
+    """Tokens of all completions."""
+    return sum(len(completion.token_ids) for completion in fleet.generate(requests))
+
+
+if __name__ == "__main__":
+    main()
