@@ -32,6 +32,7 @@ class EngineActor:
             max_restarts=0,
             # Not in the placement group of the trainer that replaces one.
             scheduling_strategy="DEFAULT",
+            label_selector=spec.labels or None,
             runtime_env={"env_vars": spec.env},
         )
         return cls(options.remote(spec))

@@ -1,6 +1,7 @@
 """One vLLM engine for many callers: what each asks for joins the batch that is running."""
 
 import queue
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Batching:
         self.llm = llm
         self.threads = threads
         self.steps = 0
+        self.tokens = 0
+        self.busy_seconds = 0.0
         self._asked: dict[str, _Batch] = {}
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], None]]] = queue.SimpleQueue()
         Thread(target=self._serve, name="engine", daemon=True).start()
@@ -39,14 +42,16 @@ class Batching:
         """Whether it has something to do."""
         return bool(self._asked)
 
-    def run(self, prompts: Sequence[Any], params: Sequence[Any]) -> list[Any]:
-        """vLLM's final outputs, order kept; from any thread.
+    def run(
+        self, prompts: Sequence[Any], params: Sequence[Any], adapters: Sequence[Any] | None = None
+    ) -> list[Any]:
+        """vLLM's final outputs, order kept; from any thread. `adapters` are vLLM's requests for them, None for none.
 
         Raises:
             BrokenEngineError: the engine failed, and fails at everything.
         """
         batch = _Batch()
-        self._inbox.put((batch.done, lambda: self._add(batch, prompts, params)))
+        self._inbox.put((batch.done, lambda: self._add(batch, prompts, params, adapters)))
         return batch.done.result()
 
     def alone(self, call: Callable[[], Result]) -> Result:
@@ -84,8 +89,14 @@ class Batching:
                 # Whoever asked is to know; the others' requests are none the worse for it.
                 done.set_exception(error)
 
-    def _add(self, batch: _Batch, prompts: Sequence[Any], params: Sequence[Any]) -> None:
-        ids = self.llm.enqueue(list(prompts), list(params), use_tqdm=False)
+    def _add(
+        self,
+        batch: _Batch,
+        prompts: Sequence[Any],
+        params: Sequence[Any],
+        adapters: Sequence[Any] | None,
+    ) -> None:
+        ids = self.llm.enqueue(list(prompts), list(params), lora_request=adapters, use_tqdm=False)
         # vLLM hands out an id with a random tail, and answers without it.
         names = [name.rpartition("-")[0] for name in ids]
         batch.outputs, batch.missing = dict.fromkeys(names), len(names)
@@ -94,17 +105,21 @@ class Batching:
             batch.done.set_result([])
 
     def _step(self) -> None:
+        start = time.monotonic()
         try:
             outputs = self.llm.llm_engine.step()
         except Exception as error:  # noqa: BLE001
             self._fail(error)
             return
         self.steps += 1
+        self.busy_seconds += time.monotonic() - start
         for output in outputs:
             if output.finished:
                 self._finish(output)
 
     def _finish(self, output: Any) -> None:
+        self.tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
+        self.tokens += sum(len(completion.token_ids) for completion in output.outputs)
         batch = self._asked.pop(output.request_id)
         batch.outputs[output.request_id] = output
         batch.missing -= 1

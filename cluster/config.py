@@ -19,8 +19,12 @@ class ClusterConfig(BaseModel):
     engines: int = Field(1, ge=1)
     """vLLM actors that serve the rewriting policy."""
 
-    scorers: int = Field(1, ge=1)
-    """vLLM actors that serve the frozen backbone."""
+    scorers: int = Field(1, ge=0)
+    """vLLM actors that serve the frozen backbone. With `enable_lora`, 0 has the policy's engines do so as well."""
+
+    enable_lora: bool = False
+    """Serve the rewriting policy as an adapter on the backbone's weights, as vLLM does by this option, instead of
+    weights into which it is merged."""
 
     threads: int | None = Field(None, ge=1)
     """CPU threads of one engine. Unset: the machine's cores shared by the engines of one kind."""
@@ -30,6 +34,9 @@ class ClusterConfig(BaseModel):
 
     gpu_memory_utilization: float = Field(0.85, gt=0, le=1)
     """Share of a GPU's memory that one engine takes."""
+
+    gpu_memory_gb: float | None = Field(None, gt=0)
+    """GiB of one GPU, for the plan. Unset: as the driver says, or in a cluster its kind; else it is not checked."""
 
     kv_cache_gb: float = Field(1.0, gt=0)
     """GiB of KV cache of one CPU engine."""
@@ -52,6 +59,13 @@ class ClusterConfig(BaseModel):
     max_failures: int = Field(1, ge=0)
     """How often fine-tuning workers that died are started again, from their newest checkpoint (Ray Train's option)."""
 
+    wait_timeout: float = Field(300, ge=0)
+    """Seconds to wait for the machines of a cluster that the run has joined to come up, and to be free; 0 takes the
+    cluster as it is."""
+
+    label_selector: dict[Literal["policy", "backbone", "encoder", "learner", "sft"], dict[str, str]] = {}
+    """By role, Ray labels of the machines that its processes may be on, for example `{learner: {pool: trainers}}`."""
+
     port: int = Field(6379, ge=0, le=65535)
     """Port of a Ray head that `launch` starts (0: any free one)."""
 
@@ -60,7 +74,12 @@ class ClusterConfig(BaseModel):
 
     @model_validator(mode="after")
     def _enough_engines(self) -> "ClusterConfig":
-        fewest = min(self.engines, self.scorers)
+        if not (self.scorers or self.enable_lora):
+            raise ValueError(
+                "scorers is 0: engines that hold merged weights cannot serve the backbone; set enable_lora=true, which "
+                "leaves its weights as they are, or scorers=1"
+            )
+        fewest = min(self.engines, self.scorers or self.engines)
         if self.min_healthy > fewest:
             raise ValueError(
                 f"min_healthy is {self.min_healthy}, but there are only {fewest} of a kind (engines {self.engines}, "

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .adapters import Adapters, taken_off
 from .batching import Batching
 from .gather import ENTROPY_ID, gather_without_ranks
-from .types import Beat, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
+from .types import Beat, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, batched_tokens
 from .weights import Checksum, checkpoint_tensors
 
 
@@ -30,8 +31,7 @@ class Engine:
                 dtype=spec.dtype,  # ty: ignore[invalid-argument-type]
                 max_model_len=spec.max_model_len,
                 max_num_seqs=spec.max_num_seqs,
-                # vLLM holds tokens x vocabulary of log-probs for one scheduled batch and does not budget for it.
-                max_num_batched_tokens=max(1024 if spec.device == "cpu" else 4096, spec.max_model_len),
+                max_num_batched_tokens=batched_tokens(spec.device, spec.max_model_len),
                 # A prompt prefilled in parts rewinds its seeded generator, which vLLM's CPU sampler cannot.
                 enable_chunked_prefill=False if spec.device == "cpu" else None,
                 tensor_parallel_size=spec.tensor_parallel_size,
@@ -42,9 +42,16 @@ class Engine:
                 block_size=32 if spec.device == "cpu" else None,
                 # The importance ratio needs the log-probs that tokens were really sampled from.
                 logprobs_mode="processed_logprobs",
+                enable_lora=spec.max_lora_rank > 0,
+                max_lora_rank=spec.max_lora_rank or 16,
+                # On a CPU vLLM has tokens without an adapter use the last place for one: that has to be empty.
+                max_loras=2 if spec.device == "cpu" else 1,
                 trust_remote_code=False,
                 disable_log_stats=True,
             )
+        self.adapters = Adapters(self.llm) if spec.max_lora_rank else None
+        self.own_weights = True
+        """Those that it has started with."""
         self.llm.collective_rpc(gather_without_ranks)
         self.batching = Batching(self.llm, spec.threads)
 
@@ -54,7 +61,15 @@ class Engine:
 
     def beat(self) -> Beat:
         """A sign of life, while it works as well."""
-        return Beat(os.getpid(), self.version, self.batching.steps, self.batching.working)
+        batching = self.batching
+        return Beat(
+            os.getpid(),
+            self.version,
+            batching.steps,
+            batching.working,
+            batching.tokens,
+            batching.busy_seconds,
+        )
 
     def generate(self, requests: Sequence[GenerateRequest], version: int) -> list[Completion]:
         """Sample each request under the weights `version`, without top-p or top-k (they bias the ratio)."""
@@ -68,7 +83,7 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.batching.run(prompts, params)
+        outputs = self.batching.run(prompts, params, self._adapters(requests))
         return [self._completion(o.outputs[0]) for _, o in zip(requests, outputs, strict=True)]
 
     def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
@@ -93,19 +108,36 @@ class Engine:
         """Serve the safetensors checkpoint in `folder`; answers the version served and its checksum."""
         return self._serve(version, checkpoint_tensors(Path(folder)))
 
+    def adapt(self, version: int, folder: str) -> tuple[int, int]:
+        """Serve the model that it has started with under the adapter in `folder`; answers the version served and the
+        adapter's checksum."""
+        adapters = self.adapters
+        assert adapters is not None, "it has no room for adapters"
+        if not self.own_weights:
+            self.reset()
+
+        def change() -> int:
+            found = adapters.serve(version, Path(folder))
+            self.version = version
+            return found
+
+        return version, self.batching.alone(change)
+
     def reset(self) -> tuple[int, int]:
         """Serve the model that it has started with again, as version 0; answers this and its checksum."""
-        return self._serve(0, checkpoint_tensors(Path(self.llm.model_config.model)))
+        reset = self._serve(0, checkpoint_tensors(Path(self.llm.model_config.model)))
+        self.own_weights = True
+        return reset
 
     def _serve(self, version: int, weights: Iterable[tuple[str, Any]]) -> tuple[int, int]:
         received = Checksum()
 
         def reload() -> None:
-            iterator = received.through(weights)
-            self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
-            self.llm.collective_rpc(_repack_tied_head)
+            if self.adapters is not None:
+                self.adapters.drop()
+            self.llm.collective_rpc(_reload, kwargs={"weights": received.through(weights)})
             self.llm.reset_prefix_cache()
-            self.version = version
+            self.version, self.own_weights = version, False
 
         self.batching.alone(reload)
         return self.version, received.value
@@ -113,6 +145,20 @@ class Engine:
     def _require(self, version: int) -> None:
         if version != self.version:
             raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
+
+    def _adapters(self, requests: Sequence[GenerateRequest | ScoreRequest]) -> list[Any] | None:
+        """What vLLM is to answer each of them with.
+
+        Raises:
+            RuntimeError: the backbone is asked, and the engine serves another checkpoint.
+        """
+        if not self.own_weights and any(request.of_backbone for request in requests):
+            raise RuntimeError(
+                f"asked for the backbone, this engine serves a checkpoint as version {self.version}"
+            )
+        if self.adapters is None:
+            return None
+        return [None if request.of_backbone else self.adapters.request for request in requests]
 
     def _score(self, requests: Sequence[ScoreRequest], share_prefixes: bool) -> list[Scored]:
         from vllm import SamplingParams, TokensPrompt
@@ -128,7 +174,7 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.batching.run(prompts, params)
+        outputs = self.batching.run(prompts, params, self._adapters(requests))
         return [_scored(request, output) for request, output in zip(requests, outputs, strict=True)]
 
     def _completion(self, output: Any) -> Completion:
@@ -156,6 +202,12 @@ def _scored(request: ScoreRequest, output: Any) -> Scored:
         [entry[token].logprob for entry, token in zip(entries, tokens, strict=True)],
         [entry[ENTROPY_ID].logprob for entry in entries] if request.entropies else None,
     )
+
+
+def _reload(worker: Any, weights: Iterable[tuple[str, Any]]) -> None:
+    with taken_off(worker.get_model()):
+        worker.reload_weights(weights_iterator=weights)
+        _repack_tied_head(worker)
 
 
 def _repack_tied_head(worker: Any) -> None:

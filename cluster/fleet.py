@@ -9,8 +9,10 @@ from typing import Any, Literal
 import ray
 
 from .actors import EngineActor
+from .exporter import Exporter
 from .settings import Settings
-from .supervisor import Say, Supervisor, Task
+from .status import EngineStatus
+from .supervisor import EnginesLostError, Say, Supervisor, Task
 from .types import STARTED_WITH, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, Served
 from .weights import checkpoint_tensors, checksum
 
@@ -27,9 +29,9 @@ class Fleet:
         self.name = name
         self.spec = spec
         self.settings = settings
-        self.version = 0
         self.say: Say = _say
         """Takes a line when something happens to an engine."""
+        self._served = STARTED_WITH
         self._actors = list(actors)
         self._proven = False
         self._supervisor: Supervisor[EngineActor] | None = None
@@ -44,6 +46,16 @@ class Fleet:
         return self.__dict__
 
     @property
+    def version(self) -> int:
+        """Of what it serves."""
+        return self._served.version
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether it serves other weights than it has started with; an adapter leaves these as they are."""
+        return self._served.method in ("publish", "load")
+
+    @property
     def engines(self) -> list[Any]:
         """The actors that hold its places now."""
         if self._supervisor is None:
@@ -54,12 +66,12 @@ class Fleet:
         """Itself, once every engine has loaded the model.
 
         Raises:
-            RuntimeError: too few engines could be placed or started.
+            EnginesLostError: too few engines could be placed or started.
         """
         try:
             self._watched().started().result()
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}. {self._room()}") from None
+        except EnginesLostError as error:
+            raise EnginesLostError(f"{error}. {self._room()}") from None
         self._proven = True
         return self
 
@@ -91,6 +103,13 @@ class Fleet:
         version = self.version + 1
         self._serve(Served(version, "load", (version, str(folder)), checksum(checkpoint_tensors(folder))))
 
+    def adapt(self, version: int, folder: Path) -> None:
+        """Serve the model that engines have started with under the PEFT adapter in `folder`, which every engine's node
+        can read for as long as it is served."""
+        self._serve(
+            Served(version, "adapt", (version, str(folder.absolute())), checksum(checkpoint_tensors(folder)))
+        )
+
     def reset(self) -> None:
         """Serve the model that the engines have started with, as version 0."""
         self._serve(STARTED_WITH)
@@ -100,7 +119,7 @@ class Fleet:
         """For another process to drive meanwhile; afterwards it serves the model that it has started with."""
         self._stop_watching()
         yield self
-        self.version = 0
+        self._served = STARTED_WITH
         self.wait()
 
     def shutdown(self) -> None:
@@ -109,6 +128,10 @@ class Fleet:
         for actor in self._actors:
             actor.kill()
         self._actors = []
+
+    def status(self) -> list[EngineStatus]:
+        """What each engine is doing, at its last heartbeat; while it is lent only its driver knows."""
+        return [] if self._supervisor is None else self._supervisor.status()
 
     def _watched(self) -> Supervisor[EngineActor]:
         if self._supervisor is None:
@@ -120,6 +143,7 @@ class Fleet:
                 self.settings,
                 self.say,
                 self._proven,
+                Exporter(self.name),
             )
         return self._supervisor
 
@@ -134,11 +158,11 @@ class Fleet:
 
     def _serve(self, served: Served) -> None:
         self._watched().serve(served).result()
-        self.version = served.version
+        self._served = served
 
     def _each(self, method: Literal["generate", "score"], requests: Sequence[Any]) -> list[Any]:
         """Engines take the next chunk when they finish one, so that a slow one does not hold the others up."""
-        size = max(1, min(4 * self.spec.max_num_seqs, -(-len(requests) // len(self._actors))))
+        size = max(1, min(4 * self.spec.max_num_seqs, -(-len(requests) // len(self.engines))))
         chunks = [requests[i : i + size] for i in range(0, len(requests), size)]
         return [item for answer in self.submit(method, chunks) for item in answer.result()]
 

@@ -63,6 +63,8 @@ class Health:
     restarts: int = 0
     acknowledged_at: float = float("inf")
     """When it first served something since its start."""
+    late: bool = False
+    """It did not start in time when it was lost last: another one would not either."""
     reason: str = field(default="", compare=False)
     """Why it died last."""
 
@@ -97,6 +99,7 @@ class Health:
 
     def lost(self, now: float, reason: str) -> None:
         """Its process has ended, or was ended."""
+        self.late = self.state is State.RESTARTING and self._overdue(now)
         self._move(State.DEAD, now)
         self.reason = reason
 
@@ -105,7 +108,7 @@ class Health:
         if now - self.acknowledged_at > self.policy.start_seconds:
             self.restarts = 0
         self.acknowledged_at = float("inf")
-        allowed = self.proven and self.restarts < self.policy.max_restarts
+        allowed = self.proven and not self.late and self.restarts < self.policy.max_restarts
         self._move(State.RESTARTING if allowed else State.RETIRED, now)
         self.restarts += allowed
         return allowed
@@ -115,11 +118,7 @@ class Health:
         policy = self.policy
         if self.state in (State.RESTARTING, State.STALE):
             what = "start" if self.state is State.RESTARTING else "load the weights"
-            return (
-                f"did not {what} within {policy.start_seconds:g} s"
-                if now - self.since > policy.start_seconds
-                else None
-            )
+            return f"did not {what} within {policy.start_seconds:g} s" if self._overdue(now) else None
         if self.state not in (State.HEALTHY, State.SUSPECT):
             return None
         if now - self.seen > policy.dead_seconds:
@@ -129,6 +128,9 @@ class Health:
         if self.state is State.HEALTHY and now - self.seen > policy.suspect_seconds:
             self._move(State.SUSPECT, now)
         return None
+
+    def _overdue(self, now: float) -> bool:
+        return now - self.since > self.policy.start_seconds
 
     def _move(self, state: State, now: float) -> None:
         assert state in NEXT[self.state], f"no way from {self.state} to {state}"

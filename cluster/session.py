@@ -9,11 +9,11 @@ import psutil
 import ray
 
 from .config import ClusterConfig
-from .plan import GB, Machine
+from .machine import GB, Machine, of_nodes
 
 
 @contextmanager
-def connect(config: ClusterConfig) -> Generator[Machine]:
+def connect(config: ClusterConfig) -> Generator[list[Machine]]:
     """Join the cluster at `config.address` or `RAY_ADDRESS`, else start one on this machine for the while.
 
     Yields what the cluster has. A cluster that was started here is stopped on leaving.
@@ -21,7 +21,7 @@ def connect(config: ClusterConfig) -> Generator[Machine]:
     Raises:
         ValueError: no cluster answers at the address.
     """
-    address = config.address or os.environ.get("RAY_ADDRESS")
+    address = joined(config)
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -41,9 +41,14 @@ def connect(config: ClusterConfig) -> Generator[Machine]:
             "RAY_ADDRESS to have one started for this run."
         ) from error
     try:
-        yield _cluster_machine()
+        yield of_nodes(ray.nodes())
     finally:
         ray.shutdown()
+
+
+def joined(config: ClusterConfig) -> str | None:
+    """Address of the cluster that is there already; None where one is started."""
+    return config.address or os.environ.get("RAY_ADDRESS")
 
 
 def local_machine() -> Machine:
@@ -54,14 +59,13 @@ def local_machine() -> Machine:
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gb=psutil.virtual_memory().total / GB,
         gpus=torch.cuda.device_count(),
+        gpu_memory_gb=_gpu_memory_gb(),
     )
 
 
-def _cluster_machine() -> Machine:
-    resources = ray.cluster_resources()
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    # Ray counts only what it hands out; the object store takes its part beside it.
-    memory = sum(
-        n["Resources"].get("memory", 0) + n["Resources"].get("object_store_memory", 0) for n in nodes
-    )
-    return Machine(int(resources.get("CPU", 1)), memory / GB, int(resources.get("GPU", 0)))
+def _gpu_memory_gb() -> float | None:
+    """Of the smallest."""
+    import torch
+
+    devices = range(torch.cuda.device_count())
+    return min((torch.cuda.get_device_properties(i).total_memory / GB for i in devices), default=None)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from .health import Health
+from .status import EngineStatus
+from .types import Beat
 
 Answer = Future[Any]
 EngineT = TypeVar("EngineT", bound="Engine")
@@ -42,3 +44,35 @@ class Slot(Generic[EngineT]):
     """It has not been answered yet."""
     loading: bool = False
     """It has been told to load weights, and has not answered."""
+    beat: Beat | None = None
+    """The last of its engine."""
+    heard: float = 0.0
+    """When that was."""
+    tokens_per_second: float = 0.0
+    busy: float = 0.0
+    """Share of the time between its last two heartbeats."""
+
+    def hear(self, now: float, beat: Beat) -> None:
+        """Note what its engine says of itself."""
+        if self.beat is not None and now > self.heard:
+            seconds = now - self.heard
+            self.tokens_per_second = (beat.tokens - self.beat.tokens) / seconds
+            self.busy = min(1.0, (beat.busy_seconds - self.beat.busy_seconds) / seconds)
+        self.beating, self.beat, self.heard = False, beat, now
+
+    def replaced(self, engine: EngineT) -> None:
+        """Another engine holds the place."""
+        self.engine, self.beat, self.tokens_per_second, self.busy = engine, None, 0.0, 0.0
+
+    def status(self, queue: int) -> EngineStatus:
+        """What those who look on may know; `queue` tasks are its."""
+        version = self.beat.version if self.beat else 0
+        return EngineStatus(
+            self.number,
+            self.health.state.value,
+            version,
+            queue,
+            self.life,
+            self.tokens_per_second,
+            self.busy,
+        )

@@ -13,9 +13,14 @@ from .dispatch import MOST_LOSSES, Dispatch
 from .health import Health, State
 from .settings import Settings
 from .slot import Answer, EngineT, Slot
+from .status import EngineStatus, Observe
 from .types import Beat, Served
 
 Say = Callable[[str], None]
+
+
+class EnginesLostError(RuntimeError):
+    """A fleet has too few engines left, and no more can come."""
 
 
 @dataclass(eq=False)
@@ -39,16 +44,19 @@ class Supervisor(Generic[EngineT]):
         settings: Settings,
         say: Say,
         proven: bool = False,
+        observe: Observe | None = None,
     ) -> None:
         """Wait for the `engines` to start and bring them to what is to be `served`; `replace` starts another one.
 
-        `proven`: the engines have worked before, so that one that has died meanwhile is replaced.
+        `proven`: the engines have worked before, so that one that has died meanwhile is replaced. `observe` is told
+        what they are doing, about once a heartbeat.
         """
         self.name = name
         self.settings = settings
         self._replace = replace
         self._served = served
         self._say = say
+        self._observe = observe
         now = time.monotonic()
         self.slots = [
             Slot(i, engine, Health(settings.health, now, proven=proven)) for i, engine in enumerate(engines)
@@ -57,7 +65,7 @@ class Supervisor(Generic[EngineT]):
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._waiters: list[tuple[Callable[[], bool], Future[None]]] = []
         self._tasks: set[Task] = set()
-        self._watched = now
+        self._watched = self._observed = now
         self._began = False
         self._paused = False
         self._error: BaseException | None = None
@@ -75,6 +83,10 @@ class Supervisor(Generic[EngineT]):
         done: Future[None] = Future()
         self._events.put(partial(self._change, served, done))
         return done
+
+    def status(self) -> list[EngineStatus]:
+        """What each engine is doing, at its last heartbeat."""
+        return [slot.status(self._dispatch.running(slot.number)) for slot in self.slots]
 
     def started(self) -> Future[None]:
         """Done when every engine serves, or was given up for good."""
@@ -195,7 +207,7 @@ class Supervisor(Generic[EngineT]):
             self._lose(
                 slot,
                 f"serves version {version} with checksum {checksum:08x} where {served.version} with "
-                f"{served.checksum:08x} was published",
+                f"{served.checksum or 0:08x} was published",
             )
         else:
             self._acknowledge(slot)
@@ -216,7 +228,7 @@ class Supervisor(Generic[EngineT]):
     def _beat(self, slot: Slot[EngineT], answer: Answer) -> None:
         beat: Beat = answer.result()
         suspected = slot.health.state is State.SUSPECT
-        slot.beating = False
+        slot.hear(time.monotonic(), beat)
         slot.health.alive(time.monotonic(), beat.steps, beat.working)
         if suspected:
             self._dispatch.open(slot.number)
@@ -239,7 +251,7 @@ class Supervisor(Generic[EngineT]):
         self._send_again(slot, reason)
         if slot.health.restarted(now):
             again = f"; another one starts ({slot.health.restarts} of {slot.health.policy.max_restarts})"
-            slot.engine = self._replace()
+            slot.replaced(self._replace())
             self._call(slot, "ready", (), self._ready)
         else:
             again = "; it is not started again (cluster.max_restarts)" if slot.health.proven else ""
@@ -261,7 +273,7 @@ class Supervisor(Generic[EngineT]):
         if len(left) < self.settings.min_healthy:
             reasons = "; ".join(f"engine {s.number} {s.health.reason}" for s in self.slots if s not in left)
             self._fail(
-                RuntimeError(
+                EnginesLostError(
                     f"fleet '{self.name}' has {len(left)} of {len(self.slots)} engines left and needs "
                     f"{self.settings.min_healthy} (cluster.min_healthy): {reasons}"
                 )
@@ -288,6 +300,9 @@ class Supervisor(Generic[EngineT]):
             if due and slot.health.state in (State.HEALTHY, State.SUSPECT):
                 slot.beating, slot.asked = True, now
                 self._call(slot, "beat", (), self._beat)
+        if self._observe is not None and now - self._observed >= self.settings.heartbeat_seconds:
+            self._observed = now
+            self._observe(self.status())
 
     def _send(self) -> None:
         enough = self._dispatch.engines >= self.settings.min_healthy

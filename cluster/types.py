@@ -1,6 +1,6 @@
 """What goes to an engine and what comes back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -12,6 +12,8 @@ class GenerateRequest:
     max_tokens: int
     temperature: float
     seed: int
+    of_backbone: bool = False
+    """Of the weights that engines have started with, whatever adapter they serve."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class ScoreRequest:
     prompt_ids: list[int]
     completion_ids: list[int]
     entropies: bool = False
+    of_backbone: bool = False
+    """As of a request to sample."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,15 @@ class Beat:
     steps: int
     """Of the engine since its start: it makes progress as long as they become more."""
     working: bool
+    tokens: int = 0
+    """That it has computed since then, of prompts and of completions."""
+    busy_seconds: float = 0.0
+    """That its steps have taken."""
+
+
+def batched_tokens(device: str, max_model_len: int) -> int:
+    """That an engine schedules at once: it holds log-probs over the vocabulary of all, which vLLM does not budget."""
+    return max(1024 if device == "cpu" else 4096, max_model_len)
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,10 @@ class EngineSpec:
     kv_cache_gb: float
     num_cpus: float
     num_gpus: float
+    labels: dict[str, str] = field(default_factory=dict)
+    """Of the machines that it may be on."""
+    max_lora_rank: int = 0
+    """Of an adapter that it can serve; 0 for none."""
 
     @property
     def env(self) -> dict[str, str]:

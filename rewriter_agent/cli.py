@@ -5,7 +5,10 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from cluster.supervisor import EnginesLostError
 
 from .config import RunConfig, load_config
 from .grade_options import add_options, reward_config
@@ -55,6 +58,8 @@ def user_message(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         where = error.filename or "the run folder"
         return f"no disk space left: {where}. Free some; the same command goes on from here."
+    if isinstance(error, EnginesLostError):
+        return f"{error}. What was done is kept: the same command goes on from here."
     # pydantic's errors are ValueErrors too, but a config error has been explained before.
     if type(error) is ValueError:
         return str(error)
@@ -71,6 +76,10 @@ def _do(options: argparse.Namespace) -> int:
         from .launch import launch
 
         return launch(options.config, options.set, options.seeds)
+    if options.command == "submit":
+        from .submit import submit
+
+        return submit(options.config, options.set)
     if options.command == "gap":
         return _gap(options)
     if options.command == "push":
@@ -82,7 +91,7 @@ def _do(options: argparse.Namespace) -> int:
             "--set 'sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}'"
         )
     if options.command == "plan":
-        return _plan(config, options.measure)
+        return _plan(config, options.measure, options.machines)
     if options.command == "dashboard":
         return _dashboard(config, options.dry_run)
     if options.command == "run" and options.seeds:
@@ -146,17 +155,19 @@ def _push(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(config: RunConfig, measure: bool) -> int:
+def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
+    from cluster.machine import parse_machines
     from cluster.plan import make_plan
     from cluster.session import local_machine
 
     from .models.resolve import resolve_model
-    from .models.size import model_size
+    from .models.size import model_shape
     from .plan import plan_table, workload
 
-    size = model_size(resolve_model(config.model.name_or_path))
-    plan = make_plan(config.cluster, workload(config, size), local_machine())
-    print(plan_table(plan))
+    given = [machine for text in machines for machine in parse_machines(text)]
+    work = workload(config, model_shape(resolve_model(config.model.name_or_path)))
+    plan = make_plan(config.cluster, work, given or [local_machine()])
+    print(plan_table(plan, config, work))
     if config.study is None:
         if measure:
             raise ValueError("--measure times the work of a study, and the config has no section `study`")
@@ -197,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
         **STAGE_TEXTS,
         "push": "upload model, adapter and data set of a finished run to the Hugging Face Hub; a dry run without --yes",
         "launch": "start a Ray head on this machine, submit `run` as a job, follow it, stop the head",
+        "submit": "submit `run` as a job to the Ray cluster at RAY_API_SERVER_ADDRESS (default: this machine's)",
         "dashboard": "make the W&B workspace and report of the run's group",
     }
     for name, text in names.items():
@@ -229,6 +241,11 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         case "plan":
             text = "do a small pilot of a study's work, and predict from it how long the study takes"
             add("--measure", action="store_true", help=text)
+            text = (
+                "plan for other machines than this one, e.g. '2 x cpus=64,memory=512,gpus=8,gpu_memory=80' (GiB); may "
+                "be given several times"
+            )
+            add("--machines", action="append", default=[], metavar="TEXT", help=text)
         case "gap":
             add(
                 "--model",

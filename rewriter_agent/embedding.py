@@ -7,7 +7,7 @@ from typing import Any
 import ray
 
 from cluster.encoder import Encoder
-from cluster.plan import Role
+from cluster.roles import Role
 from reward import Embed, RewardConfig
 from reward.whiten import Whitening
 
@@ -32,6 +32,7 @@ def start_embedder(model: str, max_length: int, role: Role, timeout: float) -> E
     actor = ray.remote(Encoder).options(
         num_cpus=role.num_cpus,
         num_gpus=role.num_gpus,
+        label_selector=dict(role.labels) or None,
         runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
     )
     device = "gpu" if role.num_gpus else "cpu"

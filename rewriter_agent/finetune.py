@@ -47,6 +47,7 @@ def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[
     else:
         rows = write_inputs(run, data, folder)
         run.release_engines()
+        run.wait_for_room("sft")
         progress(f"{rows} rows, {start}")
         with progress.follow(job.metrics_path, SHOWN):
             result = run_sft(job)
@@ -96,6 +97,7 @@ def make_job(
         threads=threads,
         in_process=of_many and sft.num_workers == 1,
         use_gpu=run.plan.role("sft").num_gpus > 0,
+        labels=dict(run.plan.role("sft").labels),
         max_failures=run.config.cluster.max_failures,
         report_to=run.config.tracking.report_to,
         run_name=f"{run.config.name}-{output.name}",

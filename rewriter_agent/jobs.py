@@ -48,4 +48,4 @@ def _task(job: SFTJob, work: Work) -> Any:
         num_gpus=int(job.use_gpu),
         max_retries=job.max_failures,
         runtime_env={"env_vars": threads},
-    )(work)
+    )(work).options(label_selector=job.labels or None)

@@ -20,7 +20,8 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
         print(f"Ray dashboard: {head.address} (token {head.token})", flush=True)
         command = [sys.executable, "-u", "-m", "rewriter_agent", "run", str(config_path.absolute())]
         command += [f"--set={override}" for override in overrides]
-        command += [f"--set=output_dir={config.output_dir.absolute()}"]
+        # Nothing will come to this cluster, and nobody else uses it.
+        command += [f"--set=output_dir={config.output_dir.absolute()}", "--set=cluster.wait_timeout=0"]
         command += ["--seeds", *map(str, seeds)] if seeds else []
         return _submit(head, command)
 

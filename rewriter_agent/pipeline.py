@@ -165,8 +165,8 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
         check_evaluation(config.evaluate, config.model.max_model_len)
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
-    with connect(config.cluster) as machine:
-        run = Run(config, machine, roles_of(stages, config))
+    with connect(config.cluster) as machines:
+        run = Run(config, machines, roles_of(stages, config))
         with exclusive(config.folder):
             run.write_config()
             check_rewriter(run)

@@ -1,47 +1,120 @@
 """The run's workload as the cluster's plan wants it, and the plan as a table."""
 
-from cluster.plan import Plan, Workload
+from dataclasses import fields
+
+from cluster.memory import Memory, sequence_gb
+from cluster.plan import Plan
+from cluster.roles import Role
+from cluster.workload import ModelShape, Training, Workload
 
 from .config import RunConfig
 from .models.resolve import resolve_model
-from .models.size import ModelSize, encoder_size
+from .models.size import encoder_parameters
+
+BYTES = {"bfloat16": 2, "float32": 4}
+PARTS = tuple(part.name for part in fields(Memory))
 
 
-def workload(config: RunConfig, size: ModelSize) -> Workload:
+def workload(config: RunConfig, shape: ModelShape) -> Workload:
     """What the plan's memory estimate needs to know of a run."""
-    reward = config.reward
-    encoder = size
-    if reward.needs_embeddings and reward.embedding_model:
-        encoder = encoder_size(resolve_model(reward.embedding_model))
+    reward, train, sft = config.reward, config.train, config.sft
+    encoder = 0
+    if reward.needs_embeddings:
+        path = reward.embedding_model
+        encoder = encoder_parameters(resolve_model(path)) if path else shape.parameters
+    learner = Training(
+        workers=1,
+        batch=train.per_device_train_batch_size,
+        length=config.model.max_model_len,
+        weight_bytes=BYTES[config.model.dtype],
+        adapter_rank=train.lora.r,
+        checkpointing=train.gradient_checkpointing,
+    )
+    tuning = Training(
+        workers=sft.num_workers,
+        batch=sft.per_device_train_batch_size,
+        length=sft.max_length,
+        weight_bytes=BYTES[sft.dtype],
+        adapter_rank=sft.lora.r if sft.lora else 0,
+        checkpointing=sft.gradient_checkpointing,
+        shared_by=sft.sp_size,
+        offload="cpu" in (sft.offload_optimizer_device, sft.offload_param_device),
+        reference=sft.uses_reference,
+    )
     return Workload(
-        parameters=size.parameters,
-        vocab_size=size.vocab_size,
+        model=shape,
         max_model_len=config.model.max_model_len,
-        learner_batch=config.train.per_device_train_batch_size,
-        overlapped=config.train.max_staleness > 0,
-        sft_batch=config.sft.per_device_train_batch_size,
-        sft_workers=config.sft.num_workers,
-        sft_adapter=config.sft.lora is not None,
-        sft_bf16=config.sft.bf16,
-        sft_offload="cpu" in (config.sft.offload_optimizer_device, config.sft.offload_param_device),
-        sft_reference=config.sft.uses_reference,
-        encoder_parameters=encoder.parameters if reward.needs_embeddings else 0,
+        learner=learner,
+        sft=tuning,
+        overlapped=train.max_staleness > 0,
+        engine_bytes=BYTES[config.model.dtype],
+        encoder_parameters=encoder,
         # A sentence encoder is small enough for the CPU, the backbone may not be.
         encoder_on_gpu=reward.embedding_model is None,
     )
 
 
-def plan_table(plan: Plan) -> str:
-    """One line a role, one a phase, and the tightest constraint."""
-    machine = plan.machine
-    lines = [f"{'phase':<9}{'role':<10}{'count':>5}{'threads':>9}{'GPUs':>6}{'GiB each':>10}"]
-    lines += [
-        f"{r.phase:<9}{r.name:<10}{r.count:>5}{r.threads:>9}{r.num_gpus:>6g}{r.memory_gb:>10.1f}"
-        for r in plan.roles
+def plan_table(plan: Plan, config: RunConfig, work: Workload) -> str:
+    """One line a role and kind of memory, one a phase, and the tightest constraint."""
+    titles = " ".join(f"{part.replace('_', ' '):>11}" for part in PARTS)
+    lines = [
+        f"{'phase':<8} {'role':<9}{'count':>5}{'threads':>8}{'GPUs':>5}  {'GiB':<4} {titles} {'each':>7}"
     ]
-    for phase in ("rollout", "sft"):
-        lines.append(f"phase {phase}: about {plan.memory_gb(phase):.1f} of {machine.memory_gb:.1f} GiB")
-    lines.append(
-        f"machine: {machine.cpus} cores, {machine.gpus} GPUs; roles of a phase work in turns on its cores"
-    )
+    for role in plan.roles:
+        lines += _role_lines(role)
+    for phase in plan.phases:
+        lines += _phase_lines(plan, phase)
+    lines.append(_machines_line(plan))
+    lines += _gpu_lines(plan, config, work)
+    tightest = plan.limits[:2]
+    lines.append(f"tightest: {'; then '.join(str(limit) for limit in tightest)}")
     return "\n".join(lines)
+
+
+def _role_lines(role: Role) -> list[str]:
+    start = f"{role.phase:<8} {role.name:<9}{role.count:>5}{role.threads:>8}{role.num_gpus:>5g}"
+    lines = []
+    for where, memory in (("GPU", role.gpu), ("host", role.host)):
+        if memory.total or (where == "host" and not lines):
+            parts = " ".join(f"{_gib(getattr(memory, part)):>11}" for part in PARTS)
+            lines.append(f"{start:<37} {where:<4} {parts} {memory.total:>7.1f}")
+            start = ""
+    return lines
+
+
+def _phase_lines(plan: Plan, phase: str) -> list[str]:
+    gpus = sum(role.count * role.num_gpus for role in plan.of_phase(phase))
+    taken = f"{gpus:g} of {plan.gpus} GPUs, " if plan.gpus else ""
+    line = f"phase {phase}: {taken}about {plan.memory_gb(phase):.1f} of {plan.host_gb:.1f} GiB"
+    if phase == "rollout" and plan.store_gb:
+        line += f", {plan.store_gb:.1f} of each machine for published weights"
+    places = plan.places[phase]
+    if len(places) == 1:
+        return [line]
+    held = [", ".join(f"{count} x {name}" for name, count in place.held.items()) for place in places]
+    return [line, *(f"  machine {number}: {names or 'nothing'}" for number, names in enumerate(held))]
+
+
+def _gib(value: float) -> str:
+    return f"{value:.1f}" if value else "-"
+
+
+def _machines_line(plan: Plan) -> str:
+    kinds = [f"{m.cpus} cores, {m.memory_gb:.0f} GiB, {m.gpus} GPUs" for m in plan.machines]
+    counted = ", ".join(f"{kinds.count(kind)} x ({kind})" for kind in dict.fromkeys(kinds))
+    turns = "at the same time" if plan.overlapped else "in turns"
+    return f"machines: {counted}; roles of the rollout phase work {turns} on their cores"
+
+
+def _gpu_lines(plan: Plan, config: RunConfig, work: Workload) -> list[str]:
+    if not any(role.num_gpus for role in plan.roles):
+        return []
+    if all(machine.gpu_memory_gb is None for machine in plan.machines):
+        return ["memory of a GPU: not known and not checked; give cluster.gpu_memory_gb"]
+    one = sequence_gb(config.cluster, work)
+    return [
+        f"{role.name}: an engine's KV cache holds {int(role.gpu.kv_cache / one)} sequences of {work.max_model_len} "
+        f"tokens (cluster.max_num_seqs {config.cluster.max_num_seqs})"
+        for role in plan.roles
+        if role.name in ("policy", "backbone")
+    ]

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.adapters import room_for
+
 from .config import RunConfig
 from .files import write_json
 from .models.resolve import load_tokenizer
@@ -13,6 +15,8 @@ from .run import Run
 CARD = "rewriter.json"
 MODEL = "model"
 """Folder of its merged weights."""
+ADAPTER = "adapter"
+"""Folder of what was trained of them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,23 @@ def check_rewriter(run: Run) -> None:
     """Raise ValueError where the config names a rewriter that cannot be used; see `read_rewriter`."""
     if folder := run.config.rewrite.rewriter:
         read_rewriter(folder, run.backbone_identity[0], run.tokenizer)
+        if run.config.cluster.enable_lora:
+            check_adapter(folder / ADAPTER, run.config.train.lora.r)
+
+
+def check_adapter(folder: Path, rank: int) -> None:
+    """Raise ValueError where engines with room for this rank cannot serve the adapter."""
+    if not (folder / "adapter_config.json").is_file():
+        raise ValueError(
+            f"rewrite.rewriter: there is no adapter in {folder}; set cluster.enable_lora=false, which serves the "
+            "merged weights beside it"
+        )
+    its = json.loads((folder / "adapter_config.json").read_text())["r"]
+    if its > room_for(rank):
+        raise ValueError(
+            f"rewrite.rewriter: the adapter in {folder} has rank {its}, and engines make room for the rank of "
+            f"train.lora.r={rank}; set train.lora.r={its}"
+        )
 
 
 def write_card(folder: Path, card: RewriterCard) -> None:

@@ -1,15 +1,20 @@
 """A run in progress: its config, backbone and tokenizer, and the engines that its stages share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import ray
 
+from cluster.adapters import room_for
 from cluster.fleet import Fleet
-from cluster.plan import GB, Machine, Plan, engine_spec, make_plan
+from cluster.machine import GB, Machine
+from cluster.plan import Plan, engine_spec, make_plan
+from cluster.room import wait_for_plan, wait_for_room
+from cluster.session import joined
 from cluster.settings import Settings
+from cluster.shared import SharedFleet
 from reward import Verifier
 
 from .config import RunConfig, dump_config
@@ -18,7 +23,7 @@ from .embedding import Embedder, start_embedder
 from .files import atomic, read_jsonl
 from .inputs import model_identity
 from .models.resolve import load_tokenizer, resolve_model
-from .models.size import model_size
+from .models.size import model_shape
 from .plan import workload
 
 EngineName = Literal["policy", "backbone"]
@@ -27,15 +32,21 @@ EngineName = Literal["policy", "backbone"]
 class Run:
     """What every stage is given. Engines start when a stage first asks for them."""
 
-    def __init__(self, config: RunConfig, machine: Machine, roles: Collection[str] | None = None) -> None:
+    def __init__(
+        self, config: RunConfig, machines: Sequence[Machine], roles: Collection[str] | None = None
+    ) -> None:
         """`roles` are the only processes that will start; None for all of a whole run."""
         self.config = config
-        self._roles = roles
+        self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
         self.model_path = resolve_model(config.model.name_or_path)
         self.tokenizer = load_tokenizer(self.model_path)
-        size = model_size(self.model_path)
-        self.weights_gb = 2 * size.parameters / GB
-        self.plan: Plan = make_plan(config.cluster, workload(config, size), machine, roles)
+        self._shape = model_shape(self.model_path)
+        self.weights_gb = 2 * self._shape.parameters / GB
+        # A cluster of its own has no other machines and no other users.
+        self._patience = config.cluster.wait_timeout if joined(config.cluster) else 0.0
+        self.plan: Plan = wait_for_plan(
+            config.cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
+        )
         self._fleets: dict[str, Fleet] = {}
         self._closed = False
 
@@ -45,9 +56,7 @@ class Run:
         if config.reward != self.config.reward:
             self._end_reward_services()
         self.config = config
-        self.plan = make_plan(
-            config.cluster, workload(config, model_size(self.model_path)), self.plan.machine, self._roles
-        )
+        self.plan = make_plan(config.cluster, workload(config, self._shape), self.plan.machines, self._roles)
 
     def write_config(self) -> None:
         """Leave the resolved config in the run folder."""
@@ -60,12 +69,32 @@ class Run:
         assert not self._closed, "the run is closed"
         model, cluster = self.config.model, self.config.cluster
         counts = {"policy": cluster.engines, "backbone": cluster.scorers}
-        for name in names:
+        if not self._fleets:
+            self.wait_for_room(*(role.name for role in self.plan.of_phase("rollout")))
+        for name in dict.fromkeys(self.engine_role(name) for name in names):
             if name not in self._fleets:
+                rank = room_for(self.config.train.lora.r) if cluster.enable_lora and name == "policy" else 0
                 spec = engine_spec(
-                    cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len
+                    cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len, rank
                 )
                 self._fleets[name] = Fleet.start(name, spec, counts[name], Settings.of(cluster, self._window))
+
+    def engine_role(self, name: str) -> str:
+        """The role whose processes do this one's work: the policy's engines may serve the backbone."""
+        return "policy" if name == "backbone" and not self.config.cluster.scorers else name
+
+    def wait_for_room(self, *roles: str) -> None:
+        """Return when the cluster has room for all processes of the roles, whoever else uses it.
+
+        Raises:
+            ValueError: it had none for too long.
+        """
+        if self._patience:
+            wait_for_room([self.plan.role(name) for name in roles], self._patience, self._say)
+
+    @staticmethod
+    def _say(message: str) -> None:
+        print(message, flush=True)
 
     @property
     def _window(self) -> int:
@@ -81,7 +110,7 @@ class Run:
         """Start them where they are not, and return when they can be used."""
         self.start_engines(*names)
         for name in names:
-            self._fleets[name].wait()
+            self._fleets[self.engine_role(name)].wait()
 
     @property
     def policy(self) -> Fleet:
@@ -93,6 +122,8 @@ class Run:
     def backbone(self) -> Fleet:
         """Engines that serve the frozen backbone."""
         self.wait_engines("backbone")
+        if self.engine_role("backbone") == "policy":
+            return SharedFleet("backbone", self._fleets["policy"]).wait()
         return self._fleets["backbone"]
 
     @cached_property

@@ -59,6 +59,9 @@ class SFTJob(BaseModel):
     """Train in the calling process, in place of a worker started for it: for many trainings of one worker each, whose
     libraries then load once. Whoever calls starts it again if it dies."""
 
+    labels: dict[str, str] = {}
+    """Ray labels of the machines that workers may be on."""
+
     max_failures: int = Field(0, ge=0)
     """How often workers that died are started again, from the newest checkpoint."""
 
@@ -206,7 +209,7 @@ def _train(job: SFTJob) -> None:
 
         train_alone(job)
         return
-    workers = Workers(job.sft.num_workers, job.threads, job.use_gpu, job.max_failures)
+    workers = Workers(job.sft.num_workers, job.threads, job.use_gpu, job.max_failures, job.labels)
     run_workers(train_worker, job.model_dump(mode="json"), workers, job.run_name, job.checkpoints_dir / "ray")
 
 

@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ class Workers:
     num_cpus: float
     use_gpu: bool
     max_failures: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
+    """Of the machines that they may be on, in Ray's syntax."""
 
 
 def run_workers(
@@ -38,6 +40,7 @@ def run_workers(
             num_workers=workers.count,
             use_gpu=workers.use_gpu,
             resources_per_worker={"CPU": workers.num_cpus, "GPU": int(workers.use_gpu)},
+            label_selector=workers.labels or None,  # ty: ignore[unknown-argument]
         ),
         run_config=RunConfig(  # ty: ignore[invalid-argument-type]
             name=name,

@@ -92,6 +92,15 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _student_has_engines(self) -> "RunConfig":
+        if self.sft.refresh and not self.cluster.scorers:
+            raise ValueError(
+                "sft.refresh rewrites for the student, which takes the backbone's place in engines of its own, and "
+                "cluster.scorers is 0; set cluster.scorers=1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _outcomes_exist(self) -> "RunConfig":
         unknown = sorted(self.sft.outcome_weights.keys() - OUTCOMES.keys())
         if unknown:

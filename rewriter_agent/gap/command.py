@@ -65,8 +65,8 @@ def gap(config: RunConfig, sample: int) -> Gap:
         ValueError: no problem fits the model's context.
     """
     progress = Progress("gap")
-    with connect(config.cluster) as machine:
-        run = Run(config, machine, ("encoder", "backbone"))
+    with connect(config.cluster) as machines:
+        run = Run(config, machines, ("encoder", "backbone"))
         with exclusive(config.folder):
             try:
                 found = _measure(run, sample, progress)

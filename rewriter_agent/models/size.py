@@ -1,36 +1,48 @@
 """How large a model is, from its config alone."""
 
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class ModelSize:
-    """Parameters (tied ones once) and vocabulary."""
-
-    parameters: int
-    vocab_size: int
+from cluster.workload import ModelShape
 
 
-def model_size(path: str) -> ModelSize:
-    """Count a causal LM's parameters without loading its weights."""
+def model_shape(path: str) -> ModelShape:
+    """A causal LM's, without loading its weights."""
+    from torch import nn
     from transformers import AutoModelForCausalLM
 
-    return _size(path, AutoModelForCausalLM)
+    model = _on_meta(path, AutoModelForCausalLM)
+    text = model.config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    linear = [
+        m for m in model.modules() if isinstance(m, nn.Linear) and m is not model.get_output_embeddings()
+    ]
+    return ModelShape(
+        parameters=_parameters(model),
+        vocab_size=text.vocab_size,
+        layers=text.num_hidden_layers,
+        hidden_size=text.hidden_size,
+        kv_heads=heads,
+        head_size=head_size,
+        linear_widths=sum(m.in_features + m.out_features for m in linear),
+    )
 
 
-def encoder_size(path: str) -> ModelSize:
-    """Count a text encoder's parameters without loading its weights."""
+def encoder_parameters(path: str) -> int:
+    """Of a text encoder, without loading its weights."""
     from transformers import AutoModel
 
-    return _size(path, AutoModel)
+    return _parameters(_on_meta(path, AutoModel))
 
 
-def _size(path: str, kind: Any) -> ModelSize:
+def _on_meta(path: str, kind: Any) -> Any:
     import torch
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(path, trust_remote_code=False)
     with torch.device("meta"):
-        model = kind.from_config(config, trust_remote_code=False)
-    return ModelSize(sum(p.numel() for p in model.parameters()), config.get_text_config().vocab_size)
+        return kind.from_config(config, trust_remote_code=False)
+
+
+def _parameters(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

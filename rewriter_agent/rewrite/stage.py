@@ -14,7 +14,7 @@ from ..embedding import diversity_embed
 from ..files import read_table
 from ..prepared import prepared_file
 from ..progress import Progress
-from ..rewriter import MODEL, read_rewriter, rewriter_folder
+from ..rewriter import ADAPTER, MODEL, read_rewriter, rewriter_folder
 from ..run import Run
 from ..scoring import AnchoredProblem, GroupScorer
 from ..stage import require_space
@@ -92,7 +92,10 @@ def _load_rewriter(run: Run, progress: Progress) -> int:
     card = read_rewriter(folder, run.backbone_identity[0], run.tokenizer)
     progress(f"loading the rewriter, trained for {card.steps} steps, into the engines")
     run.start_engines("policy", "backbone")
-    run.policy.load((folder / MODEL).absolute())
+    if run.config.cluster.enable_lora:
+        run.policy.adapt(run.policy.version + 1, folder / ADAPTER)
+    else:
+        run.policy.load((folder / MODEL).absolute())
     return card.steps
 
 

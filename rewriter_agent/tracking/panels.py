@@ -57,6 +57,12 @@ POLICY = Section(
                 "train/perf/weight_sync_s",
             ),
         ),
+        Panel(
+            "Engines: tokens a second",
+            ("train/fleet/policy/tokens_per_second", "train/fleet/backbone/tokens_per_second"),
+        ),
+        Panel("Engines: idle", ("train/fleet/policy/idle", "train/fleet/backbone/idle")),
+        Panel("Engines lost", ("train/fleet/policy/restarts", "train/fleet/backbone/restarts")),
     ),
 )
 REWRITE = Section(

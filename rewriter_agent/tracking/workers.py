@@ -7,6 +7,9 @@ from ..config import RunConfig
 from .tensorboard import event_folder
 from .wandb_runs import run_group, run_id, wandb_mode
 
+PASSED_ON = ("WANDB_API_KEY", "WANDB_ENTITY", "WANDB_BASE_URL", "HF_TOKEN", "HF_HOME", "HF_ENDPOINT")
+"""From the user's environment."""
+
 
 def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
     """Its threads, and where and how its metrics are written; `folder` is where it leaves its results.
@@ -19,8 +22,7 @@ def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "TRL_EXPERIMENTAL_SILENCE": "1",
     }
-    passed_on = ("WANDB_API_KEY", "WANDB_ENTITY", "WANDB_BASE_URL", "HF_TOKEN")
-    env |= {key: os.environ[key] for key in passed_on if key in os.environ}
+    env |= {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     if config.tracking.report_to == "wandb":
         return env | _wandb_env(config, folder)
     if config.tracking.report_to == "tensorboard":

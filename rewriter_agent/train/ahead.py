@@ -20,12 +20,14 @@ class Ahead:
         scorer: GroupScorer,
         problems: Mapping[str, AnchoredProblem],
         sample: Callable[[Sequence[int]], Sample],
+        shared: bool = False,
     ) -> None:
-        """`problems` by id; `sample` makes one of a completion's token ids."""
+        """`problems` by id; `sample` takes a completion's token ids; `shared`: the policy's engines score, too."""
         self.policy = policy
         self.scorer = scorer
         self.problems = problems
         self.sample = sample
+        self.shared = shared
         self._pool = ThreadPoolExecutor(MOST_GROUPS, thread_name_prefix="ahead")
         self._sampled: dict[int, list[Future[list[Completion]]]] = {}
         self._scored: dict[int, list[Future[ScoredGroup]]] = {}
@@ -44,10 +46,14 @@ class Ahead:
         ]
 
     def settle(self) -> None:
-        """Wait until nothing is being sampled: weights change between two batches."""
+        """Wait until the policy's engines have nothing to do: weights change between two batches."""
         for answers in self._sampled.values():
             for answer in answers:
                 answer.result()
+        if self.shared:
+            for scores in self._scored.values():
+                for score in scores:
+                    score.result()
 
     def completions(self, step: int) -> list[Completion]:
         """The step's candidates, group after group; the next call for scores is about them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from cluster.types import Completion, GenerateRequest
 
 from ..seeds import request_seed
 from .ahead import Ahead, Group
-from .publish import merged_weights
+from .publish import publish
 
 if TYPE_CHECKING:
     from .trainer import FleetGRPOTrainer
@@ -41,7 +42,8 @@ class FleetGeneration:
         waited = time.perf_counter()
         if step > self.fleet.version:
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-            self.fleet.publish(step, merged_weights(model))
+            assert self.trainer.args.output_dir
+            publish(self.fleet, step, model, Path(self.trainer.args.output_dir))
             self.trainer._log_metric("perf/weight_sync_s", time.perf_counter() - waited)
         self.waited = waited - start
 

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from transformers.integrations import get_reporting_integration_callbacks
 from trl import GRPOConfig
 
+from cluster.shared import SharedFleet
 from reward import Verifier
 from sft.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.metrics import MetricsWriter, finish_reporting
@@ -21,12 +22,13 @@ from ..embedding import diversity_embed
 from ..files import atomic
 from ..models.resolve import load_tokenizer
 from ..prepared import anchored_problems
+from ..rewriter import ADAPTER, MODEL
 from ..scoring import AnchoredProblem, GroupScorer
 from ..tokens import Tokens
 from .ahead import Ahead
 from .log_again import LogCompletionsAgain
 from .problems import training_problems
-from .publish import merged_weights
+from .publish import ADAPTERS, merged_weights
 from .reward import GroupReward
 from .stage import EVENTS
 from .trainer import FleetGRPOTrainer
@@ -52,9 +54,11 @@ def learn(job: dict[str, Any]) -> None:
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
         if config.train.max_staleness:
-            reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample)
+            shared = isinstance(job["backbone"], SharedFleet)
+            reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample, shared)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],
+            scorers=job["backbone"],
             ahead=reward.ahead,
             table_rows=table_rows,
             model=AutoModelForCausalLM.from_pretrained(
@@ -122,16 +126,16 @@ def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens) -> Dataset:
 def save(trainer: FleetGRPOTrainer, tokens: Tokens, folder: Path) -> None:
     """The adapter as PEFT saves it, and the merged model as a Hugging Face folder for the engines."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    with atomic(folder / "adapter") as temporary:
+    with atomic(folder / ADAPTER) as temporary:
         model.save_pretrained(temporary)
-    with atomic(folder / "model") as temporary:
+    with atomic(folder / MODEL) as temporary:
         base = model.get_base_model()
         base.config.save_pretrained(temporary)
         base.generation_config.save_pretrained(temporary)
         tokens.tokenizer.save_pretrained(temporary)
         save_safetensors(dict(merged_weights(model)), temporary / "model.safetensors")
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+    for used in (*folder.glob("checkpoint-*"), *folder.glob(ADAPTERS)):
+        shutil.rmtree(used)
 
 
 def save_safetensors(weights: dict[str, torch.Tensor], path: Path) -> None:

@@ -1,10 +1,47 @@
-"""What the learner publishes: checkpoint tensors with the adapter folded in."""
+"""How the learner publishes: the adapter as a folder, or checkpoint tensors with the adapter folded in."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
+
+from cluster.fleet import Fleet
+
+from ..files import atomic
+
+ADAPTERS = "published"
+
+
+def publish(fleet: Fleet, version: int, model: PeftModel, folder: Path) -> None:
+    """Have the fleet serve the model, as its engines take it; adapters are left in `folder`, the last one alone.
+
+    Raises:
+        ValueError: engines that take adapters cannot serve this one.
+    """
+    if not fleet.spec.max_lora_rank:
+        fleet.publish(version, merged_weights(model))
+        return
+    base: Any = model.get_base_model()
+    if isinstance(base.get_output_embeddings(), BaseTunerLayer):
+        raise ValueError(
+            "cluster.enable_lora: train.lora.target_modules puts an adapter on the model's head, which engines that "
+            "also score cannot serve; leave the head out, or set cluster.enable_lora=false"
+        )
+    adapter = folder / ADAPTERS / f"version-{version:06}"
+    if adapter.exists():
+        # Of a run that was killed.
+        shutil.rmtree(adapter)
+    with atomic(adapter) as temporary:
+        model.save_pretrained(str(temporary))
+    fleet.adapt(version, adapter)
+    # Until all served it, an engine that was replaced would have been given the one before.
+    for other in adapter.parent.iterdir():
+        if other != adapter:
+            shutil.rmtree(other)
 
 
 def merged_weights(model: PeftModel) -> Iterator[tuple[str, torch.Tensor]]:

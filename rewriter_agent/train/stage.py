@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from cluster.supervisor import EnginesLostError
 from sft.workers import Workers, run_workers
 
 from ..files import read_jsonl
@@ -15,6 +16,8 @@ from ..tracking.workers import worker_env
 from .problems import training_problems
 
 EVENTS = "events.log"
+LOST = "engines-lost.txt"
+"""Left by a learner whose engines are gone."""
 SHOWN = {
     "reward": "reward",
     "reward_terms/gate_mean": "gate",
@@ -22,6 +25,7 @@ SHOWN = {
     "reward_terms/diversity_mean": "div",
     "completions/mean_length": "length",
     "step_time": "seconds",
+    "fleet/policy/tokens_per_second": "tok/s",
 }
 
 
@@ -37,6 +41,7 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     role = run.plan.role("learner")
     # The worker runs in another directory.
     config = run.config.model_copy(update={"output_dir": run.config.output_dir.absolute()})
+    (folder / LOST).unlink(missing_ok=True)
     job = {
         "config": config.model_dump(mode="json"),
         "model": run.model_path,
@@ -46,10 +51,12 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         "embedder": run.embedder,
     }
     progress("starting the learner")
-    workers = Workers(1, role.num_cpus, role.num_gpus > 0, config.cluster.max_failures)
+    workers = Workers(1, role.num_cpus, role.num_gpus > 0, config.cluster.max_failures, dict(role.labels))
     with progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS), policy.lent(), backbone.lent():
         fleets = {"policy": policy, "backbone": backbone}
         run_workers(_learn, job | fleets, workers, "train", folder / "ray")
+        if (folder / LOST).exists():
+            raise EnginesLostError((folder / LOST).read_text())
     section = run.config.train
     candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
     counts = _counts(read_jsonl(folder / "metrics.jsonl"), candidates)
@@ -61,9 +68,17 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 def _learn(job: dict[str, Any]) -> None:
     os.environ.update(job["env"])
     # Imported in the worker: the driver needs none of the learner's libraries.
+    from trl import import_utils
+
+    # TRL would load vLLM for engines of its own, which takes nearly as long as all the rest.
+    import_utils.is_vllm_available = lambda min_version=None: False  # ty: ignore[invalid-assignment]
     from .learner import learn
 
-    learn(job)
+    try:
+        learn(job)
+    except EnginesLostError as error:
+        # Not raised here: Ray Train would start the learner again, and engines do not come back by that.
+        (Path(job["folder"]) / LOST).write_text(str(error))
 
 
 def _counts(rows: list[dict[str, Any]], candidates: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from cluster.fleet import Fleet
+from cluster.status import fleet_metrics
 
 from ..tracking.tables import log_completions
 from .ahead import Ahead
@@ -22,13 +23,18 @@ class FleetGRPOTrainer(GRPOTrainer):
         self,
         *,
         fleet: Fleet,
+        scorers: Fleet,
         ahead: Ahead | None = None,
         table_rows: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`table_rows` is how many of a step's completions go to the W&B run of this process; TRL logs all."""
+        """`fleet` samples; what it and the `scorers` do is logged with each step.
+
+        `table_rows` is how many of a step's completions go to the W&B run of this process; TRL logs all.
+        """
         super().__init__(**kwargs)
         self.table_rows = table_rows
+        self.fleets = (fleet, scorers)
         # Set after construction: with use_vllm in the config TRL would start an engine of its own. Its
         # importance-sampling correction is on only where use_vllm is.
         self.use_vllm = True
@@ -66,6 +72,12 @@ class FleetGRPOTrainer(GRPOTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As TRL's, which has written the step's completions by then. The summary at the end has none of its own."""
         is_step = "loss" in logs
+        if is_step:
+            logs = logs | {
+                f"fleet/{fleet.name}/{name}": value
+                for fleet in self.fleets
+                for name, value in fleet_metrics(fleet.status()).items()
+            }
         super().log(logs, start_time)
         if self.table_rows and is_step:
             assert self.args.output_dir

@@ -94,7 +94,7 @@ class FakeEngine:
 
     def _beat(self) -> Beat:
         self.steps += not self.hung.is_set()
-        return Beat(0, self.version, self.steps, True)
+        return Beat(0, self.version, self.steps, True, 10 * self.steps, self.seconds * self.steps)
 
     def _load(self, version: int, checksum: int) -> tuple[int, int]:
         self.version = version

@@ -25,7 +25,9 @@ class FakeLLM:
         self.output_processor = SimpleNamespace(request_states=self.running)
         self.ids = iter(range(10_000))
 
-    def enqueue(self, prompts: Sequence[int], params: Sequence[Any], use_tqdm: bool) -> list[str]:
+    def enqueue(
+        self, prompts: Sequence[int], params: Sequence[Any], lora_request: None, use_tqdm: bool
+    ) -> list[str]:
         if any(steps < 1 for steps in prompts):
             raise ValueError("an empty prompt")
         names = [str(next(self.ids)) for _ in prompts]
@@ -42,7 +44,13 @@ class FakeLLM:
         done = [name for name, left in self.running.items() if left == 0]
         for name in done:
             del self.running[name]
-        return [SimpleNamespace(request_id=name, finished=True) for name in reversed(done)]
+        # Five tokens of the prompt, two of them spared by the cache, and three written.
+        tokens = {
+            "prompt_token_ids": [1] * 5,
+            "num_cached_tokens": 2,
+            "outputs": [SimpleNamespace(token_ids=[1] * 3)],
+        }
+        return [SimpleNamespace(request_id=name, finished=True, **tokens) for name in reversed(done)]
 
     def abort_request(self, names: list[str], internal: bool) -> None:
         for name in names:
@@ -132,3 +140,12 @@ def test_weights_change_between_batches_and_never_during_one(batching: Batching,
         with pytest.raises(AssertionError, match="the engine is at work"):
             refused.result(10)
         assert len(running.result(10)) == 1
+
+
+def test_what_it_computes_and_how_long_is_counted(llm: FakeLLM, batching: Batching) -> None:
+    batching.run([1, 2, 1], [None] * 3)
+    assert batching.tokens == 3 * (5 - 2 + 3)
+    before = batching.busy_seconds
+    assert before > 0
+    time.sleep(0.02)
+    assert batching.busy_seconds == before

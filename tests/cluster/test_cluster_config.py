@@ -20,3 +20,9 @@ def test_a_fleet_is_watched_over_as_the_section_says() -> None:
     assert settings.health.start_seconds == settings.health.dead_seconds == 60
     assert settings.health.suspect_seconds == 12
     assert (settings.health.max_restarts, settings.heartbeat_seconds, settings.window) == (5, 2, 3)
+
+
+def test_only_engines_that_take_adapters_serve_the_backbone_too() -> None:
+    with pytest.raises(ValidationError, match=r"scorers is 0: .*set enable_lora=true, .* or scorers=1"):
+        ClusterConfig(scorers=0)
+    assert ClusterConfig(engines=2, scorers=0, enable_lora=True, min_healthy=2).scorers == 0

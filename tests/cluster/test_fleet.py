@@ -1,6 +1,8 @@
 """A fleet of real vLLM engines against transformers on the same weights, those of the laboratory."""
 
+import re
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +14,18 @@ import psutil
 import pytest
 import ray
 import torch
+from engine_checks import (
+    SETTINGS,
+    SPEC,
+    TIMEOUT,
+    assert_agree,
+    load_reference,
+    logprobs,
+    perturb,
+    reference_logprobs,
+    requests,
+    score_requests,
+)
 from peft import LoraConfig, get_peft_model
 from ray.exceptions import RayTaskError
 from transformers import LlamaForCausalLM
@@ -32,28 +46,12 @@ from sft.publish import publish_model
 
 pytestmark = pytest.mark.slow
 
-TIMEOUT = 120
-SETTINGS = Settings(HealthPolicy(TIMEOUT, TIMEOUT, TIMEOUT), heartbeat_seconds=1, window=2)
-# Nats a token between two float32 computations of the same weights; wrong weights differ by far more.
-MEAN_TOLERANCE, TOKEN_TOLERANCE = 1e-4, 1e-2
 ITEMS = 200
 
 
 @pytest.fixture(scope="module")
 def spec() -> EngineSpec:
-    return EngineSpec(
-        model=str(LAB_FOLDER),
-        dtype="float32",
-        max_model_len=512,
-        max_num_seqs=16,
-        device="cpu",
-        threads=1,
-        tensor_parallel_size=1,
-        gpu_memory_utilization=0.8,
-        kv_cache_gb=0.25,
-        num_cpus=0.3,
-        num_gpus=0,
-    )
+    return SPEC
 
 
 @pytest.fixture(scope="module")
@@ -75,51 +73,10 @@ def prompts(tokens: Tokens) -> list[list[int]]:
     return [tokens.question(p) for p in load_problems(LabData(num_train=12, num_test=1, steps=(1, 2))).train]
 
 
-def requests(prompts: list[list[int]], max_tokens: int = 64) -> list[GenerateRequest]:
-    return [GenerateRequest(prompt, max_tokens, 1.0, 100 + i) for i, prompt in enumerate(prompts)]
-
-
-def score_requests(prompts: list[list[int]], completions: list[Completion]) -> list[ScoreRequest]:
-    return [ScoreRequest(p, c.token_ids) for p, c in zip(prompts, completions, strict=True)]
-
-
-def logprobs(fleet: Fleet, asked: list[ScoreRequest]) -> list[list[float]]:
-    return [scored.logprobs for scored in fleet.score(asked)]
-
-
-@torch.inference_mode()
-def reference_logprobs(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
-    """Of the completion's tokens, in nats."""
-    logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
-    rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
-    return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
-
-
 @torch.no_grad()
 def reference_entropies(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
     logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
     return torch.distributions.Categorical(logits=logits[len(request.prompt_ids) - 1 : -1]).entropy().tolist()
-
-
-def assert_agree(left: list[list[float]], right: list[list[float]]) -> None:
-    a, b = torch.tensor([*chain(*left)]), torch.tensor([*chain(*right)])
-    assert a.shape == b.shape
-    difference = (a - b).abs()
-    assert difference.mean() < MEAN_TOLERANCE
-    assert difference.max() < TOKEN_TOLERANCE
-
-
-def load_reference(folder: Path) -> LlamaForCausalLM:
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-
-
-def perturb(model: LlamaForCausalLM, seed: int) -> LlamaForCausalLM:
-    """Changes every matrix, the tied embedding among them."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.add_(torch.randn(weight.shape, generator=generator) * 0.3 * weight.std())
-    return model
 
 
 def test_logprobs_agree_with_scoring_and_with_transformers(fleet: Fleet, prompts: list[list[int]]) -> None:
@@ -342,6 +299,25 @@ def test_killed_engines_are_replaced_and_serve_what_was_published(
     fleet.wait()
     assert {beat.version for beat in beats(fleet)} == {fleet.version}
     assert not {beat.pid for beat in beats(fleet)} & set(killed)
+
+
+def test_what_engines_do_is_exported_for_prometheus(fleet: Fleet, prompts: list[list[int]]) -> None:
+    (node,) = ray.nodes()
+    url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    fleet.load(LAB_FOLDER)
+    of_one = r'.*engine="1",fleet="policy".* '
+    version = f"ray_rewriter_agent_engine_version{of_one}{fleet.version}.0"
+    deadline = time.monotonic() + TIMEOUT
+    text = ""
+    while not re.search(version, text) and time.monotonic() < deadline:
+        fleet.generate(requests(prompts))
+        with urllib.request.urlopen(url, timeout=10) as response:
+            text = response.read().decode()
+    assert re.search(version, text)
+    assert re.search(f"ray_rewriter_agent_engine_tokens_per_second{of_one}[1-9]", text)
+    assert [(s.state, s.version, s.restarts >= 0) for s in fleet.status()] == [
+        ("healthy", fleet.version, True)
+    ] * 2
 
 
 def test_another_process_drives_a_lent_fleet(fleet: Fleet, prompts: list[list[int]]) -> None:

@@ -106,6 +106,17 @@ def test_an_engine_that_never_worked_is_not_started_again() -> None:
     assert not engine.restarted(1)
 
 
+def test_an_engine_that_did_not_start_in_time_is_not_started_again() -> None:
+    engine = health(State.HEALTHY)
+    engine.lost(1, "died")
+    assert engine.restarted(1)
+    engine.lost(50, "died while it loaded the model")
+    assert engine.restarted(50)
+    assert engine.check(151) == "did not start within 100 s"
+    engine.lost(151, "did not start within 100 s")
+    assert not engine.restarted(151)
+
+
 def test_restarts_of_an_engine_that_has_worked_long_are_forgotten() -> None:
     engine = health(State.HEALTHY)
     for now in (0, 200, 400, 600):

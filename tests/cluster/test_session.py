@@ -6,6 +6,7 @@ import pytest
 import ray
 
 from cluster.config import ClusterConfig
+from cluster.machine import Machine
 from cluster.session import connect, local_machine
 
 
@@ -13,11 +14,11 @@ from cluster.session import connect, local_machine
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What Ray is asked for; it answers with a cluster of one node."""
     calls: list[dict[str, Any]] = []
-    node = {"Alive": True, "Resources": {"memory": 6 * 1024**3, "object_store_memory": 2 * 1024**3}}
+    sizes = {"CPU": 12.0, "GPU": 2.0, "memory": 6 * 1024**3, "object_store_memory": 2 * 1024**3}
+    node = {"Alive": True, "Resources": sizes}
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray, "init", lambda **options: calls.append(options))
     monkeypatch.setattr(ray, "shutdown", lambda: calls.append({"shutdown": True}))
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 12.0, "GPU": 2.0})
     monkeypatch.setattr(ray, "nodes", lambda: [node, {"Alive": False, "Resources": {"memory": 1e12}}])
     return calls
 
@@ -45,9 +46,8 @@ def test_the_configs_address_goes_before_the_environments(
 
 @pytest.mark.usefixtures("asked")
 def test_the_machine_is_what_living_nodes_have() -> None:
-    with connect(ClusterConfig()) as machine:
-        assert (machine.cpus, machine.gpus) == (12, 2)
-        assert machine.memory_gb == pytest.approx(8)
+    with connect(ClusterConfig()) as machines:
+        assert machines == [Machine(cpus=12, memory_gb=8, gpus=2)]
 
 
 def test_an_error_in_the_run_still_leaves_the_cluster(asked: list[dict[str, Any]]) -> None:

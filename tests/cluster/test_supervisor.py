@@ -1,7 +1,7 @@
 """Work and engines that come and go, with engines that are threads of this process."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from threading import Thread
 
@@ -10,6 +10,7 @@ from fake_engines import FakeEngine
 
 from cluster.health import HealthPolicy, State
 from cluster.settings import Settings
+from cluster.status import EngineStatus
 from cluster.supervisor import Supervisor, Task
 from cluster.types import STARTED_WITH, Served
 
@@ -26,8 +27,15 @@ class Crew:
         self.make = make
         self.engines = [make() for _ in range(count)]
         self.said: list[str] = []
+        self.seen: list[Sequence[EngineStatus]] = []
         self.supervisor = Supervisor(
-            "crew", self.engines[:], self.another, served, settings, self.said.append
+            "crew",
+            self.engines[:],
+            self.another,
+            served,
+            settings,
+            self.said.append,
+            observe=self.seen.append,
         )
 
     def another(self) -> FakeEngine:
@@ -255,3 +263,17 @@ def test_a_hundred_deaths_lose_nothing(crew: Callable[..., Crew], seed: int) -> 
         killer.join()
     assert len(some.engines) > 104
     assert len(tasks) == 8 * versions
+
+
+def test_those_who_look_on_see_what_engines_do(crew: Callable[..., Crew]) -> None:
+    some = crew(2)
+    some.supervisor.serve(Served(3, "load", (3, 1), 1)).result(SECONDS)
+    some.engines[0].kill()
+    until(lambda: len(some.engines) == 3)
+    answers(some.submit(200))
+    until(lambda: bool(some.seen) and [e.version for e in some.seen[-1]] == [3, 3])
+    assert [engine.number for engine in some.seen[-1]] == [0, 1]
+    assert [engine.restarts for engine in some.supervisor.status()] == [1, 0]
+    assert {engine.state for engine in some.supervisor.status()} == {"healthy"}
+    assert max(engine.tokens_per_second for status in some.seen for engine in status) > 0
+    until(lambda: [engine.queue for engine in some.supervisor.status()] == [0, 0])

@@ -1,0 +1,52 @@
+"""What is told of engines: rates between heartbeats, and the sums that a step logs."""
+
+import pytest
+from fake_engines import FakeEngine
+
+from cluster.health import Health, HealthPolicy
+from cluster.slot import Slot
+from cluster.status import EngineStatus, fleet_metrics
+from cluster.types import Beat
+
+
+@pytest.fixture
+def slot() -> Slot[FakeEngine]:
+    return Slot(3, FakeEngine(), Health(HealthPolicy(), 0.0))
+
+
+def beat(tokens: int, busy_seconds: float) -> Beat:
+    return Beat(pid=1, version=7, steps=1, working=True, tokens=tokens, busy_seconds=busy_seconds)
+
+
+def test_rates_are_those_between_two_heartbeats(slot: Slot[FakeEngine]) -> None:
+    slot.hear(10.0, beat(1000, 4.0))
+    assert slot.status(0).tokens_per_second == 0
+    slot.hear(15.0, beat(1500, 6.0))
+    assert slot.status(2) == EngineStatus(3, "restarting", 7, 2, 0, 100.0, 0.4)
+    slot.hear(20.0, beat(1500, 6.0))
+    assert (slot.status(0).tokens_per_second, slot.status(0).busy) == (0, 0)
+
+
+def test_an_engine_that_replaces_another_begins_at_nothing(slot: Slot[FakeEngine]) -> None:
+    slot.hear(10.0, beat(1000, 4.0))
+    slot.hear(15.0, beat(1500, 6.0))
+    slot.replaced(FakeEngine())
+    assert slot.status(0).tokens_per_second == slot.status(0).version == 0
+    slot.hear(20.0, beat(10, 0.1))
+    assert slot.status(0).tokens_per_second == 0
+
+
+def test_a_step_logs_the_sums_of_those_that_work() -> None:
+    engines = [
+        EngineStatus(0, "healthy", 7, 1, 0, 100.0, 0.9),
+        EngineStatus(1, "healthy", 7, 2, 1, 50.0, 0.5),
+        EngineStatus(2, "dead", 6, 0, 4, 30.0, 1.0),
+    ]
+    assert fleet_metrics(engines) == {
+        "engines": 2,
+        "restarts": 5,
+        "queue": 3,
+        "tokens_per_second": 150,
+        "idle": pytest.approx(0.3),
+    }
+    assert fleet_metrics([])["idle"] == 1
