@@ -14,7 +14,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare sweep dashboard study test test-fast check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet chaos fuzz lab lab-backbone cluster submit stop clean
+.PHONY: help install demo run gap compare sweep dashboard study test test-fast test-long check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,8 +46,11 @@ compare: $(STAMP) ## CONFIG's problems rewritten by every strategy at equal roll
 study: $(STAMP) ## Arms, learning rates and seeds side by side: make study CONFIG=configs/study-lab.yaml
 	@$(BIN)/rewriter-agent study $(CONFIG) $(SET)
 
-test: test-fast ## All tests
-	@$(BIN)/python -m pytest -m slow $(PYTEST)
+test: test-fast ## All tests but the long ones
+	@$(BIN)/python -m pytest -m "slow and not long" $(PYTEST)
+
+test-long: $(STAMP) ## Those that `make test` leaves out: half an hour on two cores
+	@$(BIN)/python -m pytest -m long $(PYTEST)
 
 test-fast: $(STAMP) ## Tests that start no engine
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PYTEST)
@@ -81,8 +84,17 @@ bench-evaluation: $(STAMP) ## Retention on the fleet against lm-evaluation-harne
 bench-fleet: $(STAMP) ## What the fleet itself costs: 256 engines that sleep, a million requests
 	@$(BIN)/python -m benchmarks.fleet_simulation $(SET)
 
+bench-engine: $(STAMP) ## A fleet of one engine against bare LLM.generate; two engines against one with two threads
+	@$(BIN)/python -m benchmarks.fleet_engine $(SET)
+
+bench-grpo: $(STAMP) ## A GRPO step by TRL's own generation against ours; learner and engines in turns against both at once
+	@$(BIN)/python -m benchmarks.grpo_step $(SET)
+
 chaos: $(STAMP) ## A whole run whose processes are killed KILLS times (100), against an undisturbed one
 	@KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m slow -s tests/e2e/test_chaos.py
+
+partition: $(STAMP) ## Engines on one machine, the learner on another, and a link that fails (root; network namespaces)
+	@PARTITION=1 $(BIN)/python -m pytest -m slow -s tests/e2e/test_partition.py
 
 fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
 	@$(BIN)/python -m benchmarks.fuzz
@@ -98,8 +110,7 @@ cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/ray start --head --dashboard-host=127.0.0.1 --disable-usage-stats
 
 submit: $(STAMP) ## Submit CONFIG to the cluster at RAY_API_SERVER_ADDRESS (default: this machine's)
-	@$(BIN)/ray job submit --address "$${RAY_API_SERVER_ADDRESS:-http://127.0.0.1:8265}" --working-dir . \
-		--runtime-env-json '{"excludes": [".venv", "runs", ".git"]}' -- python -m rewriter_agent run $(CONFIG) --set output_dir=$(OUTPUT_DIR) $(SET)
+	@$(BIN)/rewriter-agent submit $(CONFIG) --set output_dir=$(OUTPUT_DIR) $(SET)
 
 stop: $(STAMP) ## Stop the Ray processes that `make cluster` started
 	@$(BIN)/ray stop

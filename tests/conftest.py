@@ -3,8 +3,10 @@
 import hashlib
 import json
 import tempfile
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +41,15 @@ def toy_problems(tmp_path: Path) -> Path:
         rows = [{key: asdict(p)[key] for key in ("question", "solution", "answer")} for p in part]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Where the time goes, a line for each file of more than half a minute."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    for file, spent in seconds.most_common():
+        if spent > 30:
+            terminalreporter.write_line(f"{spent:6.0f}s {file}")

@@ -129,7 +129,7 @@ def write_config(base: Path) -> Path:
     config = {
         "name": NAME,
         "output_dir": str(base),
-        # Some CPUs have no instructions for bfloat16; fine-tuning is in it all the same.
+        # Some CPUs have no instructions for bfloat16; tests/sft train in it all the same.
         "model": {"name_or_path": LAB, "dtype": "float32", "max_model_len": 512},
         "data": DATA.model_dump(mode="json"),
         "cluster": {"engines": 1, "scorers": 1, "threads": 1},
@@ -160,6 +160,9 @@ def write_config(base: Path) -> Path:
             "logging_steps": 1,
             "save_steps": 4,
             "gradient_checkpointing": False,
+            "bf16": False,
+            # tests/sft has two.
+            "num_workers": 1,
         },
         "evaluate": {
             **length,

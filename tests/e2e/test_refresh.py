@@ -13,13 +13,13 @@ from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_REWRITTEN, run_stages
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 STAGES = (PREPARE, REWRITE, SFT_REWRITTEN)
 STEPS, EVERY, BATCH = 6, 3, 4
 SFT = (
     "{weight: {kind: token_is}, learning_rate: 2.0e-4, max_steps: 6, num_workers: 2, max_length: 512, save_steps: 2, "
-    "per_device_train_batch_size: 2, logging_steps: 1, probe_steps: 1, gradient_checkpointing: false, "
+    "per_device_train_batch_size: 2, logging_steps: 1, probe_steps: 1, gradient_checkpointing: false, bf16: false, "
     "lr_scheduler_type: constant, refresh: {steps: 3}}"
 )
 

@@ -11,7 +11,7 @@ from rewriter_agent.config import load_config
 from rewriter_agent.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN, run_stages
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SETTINGS = [
     "train.max_steps=2",

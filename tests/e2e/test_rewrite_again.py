@@ -8,7 +8,7 @@ from killed_run import write_config
 from rewriter_agent.config import load_config
 from rewriter_agent.pipeline import COMMANDS, run_stages
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SETTINGS = [
     "data={source: lab, num_train: 16, num_test: 2, steps: [1, 3]}",

@@ -77,14 +77,18 @@ def learn(run: ShortRun, weights: dict[str, float] | None, seed: int, folder: Pa
     with Verifier(config) as verifier:
         scorer = GroupScorer(tokens, cast(Fleet, frozen), verifier, config)
         if weights is not None:
-            _train(run, policy, scorer, seed, folder)
+            _train(run, (policy, frozen), scorer, seed, folder)
         return _measure(run, policy, scorer, seed)
 
 
-def _train(run: ShortRun, policy: SmallFleet, scorer: GroupScorer, seed: int, folder: Path) -> None:
+def _train(
+    run: ShortRun, fleets: tuple[SmallFleet, SmallFleet], scorer: GroupScorer, seed: int, folder: Path
+) -> None:
+    policy, frozen = (cast(Fleet, fleet) for fleet in fleets)
     problems, tokens = {p.id: p for p in run.problems}, scorer.tokens
     trainer = FleetGRPOTrainer(
-        fleet=cast(Fleet, policy),
+        fleet=policy,
+        scorers=frozen,
         model=AutoModelForCausalLM.from_pretrained(run.backbone, dtype=torch.float32),
         processing_class=tokens.tokenizer,
         reward_funcs=[GroupReward(scorer, problems, GENERATIONS, tokens.tokenizer.eos_token_id)],

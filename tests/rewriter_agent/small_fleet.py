@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
+from cluster.status import EngineStatus
+from cluster.types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
 
 class SmallFleet:
@@ -15,8 +16,13 @@ class SmallFleet:
     def __init__(self, folder: Path, eos_id: int) -> None:
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.eos_id = eos_id
+        self.name = "policy"
         self.engines = [self]
         self.version = 0
+        self.spec = EngineSpec(str(folder), "float32", 512, 8, "cpu", 1, 1, 0.9, 1, 1.0, 0.0)
+
+    def status(self) -> list[EngineStatus]:
+        return []
 
     def publish(self, version: int, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
         self.model.load_state_dict(dict(weights), strict=False)

@@ -15,7 +15,8 @@ import rewriter_agent.compare
 import rewriter_agent.gap.command
 import rewriter_agent.grade
 import rewriter_agent.pipeline
-from cluster.plan import Machine
+from cluster.machine import Machine
+from cluster.supervisor import EnginesLostError
 from rewriter_agent.cli import main, user_message
 from rewriter_agent.models.lab import LAB_FOLDER
 
@@ -57,8 +58,8 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that no Ray stands behind: what these runs refuse, they refuse before they use it."""
 
     @contextmanager
-    def connect(_: object) -> Iterator[Machine]:
-        yield Machine(cpus=2, memory_gb=64)
+    def connect(_: object) -> Iterator[list[Machine]]:
+        yield [Machine(cpus=2, memory_gb=64)]
 
     for module in (rewriter_agent.pipeline, rewriter_agent.compare, rewriter_agent.gap.command):
         monkeypatch.setattr(module, "connect", connect)
@@ -268,6 +269,10 @@ class WorkerGroupError(Exception):
         (ValueError("mend it"), "mend it"),
         (chained(RuntimeError("a worker failed"), ValueError("mend it")), "mend it"),
         (WorkerGroupError(), "use fewer rows"),
+        (
+            EnginesLostError("no engine is left"),
+            "no engine is left. What was done is kept: the same command goes on",
+        ),
         (OSError(errno.ENOSPC, "full", "runs/x"), "no disk space left: runs/x."),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a bug of ours"), None),
         (RuntimeError("a bug of ours"), None),

@@ -31,7 +31,7 @@ from sft.rows import SFTRow
 from sft.trainer import WeightedSFTTrainer
 from sft.weight_config import NoWeight
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SEEDS = (0, 1, 2)
 CANDIDATES, LENGTH, AT_A_TIME = 4, 160, 32

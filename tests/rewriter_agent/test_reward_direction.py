@@ -14,9 +14,9 @@ from short_grpo import ShortRun, anchored, learn
 
 from rewriter_agent.data.problem import Problem
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 LENGTH = 40
 # Phrasings of the backbone mixed up.
 SOLUTION = "First there are {a} {t}, then {b} more. That makes {s} {t}.\n#### {s}"

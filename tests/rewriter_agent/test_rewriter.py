@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from peft import LoraConfig
 
 from rewriter_agent.inputs import model_identity
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
-from rewriter_agent.rewriter import RewriterCard, read_rewriter, write_card
+from rewriter_agent.rewriter import RewriterCard, check_adapter, read_rewriter, write_card
 
 IDENTITY = model_identity(str(LAB_FOLDER))
 CARD = RewriterCard("lab", IDENTITY, 12)
@@ -44,3 +45,12 @@ def test_another_chat_template(folder: Path) -> None:
     template = folder / "model" / "chat_template.jinja"
     template.write_text(template.read_text() + "\n")
     assert "is not the backbone's" in refusal(folder)
+
+
+def test_engines_must_have_room_for_its_adapter(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there is no adapter in .*enable_lora=false"):
+        check_adapter(tmp_path, 16)
+    LoraConfig(r=20, target_modules="all-linear").save_pretrained(str(tmp_path))
+    check_adapter(tmp_path, 17)
+    with pytest.raises(ValueError, match=r"has rank 20, .*train\.lora\.r=16; set train\.lora\.r=20"):
+        check_adapter(tmp_path, 16)

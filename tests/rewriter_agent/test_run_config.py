@@ -31,7 +31,7 @@ def refusal(path: Path, text: str, *overrides: str) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.name)
 def test_shipped_configs_are_valid(path: Path) -> None:
     assert load_config(path).name == path.stem
 
@@ -127,6 +127,13 @@ def test_a_step_takes_whole_groups(config_file: Path) -> None:
     assert "Set gradient_accumulation_steps=8" in message
     config = load_config(config_file, [*overrides, "train.gradient_accumulation_steps=8"])
     assert config.train.gradient_accumulation_steps == 8
+
+
+def test_a_student_needs_engines_of_its_own(config_file: Path) -> None:
+    shared = ["cluster.enable_lora=true", "cluster.scorers=0"]
+    message = refusal(config_file, MINIMAL, *shared, "sft.refresh={steps: 5}")
+    assert "cluster.scorers is 0; set cluster.scorers=1" in message
+    assert load_config(config_file, shared).cluster.scorers == 0
 
 
 @pytest.mark.parametrize("section", ["prepare", "train", "rewrite", "evaluate"])

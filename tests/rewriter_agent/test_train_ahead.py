@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from threading import Thread
+from threading import Event, Thread
 from typing import cast
 
 import pytest
@@ -119,6 +119,27 @@ def test_weights_may_change_when_everything_has_been_sampled(ahead: Ahead, fleet
     settling.join(0.1)
     assert settling.is_alive()
     fleet.answer(1)
+    settling.join(10)
+    assert not settling.is_alive()
+
+
+def test_engines_that_score_too_must_have_scored_everything(ahead: Ahead, fleet: SlowFleet) -> None:
+    ahead.shared = True
+    go_on = Event()
+    score = ahead.scorer
+
+    def slowly(groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
+        go_on.wait(10)
+        return score(groups)
+
+    ahead.scorer = cast(GroupScorer, slowly)
+    ahead.begin(0, groups("a"))
+    settling = Thread(target=ahead.settle)
+    settling.start()
+    fleet.answer(0)
+    settling.join(0.1)
+    assert settling.is_alive()
+    go_on.set()
     settling.join(10)
     assert not settling.is_alive()
 
