@@ -100,10 +100,7 @@ def _do(options: argparse.Namespace) -> int:
         print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
         return 0
     if options.command == "study":
-        from .study.command import run_study
-
-        print(run_study(config))
-        return 0
+        return _study(config, options.join)
     if options.command == "compare":
         from .compare import compare, comparison
 
@@ -185,6 +182,18 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     return 0
 
 
+def _study(config: RunConfig, parts: Sequence[Path]) -> int:
+    if parts:
+        from .study.join import join_studies
+
+        print(join_studies(config, parts))
+        return 0
+    from .study.command import run_study
+
+    print(run_study(config))
+    return 0
+
+
 def _dashboard(config: RunConfig, dry_run: bool) -> int:
     from .tracking.panels import outline
 
@@ -238,6 +247,9 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         case "compare":
             text, names = "strategies to compare (default: all)", [*STRATEGIES]
             add("--strategies", nargs="+", choices=names, default=names, metavar="NAME", help=text)
+        case "study":
+            text = "run nothing, and join parts that were done apart: the study.json of other seeds or arms"
+            add("--join", type=Path, nargs="+", default=[], metavar="FILE", help=text)
         case "plan":
             text = "do a small pilot of a study's work, and predict from it how long the study takes"
             add("--measure", action="store_true", help=text)

@@ -15,8 +15,10 @@ from ..progress import Progress
 from ..run import Run
 from ..stage import Stage, require_space, roles_of, run_stage
 from .arms import EXPERT
-from .files import write_results
+from .collect import collect
+from .files import write_files
 from .layout import Cell, Layout
+from .results import StudyResult
 from .stages import BASE, cell_job, cell_stage, fine_tunings_at_a_time
 from .table import study_table
 from .timing import Clock
@@ -50,19 +52,25 @@ def run_study(config: RunConfig) -> str:
                     progress(f"seed {seed}: complete, skipped")
                     continue
                 failed |= _seed(run, layout, seed, todo, clock, progress)
-                write_results(layout, clock.seconds)
+                _write(layout, clock)
         finally:
             run.close()
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} fine-tunings failed. {reasons}")
-    return study_table(write_results(layout, clock.seconds))
+    return study_table(_write(layout, clock))
 
 
 def base_config(layout: Layout) -> RunConfig:
     """The run that measures the backbone."""
     source = layout.source_config(EXPERT, layout.config.seed)
     return source.model_copy(update={"name": BASE, "output_dir": layout.config.folder})
+
+
+def _write(layout: Layout, clock: Clock) -> StudyResult:
+    result = collect(layout, clock.seconds)
+    write_files(layout.config.folder, result)
+    return result
 
 
 def _roles(layout: Layout) -> set[str]:
