@@ -287,6 +287,24 @@ def test_a_difference_counts_where_its_interval_is_on_one_side(
 
 
 @pytest.mark.parametrize(
+    ("with_term", "standing"),
+    [((0.6, 0.7), "held"), ((0.2, 0.3), "refuted"), ((0.4, 0.7), "refuted"), ((0.7,), "open")],
+)
+def test_diversity_that_is_not_seen_to_matter_is_refuted_but_not_by_one_seed(
+    with_term: tuple[float, ...], standing: str
+) -> None:
+    names = ("expert", "rl_many", "rl_many_no_diversity")
+    without = (0.5,) * len(with_term)
+    cells = [
+        cell(arm, 1e-4, seed, task, 0.1)
+        for arm, scores in zip(names, (without, with_term, without), strict=True)
+        for seed, task in enumerate(scores)
+    ]
+    found = hypotheses(replace(result(), arms=arm_results(names, cells, []), cells=cells))
+    assert {h.name: h.standing for h in found}["H4"] == standing
+
+
+@pytest.mark.parametrize(
     ("rl", "standing"), [((0.6, 0.7), "held"), ((0.2, 0.3), "refuted"), ((0.2, 0.7), "open")]
 )
 def test_masked_arms_are_compared_by_their_task_scores(rl: tuple[float, float], standing: str) -> None:
