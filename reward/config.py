@@ -54,7 +54,8 @@ class RewardConfig(BaseModel):
     NO closes its gate."""
     min_reasoning_words: int = Field(3, ge=0)
     """Fewest words and numbers that a candidate must hold beside its answer, where the expert solution holds as
-    many; 0 for no such rule. An answer under the conventions `json` and `python` needs nothing beside it."""
+    many; 0 for no such rule. An answer under the conventions `contains`, `json` and `python` needs nothing beside
+    it."""
     max_length_ratio: float | None = Field(6.0, gt=1)
     """Most words a candidate may hold, as a multiple of the expert solution's (counted as at least 40); null
     for no limit."""

@@ -14,8 +14,11 @@ MIN_EXPERT_WORDS = 40
 """Fewest words that an expert solution counts as, where a candidate's length is compared with it: a terse
 expert does not forbid an explanation."""
 
-ANSWER_IS_TEXT = ("json", "python")
-"""Conventions whose answer is the whole text: nothing stands beside it, and right answers look alike."""
+RIGHT_ONES_ARE_ALIKE = ("json", "python")
+"""Conventions under which a right answer leaves no choice of words."""
+
+ANSWER_IS_TEXT = ("contains", *RIGHT_ONES_ARE_ALIKE)
+"""Conventions whose answer is the whole text: nothing stands beside it."""
 
 _REASON_OF: dict[Verdict, Reason | None] = {
     Verdict.EQUAL: None,
@@ -133,9 +136,10 @@ def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
 
 
 def _is_copying(problem: GradedProblem, margin: float) -> bool:
-    # Where the expert text is nothing but the answer, every right candidate repeats it.
-    has_own_words = reasoning_words(problem.solution, problem.answer) > 0
-    return problem.convention not in ANSWER_IS_TEXT and has_own_words and _is_alien(problem.anchors, margin)
+    if problem.convention in RIGHT_ONES_ARE_ALIKE or not _is_alien(problem.anchors, margin):
+        return False
+    # Where the expert text is nothing but the answer, every right candidate repeats it, or else has it among its words.
+    return problem.convention == "contains" or reasoning_words(problem.solution, problem.answer) > 0
 
 
 def _is_alien(anchors: Anchors, margin: float) -> bool:

@@ -7,6 +7,7 @@ ANSWER_FORMAT = {
     "plain": "End with a last line of the form: The answer is X.",
     "choice": "End with a last line of the form: The answer is (X).",
     "text": "Answer in a few words, in a last line of the form: The answer is X.",
+    "contains": "Answer in one sentence.",
     "json": "End with the answer as JSON in a code block that begins with ```json.",
     "python": "End with the whole program in a code block that begins with ```python.",
 }
@@ -19,6 +20,7 @@ ANSWER_LINE = {
     "plain": "The answer is {answer}.",
     "choice": "The answer is ({answer}).",
     "text": "The answer is {answer}.",
+    "contains": "{answer}",
     "json": "```json\n{answer}\n```",
     "python": "```python\n{answer}\n```",
 }
@@ -55,5 +57,7 @@ def user_messages(content: str, system_prompt: str | None = None) -> Messages:
 def _ending(answer: str, convention: str) -> str:
     if convention == "python":  # The gold answer of a program is its tests.
         return ANSWER_FORMAT["python"]
+    if convention == "contains":
+        return f"Include these words: {answer}"
     line = ANSWER_LINE[convention].format(answer=answer)
     return f"End with this:\n{line}" if "\n" in line else f"End with this last line: {line}"

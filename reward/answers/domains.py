@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reward.answers import choice, code, exact, extract, json_text, json_value, text_answer
+from reward.answers import choice, code, contains, exact, extract, json_text, json_value, text_answer
 from reward.config import RewardConfig
 from reward.types import Check, GradeReason, Verdict
 
@@ -115,6 +115,7 @@ _DOMAINS = {
     **{convention: _math(convention) for convention in ("####", "boxed", "answer_is", "plain")},
     "choice": Domain(choice.extract, choice.decide, choice.decide),
     "text": Domain(text_answer.extract, text_answer.decide, text_answer.decide),
+    "contains": Domain(contains.extract, contains.decide, contains.decide),
     "json": Domain(json_text.extract, json_value.decide, json_value.compare),
     "python": Domain(code.extract, _decide_code, code.compare),
 }

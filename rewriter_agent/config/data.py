@@ -8,7 +8,7 @@ from ..lab.story import Difficulty
 from ..lab.styles import EXPERT_STYLES
 from .base import Strict
 
-Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "json", "python"]
+Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "contains", "json", "python"]
 
 
 class Columns(Strict):
@@ -88,6 +88,9 @@ class SciqData(Strict):
     """Test problems to take."""
     max_words: PositiveInt = 80
     """Longest passage."""
+    style: Literal["quote", "answer"] = "quote"
+    """The expert's solution: the passage's sentences that hold the answer and "The answer is X." (convention `text`),
+    or the data set's own answer, a few words and nothing else (`contains`)."""
     seed: NonNegativeInt = 0
     """Seed of the draws and of the split."""
 
@@ -99,7 +102,7 @@ class RowData(Strict):
     """Names of the columns."""
     convention: Convention = "####"
     """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` (number or formula:
-    `answer_is`, `plain`; words: `text`; letter: `choice`), or a block of `json` or `python`."""
+    `answer_is`, `plain`; words: `text`; letter: `choice`), anywhere (`contains`), or a block of `json` or `python`."""
     num_train: PositiveInt | None = None
     """Most training problems to use, drawn by `seed`; all when not set."""
     num_test: PositiveInt | None = None

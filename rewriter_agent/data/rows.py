@@ -5,6 +5,7 @@ import math
 import re
 
 from reward import extract_answer
+from reward.answers.contains import holds
 from rewriter_agent.config.data import RowData
 
 from ..prompts import ANSWER_LINE
@@ -34,8 +35,9 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
     answer = extract_answer(solution, convention)
     if columns.answer is not None:
         given = answer_text(values, columns.answer)
+        is_missing = not holds(solution, given) if convention == "contains" else answer is None
         # The gold answer of a program is its tests, which complete no solution.
-        if answer is None and convention != "python":
+        if is_missing and convention != "python":
             solution += "\n" + ANSWER_LINE[convention].format(answer=given)
         answer = given
     if answer is None or extract_answer(solution, convention) is None:

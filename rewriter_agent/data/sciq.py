@@ -1,4 +1,4 @@
-"""Reading questions of SciQ (Welbl et al. 2017), with the textbook's own words as the expert's solution."""
+"""Reading questions of SciQ (Welbl et al. 2017), with the textbook's own words or the bare answers as the expert's."""
 
 import re
 from random import Random
@@ -10,13 +10,13 @@ from .package_data import package_data
 from .problem import Problem, ProblemSet, problem_id
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-CONVENTION = "text"
 
 
 def generate_problems(config: SciqData) -> ProblemSet:
     """`num_train` and `num_test` different problems, the same for the same seed.
 
-    A question is a passage and what is asked about it; its solution is the passage's sentences that hold the answer.
+    A question is a passage and what is asked about it; its solution, by `style`, the passage's sentences that hold the
+    answer, or the answer.
     Rows whose passage is longer than `max_words`, or does not hold the answer, are left out and counted.
     Raises ValueError where there are fewer.
     """
@@ -25,7 +25,7 @@ def generate_problems(config: SciqData) -> ProblemSet:
     found: dict[str, Problem] = {}
     rows = list(splits["validation"])
     for row in rows:
-        problem = _problem(row, config.max_words)
+        problem = _problem(row, config)
         if problem is not None:
             found.setdefault(problem.id, problem)
     problems = list(found.values())
@@ -42,14 +42,16 @@ def generate_problems(config: SciqData) -> ProblemSet:
     )
 
 
-def _problem(row: dict[str, Any], max_words: int) -> Problem | None:
+def _problem(row: dict[str, Any], config: SciqData) -> Problem | None:
     passage, answer = " ".join(row["support"].split()), row["correct_answer"].strip()
     telling = [text for text in SENTENCE.split(passage) if _holds(text, answer)]
-    if not telling or len(passage.split()) > max_words:
+    if not telling or len(passage.split()) > config.max_words:
         return None
     question = f"{passage}\n\n{row['question'].strip()}"
-    solution = f"{' '.join(telling)}\n{ANSWER_LINE[CONVENTION].format(answer=answer)}"
-    return Problem(problem_id(question), question, solution, answer, CONVENTION, "sciq")
+    if config.style == "answer":
+        return Problem(problem_id(question), question, answer, answer, "contains", "sciq")
+    solution = f"{' '.join(telling)}\n{ANSWER_LINE['text'].format(answer=answer)}"
+    return Problem(problem_id(question), question, solution, answer, "text", "sciq")
 
 
 def _holds(text: str, answer: str) -> bool:

@@ -17,14 +17,31 @@ STATED = {
     "plain": "Add them.\nThe answer is 18.",
     "choice": "Paris.\nThe answer is (B).",
     "text": "It is hot.\nThe answer is Paris.",
+    "contains": "It is hot in Paris.",
     "json": 'Here:\n```json\n{"a": 1}\n```',
     "python": "So:\n```python\nx = 1\n```",
 }
-ANSWERS = {"choice": "B", "text": "Paris", "json": '{"a": 1}', "python": "x = 1"}
+ANSWERS = {
+    "choice": "B",
+    "text": "Paris",
+    "contains": "It is hot in Paris.",
+    "json": '{"a": 1}',
+    "python": "x = 1",
+}
 
 
 def test_the_conventions_are_those_documented() -> None:
-    assert CONVENTIONS == ("####", "boxed", "answer_is", "plain", "choice", "text", "json", "python")
+    assert CONVENTIONS == (
+        "####",
+        "boxed",
+        "answer_is",
+        "plain",
+        "choice",
+        "text",
+        "contains",
+        "json",
+        "python",
+    )
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -61,6 +78,7 @@ def test_an_unknown_convention_names_the_allowed_ones(ask: Callable[[], object])
         (Check("18", "19", "####"), (Verdict.DIFFERENT, None)),
         (Check("B", "(b)", "choice"), (Verdict.EQUAL, None)),
         (Check("Paris", "paris", "text"), (Verdict.EQUAL, None)),
+        (Check("Paris", "In paris.", "contains"), (Verdict.EQUAL, None)),
         (Check('{"a": 1}', '{"a": true}', "json"), (Verdict.DIFFERENT, None)),
         (Check("{", "1", "json"), (Verdict.UNDECIDED, "invalid_gold")),
         (Check(" ", "18", "boxed"), (Verdict.UNDECIDED, "invalid_gold")),

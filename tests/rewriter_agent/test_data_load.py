@@ -80,6 +80,16 @@ def test_answer_column_wins_and_completes_the_solution(tmp_path: Path) -> None:
     assert by_question["q2"].answer == "0.5"
 
 
+def test_under_contains_a_solution_need_not_mark_the_answer_but_must_have_it(tmp_path: Path) -> None:
+    said = {"question": "q1", "solution": "It is the blue whale.", "gold": "blue whale"}
+    silent = {"question": "q2", "solution": "It is big.", "gold": "blue whale"}
+    path = write(tmp_path / "train.jsonl", said, silent)
+    config = FileData(train=path, test_size=1, columns=Columns(answer="gold"), convention="contains")
+    loaded = load_problems(config)
+    solutions = {problem.question: problem.solution for problem in loaded.train + loaded.test}
+    assert solutions == {"q1": "It is the blue whale.", "q2": "It is big.\nblue whale"}
+
+
 def test_a_program_keeps_its_tests_as_the_answer(tmp_path: Path) -> None:
     good = {"question": "q1", "solution": "So:\n```python\nx = 1\n```", "tests": "assert x == 1"}
     config = FileData(

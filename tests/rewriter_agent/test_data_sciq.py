@@ -20,6 +20,15 @@ def test_a_solution_quotes_its_passage_and_states_the_answer() -> None:
         assert extract_answer(problem.solution, problem.convention) == problem.answer
 
 
+def test_bare_answers_are_solutions_too() -> None:
+    quoted, bare = (
+        load_problems(SciqData(num_train=20, num_test=5, style=style)).train for style in ("quote", "answer")
+    )
+    assert [p.question for p in bare] == [p.question for p in quoted]
+    assert all(p.solution == p.answer == q.answer for p, q in zip(bare, quoted, strict=True))
+    assert {p.convention for p in bare} == {"contains"}
+
+
 def test_parts_share_no_question_and_follow_from_the_seed() -> None:
     one, same, other = (load_problems(SciqData(num_train=50, num_test=20, seed=seed)) for seed in (0, 0, 1))
     assert one == same

@@ -25,7 +25,7 @@ def test_config_and_prompts_know_every_convention() -> None:
 def test_an_answer_line_is_extracted_strictly_again(convention: str) -> None:
     answer = ANSWERS.get(convention, "-3/4")
     text = f"First we look at it.\nThen we count 12.\n{ANSWER_LINE[convention].format(answer=answer)}"
-    assert extract_answer(text, convention) == answer
+    assert extract_answer(text, convention) == (text if convention == "contains" else answer)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
