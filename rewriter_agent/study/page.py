@@ -9,7 +9,7 @@ from .figures import family, frontiers, kl_and_forgetting, reward_terms
 from .hypotheses import hypotheses
 from .results import OverSeeds, StudyResult
 from .table import average
-from .verdict import verdict
+from .verdict import differences, verdict
 
 
 def write_page(path: Path, result: StudyResult) -> None:
@@ -19,6 +19,7 @@ def write_page(path: Path, result: StudyResult) -> None:
     html = pages.get_template("study.html.j2").render(
         result=result,
         verdict=verdict(result),
+        differences=differences(result),
         hypotheses=hypotheses(result),
         frontiers=frontiers(result.arms),
         kl=kl_and_forgetting(result.arms),

@@ -1,40 +1,51 @@
 """What a study says, in a few sentences that its numbers decide."""
 
-from .arms import REFERENCES
+from .arms import ARMS, REFERENCES
 from .results import ArmResult, OverSeeds, StudyResult
 
 LEARNED = "rl"
 
 
 def verdict(result: StudyResult) -> str:
-    """The claim in one paragraph: the learned rewriter against SFT and against best-of-N, at matched task scores."""
+    """The claim in short: the learned rewriter, SFT and best-of-N, each where arms are compared."""
     arms = {arm.arm: arm for arm in result.arms}
-    if LEARNED not in arms or REFERENCES[0] not in arms:
+    if LEARNED not in arms:
         return "The study has no RL rewriter to compare yet."
-    learned = arms[LEARNED]
-    seeds = f"Over {len(result.seeds)} seeds" if len(result.seeds) > 1 else "With one seed"
-    task = _percent(learned.chosen.metrics["task"])
     first = (
-        f"{seeds}, fine-tuning on the RL rewriter's targets leaves {task} % of the task (base "
-        f"{100 * result.base['task']:.1f} %) and forgets {_forgotten(learned)} elsewhere."
+        f"Fine-tuned on the RL rewriter's targets the model scores {_percent(arms[LEARNED])} % on the task (base "
+        f"{100 * result.base['task']:.1f} %) and forgets {_forgotten(arms[LEARNED])} elsewhere."
     )
-    return " ".join(
-        [first, *(_against(learned, arms[name]) for name in REFERENCES if name in learned.against)]
-    )
+    others = [
+        f"{_title(arms[name])}: {_percent(arms[name])} % and {_forgotten(arms[name])}."
+        for name in REFERENCES
+        if name in arms
+    ]
+    return " ".join([first, *others])
 
 
-def _against(learned: ArmResult, other: ArmResult) -> str:
-    difference = learned.against[other.arm]
-    title = other.text[0].upper() + other.text[1:]
+def differences(result: StudyResult) -> str | None:
+    """How sure that is: the learned rewriter against each of the others, paired by seed; None where there is none."""
+    learned = next((arm for arm in result.arms if arm.arm == LEARNED), None)
+    if learned is None:
+        return None
+    seeds = f"Over {len(result.seeds)} seeds" if len(result.seeds) > 1 else "With one seed"
+    against = [_against(name, found) for name, found in learned.against.items()]
+    return f"{seeds} the RL rewriter's model scores {'; '.join(against)}."
+
+
+def _against(name: str, difference: dict[str, OverSeeds]) -> str:
+    higher = _compared(difference["task"], "higher", "lower")
     return (
-        f"{title}: {_percent(other.chosen.metrics['task'])} % and {_forgotten(other)}; the RL rewriter's model scores "
-        f"{_compared(difference['task'], 'higher', 'lower')} and forgets "
-        f"{_compared(difference['forgetting'], 'more', 'less')}."
+        f"{higher} and forgets {_compared(difference['forgetting'], 'more', 'less')} than {ARMS[name].text}"
     )
 
 
-def _percent(value: OverSeeds) -> str:
-    return f"{100 * value.value:.1f}"
+def _title(arm: ArmResult) -> str:
+    return arm.text[0].upper() + arm.text[1:]
+
+
+def _percent(arm: ArmResult) -> str:
+    return f"{100 * arm.chosen.metrics['task'].value:.1f}"
 
 
 def _forgotten(arm: ArmResult) -> str:

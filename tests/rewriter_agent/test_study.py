@@ -23,7 +23,7 @@ from rewriter_agent.study.results import (
     read_study,
 )
 from rewriter_agent.study.table import study_markdown, study_table
-from rewriter_agent.study.verdict import verdict
+from rewriter_agent.study.verdict import differences, verdict
 
 BASE = """
 name: s
@@ -325,21 +325,22 @@ def test_forgetting_that_follows_kl_is_seen() -> None:
     assert found["H6"].found == "rank correlation 1.00 over 12 fine-tunings"
 
 
-def test_the_verdict_names_both_and_says_how_sure() -> None:
-    text = verdict(result())
-    assert "Over 2 seeds" in text
-    assert "leaves 44.0 % of the task (base 60.0 %) and forgets 5.0 points elsewhere" in text
-    assert (
-        "SFT on expert solutions: 45.0 % and 15.0 points; the RL rewriter's model scores 1.0 points lower"
-        in text
+def test_the_verdict_names_both_and_the_differences_say_how_sure() -> None:
+    assert verdict(result()) == (
+        "Fine-tuned on the RL rewriter's targets the model scores 44.0 % on the task (base 60.0 %) and forgets 5.0 "
+        "points elsewhere. SFT on expert solutions: 45.0 % and 15.0 points."
     )
-    assert "(−7.0 to +5.0, which may be chance) and forgets 10.0 points less (−16.0 to −4.0)" in text
+    assert differences(result()) == (
+        "Over 2 seeds the RL rewriter's model scores 1.0 points lower (−7.0 to +5.0, which may be chance) and forgets "
+        "10.0 points less (−16.0 to −4.0) than SFT on expert solutions."
+    )
 
 
 def test_a_study_without_the_rl_rewriter_says_so() -> None:
     found = result()
     without = StudyResult(**{**vars(found), "arms": found.arms[:2]})
     assert "no RL rewriter" in verdict(without)
+    assert differences(without) is None
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
