@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from ..config import RunConfig, dump_config
+from ..config import RunConfig, dump_config, make_config
 from ..files import exclusive
 from .comparison import arm_results
 from .files import RESULT, write_files
@@ -74,7 +74,8 @@ def _read(path: Path) -> StudyResult:
 
 
 def _check(config: RunConfig, path: Path, part: StudyResult) -> None:
-    given, theirs = _what(dump_config(config)), _what(part.config)
+    # Read as a config: options that are newer than the part have their defaults.
+    given, theirs = _what(config), _what(make_config(yaml.safe_load(part.config)))
     other = [
         f"{key} is {theirs.get(key)} there and {given.get(key)} here"
         for key in sorted(given.keys() | theirs.keys())
@@ -87,9 +88,9 @@ def _check(config: RunConfig, path: Path, part: StudyResult) -> None:
         )
 
 
-def _what(config: str) -> dict[str, Any]:
+def _what(config: RunConfig) -> dict[str, Any]:
     """What is done, by dotted key."""
-    tree = {key: value for key, value in yaml.safe_load(config).items() if key not in OF_A_PART}
+    tree = {key: value for key, value in config.model_dump(mode="json").items() if key not in OF_A_PART}
     tree["study"] = {k: v for k, v in (tree["study"] or {}).items() if k not in OF_A_PARTS_STUDY}
     return _flat(tree, "")
 

@@ -113,6 +113,13 @@ def test_another_study_is_refused(tmp_path: Path, config: RunConfig, override: s
     assert str(path) in str(error.value)
 
 
+def test_a_part_may_be_older_than_an_option(tmp_path: Path, config: RunConfig) -> None:
+    old = part(config, 0, ("expert", "rl"))
+    text = old.config.replace("  min_reasoning_words: 3\n", "")
+    assert text != old.config
+    join_studies(config, [written(tmp_path / "a", replace(old, config=text))])
+
+
 def test_a_part_is_not_overwritten(config: RunConfig) -> None:
     path = written(config.folder, part(config, 0, ("expert", "rl")))
     before = path.read_bytes()
