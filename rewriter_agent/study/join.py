@@ -74,8 +74,12 @@ def _read(path: Path) -> StudyResult:
 
 
 def _check(config: RunConfig, path: Path, part: StudyResult) -> None:
-    # Read as a config: options that are newer than the part have their defaults.
-    given, theirs = _what(config), _what(make_config(yaml.safe_load(part.config)))
+    try:
+        # Options that are newer than the part have their defaults.
+        of_part = make_config(yaml.safe_load(part.config))
+    except ValueError as error:
+        raise ValueError(f"{path} is of a study with options that are none here: {error}") from error
+    given, theirs = _what(config), _what(of_part)
     other = [
         f"{key} is {theirs.get(key)} there and {given.get(key)} here"
         for key in sorted(given.keys() | theirs.keys())

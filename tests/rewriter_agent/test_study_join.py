@@ -120,6 +120,14 @@ def test_a_part_may_be_older_than_an_option(tmp_path: Path, config: RunConfig) -
     join_studies(config, [written(tmp_path / "a", replace(old, config=text))])
 
 
+def test_a_part_with_an_option_that_is_gone_is_named(tmp_path: Path, config: RunConfig) -> None:
+    newer = part(config, 0, ("expert", "rl"))
+    path = written(tmp_path / "a", replace(newer, config=newer.config + "later: 1\n"))
+    with pytest.raises(ValueError, match=r"options that are none here.*later") as error:
+        join_studies(config, [path])
+    assert str(path) in str(error.value)
+
+
 def test_a_part_is_not_overwritten(config: RunConfig) -> None:
     path = written(config.folder, part(config, 0, ("expert", "rl")))
     before = path.read_bytes()
