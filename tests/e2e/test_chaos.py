@@ -41,6 +41,9 @@ KINDS = {
 WEIGHTS = {"engine": 8, "trainer": 4, "controller": 1, "driver": 1, "raylet": 1, "head": 1, "launcher": 1}
 PAUSE = (2.0, 20.0)
 """Seconds between two kills."""
+STAGES = ("prepare", "train", "rewrite", "sft-expert", "sft-rewritten")
+AT_WORK = ("train", "rewrite", "sft-expert", "sft-rewritten")
+"""Stages of which each is hit where there are kills enough."""
 
 
 @dataclass
@@ -48,7 +51,8 @@ class Chaos:
     """A run that was killed so often."""
 
     folder: Path
-    killed: Counter[str] = field(default_factory=Counter)
+    killed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often, by stage and kind."""
     left: list[str] = field(default_factory=list)
     launches: int = 0
     status: int = -1
@@ -79,8 +83,13 @@ def kill_one(launch: Launch, choose: random.Random) -> str | None:
     return kind
 
 
+def stage_at_work(folder: Path) -> str:
+    """The first that is not complete."""
+    return next((stage for stage in STAGES if not (folder / stage / "manifest.json").exists()), "evaluate")
+
+
 def run_chaos(base: Path, config: Path, kills: int, seed: int) -> Chaos:
-    """Launch until it has ended by itself, and kill something now and then, `kills` times in all."""
+    """Launch until it has ended by itself, and kill something now and then, `kills` times at most."""
     choose, chaos = random.Random(seed), Chaos(base / NAME)
     while chaos.status != 0:
         chaos.launches += 1
@@ -91,7 +100,7 @@ def run_chaos(base: Path, config: Path, kills: int, seed: int) -> Chaos:
                 while time.monotonic() < pause and launch.process.poll() is None:
                     time.sleep(0.05)
                 if chaos.killed.total() < kills and (kind := kill_one(launch, choose)):
-                    chaos.killed[kind] += 1
+                    chaos.killed[stage_at_work(chaos.folder), kind] += 1
             chaos.status = launch.process.returncode
             chaos.output = launch.output
             chaos.left += launch.wait_gone(GONE_SECONDS)
@@ -106,9 +115,15 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
 
 
 @pytest.fixture(scope="module")
-def chaos(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
-    base = tmp_path_factory.mktemp("chaos")
-    return run_chaos(base, chaos_config(base), KILLS, seed=1)
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Chaos]:
+    """As many runs as it takes for all kills: one may come to its end before."""
+    found, left = [], KILLS
+    while left:
+        base = tmp_path_factory.mktemp("chaos")
+        found.append(run_chaos(base, chaos_config(base), left, seed=len(found) + 1))
+        left -= found[-1].killed.total()
+        print(f"\n{found[-1].launches} launches, killed {dict(found[-1].killed)}; {left} to go", flush=True)
+    return found
 
 
 def chaos_config(base: Path) -> Path:
@@ -132,32 +147,40 @@ def rows(chaos: Chaos, file: str) -> list[dict[str, Any]]:
     return pq.read_table(chaos.folder / file).to_pylist()
 
 
-def test_the_run_comes_to_its_end(quiet: Chaos, chaos: Chaos) -> None:
-    print(f"\nkilled {dict(chaos.killed)} in {chaos.launches} launches")
+def test_every_run_comes_to_its_end_whatever_is_killed(quiet: Chaos, runs: list[Chaos]) -> None:
+    killed = sum((run.killed for run in runs), Counter())
+    for stage, kind in sorted(killed):
+        print(f"{stage:<16}{kind:<12}{killed[stage, kind]:>4}")
     assert quiet.launches == 1
-    assert chaos.killed.total() == KILLS
-    assert len(chaos.killed) >= 4
+    assert killed.total() == KILLS
+    if KILLS >= 100:
+        assert {kind for _, kind in killed} == set(KINDS)
+        assert {stage for stage, _ in killed} >= set(AT_WORK)
 
 
-def test_nothing_is_left_behind(chaos: Chaos) -> None:
-    assert chaos.left == []
+def test_nothing_is_left_behind(runs: list[Chaos]) -> None:
+    assert [run.left for run in runs] == [[]] * len(runs)
     assert list(Path("/dev/shm").glob("*rewriter*")) == []
 
 
-def test_every_step_was_taken_once(quiet: Chaos, chaos: Chaos) -> None:
+def test_every_step_was_taken_once(quiet: Chaos, runs: list[Chaos]) -> None:
     for stage in ("train", "sft-expert", "sft-rewritten"):
-        steps = [row["step"] for row in read_jsonl(chaos.folder / stage / "metrics.jsonl")]
-        assert steps == [row["step"] for row in read_jsonl(quiet.folder / stage / "metrics.jsonl")]
+        expected = [row["step"] for row in read_jsonl(quiet.folder / stage / "metrics.jsonl")]
+        for run in runs:
+            assert [row["step"] for row in read_jsonl(run.folder / stage / "metrics.jsonl")] == expected
 
 
-def test_every_candidate_is_that_of_the_undisturbed_run(quiet: Chaos, chaos: Chaos) -> None:
-    for path in sorted((quiet.folder / "train" / "completions").glob("*.parquet")):
-        file = str(path.relative_to(quiet.folder))
-        expected, found = rows(quiet, file), rows(chaos, file)
-        assert [row["completion"] for row in found] == [row["completion"] for row in expected], file
+def test_every_candidate_is_that_of_the_undisturbed_run(quiet: Chaos, runs: list[Chaos]) -> None:
+    paths = sorted((quiet.folder / "train" / "completions").glob("*.parquet"))
+    assert paths
+    for file in (str(path.relative_to(quiet.folder)) for path in paths):
+        expected = [row["completion"] for row in rows(quiet, file)]
+        for run in runs:
+            assert [row["completion"] for row in rows(run, file)] == expected, file
 
 
-def test_every_rewrite_is_that_of_the_undisturbed_run(quiet: Chaos, chaos: Chaos) -> None:
-    expected, found = (rows(run, "rewrite/rewrites.parquet") for run in (quiet, chaos))
-    assert [row["problem_id"] for row in found] == [row["problem_id"] for row in expected]
-    assert [row["target_text"] for row in found] == [row["target_text"] for row in expected]
+def test_every_rewrite_is_that_of_the_undisturbed_run(quiet: Chaos, runs: list[Chaos]) -> None:
+    keys = ("problem_id", "target_text")
+    expected = [[row[key] for key in keys] for row in rows(quiet, "rewrite/rewrites.parquet")]
+    for run in runs:
+        assert [[row[key] for key in keys] for row in rows(run, "rewrite/rewrites.parquet")] == expected
