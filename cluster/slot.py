@@ -51,13 +51,18 @@ class Slot(Generic[EngineT]):
     tokens_per_second: float = 0.0
     busy: float = 0.0
     """Share of the time between its last two heartbeats."""
+    tokens: int = 0
+    busy_seconds: float = 0.0
+    """Of all engines that have held the place."""
 
     def hear(self, now: float, beat: Beat) -> None:
         """Note what its engine says of itself."""
         if self.beat is not None and now > self.heard:
             seconds = now - self.heard
-            self.tokens_per_second = (beat.tokens - self.beat.tokens) / seconds
-            self.busy = min(1.0, (beat.busy_seconds - self.beat.busy_seconds) / seconds)
+            tokens, busy_seconds = beat.tokens - self.beat.tokens, beat.busy_seconds - self.beat.busy_seconds
+            self.tokens_per_second, self.busy = tokens / seconds, min(1.0, busy_seconds / seconds)
+            self.tokens += tokens
+            self.busy_seconds += busy_seconds
         self.beating, self.beat, self.heard = False, beat, now
 
     def replaced(self, engine: EngineT) -> None:
@@ -75,4 +80,6 @@ class Slot(Generic[EngineT]):
             self.life,
             self.tokens_per_second,
             self.busy,
+            self.tokens,
+            self.busy_seconds,
         )

@@ -8,7 +8,7 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from cluster.fleet import Fleet
-from cluster.status import fleet_metrics
+from cluster.status import FleetMetrics
 
 from ..tracking.tables import log_completions
 from .ahead import Ahead
@@ -34,7 +34,7 @@ class FleetGRPOTrainer(GRPOTrainer):
         """
         super().__init__(**kwargs)
         self.table_rows = table_rows
-        self.fleets = (fleet, scorers)
+        self.fleet_metrics = {each.name: FleetMetrics(each.status) for each in (fleet, scorers)}
         # Set after construction: with use_vllm in the config TRL would start an engine of its own. Its
         # importance-sampling correction is on only where use_vllm is.
         self.use_vllm = True
@@ -74,9 +74,9 @@ class FleetGRPOTrainer(GRPOTrainer):
         is_step = "loss" in logs
         if is_step:
             logs = logs | {
-                f"fleet/{fleet.name}/{name}": value
-                for fleet in self.fleets
-                for name, value in fleet_metrics(fleet.status()).items()
+                f"fleet/{fleet}/{name}": value
+                for fleet, metrics in self.fleet_metrics.items()
+                for name, value in metrics().items()
             }
         super().log(logs, start_time)
         if self.table_rows and is_step:
