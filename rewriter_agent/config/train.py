@@ -61,6 +61,10 @@ class TrainConfig(Strict):
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass."""
 
+    share_prompts: bool = True
+    """Compute a prompt once for those of its candidates that are in one batch, where that is less work. TRL computes it
+    anew for each; the numbers are the same but for rounding."""
+
     save_steps: int = Field(10, ge=1)
     """Steps between checkpoints; a killed run goes on from the last one."""
 

@@ -61,6 +61,7 @@ def learn(job: dict[str, Any]) -> None:
             scorers=job["backbone"],
             ahead=reward.ahead,
             table_rows=table_rows,
+            share_prompts=config.train.share_prompts,
             model=AutoModelForCausalLM.from_pretrained(
                 job["model"], dtype=config.model.dtype, trust_remote_code=False
             ),
@@ -95,7 +96,7 @@ def _note(path: Path, line: str) -> None:
 
 def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
     """TRL's config: the section's fields keep their names, the rest is fixed by the fleet."""
-    section = config.train.model_dump(exclude={"lora", "max_staleness"})
+    section = config.train.model_dump(exclude={"lora", "max_staleness", "share_prompts"})
     cpu = config.cluster.device == "cpu"
     return GRPOConfig(
         **section,

@@ -77,18 +77,28 @@ def learn(run: ShortRun, weights: dict[str, float] | None, seed: int, folder: Pa
     with Verifier(config) as verifier:
         scorer = GroupScorer(tokens, cast(Fleet, frozen), verifier, config)
         if weights is not None:
-            _train(run, (policy, frozen), scorer, seed, folder)
+            trainer = trainer_of(run, (policy, frozen), scorer, seed, folder)
+            trainer.train()
+            trainer.vllm_generation.sync_weights()
         return _measure(run, policy, scorer, seed)
 
 
-def _train(
-    run: ShortRun, fleets: tuple[SmallFleet, SmallFleet], scorer: GroupScorer, seed: int, folder: Path
-) -> None:
+def trainer_of(
+    run: ShortRun,
+    fleets: tuple[SmallFleet, SmallFleet],
+    scorer: GroupScorer,
+    seed: int,
+    folder: Path,
+    batches: int = 1,
+    share_prompts: bool = True,
+) -> FleetGRPOTrainer:
+    """Of a policy and the frozen backbone; a step's candidates come in so many batches."""
     policy, frozen = (cast(Fleet, fleet) for fleet in fleets)
     problems, tokens = {p.id: p for p in run.problems}, scorer.tokens
-    trainer = FleetGRPOTrainer(
+    return FleetGRPOTrainer(
         fleet=policy,
         scorers=frozen,
+        share_prompts=share_prompts,
         model=AutoModelForCausalLM.from_pretrained(run.backbone, dtype=torch.float32),
         processing_class=tokens.tokenizer,
         reward_funcs=[GroupReward(scorer, problems, GENERATIONS, tokens.tokenizer.eos_token_id)],
@@ -96,7 +106,8 @@ def _train(
             output_dir=str(folder),
             seed=seed,
             max_steps=run.steps,
-            per_device_train_batch_size=GENERATIONS * run.problems_a_step,
+            per_device_train_batch_size=GENERATIONS * run.problems_a_step // batches,
+            gradient_accumulation_steps=batches,
             num_generations=GENERATIONS,
             max_completion_length=run.length,
             temperature=run.temperature,
@@ -108,14 +119,13 @@ def _train(
             bf16=False,
             report_to="none",
             save_strategy="no",
+            logging_steps=1,
             disable_tqdm=True,
             gradient_checkpointing=False,
         ),
         train_dataset=dataset(problems, tokens),
         peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
-    trainer.train()
-    trainer.vllm_generation.sync_weights()
 
 
 def _measure(run: ShortRun, policy: SmallFleet, scorer: GroupScorer, seed: int) -> Terms:

@@ -1,0 +1,157 @@
+"""A prompt computed once for all its candidates in a batch (Prefix Grouper, arXiv:2506.05433).
+
+A rewriting prompt holds the problem and the expert's solution: it is longer than the candidates that follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+from transformers import PretrainedConfig
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A batch with one row a prompt: the prompt, and behind it all its candidates, which do not see one another.
+
+    What predicts a candidate's first token is the prompt's last; a candidate's last token predicts nothing here, and is
+    left out.
+    """
+
+    input_ids: Tensor
+    """(prompts, length)."""
+    position_ids: Tensor
+    """(prompts, length): every candidate's go on from the prompt's."""
+    attention_mask: Tensor
+    """(prompts, 1, length, length), True where the token of the third axis sees that of the fourth."""
+    sources: tuple[Tensor, Tensor]
+    """Row and column of what predicts each token of all candidates, (tokens,)."""
+    targets: Tensor
+    """Those tokens, (tokens,)."""
+    places: tuple[Tensor, Tensor]
+    """Candidate and position of each in the batch as it was, (tokens,)."""
+    shape: tuple[int, int]
+    """(candidates, completion length) of that batch."""
+
+
+def pack(input_ids: Tensor, attention_mask: Tensor, completion_length: int) -> Packed:
+    """Of a batch (candidates, prompt + `completion_length`), prompts padded left and candidates right.
+
+    A prompt is computed once where its candidates are neighbours.
+    """
+    split = input_ids.shape[1] - completion_length
+    rows = [
+        (
+            [t for t, m in zip(ids[:split], mask[:split], strict=True) if m],
+            ids[split : split + sum(mask[split:])],
+        )
+        for ids, mask in zip(input_ids.tolist(), attention_mask.tolist(), strict=True)
+    ]
+    ids: list[list[int]] = []
+    positions: list[list[int]] = []
+    segments: list[list[int]] = []
+    sources: list[tuple[int, int]] = []
+    places: list[tuple[int, int]] = []
+    for prompt, group in groupby(enumerate(rows), key=lambda row: row[1][0]):
+        line, at, segment = list(prompt), list(range(len(prompt))), [0] * len(prompt)
+        for number, (candidate, (_, completion)) in enumerate(group, start=1):
+            start, shown = len(line), completion[:-1]
+            before = [len(prompt) - 1, *range(start, start + len(shown))][: len(completion)]
+            sources += [(len(ids), column) for column in before]
+            places += [(candidate, position) for position in range(len(completion))]
+            line += shown
+            at += range(len(prompt), len(prompt) + len(shown))
+            segment += [number] * len(shown)
+        ids.append(line)
+        positions.append(at)
+        segments.append(segment)
+    device = input_ids.device
+    source = torch.tensor(sources, device=device).reshape(-1, 2)
+    place = torch.tensor(places, device=device).reshape(-1, 2)
+    return Packed(
+        _padded(ids, 0, device),
+        _padded(positions, 0, device),
+        _sees(_padded(segments, -1, device)),
+        (source[:, 0], source[:, 1]),
+        input_ids[place[:, 0], split + place[:, 1]],
+        (place[:, 0], place[:, 1]),
+        (len(input_ids), completion_length),
+    )
+
+
+def _padded(rows: list[list[int]], value: int, device: torch.device) -> Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([row + [value] * (longest - len(row)) for row in rows], device=device)
+
+
+def _sees(segments: Tensor) -> Tensor:
+    """Of what is before it, a token sees the prompt (segment 0) and its own candidate."""
+    of_prompt, same = segments[:, None, :] == 0, segments[:, None, :] == segments[:, :, None]
+    return ((of_prompt | same).tril())[:, None]
+
+
+def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple[Tensor, Tensor]:
+    """Log-prob and entropy of each token, (candidates, completion length) each, 0 where there is none.
+
+    `model` has TRL's fused head (`add_fused_lm_head`), and `backbone` inside it leaves the hidden states for that.
+    """
+    with _only(backbone, packed.sources):
+        outputs = model(
+            input_ids=packed.input_ids,
+            attention_mask=packed.attention_mask,
+            position_ids=packed.position_ids,
+            shift_labels=packed.targets[None],
+            fused_lm_head=True,
+        )
+
+    def unpacked(values: Tensor) -> Tensor:
+        return values.new_zeros(packed.shape).index_put(packed.places, values[0])
+
+    return unpacked(outputs.log_probs), unpacked(outputs.entropy)
+
+
+@contextmanager
+def _only(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Generator[None]:
+    """Hidden states of `sources` alone leave the `backbone`, as one row: the head has no work with the others."""
+
+    def select(_module: nn.Module, _args: object, output: dict[str, Tensor]) -> dict[str, Tensor]:
+        output["last_hidden_state"] = output["last_hidden_state"][sources][None]
+        return output
+
+    handle = backbone.register_forward_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def can_share(config: PretrainedConfig, length: int) -> bool:
+    """Whether a model of this config computes packed rows of candidates up to `length` tokens, prompt included, right.
+
+    Its attention has to take any mask, and to be all that tokens have to do with one another; a window is no matter
+    where all that a token may see fits in.
+    """
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    window = getattr(config, "sliding_window", None)
+    return (
+        config._attn_implementation == "sdpa"
+        and kinds <= {"full_attention", "sliding_attention"}
+        and (window is None or length <= window)
+    )
+
+
+def pays(config: PretrainedConfig, input_ids: Tensor, packed: Packed) -> bool:
+    """Whether packed rows are less work: candidates that follow one another lengthen the attention of all."""
+    hidden, inner = config.hidden_size, config.intermediate_size
+
+    def work(rows: Tensor) -> float:
+        tokens, length = rows.numel(), rows.shape[1]
+        # Multiplications a token and layer, of its projections and of its attention.
+        return tokens * (4 * hidden**2 + 3 * hidden * inner + 2 * hidden * length)
+
+    return work(packed.input_ids) < work(input_ids)
