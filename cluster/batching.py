@@ -43,23 +43,32 @@ class Batching:
         return bool(self._asked)
 
     def run(
-        self, prompts: Sequence[Any], params: Sequence[Any], adapters: Sequence[Any] | None = None
+        self,
+        prompts: Sequence[Any],
+        params: Sequence[Any],
+        adapters: Callable[[], Sequence[Any] | None] = lambda: None,
     ) -> list[Any]:
-        """vLLM's final outputs, order kept; from any thread. `adapters` are vLLM's requests for them, None for none.
+        """vLLM's final outputs, order kept; from any thread.
+
+        `adapters` gives vLLM's requests for them, None for none; what it finds of the engine then stays so until all
+        outputs are there, and what it raises is raised.
 
         Raises:
             BrokenEngineError: the engine failed, and fails at everything.
+            RuntimeError: other calls wanted it for themselves meanwhile.
         """
         batch = _Batch()
         self._inbox.put((batch.done, lambda: self._add(batch, prompts, params, adapters)))
         return batch.done.result()
 
     def alone(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns; it has the engine for itself, between two batches."""
+        """What `call` returns; it has the engine for itself. What is being computed then is given up: whoever drives
+        the engine asks for this between two batches, so that nobody waits for those that are left (a learner that died
+        has left them)."""
         done: Future[Result] = Future()
 
         def work() -> None:
-            assert not self._asked, "the engine is at work"
+            self._give_up(RuntimeError("given up: the engine was wanted for other weights"))
             done.set_result(call())
 
         self._inbox.put((done, work))
@@ -94,9 +103,9 @@ class Batching:
         batch: _Batch,
         prompts: Sequence[Any],
         params: Sequence[Any],
-        adapters: Sequence[Any] | None,
+        adapters: Callable[[], Sequence[Any] | None],
     ) -> None:
-        ids = self.llm.enqueue(list(prompts), list(params), lora_request=adapters, use_tqdm=False)
+        ids = self.llm.enqueue(list(prompts), list(params), lora_request=adapters(), use_tqdm=False)
         # vLLM hands out an id with a random tail, and answers without it.
         names = [name.rpartition("-")[0] for name in ids]
         batch.outputs, batch.missing = dict.fromkeys(names), len(names)
@@ -130,9 +139,8 @@ class Batching:
         """Nothing of what was running is left for the next batch to get."""
         failed = set(self._asked.values())
         self._asked = {}
-        engine = self.llm.llm_engine
         try:
-            engine.abort_request(list(engine.output_processor.request_states), internal=True)
+            self._abort()
             self._do_the_least()
         except Exception as second:  # noqa: BLE001
             error = BrokenEngineError(
@@ -140,6 +148,18 @@ class Batching:
             )
         for batch in failed:
             batch.done.set_exception(error)
+
+    def _give_up(self, reason: Exception) -> None:
+        given_up = set(self._asked.values())
+        self._asked = {}
+        if given_up:
+            self._abort()
+        for batch in given_up:
+            batch.done.set_exception(reason)
+
+    def _abort(self) -> None:
+        engine = self.llm.llm_engine
+        engine.abort_request(list(engine.output_processor.request_states), internal=True)
 
     def _do_the_least(self) -> None:
         from vllm import SamplingParams, TokensPrompt

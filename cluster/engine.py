@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,9 @@ from .batching import Batching
 from .gather import ENTROPY_ID, gather_without_ranks
 from .types import Beat, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, batched_tokens
 from .weights import Checksum, checkpoint_tensors
+
+Weights = Sequence[tuple[str, Any]] | Path
+"""Tensors by their checkpoint names, or the folder of a checkpoint."""
 
 
 class Engine:
@@ -75,7 +78,6 @@ class Engine:
         """Sample each request under the weights `version`, without top-p or top-k (they bias the ratio)."""
         from vllm import SamplingParams, TokensPrompt
 
-        self._require(version)
         prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids) for r in requests]
         params = [
             SamplingParams(
@@ -83,13 +85,12 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.batching.run(prompts, params, self._adapters(requests))
-        return [self._completion(o.outputs[0]) for _, o in zip(requests, outputs, strict=True)]
+        outputs = self.batching.run(prompts, params, lambda: self._adapters(requests, version))
+        return [_completion(o.outputs[0], version) for _, o in zip(requests, outputs, strict=True)]
 
     def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
         """Each completion's tokens under the weights `version`; completions of one prompt share its computation."""
-        self._require(version)
-        tails = self._score(requests, share_prefixes=True)
+        tails = self._score(requests, version, share_prefixes=True)
         # Two completions that begin alike share that too, and of shared tokens there are no log-probs.
         missed = [len(r.completion_ids) - len(tail.logprobs) for r, tail in zip(requests, tails, strict=True)]
         cut = [
@@ -97,7 +98,7 @@ class Engine:
             for r, n in zip(requests, missed, strict=True)
             if n
         ]
-        heads = iter(self._score(cut, share_prefixes=False))
+        heads = iter(self._score(cut, version, share_prefixes=False))
         return [next(heads) + tail if n else tail for n, tail in zip(missed, tails, strict=True)]
 
     def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> tuple[int, int]:
@@ -106,7 +107,7 @@ class Engine:
 
     def load(self, version: int, folder: str) -> tuple[int, int]:
         """Serve the safetensors checkpoint in `folder`; answers the version served and its checksum."""
-        return self._serve(version, checkpoint_tensors(Path(folder)))
+        return self._serve(version, Path(folder))
 
     def adapt(self, version: int, folder: str) -> tuple[int, int]:
         """Serve the model that it has started with under the adapter in `folder`; answers the version served and the
@@ -125,33 +126,30 @@ class Engine:
 
     def reset(self) -> tuple[int, int]:
         """Serve the model that it has started with again, as version 0; answers this and its checksum."""
-        reset = self._serve(0, checkpoint_tensors(Path(self.llm.model_config.model)))
+        reset = self._serve(0, Path(self.llm.model_config.model))
         self.own_weights = True
         return reset
 
-    def _serve(self, version: int, weights: Iterable[tuple[str, Any]]) -> tuple[int, int]:
-        received = Checksum()
-
-        def reload() -> None:
+    def _serve(self, version: int, weights: Weights) -> tuple[int, int]:
+        def reload() -> int:
             if self.adapters is not None:
                 self.adapters.drop()
-            self.llm.collective_rpc(_reload, kwargs={"weights": received.through(weights)})
+            received = set(self.llm.collective_rpc(_reload, kwargs={"weights": weights}))
             self.llm.reset_prefix_cache()
             self.version, self.own_weights = version, False
+            # One worker that has something else is enough for another number.
+            return sum(received) // len(received)
 
-        self.batching.alone(reload)
-        return self.version, received.value
+        return version, self.batching.alone(reload)
 
-    def _require(self, version: int) -> None:
-        if version != self.version:
-            raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
-
-    def _adapters(self, requests: Sequence[GenerateRequest | ScoreRequest]) -> list[Any] | None:
-        """What vLLM is to answer each of them with.
+    def _adapters(self, requests: Sequence[GenerateRequest | ScoreRequest], version: int) -> list[Any] | None:
+        """What vLLM is to answer each of them with under the weights `version`.
 
         Raises:
-            RuntimeError: the backbone is asked, and the engine serves another checkpoint.
+            RuntimeError: it serves another version; or the backbone is asked, and it serves another checkpoint.
         """
+        if version != self.version:
+            raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
         if not self.own_weights and any(request.of_backbone for request in requests):
             raise RuntimeError(
                 f"asked for the backbone, this engine serves a checkpoint as version {self.version}"
@@ -160,7 +158,7 @@ class Engine:
             return None
         return [None if request.of_backbone else self.adapters.request for request in requests]
 
-    def _score(self, requests: Sequence[ScoreRequest], share_prefixes: bool) -> list[Scored]:
+    def _score(self, requests: Sequence[ScoreRequest], version: int, share_prefixes: bool) -> list[Scored]:
         from vllm import SamplingParams, TokensPrompt
 
         prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids + r.completion_ids) for r in requests]
@@ -174,13 +172,8 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.batching.run(prompts, params, self._adapters(requests))
+        outputs = self.batching.run(prompts, params, lambda: self._adapters(requests, version))
         return [_scored(request, output) for request, output in zip(requests, outputs, strict=True)]
-
-    def _completion(self, output: Any) -> Completion:
-        token_ids = list(output.token_ids)
-        logprobs = [entry[token].logprob for entry, token in zip(output.logprobs, token_ids, strict=True)]
-        return Completion(token_ids, logprobs, output.finish_reason == "stop", self.version)
 
 
 @contextmanager
@@ -190,6 +183,12 @@ def _temporary_files() -> Generator[None]:
     with tempfile.TemporaryDirectory(prefix="engine-") as tempfile.tempdir:
         yield
     tempfile.tempdir = before
+
+
+def _completion(output: Any, version: int) -> Completion:
+    token_ids = list(output.token_ids)
+    logprobs = [entry[token].logprob for entry, token in zip(output.logprobs, token_ids, strict=True)]
+    return Completion(token_ids, logprobs, output.finish_reason == "stop", version)
 
 
 def _scored(request: ScoreRequest, output: Any) -> Scored:
@@ -204,10 +203,15 @@ def _scored(request: ScoreRequest, output: Any) -> Scored:
     )
 
 
-def _reload(worker: Any, weights: Iterable[tuple[str, Any]]) -> None:
+def _reload(worker: Any, weights: Weights) -> int:
+    """In a worker: load them, and tell their checksum. The workers of an engine are other processes, where it has
+    several, so that what they are given has to be something that can be sent."""
+    received = Checksum()
+    tensors = checkpoint_tensors(weights) if isinstance(weights, Path) else weights
     with taken_off(worker.get_model()):
-        worker.reload_weights(weights_iterator=weights)
+        worker.reload_weights(weights_iterator=received.through(tensors))
         _repack_tied_head(worker)
+    return received.value
 
 
 def _repack_tied_head(worker: Any) -> None:

@@ -63,11 +63,14 @@ class Fleet:
         return [slot.engine.actor for slot in self._supervisor.slots]
 
     def wait(self) -> "Fleet":
-        """Itself, once every engine has loaded the model.
+        """Itself, once every engine has loaded the model; later on those that are there do the work of those that are
+        being replaced.
 
         Raises:
             EnginesLostError: too few engines could be placed or started.
         """
+        if self._proven and self._supervisor is not None:
+            return self
         try:
             self._watched().started().result()
         except EnginesLostError as error:

@@ -48,7 +48,9 @@ def wait_for_plan(
                     wanted = [
                         r for r in make_roles(config, work, machines) if roles is None or r.name in roles
                     ]
-                    request_resources(bundles=_bundles(wanted)[0])
+                    bundles, labels = _bundles(largest_phase(wanted))
+                    selectors = labels if any(labels) else None
+                    request_resources(bundles=bundles, bundle_label_selectors=selectors)
             time.sleep(POLL_SECONDS)
             machines = of_nodes(ray.nodes())
     finally:
@@ -79,6 +81,17 @@ def wait_for_room(roles: Sequence[Role], seconds: float, say: Say) -> None:
             )
     finally:
         remove_placement_group(group)
+
+
+def largest_phase(roles: Sequence[Role]) -> list[Role]:
+    """Those that need most GPUs, then most cores: phases follow one another on the same machines."""
+    phases = [[role for role in roles if role.phase == phase] for phase in {role.phase for role in roles}]
+
+    def size(phase: Sequence[Role]) -> tuple[float, float]:
+        gpus = sum(role.count * role.num_gpus for role in phase)
+        return gpus, sum(role.count * role.num_cpus for role in phase)
+
+    return max(phases, key=size)
 
 
 def _bundles(roles: Sequence[Role]) -> tuple[list[dict[str, float]], list[dict[str, str]]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Thread
+from threading import RLock, Thread
 from typing import Any, Generic
 
 from .dispatch import MOST_LOSSES, Dispatch
@@ -69,6 +69,9 @@ class Supervisor(Generic[EngineT]):
         self._began = False
         self._paused = False
         self._error: BaseException | None = None
+        self._ended = False
+        self._ending = RLock()
+        """Held where it is told whether the thread still takes events, and where it ends."""
         for slot in self.slots:
             self._call(slot, "ready", (), self._ready)
         self._thread = Thread(target=self._run, name=f"fleet-{name}", daemon=True)
@@ -76,12 +79,12 @@ class Supervisor(Generic[EngineT]):
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Have the tasks done; each one's answer is set."""
-        self._events.put(partial(self._add, tasks))
+        self._ask(partial(self._add, tasks))
 
     def serve(self, served: Served) -> Future[None]:
         """Have other weights served. Done when all engines have acknowledged them but those that are being replaced."""
         done: Future[None] = Future()
-        self._events.put(partial(self._change, served, done))
+        self._ask(partial(self._change, served, done))
         return done
 
     def status(self) -> list[EngineStatus]:
@@ -91,32 +94,59 @@ class Supervisor(Generic[EngineT]):
     def started(self) -> Future[None]:
         """Done when every engine serves, or was given up for good."""
         done: Future[None] = Future()
-        self._events.put(partial(self._wait, self._all_started, done))
+        self._ask(partial(self._wait, self._all_started, done))
         return done
 
     def stop(self) -> None:
-        """End the thread; the engines stay."""
+        """End the thread; the engines stay. Who still waits for something gets a RuntimeError."""
         self._events.put(None)
         self._thread.join()
 
+    def _ask(self, event: Callable[[], None]) -> None:
+        with self._ending:
+            if not self._ended:
+                self._events.put(event)
+                return
+        # It finds the error with which the thread has ended.
+        event()
+
     def _run(self) -> None:
+        reason: BaseException = RuntimeError(f"fleet '{self.name}' has been shut down")
         try:
-            while True:
-                try:
-                    event = self._events.get(timeout=self.settings.heartbeat_seconds / 4)
-                except queue.Empty:
-                    pass
-                else:
-                    if event is None:
-                        return
-                    event()
-                self._watch()
-                self._send()
-                self._tell()
+            while self._work():
+                pass
         except BaseException as error:
-            # Whatever it is, others wait for this thread.
-            self._fail(error)
+            reason = error
             raise
+        finally:
+            self._end(reason)
+
+    def _work(self) -> bool:
+        """One event, if there is one, and what follows from it; False at the end."""
+        try:
+            event = self._events.get(timeout=self.settings.heartbeat_seconds / 4)
+        except queue.Empty:
+            pass
+        else:
+            if event is None:
+                return False
+            event()
+        self._watch()
+        self._send()
+        self._tell()
+        return True
+
+    def _end(self, reason: BaseException) -> None:
+        """Others wait for this thread, and may ask it yet."""
+        with self._ending:
+            self._ended = True
+            self._fail(reason)
+        for slot in self.slots:
+            # What engines still answer counts no more.
+            slot.life += 1
+        while not self._events.empty():
+            if event := self._events.get():
+                event()
 
     def _add(self, tasks: Sequence[Task]) -> None:
         if self._error is not None:
@@ -127,6 +157,9 @@ class Supervisor(Generic[EngineT]):
             self._dispatch.add(tasks)
 
     def _change(self, served: Served, done: Future[None]) -> None:
+        self._wait(self._all_loaded, done)
+        if self._error is not None:
+            return
         assert not self._tasks, "weights change between two tasks, not during one"
         self._served = served
         for slot in self.slots:
@@ -135,7 +168,6 @@ class Supervisor(Generic[EngineT]):
                 slot.health.outdated(time.monotonic())
                 if not slot.loading:
                     self._load(slot)
-        self._wait(self._all_loaded, done)
 
     def _wait(self, condition: Callable[[], bool], done: Future[None]) -> None:
         if self._error is not None:
@@ -206,8 +238,8 @@ class Supervisor(Generic[EngineT]):
             version, checksum = answer.result()
             self._lose(
                 slot,
-                f"serves version {version} with checksum {checksum:08x} where {served.version} with "
-                f"{served.checksum or 0:08x} was published",
+                f"serves version {version} with checksum {checksum:016x} where {served.version} with "
+                f"{served.checksum or 0:016x} was published",
             )
         else:
             self._acknowledge(slot)

@@ -26,13 +26,15 @@ class Embedder:
         return ray.get(self.actor.embed.remote(texts), timeout=self.timeout)
 
 
-def start_embedder(model: str, max_length: int, role: Role, timeout: float) -> Embedder:
-    """Start the encoder actor with the resources of `role`."""
+def start_embedder(model: str, max_length: int, role: Role, timeout: float, restarts: int) -> Embedder:
+    """Start the encoder actor with the resources of `role`; Ray starts it again `restarts` times where it dies."""
     threads = str(role.threads)
     actor = ray.remote(Encoder).options(
         num_cpus=role.num_cpus,
         num_gpus=role.num_gpus,
         label_selector=dict(role.labels) or None,
+        max_restarts=restarts,
+        max_task_retries=restarts,
         runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}},
     )
     device = "gpu" if role.num_gpus else "cpu"

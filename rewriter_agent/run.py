@@ -142,6 +142,7 @@ class Run:
             model.max_model_len,
             self.plan.role("encoder"),
             self.config.cluster.timeout,
+            self.config.cluster.max_restarts,
         )
 
     @cached_property

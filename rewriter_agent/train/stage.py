@@ -50,6 +50,7 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         "env": worker_env(run.config, folder, role.threads),
         "embedder": run.embedder,
     }
+    run.wait_for_room("learner")
     progress("starting the learner")
     workers = Workers(1, role.num_cpus, role.num_gpus > 0, config.cluster.max_failures, dict(role.labels))
     with progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS), policy.lent(), backbone.lent():

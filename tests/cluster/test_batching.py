@@ -126,7 +126,7 @@ def test_an_engine_that_fails_at_the_least_is_broken(batching: Batching, llm: Fa
         run(batching, 5)
 
 
-def test_weights_change_between_batches_and_never_during_one(batching: Batching, llm: FakeLLM) -> None:
+def test_weights_change_alone_and_what_was_running_then_is_given_up(batching: Batching, llm: FakeLLM) -> None:
     assert batching.alone(lambda: "loaded") == "loaded"
     with pytest.raises(KeyError):
         batching.alone(lambda: {}["missing"])
@@ -134,12 +134,22 @@ def test_weights_change_between_batches_and_never_during_one(batching: Batching,
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(run, batching, 2)
         until(lambda: batching.working)
-        refused = pool.submit(batching.alone, lambda: "loaded")
+        loading = pool.submit(batching.alone, lambda: len(llm.running))
         until(lambda: not batching._inbox.empty())
         llm.gate.set()
-        with pytest.raises(AssertionError, match="the engine is at work"):
-            refused.result(10)
-        assert len(running.result(10)) == 1
+        assert loading.result(10) == 0
+        with pytest.raises(RuntimeError, match="given up: the engine was wanted for other weights"):
+            running.result(10)
+    assert len(run(batching, 2)) == 1
+
+
+def test_what_is_asked_under_weights_that_are_gone_is_refused_alone(batching: Batching) -> None:
+    def gone() -> None:
+        raise RuntimeError("asked for weights version 1")
+
+    with pytest.raises(RuntimeError, match="version 1"):
+        batching.run([1], [None], gone)
+    assert len(run(batching, 2)) == 1
 
 
 def test_what_it_computes_and_how_long_is_counted(llm: FakeLLM, batching: Batching) -> None:

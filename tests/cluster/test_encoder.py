@@ -1,10 +1,17 @@
 """Text embeddings against plain transformers."""
 
+from collections.abc import Iterator
+
+import psutil
 import pytest
+import ray
 import torch
 from transformers import AutoModel, AutoTokenizer
 
 from cluster.encoder import BATCH, Encoder
+from cluster.memory import NOTHING, Footprint
+from cluster.roles import Role
+from rewriter_agent.embedding import Embedder, start_embedder
 from rewriter_agent.models.lab import LAB_FOLDER
 
 TEXTS = ["Tom has 3 apples.", "So he has 8 coins now, and Ana has 2 more.", "5"]
@@ -13,6 +20,15 @@ TEXTS = ["Tom has 3 apples.", "So he has 8 coins now, and Ana has 2 more.", "5"]
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
     return Encoder(str(LAB_FOLDER), max_length=64, threads=1, device="cpu")
+
+
+@pytest.fixture
+def embedder() -> Iterator[Embedder]:
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    yield start_embedder(
+        str(LAB_FOLDER), 64, Role("encoder", "rollout", 1, 1, 0, 0, Footprint(NOTHING)), 120, restarts=1
+    )
+    ray.shutdown()
 
 
 def test_vectors_are_the_mean_of_the_last_hidden_states(encoder: Encoder) -> None:
@@ -35,3 +51,20 @@ def test_a_vector_does_not_depend_on_its_batch_and_order_is_kept(encoder: Encode
 def test_a_long_text_is_cut_not_refused(encoder: Encoder) -> None:
     (vector,) = encoder.embed(["word " * 5000])
     assert len(vector) == 192
+
+
+@pytest.mark.slow
+def test_one_that_dies_is_started_again_as_often_as_it_may(embedder: Embedder) -> None:
+    def kill() -> None:
+        (process,) = [
+            p for p in psutil.process_iter(["cmdline"]) if "ray::Encoder" in " ".join(p.info["cmdline"] or [])
+        ]
+        process.kill()
+        process.wait(30)
+
+    before = embedder(TEXTS)
+    kill()
+    assert embedder(TEXTS) == before
+    kill()
+    with pytest.raises(ray.exceptions.RayActorError):
+        embedder(TEXTS)

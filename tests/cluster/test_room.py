@@ -15,7 +15,7 @@ from cluster.config import ClusterConfig
 from cluster.machine import Machine, of_nodes
 from cluster.memory import NOTHING, Footprint
 from cluster.roles import Role
-from cluster.room import wait_for_plan, wait_for_room
+from cluster.room import largest_phase, wait_for_plan, wait_for_room
 from cluster.workload import ModelShape, Training, Workload
 from sft.workers import Workers, run_workers
 
@@ -41,7 +41,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def requested(monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, float]]]:
     """What an autoscaler is asked for; there is none."""
     asked: list[list[dict[str, float]]] = []
-    monkeypatch.setattr(cluster.room, "request_resources", lambda bundles: asked.append(bundles))
+    monkeypatch.setattr(cluster.room, "request_resources", lambda bundles, **_: asked.append(bundles))
     return asked
 
 
@@ -58,6 +58,17 @@ def two_nodes() -> Iterator[Cluster]:
 
 def machines() -> list[Machine]:
     return of_nodes(ray.nodes())
+
+
+def test_an_autoscaler_is_asked_for_what_is_there_at_the_same_time() -> None:
+    def of(phase: str, name: str, count: int, gpus: float) -> Role:
+        return Role(name, phase, count, 1, 1.0, gpus, Footprint(NOTHING))
+
+    rollout = [of("rollout", "policy", 4, 1), of("rollout", "backbone", 3, 1), of("rollout", "learner", 1, 1)]
+    assert largest_phase([*rollout, of("sft", "sft", 4, 1)]) == rollout
+    assert largest_phase([*rollout, of("sft", "sft", 9, 1)]) == [of("sft", "sft", 9, 1)]
+    no_gpu = [of("rollout", "policy", 4, 0), of("sft", "sft", 2, 0)]
+    assert largest_phase(no_gpu) == no_gpu[:1]
 
 
 @pytest.mark.slow

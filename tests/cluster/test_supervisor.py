@@ -129,7 +129,9 @@ def test_an_engine_that_serves_other_weights_than_published_is_replaced(crew: Ca
     some.supervisor.started().result(SECONDS)
     some.supervisor.serve(Served(1, "load", (1, 4), 4)).result(SECONDS)
     (said,) = some.said
-    assert "serves version 1 with checksum 00000005 where 1 with 00000004 was published" in said
+    assert (
+        "serves version 1 with checksum 0000000000000005 where 1 with 0000000000000004 was published" in said
+    )
     assert some.engines[1].version == 1
 
 
@@ -277,3 +279,48 @@ def test_those_who_look_on_see_what_engines_do(crew: Callable[..., Crew]) -> Non
     assert {engine.state for engine in some.supervisor.status()} == {"healthy"}
     assert max(engine.tokens_per_second for status in some.seen for engine in status) > 0
     until(lambda: [engine.queue for engine in some.supervisor.status()] == [0, 0])
+
+
+def test_who_still_waits_when_it_is_stopped_is_told(crew: Callable[..., Crew]) -> None:
+    some = crew(1)
+    some.supervisor.started().result(SECONDS)
+    some.engines[0].hung.set()
+    waiting = [*some.submit(3), *some.submit(1)]
+    until(lambda: "work" in some.engines[0].calls)
+    some.supervisor.stop()
+    late = some.submit(1)
+    for task in [*waiting, *late]:
+        with pytest.raises(RuntimeError, match="fleet 'crew' has been shut down"):
+            task.answer.result(SECONDS)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_asks_after_its_thread_has_failed_is_told(crew: Callable[..., Crew]) -> None:
+    some = crew(2)
+    some.supervisor.started().result(SECONDS)
+
+    def full(message: str) -> None:
+        raise OSError("no space left on device")
+
+    some.supervisor._say = full
+    some.engines[0].kill()
+    some.supervisor._thread.join(SECONDS)
+    (task,) = some.submit(1)
+    for answer in (
+        task.answer,
+        some.supervisor.started(),
+        some.supervisor.serve(Served(1, "load", (1, 4), 4)),
+    ):
+        with pytest.raises(OSError, match="no space left"):
+            answer.result(SECONDS)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_weights_that_come_while_work_is_under_way_are_refused(crew: Callable[..., Crew]) -> None:
+    some = crew(1)
+    some.supervisor.started().result(SECONDS)
+    some.engines[0].hung.set()
+    (task,) = some.submit(1)
+    for answer in (some.supervisor.serve(Served(1, "load", (1, 4), 4)), task.answer):
+        with pytest.raises(AssertionError, match="weights change between two tasks"):
+            answer.result(SECONDS)
