@@ -112,7 +112,7 @@ cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
 submit: $(STAMP) ## Submit CONFIG to the cluster at RAY_API_SERVER_ADDRESS (default: this machine's)
 	@$(BIN)/rewriter-agent submit $(CONFIG) --set output_dir=$(OUTPUT_DIR) $(SET)
 
-stop: $(STAMP) ## Stop the Ray processes that `make cluster` started
+stop: $(STAMP) ## Stop all Ray processes of this machine
 	@$(BIN)/ray stop
 
 clean: ## Remove .venv and caches; runs/ stays

@@ -94,6 +94,11 @@ class SciqData(Strict):
     seed: NonNegativeInt = 0
     """Seed of the draws and of the split."""
 
+    @property
+    def convention(self) -> str:
+        """How its solutions state their answer."""
+        return "contains" if self.style == "answer" else "text"
+
 
 class RowData(Strict):
     """What row-wise sources have in common."""

@@ -13,7 +13,7 @@ from sft.config import SFTConfig
 
 from ..outcomes import OUTCOMES
 from .base import Strict
-from .data import DataConfig
+from .data import DataConfig, SciqData
 from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
@@ -89,6 +89,16 @@ class RunConfig(Strict):
                     f"{key}={value} leaves no room for a prompt: model.max_model_len is {self.model.max_model_len}. "
                     "Lower the one or raise the other."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _retention_is_not_trained_on(self) -> "RunConfig":
+        same = {"sciq_generate"} | ({"sciq"} if self.evaluate.retention_data == "package" else set())
+        if isinstance(self.data, SciqData) and (found := sorted(same & set(self.evaluate.retention))):
+            raise ValueError(
+                f"evaluate.retention has {', '.join(found)}, whose questions data.source=sciq trains on. Name other "
+                "tasks, for example evaluate.retention=[arc_easy, piqa, hellaswag, copa]."
+            )
         return self
 
     @model_validator(mode="after")

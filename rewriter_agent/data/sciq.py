@@ -49,9 +49,9 @@ def _problem(row: dict[str, Any], config: SciqData) -> Problem | None:
         return None
     question = f"{passage}\n\n{row['question'].strip()}"
     if config.style == "answer":
-        return Problem(problem_id(question), question, answer, answer, "contains", "sciq")
+        return Problem(problem_id(question), question, answer, answer, config.convention, "sciq")
     solution = f"{' '.join(telling)}\n{ANSWER_LINE['text'].format(answer=answer)}"
-    return Problem(problem_id(question), question, solution, answer, "text", "sciq")
+    return Problem(problem_id(question), question, solution, answer, config.convention, "sciq")
 
 
 def _holds(text: str, answer: str) -> bool:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 FLEET_CANNOT = {
     "loglikelihood": "the most likely token at each place",
-    "loglikelihood_rolling": "the log-probs of whole documents",
 }
 HUB = "Hugging Face hub"
 
@@ -115,6 +114,11 @@ def _check(task: Task, name: str, config: EvaluateConfig) -> None:
         raise ValueError(
             f"evaluate.retention: task {name} needs {needed}, which the engines do not give; set "
             "evaluate.retention_backend=hf, or leave it out"
+        )
+    if task.OUTPUT_TYPE == "loglikelihood_rolling":
+        raise ValueError(
+            f"evaluate.retention: task {name} measures perplexity, which is no score of an item between 0 and 1; leave "
+            "it out"
         )
     if getattr(task, "UNSAFE_CODE", False):
         raise ValueError(

@@ -7,7 +7,7 @@ from huggingface_hub import ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..config import RunConfig
-from ..config.data import RowData
+from ..config.data import RowData, SciqData
 from ..models.lab import LAB
 from ..models.resolve import is_on_hub
 from ..models.smollm2 import SMOLLM2
@@ -136,8 +136,10 @@ def _backbone(config: RunConfig) -> str:
 
 
 def _convention(config: RunConfig) -> str:
+    if isinstance(config.data, (RowData, SciqData)):
+        return config.data.convention
     # Generated problems have that of GSM8K.
-    return config.data.convention if isinstance(config.data, RowData) else "####"
+    return "####"
 
 
 def _rewriter_steps(config: RunConfig) -> int | None:

@@ -288,6 +288,18 @@ def test_tasks_that_the_engines_cannot_compute_are_refused(tmp_path):
     check_tasks(config.model_copy(update={"retention_backend": "hf"}), 640)
 
 
+@pytest.mark.parametrize("backend", ["vllm", "hf"])
+def test_perplexities_are_refused_whatever_computes_them(tmp_path, backend):
+    (tmp_path / "pages.yaml").write_text(
+        "task: pages\ndataset_path: json\noutput_type: loglikelihood_rolling\ntest_split: train\n"
+        f"dataset_kwargs: {{data_files: {write_items(tmp_path / 'p.jsonl', [{'page': 'a b c'}] * 2)}}}\n"
+        'doc_to_text: ""\ndoc_to_target: "{{page}}"\nmetric_list: [{metric: word_perplexity}]\n'
+    )
+    config = EvaluateConfig(retention=["pages"], include_path=tmp_path, retention_backend=backend)
+    with pytest.raises(ValueError, match=r"pages measures perplexity, .*leave it out"):
+        check_tasks(config, 640)
+
+
 def test_answers_longer_than_the_context_are_refused():
     config = EvaluateConfig(retention=["sciq_generate"])
     check_tasks(config, 34)

@@ -18,6 +18,7 @@ from rewriter_agent.cli import main
 from rewriter_agent.config import load_config
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.pipeline import SFT_REWRITTEN
+from rewriter_agent.prompts import ANSWER_FORMAT
 from rewriter_agent.push.cards import adapter_card, model_card
 
 ALL = ["--model", "ann/m", "--adapter", "ann/a", "--dataset", "ann/d"]
@@ -170,6 +171,15 @@ def test_the_card_of_a_model_on_the_rewrites_of_the_backbone(tmp_path: Path) -> 
     card = model_card(load_config(path), "ann/m", None)
     assert "expert solutions rewritten by `org/backbone` itself, by prompt" in card
     assert "\ntrain:" not in card
+
+
+@pytest.mark.parametrize(("style", "convention"), [("answer", "contains"), ("quote", "text")])
+def test_a_card_asks_as_the_data_did(tmp_path: Path, style: str, convention: str) -> None:
+    evaluate = {"retention": ["arc_easy"]}
+    path = finished_run(
+        tmp_path / "run", "org/backbone", data={"source": "sciq", "style": style}, evaluate=evaluate
+    )
+    assert ANSWER_FORMAT[convention] in model_card(load_config(path), "ann/m", None)
 
 
 def test_the_card_of_an_adapter(tmp_path: Path) -> None:

@@ -259,3 +259,15 @@ def test_a_preset_that_asks_for_a_box_is_refused_where_answers_fit_none(config_f
         "config: evaluate.prompt=qwen-boxed asks for a boxed answer, and data.convention=json"
     )
     load_config(config_file, ["data.convention=boxed", "evaluate.prompt=qwen-boxed"])
+
+
+def test_retention_that_is_trained_on_is_refused(config_file: Path) -> None:
+    sciq = ["data={source: sciq}", "evaluate.retention=[sciq, piqa]"]
+    with pytest.raises(
+        ValueError, match=r"evaluate\.retention has sciq, whose questions data\.source=sciq trains on"
+    ):
+        load_config(config_file, sciq)
+    load_config(config_file, [*sciq, "evaluate.retention_data=hub"])
+    with pytest.raises(ValueError, match="has sciq_generate, whose"):
+        load_config(config_file, [sciq[0], "evaluate.retention=[quick]", "evaluate.retention_data=hub"])
+    load_config(config_file, [sciq[0], "evaluate.retention=[arc_easy]"])
