@@ -18,7 +18,7 @@ from cluster.fleet import Fleet
 from reward import RewardConfig, Verifier
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.scoring import GroupScorer
-from rewriter_agent.train import trainer as module
+from rewriter_agent.train import one_pass
 from rewriter_agent.train.shared_prompt import can_share, pack, pays, shared_logps
 
 CONFIG = LlamaConfig(
@@ -138,7 +138,7 @@ def test_a_run_that_shares_prompts_learns_what_one_does_that_does_not(
     run = ShortRun(tiny_backbone, anchored(tiny_backbone, problems, 24), 2, 2, 24, temperature=0.7)
     shared: list[int] = []
     monkeypatch.setattr(
-        module, "shared_logps", lambda *args: shared.append(len(args[2].input_ids)) or shared_logps(*args)
+        one_pass, "shared_logps", lambda *args: shared.append(len(args[2].input_ids)) or shared_logps(*args)
     )
 
     def learned(name: str, share: bool) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
@@ -154,11 +154,14 @@ def test_a_run_that_shares_prompts_learns_what_one_does_that_does_not(
     expected, told = learned("plain", share=False)
     assert not shared
     found, told_too = learned("shared", share=True)
-    # Four batches a step, of four candidates of one problem each, before and after the rewards.
-    assert shared == [1] * 16
+    # Four batches a step, of four candidates of one problem each.
+    assert shared == [1] * 8
     assert max(weight.abs().max() for name, weight in found.items() if "lora_B" in name) > 1e-4
     for name, weight in expected.items():
         torch.testing.assert_close(found[name], weight, rtol=1e-2, atol=1e-5)
     for step, other in zip(told[:2], told_too[:2], strict=True):
-        for key in ("loss", "grad_norm", "entropy", "reward", "sampling/importance_sampling_ratio/mean"):
+        assert other.keys() == step.keys()
+        keys = [key for key in step if key.startswith("sampling/")]
+        assert len(keys) == 5
+        for key in ("loss", "grad_norm", "entropy", "reward", "clip_ratio/region_mean", *keys):
             assert other[key] == pytest.approx(step[key], rel=1e-3, abs=1e-5), key
