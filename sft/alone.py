@@ -1,5 +1,6 @@
 """Trainings of one worker in the calling process, one after another: only the first waits for the libraries."""
 
+import gc
 import os
 import socket
 
@@ -18,6 +19,8 @@ def train_alone(job: SFTJob) -> None:
     # Accelerate keeps the first training's DeepSpeed config for all that follow in a process.
     AcceleratorState._reset_state(reset_partial_state=True)
     train(job)
+    # What is left of it refers to itself all around, and is as large as the training.
+    gc.collect()
 
 
 def _group_of_one() -> dict[str, str]:

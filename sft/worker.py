@@ -1,11 +1,14 @@
 """What each training process does."""
 
+import gc
+from functools import _lru_cache_wrapper
 from typing import Any
 
 import deepspeed
 import torch
 import torch.distributed as dist
 import trl
+from deepspeed.runtime.zero.parameter_offload import FWD_MODULE_STACK
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
@@ -79,6 +82,18 @@ def train(job: SFTJob) -> None:
             trainer.goes_on_after(read_state(checkpoint)["log_history"])
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         finish_reporting(job.report_to)
+        forget(trainer)
+
+
+def forget(trainer: WeightedSFTTrainer) -> None:
+    """Have DeepSpeed let go of the model and the optimizer, which it keeps for as long as the process lives."""
+    engine: Any = trainer.model_wrapped
+    engine.destroy()
+    FWD_MODULE_STACK.clear()
+    # Caches of methods, which keep what the methods are of.
+    for cached in gc.get_objects():
+        if isinstance(cached, _lru_cache_wrapper) and cached.__module__.startswith("deepspeed."):
+            cached.cache_clear()
 
 
 def join(job: SFTJob) -> None:

@@ -62,8 +62,8 @@ class TrainConfig(Strict):
     """Recompute activations in the backward pass."""
 
     share_prompts: bool = True
-    """Compute a prompt once for those of its candidates that are in one batch, where that is less work, and log-probs for
-    the loss and for its correction at once. The numbers are TRL's, but for rounding; false computes as TRL does."""
+    """Compute a prompt once for those of its candidates that are in one batch, where that is less work, and log-probs
+    for the loss and for its correction at once. The numbers are TRL's but for rounding; false computes as TRL does."""
 
     save_steps: int = Field(10, ge=1)
     """Steps between checkpoints; a killed run goes on from the last one."""

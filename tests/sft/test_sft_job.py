@@ -1,3 +1,4 @@
+import gc
 import json
 import math
 import os
@@ -357,9 +358,11 @@ def test_paths_become_absolute() -> None:
 def test_the_second_training_in_a_process_is_that_of_a_worker_of_its_own(
     make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:
-    def one_after_another(jobs: list[dict[str, Any]]) -> None:
+    def one_after_another(jobs: list[dict[str, Any]]) -> int:
         for job in jobs:
             run_sft(SFTJob.model_validate(job))
+        tensors = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]
+        return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
 
     options = {"num_workers": 1, "bf16": False}
     first, second = (
@@ -367,7 +370,8 @@ def test_the_second_training_in_a_process_is_that_of_a_worker_of_its_own(
     )
     here = [job.model_copy(update={"in_process": True, "threads": 1}) for job in (first, second)]
     task = ray.remote(num_cpus=1, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})(one_after_another)
-    ray.get(task.remote([job.model_dump(mode="json") for job in here]))
+    left = ray.get(task.remote([job.model_dump(mode="json") for job in here]))
+    assert left < 1000, "bytes of tensors; a training has megabytes"
     alone = make_job("alone", learning_rate=1e-3, **options)
     run_sft(alone)
     assert weights_of(second) == weights_of(alone) != weights_of(first)
