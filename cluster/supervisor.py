@@ -347,11 +347,14 @@ class Supervisor(Generic[EngineT]):
     def _tell_of_pauses(self, enough: bool) -> None:
         """Not of the first start: all wait for it."""
         self._began = self._began or enough
-        paused = self._began and not enough and self._dispatch.waiting > 0
+        # Of those that load weights, nobody is to be told.
+        there = sum(slot.health.state in (State.HEALTHY, State.SUSPECT, State.STALE) for slot in self.slots)
+        missed = bool(self._waiters) and there < self.settings.min_healthy
+        paused = self._began and not enough and (self._dispatch.waiting > 0 or missed)
         usable = f"{self._dispatch.engines} of {len(self.slots)} engines"
         if paused and not self._paused:
-            wanted = f"{self.settings.min_healthy} must (cluster.min_healthy)"
-            self._say(f"fleet '{self.name}': paused, {usable} can work and {wanted}")
+            needed = f"{self.settings.min_healthy} must (cluster.min_healthy)"
+            self._say(f"fleet '{self.name}': paused, {usable} can work and {needed}")
         elif enough and self._paused:
             self._say(f"fleet '{self.name}': goes on with {usable}")
         self._paused = paused or (self._paused and not enough)

@@ -128,10 +128,12 @@ def test_an_engine_that_serves_other_weights_than_published_is_replaced(crew: Ca
     some = crew(1, make=lambda: FakeEngine(corrupt=next(bad)))
     some.supervisor.started().result(SECONDS)
     some.supervisor.serve(Served(1, "load", (1, 4), 4)).result(SECONDS)
-    (said,) = some.said
+    said, paused, goes_on = some.said
     assert (
         "serves version 1 with checksum 0000000000000005 where 1 with 0000000000000004 was published" in said
     )
+    assert paused == "fleet 'crew': paused, 0 of 1 engines can work and 1 must (cluster.min_healthy)"
+    assert goes_on == "fleet 'crew': goes on with 1 of 1 engines"
     assert some.engines[1].version == 1
 
 
@@ -324,3 +326,11 @@ def test_weights_that_come_while_work_is_under_way_are_refused(crew: Callable[..
     for answer in (some.supervisor.serve(Served(1, "load", (1, 4), 4)), task.answer):
         with pytest.raises(AssertionError, match="weights change between two tasks"):
             answer.result(SECONDS)
+
+
+def test_weights_that_all_load_at_the_same_time_are_no_pause(crew: Callable[..., Crew]) -> None:
+    some = crew(2, make=lambda: FakeEngine(seconds=0.05))
+    some.supervisor.started().result(SECONDS)
+    for version in (1, 2, 3):
+        some.supervisor.serve(Served(version, "load", (version, 4), 4)).result(SECONDS)
+    assert some.said == []

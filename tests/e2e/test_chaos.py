@@ -54,6 +54,7 @@ class Chaos:
     killed: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often, by stage and kind."""
     left: list[str] = field(default_factory=list)
+    """Processes, and files in shared memory."""
     launches: int = 0
     status: int = -1
     output: str = ""
@@ -91,6 +92,7 @@ def stage_at_work(folder: Path) -> str:
 def run_chaos(base: Path, config: Path, kills: int, seed: int) -> Chaos:
     """Launch until it has ended by itself, and kill something now and then, `kills` times at most."""
     choose, chaos = random.Random(seed), Chaos(base / NAME)
+    shared = set(Path("/dev/shm").iterdir())
     while chaos.status != 0:
         chaos.launches += 1
         before = chaos.killed.total()
@@ -105,6 +107,7 @@ def run_chaos(base: Path, config: Path, kills: int, seed: int) -> Chaos:
             chaos.output = launch.output
             chaos.left += launch.wait_gone(GONE_SECONDS)
         assert chaos.status == 0 or chaos.killed.total() > before, chaos.output[-3000:]
+    chaos.left += [str(path) for path in set(Path("/dev/shm").iterdir()) - shared]
     return chaos
 
 
@@ -143,6 +146,10 @@ def chaos_config(base: Path) -> Path:
     return path
 
 
+def weights(model: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in model.glob("*.safetensors")}
+
+
 def rows(chaos: Chaos, file: str) -> list[dict[str, Any]]:
     return pq.read_table(chaos.folder / file).to_pylist()
 
@@ -160,14 +167,22 @@ def test_every_run_comes_to_its_end_whatever_is_killed(quiet: Chaos, runs: list[
 
 def test_nothing_is_left_behind(runs: list[Chaos]) -> None:
     assert [run.left for run in runs] == [[]] * len(runs)
-    assert list(Path("/dev/shm").glob("*rewriter*")) == []
 
 
 def test_every_step_was_taken_once(quiet: Chaos, runs: list[Chaos]) -> None:
     for stage in ("train", "sft-expert", "sft-rewritten"):
-        expected = [row["step"] for row in read_jsonl(quiet.folder / stage / "metrics.jsonl")]
+        expected = [(row["step"], row["loss"]) for row in read_jsonl(quiet.folder / stage / "metrics.jsonl")]
         for run in runs:
-            assert [row["step"] for row in read_jsonl(run.folder / stage / "metrics.jsonl")] == expected
+            found = [(row["step"], row["loss"]) for row in read_jsonl(run.folder / stage / "metrics.jsonl")]
+            assert found == expected, stage
+
+
+def test_the_fine_tuned_models_are_those_of_the_undisturbed_run(quiet: Chaos, runs: list[Chaos]) -> None:
+    for stage in ("sft-expert", "sft-rewritten"):
+        expected = weights(quiet.folder / stage / "model")
+        assert expected
+        for run in runs:
+            assert weights(run.folder / stage / "model") == expected, stage
 
 
 def test_every_candidate_is_that_of_the_undisturbed_run(quiet: Chaos, runs: list[Chaos]) -> None:
