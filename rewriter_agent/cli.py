@@ -60,6 +60,13 @@ def user_message(error: BaseException) -> str | None:
         return f"no disk space left: {where}. Free some; the same command goes on from here."
     if isinstance(error, EnginesLostError):
         return f"{error}. What was done is kept: the same command goes on from here."
+    # Ray Train's word for a worker that is gone.
+    if (died := getattr(error, "health_check_failure", None)) is not None:
+        why = str(died).strip().split("\n")[0]
+        return (
+            f"a training process died, once more than cluster.max_failures allows ({why}). What was done is kept: the "
+            "same command goes on from here."
+        )
     # pydantic's errors are ValueErrors too, but a config error has been explained before.
     if type(error) is ValueError:
         return str(error)

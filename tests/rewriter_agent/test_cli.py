@@ -258,9 +258,17 @@ def chained(error: Exception, cause: Exception) -> Exception:
 class WorkerGroupError(Exception):
     """As Ray Train raises it: the workers' own errors are in a field."""
 
-    def __init__(self) -> None:
+    def __init__(self, failure: Exception) -> None:
         super().__init__("training failed")
-        self.worker_failures = {0: chained(RuntimeError("worker 0"), ValueError("use fewer rows"))}
+        self.worker_failures = {0: failure}
+
+
+class WorkerHealthCheckFailedError(Exception):
+    """As Ray Train notes a worker that has died."""
+
+    health_check_failure = RuntimeError(
+        "Task was killed due to the node running low on memory.\nMore about it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -268,7 +276,15 @@ class WorkerGroupError(Exception):
     [
         (ValueError("mend it"), "mend it"),
         (chained(RuntimeError("a worker failed"), ValueError("mend it")), "mend it"),
-        (WorkerGroupError(), "use fewer rows"),
+        (
+            WorkerGroupError(chained(RuntimeError("worker 0"), ValueError("use fewer rows"))),
+            "use fewer rows",
+        ),
+        (
+            WorkerGroupError(WorkerHealthCheckFailedError()),
+            "a training process died, once more than cluster.max_failures allows (Task was killed due to the node "
+            "running low on memory.). What was done is kept",
+        ),
         (
             EnginesLostError("no engine is left"),
             "no engine is left. What was done is kept: the same command goes on",

@@ -22,6 +22,7 @@ from ray.train import TrainingFailedError
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 import sft.publish
+from rewriter_agent.cli import user_message
 from sft.checkpoints import COMPLETE_MARK, is_final, newest_complete, remove_incomplete
 from sft.checks import check_data
 from sft.config import SFTConfig
@@ -144,9 +145,12 @@ def test_two_zero3_workers_train_and_die(
 
     killed = make_job("killed")
     watcher = Killer(killed.checkpoints_dir / f"checkpoint-{SAVE_STEPS}" / COMPLETE_MARK)
-    with pytest.raises(TrainingFailedError):
+    with pytest.raises(TrainingFailedError) as error:
         run_sft(killed)
     watcher.join()
+    message = user_message(error.value) or ""
+    assert message.startswith("a training process died, once more than cluster.max_failures allows")
+    assert "\n" not in message
 
 
 @pytest.mark.slow
