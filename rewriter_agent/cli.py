@@ -86,7 +86,7 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "submit":
         from .submit import submit
 
-        return submit(options.config, options.set)
+        return submit(options.config, options.set, options.seeds)
     if options.command == "gap":
         return _gap(options)
     if options.command == "push":
@@ -283,7 +283,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         case "dashboard":
             text = "print sections, panels and metric names; no network"
             add("--dry-run", action="store_true", help=text)
-        case "run" | "launch":
+        case "run" | "launch" | "submit":
             text = "do all stages once for each of these seeds, and report on all of them"
             add("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)
 

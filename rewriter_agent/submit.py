@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.head import ray_command
@@ -16,13 +17,16 @@ THIS_MACHINE = "http://127.0.0.1:8265"
 NOT_SENT = [".venv", "runs", ".git"]
 
 
-def submit(config_path: Path, overrides: list[str]) -> int:
+def submit(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -> int:
     """`ray job submit` of `run CONFIG`, from a copy of the working directory; returns its exit status.
 
-    The job has this process's W&B and Hugging Face environment.
+    The job has this process's W&B and Hugging Face environment. A config elsewhere has to be there on the head, too.
     """
     config = load_config(config_path, overrides)
-    command = ["python", "-m", "rewriter_agent", "run", str(config_path)]
+    whole, copied = config_path.resolve(), Path.cwd()
+    path = whole.relative_to(copied) if whole.is_relative_to(copied) else whole
+    command = ["python", "-m", "rewriter_agent", "run", str(path)]
+    command += ["--seeds", *map(str, seeds)] if seeds else []
     command += [f"--set={override}" for override in overrides]
     # Ray removes the job's copy of the working directory, results and all.
     command += [f"--set=output_dir={config.output_dir.absolute()}"]

@@ -47,6 +47,24 @@ def test_the_job_runs_the_config_and_its_results_stay(asked: Path, monkeypatch: 
     ]
 
 
+def test_seeds_and_a_config_from_elsewhere(
+    asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tmp_path / "job"
+    job.mkdir()
+    monkeypatch.chdir(job)
+    main(["submit", "../run.yaml", "--seeds", "0", "1"])
+    args = json.loads(asked.read_text())["args"]
+    run = ["python", "-m", "rewriter_agent", "run", str(tmp_path / "run.yaml"), "--seeds", "0", "1"]
+    assert args[args.index("--") + 1 : -1] == run
+    main(["submit", str(tmp_path / "run.yaml")])
+    assert str(tmp_path / "run.yaml") in json.loads(asked.read_text())["args"]
+    monkeypatch.chdir(tmp_path)
+    main(["submit", str(tmp_path / "run.yaml")])
+    args = json.loads(asked.read_text())["args"]
+    assert args[args.index("run") + 1] == "run.yaml"
+
+
 def test_keys_go_with_it_in_a_file_that_others_cannot_read_and_that_does_not_stay(
     asked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
