@@ -22,6 +22,7 @@ def run_jobs(
 ) -> dict[str, str]:
     """`work` on each dumped job; one that fails leaves the others alone. Returns errors by output folder."""
     waiting, running, failed = list(jobs), {}, {}
+    progress.begin()
     for done in range(1, len(jobs) + 1):
         while waiting and len(running) < at_a_time:
             job = waiting.pop(0)

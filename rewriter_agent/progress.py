@@ -29,8 +29,13 @@ class Progress:
         """Seconds since the stage began."""
         return time.monotonic() - self.start
 
+    def begin(self) -> None:
+        """Count from nothing, and from now."""
+        self._first = (0, self.elapsed)
+
     def share(self, done: int, total: int, message: str) -> None:
-        """Print how far the stage is, and an estimate of the rest from the pace since the first call."""
+        """Print how far the stage is, and an estimate of the rest from the pace since `begin`, or since the first call:
+        what was there before has cost nothing."""
         if self._first is None:
             self._first = (done, self.elapsed)
         done_first, elapsed_first = self._first

@@ -47,6 +47,21 @@ def test_time_left_follows_the_pace_since_the_first_line(
     assert second == "[rewrite 01:10] 25/40 problems | about 00:30 left"
 
 
+def test_time_left_follows_the_pace_since_what_is_counted_began(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("study")
+    for begins, ends in ((60.0, 80.0), (200.0, 240.0)):
+        monkeypatch.setattr(Progress, "elapsed", begins)
+        progress.begin()
+        monkeypatch.setattr(Progress, "elapsed", ends)
+        progress.share(2, 6, "trained")
+    assert capsys.readouterr().out.splitlines() == [
+        "[study 01:20] 2/6 trained | about 00:40 left",
+        "[study 04:00] 2/6 trained | about 01:20 left",
+    ]
+
+
 def test_follow_shows_new_rows_only_and_the_last_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
