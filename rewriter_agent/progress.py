@@ -72,7 +72,7 @@ class Progress:
             # A trainer that goes on from a checkpoint first drops the steps that it does again.
             for row in rows[shown:]:
                 values = "  ".join(
-                    f"{name} {row[key]:.3g}" for key, name in keys.items() if row.get(key) is not None
+                    f"{name} {short(row[key])}" for key, name in keys.items() if row.get(key) is not None
                 )
                 self.share(row["step"], row["max_steps"], values)
             shown = len(rows)
@@ -86,3 +86,8 @@ def lines(path: Path | None) -> list[str]:
 def clock(seconds: float) -> str:
     """Minutes and seconds."""
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+
+def short(value: float) -> str:
+    """Three digits, or all of a large number."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

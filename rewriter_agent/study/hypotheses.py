@@ -41,11 +41,17 @@ def hypotheses(result: StudyResult) -> list[Hypothesis]:
 def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     rl, expert = _forgetting(arms["rl"]), _forgetting(arms["expert"])
     excess = _combined(rl, expert, -0.5)
+    found = f"{_points(rl)} against {_points(expert)}; minus its half {_points(excess)}"
     standing = _below_zero(excess) if arms["rl"].matched is not None else "refuted"
+    if expert.has_interval and expert.low <= 0:
+        standing, found = (
+            "open",
+            f"{found}; plain SFT has forgotten nothing for certain, so that there is no half",
+        )
     return Hypothesis(
         "H1",
         "at matched task score the RL rewriter forgets at most half of what plain SFT does",
-        f"{_points(rl)} against {_points(expert)}; minus its half {_points(excess)}",
+        found,
         standing,
     )
 

@@ -12,11 +12,12 @@ def verdict(result: StudyResult) -> str:
     if LEARNED not in arms:
         return "The study has no RL rewriter to compare yet."
     first = (
-        f"Fine-tuned on the RL rewriter's targets the model scores {_percent(arms[LEARNED])} % on the task (base "
-        f"{100 * result.base['task']:.1f} %) and forgets {_forgotten(arms[LEARNED])} elsewhere."
+        f"Fine-tuned on the RL rewriter's targets the model scores {_percent(arms[LEARNED], 'task')} % on the task "
+        f"(base {100 * result.base['task']:.1f} %) and {_percent(arms[LEARNED], 'retention')} % on what it could do before "
+        f"(base {100 * result.base['retention']:.1f} %)."
     )
     others = [
-        f"{_title(arms[name])}: {_percent(arms[name])} % and {_forgotten(arms[name])}."
+        f"{_title(arms[name])}: {_percent(arms[name], 'task')} % and {_percent(arms[name], 'retention')} %."
         for name in REFERENCES
         if name in arms
     ]
@@ -44,12 +45,8 @@ def _title(arm: ArmResult) -> str:
     return arm.text[0].upper() + arm.text[1:]
 
 
-def _percent(arm: ArmResult) -> str:
-    return f"{100 * arm.chosen.metrics['task'].value:.1f}"
-
-
-def _forgotten(arm: ArmResult) -> str:
-    return f"{100 * arm.chosen.metrics['forgetting'].value:z.1f} points".replace("-", "−")
+def _percent(arm: ArmResult, what: str) -> str:
+    return f"{100 * arm.chosen.metrics[what].value:.1f}"
 
 
 def _compared(difference: OverSeeds, more: str, less: str) -> str:

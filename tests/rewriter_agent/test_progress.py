@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rewriter_agent.progress import Progress, clock
+from rewriter_agent.progress import Progress, clock, short
 
 
 @pytest.fixture
@@ -27,6 +27,13 @@ def append(path: Path, **row: object) -> None:
 )
 def test_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.123456, "0.123"), (35.72, "35.7"), (999.4, "999"), (1251.7, "1,252"), (0, "0")]
+)
+def test_numbers(value: float, shown: str) -> None:
+    assert short(value) == shown
 
 
 def test_a_line_names_stage_and_time(progress: Progress, capsys: pytest.CaptureFixture[str]) -> None:

@@ -265,6 +265,17 @@ def test_hypotheses_stand_as_the_numbers_say() -> None:
     assert found.keys() == {"H1"}
 
 
+def test_there_is_no_half_of_nothing() -> None:
+    cells = [
+        cell(arm, 1e-4, seed, 0.5, forgetting)
+        for arm, forgettings in (("expert", (-0.02, 0.0)), ("rl", (-0.05, -0.06)))
+        for seed, forgetting in enumerate(forgettings)
+    ]
+    found = hypotheses(replace(result(), arms=arm_results(("expert", "rl"), cells, []), cells=cells))[0]
+    assert (found.name, found.standing) == ("H1", "open")
+    assert found.found.endswith("plain SFT has forgotten nothing for certain, so that there is no half")
+
+
 @pytest.mark.parametrize(
     ("rl", "other", "standing"),
     [
@@ -327,8 +338,8 @@ def test_forgetting_that_follows_kl_is_seen() -> None:
 
 def test_the_verdict_names_both_and_the_differences_say_how_sure() -> None:
     assert verdict(result()) == (
-        "Fine-tuned on the RL rewriter's targets the model scores 44.0 % on the task (base 60.0 %) and forgets 5.0 "
-        "points elsewhere. SFT on expert solutions: 45.0 % and 15.0 points."
+        "Fine-tuned on the RL rewriter's targets the model scores 44.0 % on the task (base 60.0 %) and 85.0 "
+        "% on what it could do before (base 90.0 %). SFT on expert solutions: 45.0 % and 75.0 %."
     )
     assert differences(result()) == (
         "Over 2 seeds the RL rewriter's model scores 1.0 points lower (−7.0 to +5.0, which may be chance) and forgets "
