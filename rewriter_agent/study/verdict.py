@@ -11,10 +11,10 @@ def verdict(result: StudyResult) -> str:
     arms = {arm.arm: arm for arm in result.arms}
     if LEARNED not in arms:
         return "The study has no RL rewriter to compare yet."
+    rl, base = arms[LEARNED], {name: f"{100 * result.base[name]:.1f} %" for name in ("task", "retention")}
     first = (
-        f"Fine-tuned on the RL rewriter's targets the model scores {_percent(arms[LEARNED], 'task')} % on the task "
-        f"(base {100 * result.base['task']:.1f} %) and {_percent(arms[LEARNED], 'retention')} % on what it could do before "
-        f"(base {100 * result.base['retention']:.1f} %)."
+        f"Fine-tuned on the RL rewriter's targets the model scores {_percent(rl, 'task')} % on the task (base "
+        f"{base['task']}) and {_percent(rl, 'retention')} % on what it could do before (base {base['retention']})."
     )
     others = [
         f"{_title(arms[name])}: {_percent(arms[name], 'task')} % and {_percent(arms[name], 'retention')} %."
