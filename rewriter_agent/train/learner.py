@@ -42,6 +42,9 @@ def learn(job: dict[str, Any]) -> None:
     torch.set_num_threads(job["threads"])
     config = RunConfig.model_validate(job["config"])
     folder = Path(job["folder"])
+    if (folder / MODEL).exists():
+        # Killed behind its last step, and started again.
+        return
     for fleet in (job["policy"], job["backbone"]):
         fleet.say = partial(_note, folder / EVENTS)
     tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)

@@ -9,7 +9,7 @@ from sft.workers import Workers, run_workers
 
 from ..files import read_jsonl
 from ..progress import Progress
-from ..rewriter import RewriterCard, write_card
+from ..rewriter import MODEL, RewriterCard, write_card
 from ..run import Run
 from ..tokens import Tokens
 from ..tracking.workers import worker_env
@@ -31,6 +31,18 @@ SHOWN = {
 
 def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
+    # Where it is, the run was killed behind its last step; checkpoints are gone by then.
+    if not (folder / MODEL).exists():
+        _run_learner(run, folder, progress)
+    section = run.config.train
+    candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
+    counts = _counts(read_jsonl(folder / "metrics.jsonl"), candidates)
+    backbone_name, identity = run.config.model.name_or_path, run.backbone_identity[0]
+    write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
+    return counts
+
+
+def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
     tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
     progress(f"{len(training_problems(run.config, tokens))} problems; starting the engines")
     run.start_engines("policy", "backbone")
@@ -58,12 +70,6 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         run_workers(_learn, job | fleets, workers, "train", folder / "ray")
         if (folder / LOST).exists():
             raise EnginesLostError((folder / LOST).read_text())
-    section = run.config.train
-    candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
-    counts = _counts(read_jsonl(folder / "metrics.jsonl"), candidates)
-    backbone_name, identity = run.config.model.name_or_path, run.backbone_identity[0]
-    write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
-    return counts
 
 
 def _learn(job: dict[str, Any]) -> None:
