@@ -152,10 +152,10 @@ class Batching:
     def _give_up(self, reason: Exception) -> None:
         given_up = set(self._asked.values())
         self._asked = {}
-        if given_up:
-            self._abort()
         for batch in given_up:
             batch.done.set_exception(reason)
+        if given_up:
+            self._abort()
 
     def _abort(self) -> None:
         engine = self.llm.llm_engine

@@ -134,11 +134,11 @@ class Engine:
         def reload() -> int:
             if self.adapters is not None:
                 self.adapters.drop()
-            received = set(self.llm.collective_rpc(_reload, kwargs={"weights": weights}))
+            # All of its workers, or it cannot serve.
+            (received,) = set(self.llm.collective_rpc(_reload, kwargs={"weights": weights}))
             self.llm.reset_prefix_cache()
             self.version, self.own_weights = version, False
-            # One worker that has something else is enough for another number.
-            return sum(received) // len(received)
+            return received
 
         return version, self.batching.alone(reload)
 

@@ -85,7 +85,8 @@ def wait_for_room(roles: Sequence[Role], seconds: float, say: Say) -> None:
 
 def largest_phase(roles: Sequence[Role]) -> list[Role]:
     """Those that need most GPUs, then most cores: phases follow one another on the same machines."""
-    phases = [[role for role in roles if role.phase == phase] for phase in {role.phase for role in roles}]
+    names = dict.fromkeys(role.phase for role in roles)
+    phases = [[role for role in roles if role.phase == name] for name in names]
 
     def size(phase: Sequence[Role]) -> tuple[float, float]:
         gpus = sum(role.count * role.num_gpus for role in phase)

@@ -17,8 +17,9 @@ Scored = tuple[Tensor, Tensor | None, Tensor | None]
 class OnePassGRPOTrainer(GRPOTrainer):
     """GRPOTrainer for one process and engines elsewhere, whose candidates are used in one optimiser step.
 
-    It learns what GRPOTrainer learns, but for rounding. A prompt is computed once for its candidates, which stay
-    together therefore; and the correction for the engines' log-probs is taken from those of the loss.
+    It learns what GRPOTrainer learns, but for rounding, and for the loss `bnpo`, whose mean is a batch's. A prompt is
+    computed once for its candidates, which stay together therefore; and the correction for the engines' log-probs is
+    taken from those of the loss.
     """
 
     def __init__(self, *, share_prompts: bool = True, **kwargs: Any) -> None:

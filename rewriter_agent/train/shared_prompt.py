@@ -1,6 +1,6 @@
 """A prompt computed once for all its candidates in a batch (Prefix Grouper, arXiv:2506.05433).
 
-A rewriting prompt holds the problem and the expert's solution: it is longer than the candidates that follow it.
+A rewriting prompt holds the problem and the expert's solution: it is often longer than the candidates that follow it.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ class Packed:
 def pack(input_ids: Tensor, attention_mask: Tensor, completion_length: int) -> Packed:
     """Of a batch (candidates, prompt + `completion_length`), prompts padded left and candidates right.
 
-    A prompt is computed once where its candidates are neighbours.
+    A candidate has a token at least. A prompt is computed once where its candidates are neighbours.
     """
     split = input_ids.shape[1] - completion_length
+    # A completion's last token is predicted, and predicts nothing.
     rows = [
         (
             [t for t, m in zip(ids[:split], mask[:split], strict=True) if m],
-            ids[split : split + sum(mask[split:])],
+            ids[split : split + sum(mask[split:]) - 1],
         )
         for ids, mask in zip(input_ids.tolist(), attention_mask.tolist(), strict=True)
     ]
@@ -56,14 +57,11 @@ def pack(input_ids: Tensor, attention_mask: Tensor, completion_length: int) -> P
     positions: list[list[int]] = []
     segments: list[list[int]] = []
     sources: list[tuple[int, int]] = []
-    places: list[tuple[int, int]] = []
-    for prompt, group in groupby(enumerate(rows), key=lambda row: row[1][0]):
+    for prompt, group in groupby(rows, key=lambda row: row[0]):
         line, at, segment = list(prompt), list(range(len(prompt))), [0] * len(prompt)
-        for number, (candidate, (_, completion)) in enumerate(group, start=1):
-            start, shown = len(line), completion[:-1]
-            before = [len(prompt) - 1, *range(start, start + len(shown))][: len(completion)]
-            sources += [(len(ids), column) for column in before]
-            places += [(candidate, position) for position in range(len(completion))]
+        for number, (_, shown) in enumerate(group, start=1):
+            predicting = [len(prompt) - 1, *range(len(line), len(line) + len(shown))]
+            sources += [(len(ids), column) for column in predicting]
             line += shown
             at += range(len(prompt), len(prompt) + len(shown))
             segment += [number] * len(shown)
@@ -71,15 +69,15 @@ def pack(input_ids: Tensor, attention_mask: Tensor, completion_length: int) -> P
         positions.append(at)
         segments.append(segment)
     device = input_ids.device
-    source = torch.tensor(sources, device=device).reshape(-1, 2)
-    place = torch.tensor(places, device=device).reshape(-1, 2)
+    row, column = torch.tensor(sources, device=device).T
+    candidate, place = attention_mask[:, split:].nonzero(as_tuple=True)
     return Packed(
         _padded(ids, 0, device),
         _padded(positions, 0, device),
         _sees(_padded(segments, -1, device)),
-        (source[:, 0], source[:, 1]),
-        input_ids[place[:, 0], split + place[:, 1]],
-        (place[:, 0], place[:, 1]),
+        (row, column),
+        input_ids[:, split:][candidate, place],
+        (candidate, place),
         (len(input_ids), completion_length),
     )
 
