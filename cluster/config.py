@@ -45,7 +45,8 @@ class ClusterConfig(BaseModel):
     """Sequences that one engine decodes at once."""
 
     timeout: float = Field(600, gt=0)
-    """Seconds that an engine may take to start or to load weights; one that gets no further for so long is given up."""
+    """Seconds that an engine may take to start or to load weights; one that gets no further for so long is given up.
+    And seconds that trainers may take to start, at first and after they died."""
 
     heartbeat: float = Field(5, gt=0)
     """Seconds between two signs of life of an engine; after six without one it gets no more work until it is back."""

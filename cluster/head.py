@@ -23,9 +23,10 @@ START_SECONDS = 90
 
 @dataclass(frozen=True)
 class Head:
-    """A running head: its dashboard and job server, and the token that both ask for."""
+    """A running head: its dashboard and job server, its cluster, and the token that all ask for."""
 
     address: str
+    cluster: str
     token: str
 
     @property
@@ -53,7 +54,7 @@ def local_head(config: ClusterConfig) -> Generator[Head]:
     """
     port = _claim(config.port, "cluster.port")
     dashboard = _claim(config.dashboard_port, "cluster.dashboard_port")
-    head = Head(f"http://{LOOPBACK}:{dashboard}", secrets.token_hex(16))
+    head = Head(f"http://{LOOPBACK}:{dashboard}", f"{LOOPBACK}:{port}", secrets.token_hex(16))
     process = subprocess.Popen(
         _command(port, dashboard),
         stdout=subprocess.DEVNULL,

@@ -99,6 +99,7 @@ def make_job(
         use_gpu=run.plan.role("sft").num_gpus > 0,
         labels=dict(run.plan.role("sft").labels),
         max_failures=run.config.cluster.max_failures,
+        start_timeout=run.config.cluster.timeout,
         report_to=run.config.tracking.report_to,
         run_name=f"{run.config.name}-{output.name}",
         env=worker_env(run.config, output, threads),

@@ -23,16 +23,17 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
         # Nothing will come to this cluster, and nobody else uses it.
         command += [f"--set=output_dir={config.output_dir.absolute()}", "--set=cluster.wait_timeout=0"]
         command += ["--seeds", *map(str, seeds)] if seeds else []
-        return _submit(head, command)
+        return run_job(head, command)
 
 
-def _submit(head: Head, command: list[str]) -> int:
+def run_job(head: Head, command: list[str]) -> int:
+    """Submit the command to the head's cluster and follow it; the exit status as of `launch`."""
     submit = [ray_command(), "job", "submit", "--address", head.address]
-    # `env -C`: the job runs where the user is, so that relative paths in the config mean the same.
+    # `-C`: the job runs where the user is, so that relative paths in the config mean the same. And Ray gives a job the
+    # address of the cluster that was started last on the machine, whichever it was submitted to.
+    env = ["env", "-C", str(Path.cwd()), f"RAY_ADDRESS={head.cluster}"]
     # Unbuffered: the job's lines come as they are written, also into a file or a pipe.
-    process = subprocess.Popen(
-        [*submit, "--", "env", "-C", str(Path.cwd()), *command], env=head.env | {"PYTHONUNBUFFERED": "1"}
-    )
+    process = subprocess.Popen([*submit, "--", *env, *command], env=head.env | {"PYTHONUNBUFFERED": "1"})
     try:
         return process.wait()
     except KeyboardInterrupt:

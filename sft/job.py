@@ -65,6 +65,9 @@ class SFTJob(BaseModel):
     max_failures: int = Field(0, ge=0)
     """How often workers that died are started again, from the newest checkpoint."""
 
+    start_timeout: float = Field(600, gt=0)
+    """Seconds that workers may take to be there, each time that they are started."""
+
     env: dict[str, str] = {}
     """Environment variables set in each worker before it loads its libraries."""
 
@@ -124,8 +127,8 @@ def run_sft(job: SFTJob) -> SFTResult:
 
     A job that has already finished returns its result at once. Ray must be initialised.
 
-    Raises ValueError if the rows do not suit the options or the folder holds another job's work, and
-    Ray's TrainingFailedError if workers fail more than `max_failures` times.
+    Raises ValueError if the rows do not suit the options, the folder holds another job's work or workers could not be
+    started, and Ray's TrainingFailedError if workers fail more than `max_failures` times.
     """
     from sft.checkpoints import read_state
     from sft.publish import publish_adapter, publish_model
@@ -209,7 +212,14 @@ def _train(job: SFTJob) -> None:
 
         train_alone(job)
         return
-    workers = Workers(job.sft.num_workers, job.threads, job.use_gpu, job.max_failures, job.labels)
+    workers = Workers(
+        count=job.sft.num_workers,
+        num_cpus=job.threads,
+        use_gpu=job.use_gpu,
+        max_failures=job.max_failures,
+        start_timeout=job.start_timeout,
+        labels=job.labels,
+    )
     run_workers(train_worker, job.model_dump(mode="json"), workers, job.run_name, job.checkpoints_dir / "ray")
 
 

@@ -64,7 +64,14 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
     }
     run.wait_for_room("learner")
     progress("starting the learner")
-    workers = Workers(1, role.num_cpus, role.num_gpus > 0, config.cluster.max_failures, dict(role.labels))
+    workers = Workers(
+        count=1,
+        num_cpus=role.num_cpus,
+        use_gpu=role.num_gpus > 0,
+        max_failures=config.cluster.max_failures,
+        start_timeout=config.cluster.timeout,
+        labels=dict(role.labels),
+    )
     with progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS), policy.lent(), backbone.lent():
         fleets = {"policy": policy, "backbone": backbone}
         run_workers(_learn, job | fleets, workers, "train", folder / "ray")

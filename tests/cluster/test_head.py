@@ -87,7 +87,7 @@ def test_a_port_in_use_is_named_with_its_key(taken_port: int, key: str) -> None:
 
 
 def test_what_talks_to_a_head_carries_its_token() -> None:
-    env = Head("http://127.0.0.1:1", "secret").env
+    env = Head("http://127.0.0.1:1", "127.0.0.1:2", "secret").env
     assert (env["RAY_AUTH_MODE"], env["RAY_AUTH_TOKEN"]) == ("token", "secret")
     assert env["PATH"] == os.environ["PATH"]
 

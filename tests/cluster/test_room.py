@@ -1,5 +1,6 @@
 """Waiting for a cluster's machines and for room among them, on Ray clusters of several nodes."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +159,29 @@ def test_workers_are_on_machines_with_their_labels(two_nodes: Cluster, tmp_path:
     run_workers(body, {"file": str(tmp_path / "node")}, workers, "labels", tmp_path / "ray")
     (labelled,) = (n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Labels"].get("pool") == "trainers")
     assert (tmp_path / "node").read_text() == labelled
+
+
+@pytest.mark.slow
+def test_workers_that_lost_their_machine_are_not_waited_for_for_ever(
+    two_nodes: Cluster, tmp_path: Path
+) -> None:
+    lost = two_nodes.add_node(**NODE, labels={"pool": "lost"})
+
+    def body(config: dict[str, Any]) -> None:
+        Path(config["file"]).touch()
+        time.sleep(600)
+
+    def lose_machine() -> None:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.1)
+        two_nodes.remove_node(lost, allow_graceful=False)
+
+    losing = threading.Thread(target=lose_machine)
+    losing.start()
+    workers = Workers(1, 0.5, use_gpu=False, max_failures=1, start_timeout=10, labels={"pool": "lost"})
+    with pytest.raises(
+        ValueError,
+        match=r"of 'lost', 1 x \(0.5 CPU, pool=lost\), were not there within 10 s \(cluster.timeout\)",
+    ):
+        run_workers(body, {"file": str(tmp_path / "started")}, workers, "lost", tmp_path / "ray")
+    losing.join()
