@@ -74,8 +74,8 @@ def _not_started(workers: Workers, name: str) -> str:
     labels = "".join(f", {key}={value}" for key, value in workers.labels.items())
     return (
         f"the processes of '{name}', {workers.count} x ({each}{labels}), were not there within "
-        f"{workers.start_timeout:g} s (cluster.timeout): a machine may be gone, or others use it. What was done is kept: the same command goes on "
-        "from here."
+        f"{workers.start_timeout:g} s (cluster.timeout): a machine may be gone, or others use it. "
+        "What was done is kept: the same command goes on from here."
     )
 
 
