@@ -56,7 +56,8 @@ def run_workers(
             name=name,
             storage_path=str(storage.absolute()),
             failure_config=FailureConfig(  # ty: ignore[invalid-argument-type]
-                workers.max_failures, controller_failure_limit=workers.max_failures
+                max_failures=workers.max_failures,
+                controller_failure_limit=workers.max_failures,  # ty: ignore[unknown-argument]
             ),
         ),
     )
