@@ -125,5 +125,10 @@ class EngineSpec:
             env |= {
                 "TORCHDYNAMO_DISABLE": "1",
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+                # Read by glibc and by torch: freed blocks are used again, where the kernel would take them back at once
+                # and zero them for the next.
+                "MALLOC_MMAP_MAX_": "0",
+                "MALLOC_TRIM_THRESHOLD_": str(2**40),
+                "THP_MEM_ALLOC_ENABLE": "1",
             }
         return env

@@ -5,11 +5,14 @@ import os
 import socket
 
 from sft.job import SFTJob
+from sft.memory import give_back_freed_memory, keep_freed_memory
 
 
 def train_alone(job: SFTJob) -> None:
     """What a Ray Train worker does, without Ray Train; the weights are the same, bit for bit."""
     os.environ.update(job.env)
+    if not job.use_gpu:
+        keep_freed_memory()
     from accelerate.state import AcceleratorState
 
     from sft.worker import train
@@ -21,6 +24,7 @@ def train_alone(job: SFTJob) -> None:
     train(job)
     # What is left of it refers to itself all around, and is as large as the training.
     gc.collect()
+    give_back_freed_memory()
 
 
 def _group_of_one() -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sft.config import SFTConfig
+from sft.memory import keep_freed_memory
 from sft.workers import Workers, run_workers
 
 # Workers run in another directory than the process that submits the job.
@@ -165,6 +166,8 @@ def train_worker(config: dict[str, Any]) -> None:
     """Body of each Ray Train worker; `config` is a dumped SFTJob."""
     job = SFTJob.model_validate(config)
     os.environ.update(job.env)
+    if not job.use_gpu:
+        keep_freed_memory()
     # torch, deepspeed and trl are loaded by the workers, not by the process that submits the job.
     from sft.worker import train
 

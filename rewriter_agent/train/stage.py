@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.supervisor import EnginesLostError
+from sft.memory import keep_freed_memory
 from sft.workers import Workers, run_workers
 
 from ..files import read_jsonl
@@ -81,6 +82,8 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
 
 def _learn(job: dict[str, Any]) -> None:
     os.environ.update(job["env"])
+    if job["config"]["cluster"]["device"] == "cpu":
+        keep_freed_memory()
     # Imported in the worker: the driver needs none of the learner's libraries.
     from trl import import_utils
 

@@ -108,9 +108,9 @@ def test_a_learner_with_a_large_batch_does_not_fit(
 
 def test_two_machines_are_shown_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
     config = CONFIGS.parent / "demo.yaml"
-    lines = planned(capsys, config, "--machines", "cpus=2,memory=8", "--machines", "cpus=2,memory=8")
+    lines = planned(capsys, config, "--machines", "cpus=2,memory=12", "--machines", "cpus=2,memory=12")
     assert {"phase", "machine", "machines:", "tightest:"} <= lines.keys()
-    assert "2 x (2 cores, 8 GiB, 0 GPUs);" in " ".join(lines["machines:"])
+    assert "2 x (2 cores, 12 GiB, 0 GPUs);" in " ".join(lines["machines:"])
 
 
 def test_machines_that_are_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
