@@ -124,12 +124,12 @@ def fine_tuning(work: Workload, on_gpu: bool) -> Footprint:
 def activations(model: ModelShape, training: Training) -> float:
     """Of one pass of a worker: what each layer keeps, or with checkpointing one layer and the others' inputs; logits,
     their log-softmax and its gradient in fp32, which dominate in small models."""
-    tokens = training.batch * training.length / training.shared_by
     layers = max(1, model.layers)
     kept = model.linear_widths
     if training.checkpointing:
         kept = model.linear_widths // layers + model.hidden_size * layers
-    return tokens * (training.weight_bytes * kept + 12 * model.vocab_size) / GB
+    numbers = training.tokens * training.weight_bytes * kept + training.predicted * 12 * model.vocab_size
+    return numbers / training.shared_by / GB
 
 
 def _partitioned(model: ModelShape, training: Training) -> Memory:

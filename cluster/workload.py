@@ -1,6 +1,7 @@
 """What the memory of a run depends on."""
 
 from dataclasses import dataclass
+from math import ceil
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class ModelShape:
     linear_widths: int
     """Inputs and outputs of all linear layers but the head: what a LoRA adapter of rank 1 has of parameters, and about
     the numbers a token that the backward pass needs."""
+    shares_prompts: bool = True
+    """Whether the learner can compute a prompt once for several completions."""
 
     @property
     def kv_size(self) -> int:
@@ -46,6 +49,25 @@ class Training:
     """Whether it keeps its states in the host's memory though it works on GPUs."""
     reference: bool = False
     """Whether it holds the model near another that each worker computes beside it."""
+    group: int = 0
+    """Sequences of a batch that have one prompt, which is computed once for them; 0 where each is computed whole."""
+    completion: int = 0
+    """Tokens of a sequence behind such a prompt, which alone have logits."""
+
+    @property
+    def tokens(self) -> int:
+        """That a pass computes at most."""
+        if not self.group:
+            return self.batch * self.length
+        # A batch that is no multiple of a group, nor part of one, may begin and end within others.
+        torn = self.batch % self.group and self.group % self.batch
+        prompts = ceil(self.batch / self.group) + bool(torn)
+        return self.batch * self.completion + prompts * (self.length - self.completion)
+
+    @property
+    def predicted(self) -> int:
+        """Those of them that have logits."""
+        return self.batch * (self.completion if self.group else self.length)
 
 
 @dataclass(frozen=True)

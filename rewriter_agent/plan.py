@@ -29,6 +29,8 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         weight_bytes=BYTES[config.model.dtype],
         adapter_rank=train.lora.r,
         checkpointing=train.gradient_checkpointing,
+        group=train.num_generations if train.share_prompts and shape.shares_prompts else 0,
+        completion=min(train.max_completion_length, config.model.max_model_len),
     )
     tuning = Training(
         workers=sft.num_workers,

@@ -10,6 +10,8 @@ def model_shape(path: str) -> ModelShape:
     from torch import nn
     from transformers import AutoModelForCausalLM
 
+    from ..train.shared_prompt import can_share
+
     model = _on_meta(path, AutoModelForCausalLM)
     text = model.config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
@@ -25,6 +27,8 @@ def model_shape(path: str) -> ModelShape:
         kv_heads=heads,
         head_size=head_size,
         linear_widths=sum(m.in_features + m.out_features for m in linear),
+        # Of windows only the length of a run's rows can tell; they are seldom shorter.
+        shares_prompts=can_share(text, 0),
     )
 
 

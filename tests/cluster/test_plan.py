@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cluster.config import ClusterConfig
 from cluster.machine import Machine, of_nodes, parse_machines
+from cluster.memory import activations
 from cluster.plan import Plan, engine_spec, side_by_side
 from cluster.plan import make_plan as plan_for
 from cluster.workload import ModelShape, Training, Workload
@@ -269,6 +270,22 @@ def test_checkpointing_and_shared_rows_take_less_activations() -> None:
     # Logits, their log-softmax and its gradient in 32 bits, of 2 rows of 640 tokens.
     logits = 12 * 2 * 640 * SMOLLM2.vocab_size / 2**30
     assert activations() - logits == pytest.approx(2 * 2 * 640 * SMOLLM2.linear_widths / 2**30)
+
+
+def test_a_prompt_that_is_computed_once_takes_room_once() -> None:
+    def of(batch: int, group: int) -> tuple[int, int]:
+        training = replace(WORK.learner, batch=batch, length=640, group=group, completion=128)
+        return training.tokens, training.predicted
+
+    assert of(4, 0) == (4 * 640, 4 * 640)
+    assert of(4, 4) == (4 * 128 + 512, 4 * 128)
+    assert of(16, 4) == (16 * 128 + 4 * 512, 16 * 128)
+    assert of(2, 4) == (2 * 128 + 512, 2 * 128)
+    # Of three groups: the ends of two and a whole one.
+    assert of(6, 4) == (6 * 128 + 3 * 512, 6 * 128)
+    shared = replace(WORK.learner, batch=4, length=640, group=4, completion=128)
+    logits = 12 * 4 * 128 * SMOLLM2.vocab_size / 2**30
+    assert activations(SMOLLM2, shared) - logits == pytest.approx(2 * 1024 * SMOLLM2.linear_widths / 2**30)
 
 
 def test_a_gpus_share_goes_to_weights_first_and_to_the_kv_cache_then() -> None:

@@ -97,7 +97,7 @@ def test_a_node_of_eight_gpus_holds_the_paper_scale_configs(
 def test_a_learner_with_a_large_batch_does_not_fit(
     folder: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changed = [f"model.name_or_path={folder}", "train.per_device_train_batch_size=32"]
+    changed = [f"model.name_or_path={folder}", "train.per_device_train_batch_size=128"]
     options = [text for change in changed for text in ("--set", change)]
     refused = " ".join(
         planned(capsys, CONFIGS / f"{model}.yaml", *options, "--machines", NODE, status=2)["error:"]
