@@ -10,7 +10,7 @@ def model_shape(path: str) -> ModelShape:
     from torch import nn
     from transformers import AutoModelForCausalLM
 
-    from ..train.shared_prompt import can_share
+    from .attention import can_share
 
     model = _on_meta(path, AutoModelForCausalLM)
     text = model.config.get_text_config()

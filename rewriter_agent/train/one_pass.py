@@ -7,8 +7,9 @@ from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
+from ..models.attention import can_share
 from .importance import Correction
-from .shared_prompt import can_share, pack, pays, shared_logps
+from .shared_prompt import pack, pays, shared_logps
 
 Scored = tuple[Tensor, Tensor | None, Tensor | None]
 """Log-probs and entropies, (candidates, tokens) each, and no loss of experts."""

@@ -17,9 +17,10 @@ from trl.trainer.utils import add_fused_lm_head
 from cluster.fleet import Fleet
 from reward import RewardConfig, Verifier
 from rewriter_agent.data.problem import Problem
+from rewriter_agent.models.attention import can_share
 from rewriter_agent.scoring import GroupScorer
 from rewriter_agent.train import one_pass
-from rewriter_agent.train.shared_prompt import can_share, pack, pays, shared_logps
+from rewriter_agent.train.shared_prompt import pack, pays, shared_logps
 
 CONFIG = LlamaConfig(
     vocab_size=50,
