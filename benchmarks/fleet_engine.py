@@ -9,18 +9,18 @@ from typing import Any
 
 import ray
 
-from cluster.engine import Engine
-from cluster.fleet import Fleet
-from cluster.plan import engine_spec
-from cluster.roles import Role
+from cluster.engine.vllm_engine import Engine
+from cluster.fleet.fleet import Fleet
+from cluster.fleet.settings import Settings
+from cluster.planning.plan import engine_spec
+from cluster.planning.roles import Role
 from cluster.session import connect
-from cluster.settings import Settings
 from cluster.types import EngineSpec, GenerateRequest
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.run import Run
-from rewriter_agent.seeds import request_seed
-from rewriter_agent.tokens import Tokens
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.seeds import request_seed
+from rewriter_agent.runtime.session import Run
 
 from .options import config_options
 

@@ -19,9 +19,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from cluster.health import HealthPolicy
-from cluster.settings import Settings
-from cluster.supervisor import Supervisor, Task
+from cluster.fleet.health import HealthPolicy
+from cluster.fleet.settings import Settings
+from cluster.fleet.supervisor import Supervisor, Task
 from cluster.types import STARTED_WITH, Beat
 
 GROUP = 8

@@ -20,9 +20,9 @@ from pathlib import Path
 from reward.config import RewardConfig
 from reward.sandbox.verifier import Verifier
 from reward.types import Check, Grade, Verdict
-from tests.reward.mutate import answers, mutated
+from tests.helpers.mutate import answers, mutated
 
-CORPUS = Path(__file__).parents[1] / "tests" / "reward" / "corpus"
+CORPUS = Path(__file__).parents[1] / "tests" / "reward" / "answers" / "corpus"
 CONVENTIONS = (
     "boxed",
     "####",

@@ -23,9 +23,9 @@ from reward import Anchors, Candidate, RewardConfig, TokenScores, Verifier, scor
 from reward.judge import judge_prompt
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.run import Run
-from rewriter_agent.scoring import AnchoredProblem
-from rewriter_agent.tokens import Tokens
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.scoring.group_scorer import AnchoredProblem
 
 from .options import config_options
 

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, TRAIN, run_stages
 
 from .options import config_options
@@ -66,11 +66,11 @@ def _trl(config_json: str, folder: str) -> None:
     from transformers import AutoModelForCausalLM
     from trl import GRPOTrainer
 
+    from rewriter_agent.data.prompt_encoder import Tokens
     from rewriter_agent.models.resolve import load_tokenizer, resolve_model
-    from rewriter_agent.tokens import Tokens
-    from rewriter_agent.train.learner import dataset, grpo_config
     from rewriter_agent.train.problems import training_problems
-    from sft.metrics import MetricsWriter
+    from rewriter_agent.train.worker import dataset, grpo_config
+    from sft.runtime.metrics import MetricsWriter
 
     config = RunConfig.model_validate(json.loads(config_json))
     model = resolve_model(config.model.name_or_path)

@@ -18,7 +18,7 @@ from rewriter_agent.evaluate.result import STRICT, PartResult
 from rewriter_agent.evaluate.retention import choose, evaluate_retention
 from rewriter_agent.evaluate.retention_tasks import load_task
 from rewriter_agent.evaluate.statistics import change, estimate
-from rewriter_agent.run import Run
+from rewriter_agent.runtime.session import Run
 
 BATCH_SIZE = 8
 HEADER = (

@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 from cluster.types import Completion, GenerateRequest
 from reward import Score
 from rewriter_agent.config import make_config
-from rewriter_agent.prepared import PREPARED
-from rewriter_agent.progress import Progress
-from rewriter_agent.rewrite.attempt import Rewriter
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.rewrite.dataset import write_dataset
 from rewriter_agent.rewrite.job import rewrite_file
 from rewriter_agent.rewrite.record import Provenance
-from rewriter_agent.scoring import AnchoredProblem, Sample, ScoredGroup
+from rewriter_agent.rewrite.rounds import Rewriter
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, Sample, ScoredGroup
 
 TOKENS, CANDIDATES, ROWS_A_GROUP = 60, 2, 1000
 WORDS = "a solution of about sixty words that stands for what an engine would write " * 4

@@ -14,21 +14,21 @@ from typing import Any, cast
 
 import ray
 
-from cluster.fleet import Fleet
+from cluster.fleet.fleet import Fleet
 from cluster.session import connect
 from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from reward import Score
 from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import PREPARE
-from rewriter_agent.prepared import prepared_file
-from rewriter_agent.progress import Progress
-from rewriter_agent.rewrite.attempt import Rewriter
+from rewriter_agent.prepare.records import prepared_file
 from rewriter_agent.rewrite.job import rewrite_file
 from rewriter_agent.rewrite.record import Provenance
-from rewriter_agent.run import Run
-from rewriter_agent.scoring import AnchoredProblem, GroupScorer, Sample, ScoredGroup
-from rewriter_agent.stage import run_stage
-from rewriter_agent.tokens import Tokens
+from rewriter_agent.rewrite.rounds import Rewriter
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import run_stage
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
 
 from .options import config_options
 

@@ -19,13 +19,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from cluster.session import connect
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.load import load_problems
+from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
-from rewriter_agent.tokens import Tokens
 from rewriter_agent.tracking.workers import worker_env
-from sft.config import SFTConfig
+from sft.config.sft import SFTConfig
+from sft.data.rows import SFTRow, write_rows
 from sft.job import SFTJob
-from sft.rows import SFTRow, write_rows
-from sft.workers import Workers, run_workers
+from sft.runtime.ray_train import Workers, run_workers
 
 from .options import config_options
 
@@ -124,9 +124,9 @@ def plain_trl(job: SFTJob) -> Any:
     """TRL's own trainer with its own collator, on the same rows."""
     from trl import SFTTrainer
 
-    from sft.dataset import to_dataset
-    from sft.rows import read_rows
-    from sft.tokenizer import load_tokenizer as tokenizer_of
+    from sft.data.dataset import to_dataset
+    from sft.data.rows import read_rows
+    from sft.data.tokenizer import load_tokenizer as tokenizer_of
     from sft.worker import load_model, training_arguments
 
     args = training_arguments(job)

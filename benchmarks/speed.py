@@ -14,15 +14,15 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from cluster.fleet import Fleet
+from cluster.fleet.fleet import Fleet
 from cluster.session import connect
 from cluster.types import Completion, GenerateRequest, ScoreRequest
 from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_EXPERT, SFT_REWRITTEN, TRAIN
-from rewriter_agent.prepared import anchored_problems
-from rewriter_agent.run import Run
-from rewriter_agent.stage import run_stage
-from rewriter_agent.tokens import Tokens
+from rewriter_agent.prepare.records import anchored_problems
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import run_stage
 
 from .options import config_options
 

@@ -18,7 +18,7 @@ from statistics import quantiles
 
 from math_verify import parse, verify
 
-from reward.answers.domains import decide
+from reward.answers.conventions import decide
 from reward.config import RewardConfig
 from reward.sandbox.verifier import Verifier, usable_cores
 from reward.types import Check, Verdict

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import psutil
 import ray
 
+from cluster.planning.machine import GB, Machine, of_nodes
+
 from .config import ClusterConfig
-from .machine import GB, Machine, of_nodes
 
 
 @contextmanager

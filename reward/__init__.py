@@ -1,10 +1,11 @@
 """Scores groups of rewrites: a verified gate, alignment with the backbone, diversity within the group."""
 
-from reward.answers.domains import CONVENTIONS, extract_answer
-from reward.config import RewardConfig
-from reward.group import score_group
+from reward.answers.conventions import CONVENTIONS, extract_answer
 from reward.sandbox.verifier import Verifier
-from reward.types import (
+
+from .config import RewardConfig
+from .group import score_group
+from .types import (
     Anchors,
     Backbone,
     Candidate,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, pstdev
 
-from reward.types import Anchors
+from .types import Anchors
 
 ANCHOR_FLOOR = 0.05
 """Smallest distance between the anchors, in nats per token. Where expert and backbone are as close as that,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from reward.phrases import Language
+from .phrases import Language
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -113,7 +113,7 @@ class RewardConfig(BaseModel):
     def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is not None:
             # Imported here because few need it, and it takes long.
-            from reward.answers.json_value import check_schema
+            from reward.answers.formats.json_value import check_schema
 
             check_schema(schema)
         return schema

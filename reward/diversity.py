@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
-from reward.answers.extract import strip_answer_line
-from reward.words import Gram, ngrams, words
+from reward.answers.extract.final_answer import strip_answer_line
+
+from .words import Gram, ngrams, words
 
 _SHINGLE_WORDS = 3
 

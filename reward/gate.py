@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from reward.alignment import anchored
-from reward.answers.domains import extract_answer
-from reward.answers.extract import strip_answer_line
-from reward.config import RewardConfig
-from reward.leak import find_leak
-from reward.types import Anchors, Candidate, GradedProblem, Reason, Verdict
-from reward.words import ngrams, repetition, words
+from reward.answers.conventions import extract_answer
+from reward.answers.extract.final_answer import strip_answer_line
+
+from .alignment import anchored
+from .config import RewardConfig
+from .leak import find_leak
+from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
+from .words import ngrams, repetition, words
 
 MIN_EXPERT_WORDS = 40
 """Fewest words that an expert solution counts as, where a candidate's length is compared with it: a terse

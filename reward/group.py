@@ -6,20 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeVar
 
-from reward import alignment, diversity
-from reward.config import RewardConfig
-from reward.gate import GateResult, check, refuse, settle, settle_alignment
-from reward.types import (
-    Backbone,
-    Candidate,
-    Check,
-    Embed,
-    GradedProblem,
-    Judge,
-    Score,
-    TokenScores,
-    Verify,
-)
+from . import alignment, diversity
+from .config import RewardConfig
+from .gate import GateResult, check, refuse, settle, settle_alignment
+from .types import Backbone, Candidate, Check, Embed, GradedProblem, Judge, Score, TokenScores, Verify
 
 T = TypeVar("T")
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from reward.answers.domains import extract_answer
-from reward.answers.extract import clean_answer
-from reward.gate import ANSWER_IS_TEXT
+from reward.answers.conventions import extract_answer
+from reward.answers.extract.final_answer import clean_answer
+
+from .gate import ANSWER_IS_TEXT
 
 ANSWERS = ("YES", "NO")
 """The two replies whose log-probs are compared."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from reward.phrases import PHRASES, Language
-from reward.words import fold, words
+from .phrases import PHRASES, Language
+from .words import fold, words
 
 # A phrase does not reach over the end of a clause, a paragraph or a list item.
 _BREAK = re.compile(r"[.!?;:,。、]|\n[ \t\r]*\n|\n[ \t]*(?:[-*+#]|[0-9]{1,3}[.)])[ \t]")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from sacrebleu.metrics import BLEU
 
-from reward.words import Gram, ngrams, words
+from .words import Gram, ngrams, words
 
 
 def vendi_score(similarity: Sequence[Sequence[float]] | np.ndarray) -> float:

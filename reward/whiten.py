@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from reward.types import Embed
+from .types import Embed
 
 _LEAST_SHRINKAGE = 1e-3
 """Keeps directions finite in which the reference vectors do not vary at all."""

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.supervisor import EnginesLostError
+from cluster.fleet.supervisor import EnginesLostError
+from rewriter_agent.commands.grade_options import add_options, reward_config
+from rewriter_agent.config.strategies import STRATEGIES
+from rewriter_agent.push.options import add_options as add_push_options
+from rewriter_agent.push.options import named_repos
 
 from .config import RunConfig, load_config
-from .grade_options import add_options, reward_config
-from .push.options import add_options as add_push_options
-from .push.options import named_repos
-from .strategies import STRATEGIES
 
 ARMS = ("base", "expert", "rewritten")
 STAGE_TEXTS = {
@@ -80,11 +80,11 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "grade":
         return _grade(options)
     if options.command == "launch":
-        from .launch import launch
+        from rewriter_agent.commands.launch import launch
 
         return launch(options.config, options.set, options.seeds)
     if options.command == "submit":
-        from .submit import submit
+        from rewriter_agent.commands.submit import submit
 
         return submit(options.config, options.set, options.seeds)
     if options.command == "gap":
@@ -102,14 +102,14 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "dashboard":
         return _dashboard(config, options.dry_run)
     if options.command == "run" and options.seeds:
-        from .run_seeds import run_seeds
+        from rewriter_agent.experiments.seeds import run_seeds
 
         print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
         return 0
     if options.command == "study":
         return _study(config, options.join)
     if options.command == "compare":
-        from .compare import compare, comparison
+        from rewriter_agent.experiments.compare import compare, comparison
 
         print(comparison(compare(config, options.strategies)))
         return 0
@@ -126,7 +126,7 @@ def _do(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from .grade import grade_file
+    from rewriter_agent.scoring.grade_file import grade_file
 
     config = reward_config(options)
     print(grade_file(options.input, options.output, config, options.convention, options.mode))
@@ -134,8 +134,8 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _gap(options: argparse.Namespace) -> int:
-    from .gap.command import gap, gap_table
-    from .gap.dataset import dataset_config
+    from rewriter_agent.experiments.gap.command import gap, gap_table
+    from rewriter_agent.experiments.gap.dataset import dataset_config
 
     is_config = options.config.suffix in (".yaml", ".yml")
     if is_config == bool(options.model):
@@ -153,20 +153,19 @@ def _gap(options: argparse.Namespace) -> int:
 
 def _push(options: argparse.Namespace) -> int:
     config, repos = load_config(options.config, options.set), named_repos(options)
-    from .push.command import push
+    from rewriter_agent.push.command import push
 
     push(config, repos, options.private, options.yes)
     return 0
 
 
 def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
-    from cluster.machine import parse_machines
-    from cluster.plan import make_plan
+    from cluster.planning.machine import parse_machines
+    from cluster.planning.plan import make_plan
     from cluster.session import local_machine
-
-    from .models.resolve import resolve_model
-    from .models.size import model_shape
-    from .plan import plan_table, workload
+    from rewriter_agent.models.resolve import resolve_model
+    from rewriter_agent.models.size import model_shape
+    from rewriter_agent.runtime.workload import plan_table, workload
 
     given = [machine for text in machines for machine in parse_machines(text)]
     work = workload(config, model_shape(resolve_model(config.model.name_or_path)))
@@ -176,14 +175,14 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
         if measure:
             raise ValueError("--measure times the work of a study, and the config has no section `study`")
         return 0
-    from .study.forecast import counts_text, forecast_text
-    from .study.layout import Layout
+    from rewriter_agent.experiments.study.forecast import counts_text, forecast_text
+    from rewriter_agent.experiments.study.layout import Layout
 
     layout = Layout.of(config)
     print(counts_text(layout))
     if measure:
-        from .study.pilot import measure as measured
-        from .study.stages import fine_tunings_at_a_time
+        from rewriter_agent.experiments.study.pilot import measure as measured
+        from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
 
         print(forecast_text(layout, measured(layout), fine_tunings_at_a_time(plan)[0]))
     return 0
@@ -191,23 +190,23 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
 
 def _study(config: RunConfig, parts: Sequence[Path]) -> int:
     if parts:
-        from .study.join import join_studies
+        from rewriter_agent.experiments.study.join import join_studies
 
         print(join_studies(config, parts))
         return 0
-    from .study.command import run_study
+    from rewriter_agent.experiments.study.command import run_study
 
     print(run_study(config))
     return 0
 
 
 def _dashboard(config: RunConfig, dry_run: bool) -> int:
-    from .tracking.panels import outline
+    from rewriter_agent.tracking.panels import outline
 
     if dry_run:
         print(outline())
         return 0
-    from .tracking.dashboard import dashboard
+    from rewriter_agent.tracking.dashboard import dashboard
 
     print(dashboard(config))
     return 0

@@ -6,33 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from cluster.session import connect
-from sft.sweep_config import Data
+from rewriter_agent.config.strategies import STRATEGIES, uses_policy
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.evaluate.model import check_evaluation, forget_grades
+from rewriter_agent.evaluate.result import read_result
+from rewriter_agent.evaluate.served import evaluate_served
+from rewriter_agent.evaluate.summary import counts
+from rewriter_agent.evaluate.table import evaluation_table
+from rewriter_agent.experiments.sweep.stage import sweep
+from rewriter_agent.finetune.stage import finetune, sft_gb
+from rewriter_agent.io.files import exclusive
+from rewriter_agent.io.progress import Progress, clock
+from rewriter_agent.models.precision import precision_hint
+from rewriter_agent.prepare.records import PREPARED
+from rewriter_agent.prepare.stage import prepare
+from rewriter_agent.report.build import build_report
+from rewriter_agent.report.collect import collect
+from rewriter_agent.report.coloured import token_pieces
+from rewriter_agent.rewrite.record import REWRITES
+from rewriter_agent.rewrite.stage import dataset, rewrite
+from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import Stage, roles_of, run_stage
+from rewriter_agent.train.rewriter import check_rewriter
+from rewriter_agent.train.stage import train
+from sft.config.sweep import Data
 
 from .config import RunConfig
-from .evaluate.model import check_evaluation, forget_grades
-from .evaluate.result import read_result
-from .evaluate.served import evaluate_served
-from .evaluate.summary import counts
-from .evaluate.table import evaluation_table
-from .files import exclusive
-from .finetune import finetune, sft_gb
-from .inputs import evaluation_hashes, input_hashes, rewriter_hash
-from .models.precision import precision_hint
-from .prepare import prepare
-from .prepared import PREPARED
-from .progress import Progress, clock
-from .report.build import build_report
-from .report.collect import collect
-from .report.coloured import token_pieces
-from .rewrite.record import REWRITES
-from .rewrite.stage import dataset, rewrite
-from .rewriter import check_rewriter
-from .run import Run
-from .stage import Stage, roles_of, run_stage
-from .strategies import STRATEGIES, uses_policy
-from .sweep.stage import sweep
-from .tokens import Tokens
-from .train.stage import train
 
 
 def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[str, Any]:

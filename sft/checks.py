@@ -3,9 +3,10 @@
 import json
 from importlib.util import find_spec
 
-from sft.job import SFTJob
-from sft.rows import check_rows, drop_long_rows, read_rows, read_vocabulary
-from sft.tokenizer import eos_token_ids, vocabulary_hash
+from sft.data.rows import check_rows, drop_long_rows, read_rows, read_vocabulary
+from sft.data.tokenizer import eos_token_ids, vocabulary_hash
+
+from .job import SFTJob
 
 
 def check_machine(job: SFTJob) -> None:

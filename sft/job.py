@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from sft.config import SFTConfig
-from sft.memory import keep_freed_memory
-from sft.workers import Workers, run_workers
+from sft.config.sft import SFTConfig
+from sft.runtime.memory import keep_freed_memory
+from sft.runtime.ray_train import Workers, run_workers
 
 # Workers run in another directory than the process that submits the job.
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
@@ -131,8 +131,9 @@ def run_sft(job: SFTJob) -> SFTResult:
     Raises ValueError if the rows do not suit the options, the folder holds another job's work or workers could not be
     started, and Ray's TrainingFailedError if workers fail more than `max_failures` times.
     """
-    from sft.checkpoints import read_state
-    from sft.publish import publish_adapter, publish_model
+    from sft.runtime.checkpoints import read_state
+
+    from .save_model import publish_adapter, publish_model
 
     num_rows, num_dropped = _begin(job)
     result_path = job.output_dir / "result.json"
@@ -153,8 +154,9 @@ def run_part(job: SFTJob) -> int:
 
     The rows are taken in their order, once: `job.rows` begins with those of the parts before. Raises as `run_sft`.
     """
-    from sft.checkpoints import read_state
-    from sft.publish import publish_model
+    from sft.runtime.checkpoints import read_state
+
+    from .save_model import publish_model
 
     _begin(job)
     checkpoint = _trained(job)
@@ -169,14 +171,14 @@ def train_worker(config: dict[str, Any]) -> None:
     if not job.use_gpu:
         keep_freed_memory()
     # torch, deepspeed and trl are loaded by the workers, not by the process that submits the job.
-    from sft.worker import train
+    from .worker import train
 
     train(job)
 
 
 def _begin(job: SFTJob) -> tuple[int, int]:
     """Numbers of rows kept and dropped; a user's error is raised here, before workers start."""
-    from sft.checks import check_data, check_machine
+    from .checks import check_data, check_machine
 
     check_machine(job)
     counts = check_data(job)
@@ -186,7 +188,7 @@ def _begin(job: SFTJob) -> tuple[int, int]:
 
 def _trained(job: SFTJob) -> Path:
     """The checkpoint that the job, or its part, ends with; trains if it is not there."""
-    from sft.checkpoints import newest_complete
+    from sft.runtime.checkpoints import newest_complete
 
     checkpoint = newest_complete(job.checkpoints_dir)
     if checkpoint is None or not has_ended(checkpoint, job):
@@ -199,9 +201,9 @@ def _trained(job: SFTJob) -> Path:
 
 def has_ended(checkpoint: Path, job: SFTJob) -> bool:
     """Whether the job, or its part, ended with this checkpoint."""
-    from sft.checkpoints import is_final, read_state
-    from sft.metrics import read_metrics
-    from sft.stop import reaches
+    from sft.runtime.checkpoints import is_final, read_state
+    from sft.runtime.metrics import read_metrics
+    from sft.runtime.stop import reaches
 
     step = read_state(checkpoint)["global_step"]
     if is_final(checkpoint) or (job.until is not None and step >= job.until):
@@ -211,7 +213,7 @@ def has_ended(checkpoint: Path, job: SFTJob) -> bool:
 
 def _train(job: SFTJob) -> None:
     if job.in_process:
-        from sft.alone import train_alone
+        from sft.runtime.in_process import train_alone
 
         train_alone(job)
         return

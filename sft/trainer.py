@@ -9,13 +9,13 @@ from accelerate.utils import is_peft_model
 from torch import Tensor, nn
 from trl import SFTTrainer
 
-from sft.collator import SFTCollator
-from sft.dataset import IGNORE_INDEX
-from sft.forward import Completions, fused_completions, referenced_completions
-from sft.probe import Probe
-from sft.weight_config import ASFTWeight, Weight
-from sft.weight_statistics import WeightSums, weight_statistics
-from sft.weights import Tokens, TokenWeights, weights_by_rule
+from sft.config.weights import ASFTWeight, Weight
+from sft.data.collator import SFTCollator
+from sft.data.dataset import IGNORE_INDEX
+from sft.loss.forward import Completions, fused_completions, referenced_completions
+from sft.loss.probe import Probe
+from sft.loss.statistics import WeightSums, weight_statistics
+from sft.loss.weights import Tokens, TokenWeights, weights_by_rule
 
 OF_WEIGHTS = ("behavior_logprobs", "outcome", "row")
 OURS = (*OF_WEIGHTS, "attended")

@@ -12,18 +12,19 @@ from deepspeed.runtime.zero.parameter_offload import FWD_MODULE_STACK
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from sft.checkpoints import MarkComplete, newest_complete, read_state, remove_incomplete
-from sft.collator import SFTCollator
-from sft.config import SFTConfig
-from sft.dataset import to_dataset
-from sft.job import SFTJob, has_ended
-from sft.metrics import LogAgain, MetricsWriter, finish_reporting
-from sft.rows import drop_long_rows, read_rows
-from sft.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing
-from sft.stop import StopAt
-from sft.tokenizer import load_tokenizer
-from sft.trainer import WeightedSFTTrainer
-from sft.weight_config import ASFTWeight
+from sft.config.sft import SFTConfig
+from sft.config.weights import ASFTWeight
+from sft.data.collator import SFTCollator
+from sft.data.dataset import to_dataset
+from sft.data.rows import drop_long_rows, read_rows
+from sft.data.tokenizer import load_tokenizer
+from sft.runtime.checkpoints import MarkComplete, newest_complete, read_state, remove_incomplete
+from sft.runtime.metrics import LogAgain, MetricsWriter, finish_reporting
+from sft.runtime.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing
+from sft.runtime.stop import StopAt
+
+from .job import SFTJob, has_ended
+from .trainer import WeightedSFTTrainer
 
 TRL_OPTIONS = {
     "bf16",

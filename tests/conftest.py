@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rewriter_agent import prompts
 from rewriter_agent.config.data import LabData
+from rewriter_agent.data import prompts
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.models.cache import cached_folder
 
@@ -24,7 +24,7 @@ def tiny_backbone() -> Path:
 
     Training takes about 20 s, so the folder is kept between test runs until its code or prompts change.
     """
-    import tiny
+    from tests.helpers import tiny
 
     sources = b"".join(Path(str(module.__file__)).read_bytes() for module in (tiny, prompts))
     name = f"tiny-{hashlib.sha256(sources).hexdigest()[:12]}"

@@ -6,12 +6,13 @@ import time
 from contextlib import suppress
 from typing import get_args
 
-from reward.answers import code
+from reward.answers.formats import code
 from reward.config import RewardConfig
-from reward.sandbox.channel import Channel
-from reward.sandbox.nursery import Nursery, NurseryDied
-from reward.sandbox.worker import Kind, answer_line
 from reward.types import Check, GradeReason, Verdict
+
+from .channel import Channel
+from .forkserver_client import Nursery, NurseryDied
+from .worker import Kind, answer_line
 
 MAX_SERVED = 2000
 """Pairs after which a child is replaced, because the caches of its parser grow."""

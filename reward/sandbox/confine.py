@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 
-from reward.sandbox import seccomp
+from . import seccomp
 
 _MAX_DESCRIPTORS = 32
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -5,9 +5,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 from reward.config import RewardConfig
-from reward.sandbox.child import Child
-from reward.sandbox.nursery import Nursery, NurseryDied
-from reward.sandbox.worker import Kind
+
+from .child import Child
+from .forkserver_client import Nursery, NurseryDied
+from .worker import Kind
 
 
 class Pool:

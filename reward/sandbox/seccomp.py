@@ -9,7 +9,7 @@ import os
 import platform
 import struct
 
-from reward.sandbox.syscalls import MACHINES, WRITING, Machine
+from .syscalls import MACHINES, WRITING, Machine
 
 _LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from reward.answers.domains import decide
+from reward.answers.conventions import decide
 from reward.config import RewardConfig
-from reward.sandbox.child import ChildDied, ChildGone
-from reward.sandbox.pool import Pool
-from reward.sandbox.worker import Kind
 from reward.types import Check, Grade, GradeReason, Verdict
+
+from .child import ChildDied, ChildGone
+from .pool import Pool
+from .worker import Kind
 
 _Result = tuple[Verdict, GradeReason | None]
 
@@ -21,9 +22,8 @@ _Result = tuple[Verdict, GradeReason | None]
 class Verifier:
     """A pool of up to `max_verifiers` child processes; any thread may call it, several at once too.
 
-    Children are forked from one process that holds all they need (`reward.sandbox.zygote`, started on first use), in
-    some milliseconds; they start as work waits, end when idle and never outlive this process. `timeouts`
-    counts the checks that reached the time limit, `crashes` those at which a child died or ran out of memory.
+    One process that holds all they need (`reward.sandbox.forkserver`, started on first use) forks children in
+    milliseconds. They start when work waits, end when idle and never outlive this process. `timeouts` counts the checks that reached the time limit, `crashes` those at which a child died or ran out of memory.
     """
 
     def __init__(self, config: RewardConfig) -> None:

@@ -7,13 +7,14 @@ import time
 from enum import Enum
 from typing import NoReturn
 
-from reward.answers import code
-from reward.answers.domains import compare
+from reward.answers.conventions import compare
+from reward.answers.formats import code
 from reward.config import RewardConfig
-from reward.sandbox.channel import Channel
-from reward.sandbox.confine import confine, renew_cpu_limit
-from reward.sandbox.seccomp import die_with_parent
 from reward.types import Check, GradeReason, Verdict
+
+from .channel import Channel
+from .confine import confine, renew_cpu_limit
+from .seccomp import die_with_parent
 
 _MAX_REQUEST_BYTES = 16 * 1024**2
 

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from ..lab.story import Difficulty
-from ..lab.styles import EXPERT_STYLES
+from rewriter_agent.data.lab_world.story import Difficulty
+from rewriter_agent.data.lab_world.styles import EXPERT_STYLES
+
 from .base import Strict
 
 Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "contains", "json", "python"]

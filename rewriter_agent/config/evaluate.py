@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from ..lab.skills import SKILLS
+from rewriter_agent.data.lab_world.skills import SKILLS
+
 from .base import Strict
 from .benchmarks import Benchmark
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ..strategies import STRATEGIES, SelectionRule, StrategyName, budget
 from .base import Strict
+from .strategies import STRATEGIES, SelectionRule, StrategyName, budget
 
 FEWEST_CANDIDATES = 2
 """In a group, because scores compare its candidates with each other."""

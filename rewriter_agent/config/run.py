@@ -9,14 +9,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cluster.config import ClusterConfig
 from reward.config import RewardConfig
-from sft.config import SFTConfig
+from sft.config.sft import SFTConfig
 
-from ..outcomes import OUTCOMES
 from .base import Strict
 from .data import DataConfig, SciqData
 from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
+from .outcomes import OUTCOMES
 from .rewrite import RewriteConfig
 from .study import StudyConfig
 from .train import PrepareConfig, TrackingConfig, TrainConfig

@@ -2,10 +2,10 @@
 
 from pydantic import Field, model_validator
 
-from sft.value_lists import Different, Rates
-from sft.weight_config import TokenISWeight, Weight
+from rewriter_agent.experiments.study.arms import ARMS, REFERENCES
+from sft.config.unique_list import Different, Rates
+from sft.config.weights import TokenISWeight, Weight
 
-from ..study.arms import ARMS, REFERENCES
 from .base import Strict
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from sft.lora_config import LoraSection
+from sft.config.lora import LoraSection
 
 from .base import Strict
 

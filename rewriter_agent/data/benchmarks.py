@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
-from ..config.benchmarks import Benchmark
+from rewriter_agent.config.benchmarks import Benchmark
+
 from .problem import Problem, problem_id
 from .read import RawRow, read_file, read_named
 from .rows import BadRow, answer_text, decode_row, text

@@ -4,9 +4,18 @@ from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
-from ..config.data import DataConfig, FileData, GsmSymbolicData, HubData, LabData, RowData, SciqData
-from ..lab import problems as lab
+from rewriter_agent.config.data import (
+    DataConfig,
+    FileData,
+    GsmSymbolicData,
+    HubData,
+    LabData,
+    RowData,
+    SciqData,
+)
+
 from . import gsm_symbolic, sciq
+from .lab_world import problems as lab
 from .problem import Problem, ProblemSet
 from .read import RawRow, read_file, read_hub
 from .rows import BadRow, parse_row

@@ -5,11 +5,11 @@ import math
 import re
 
 from reward import extract_answer
-from reward.answers.contains import holds
+from reward.answers.formats.contains import holds
 from rewriter_agent.config.data import RowData
 
-from ..prompts import ANSWER_LINE
 from .problem import Problem, problem_id
+from .prompts import ANSWER_LINE
 
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")

@@ -4,10 +4,11 @@ import re
 from random import Random
 from typing import Any
 
-from ..config.data import SciqData
-from ..prompts import ANSWER_LINE
+from rewriter_agent.config.data import SciqData
+
 from .package_data import package_data
 from .problem import Problem, ProblemSet, problem_id
+from .prompts import ANSWER_LINE
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 

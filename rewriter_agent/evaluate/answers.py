@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from cluster.types import Completion, GenerateRequest
+from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.io.files import Shard, batches, read_table, run_shards
+from rewriter_agent.io.seeds import request_seed
 
-from ..config.evaluate import EvaluateConfig
-from ..data.problem import Problem
-from ..files import Shard, batches, read_table, run_shards
-from ..seeds import request_seed
 from .fleet_lm import Fleet
 from .presets import Asking
 

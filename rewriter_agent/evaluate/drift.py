@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from cluster.types import GenerateRequest, ScoreRequest
+from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.io.files import read_table, write_table
+from rewriter_agent.io.seeds import request_seed
 
-from ..config.evaluate import EvaluateConfig
-from ..data.problem import Problem
-from ..files import read_table, write_table
-from ..seeds import request_seed
 from .fleet_lm import Fleet
 from .presets import Asking
 from .result import Drift

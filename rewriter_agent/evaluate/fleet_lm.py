@@ -22,7 +22,7 @@ Encoded = tuple[tuple[str, str], list[int], list[int]]
 
 
 class Fleet(Protocol):
-    """What evaluation needs of `cluster.fleet.Fleet`."""
+    """What evaluation needs of `cluster.fleet.fleet.Fleet`."""
 
     spec: EngineSpec
 

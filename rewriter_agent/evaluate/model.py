@@ -9,16 +9,16 @@ from pathlib import Path
 from statistics import fmean
 
 from reward import Verify
+from rewriter_agent.config.benchmarks import Benchmark
+from rewriter_agent.config.evaluate import LAB_TASKS, EvaluateConfig
+from rewriter_agent.data.benchmarks import load_benchmark
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.io.files import Shard, write_json
 
-from ..config.benchmarks import Benchmark
-from ..config.evaluate import LAB_TASKS, EvaluateConfig
-from ..data.benchmarks import load_benchmark
-from ..data.problem import Problem
-from ..files import Shard, write_json
-from ..lab.retention import evaluate_skills
 from .answers import answers
 from .drift import drift, write_own_answers
 from .fleet_lm import Fleet, FleetLM
+from .lab_skills import evaluate_skills
 from .presets import Asking
 from .result import STRICT, Drift, ModelResult, PartResult, read_drift, read_part, write_part
 from .retention import evaluate_retention

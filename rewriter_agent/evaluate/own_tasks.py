@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.package_data import package_data
+from rewriter_agent.data.package_data import package_data
 
 if TYPE_CHECKING:
     from lm_eval.api.task import ConfigurableTask

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from ..config.evaluate import PromptName
-from ..data.problem import Problem
-from ..prompts import qa_messages
+from rewriter_agent.config.evaluate import PromptName
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompts import qa_messages
+
 from .tokens import chat_prompt_ids, decode
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ..files import write_json
+from rewriter_agent.io.files import write_json
 
 STRICT, LENIENT = "strict", "lenient"
 Scores = dict[str, float]

@@ -7,7 +7,8 @@ from random import Random
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ..config.evaluate import EvaluateConfig
+from rewriter_agent.config.evaluate import EvaluateConfig
+
 from .harness import quiet
 from .result import LENIENT, STRICT, PartResult, Scores
 from .retention_tasks import RetentionTask, load_task

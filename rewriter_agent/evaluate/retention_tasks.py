@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.evaluate import LAB_TASKS, EvaluateConfig
-from ..data.package_data import from_package, package_source
+from rewriter_agent.config.evaluate import LAB_TASKS, EvaluateConfig
+from rewriter_agent.data.package_data import from_package, package_source
+
 from .fleet_lm import longest_answer
 from .harness import definitions, quiet
 from .own_tasks import READING, file_task, reading_task

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster.fleet import Fleet
+from cluster.fleet.fleet import Fleet
+from rewriter_agent.runtime.session import Run
 
-from ..run import Run
 from .model import OWN_ANSWERS, Subject, evaluate_model
 from .presets import Asking
 from .transformers_lm import TransformersModel

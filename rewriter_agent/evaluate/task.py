@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from reward import Check, Verdict, Verify, extract_answer
+from rewriter_agent.data.problem import Problem
 
-from ..data.problem import Problem
 from .answers import Answer
 from .majority import votes
 from .presets import Asking

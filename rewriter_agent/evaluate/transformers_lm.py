@@ -7,7 +7,8 @@ from pathlib import Path
 
 import ray
 
-from ..config.evaluate import EvaluateConfig
+from rewriter_agent.config.evaluate import EvaluateConfig
+
 from .result import PartResult
 
 BATCH_SIZE = 8

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from ..models.lab import LAB_FOLDER
-from ..progress import Progress
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.models.lab import LAB_FOLDER
+
 from .card import write_card
 from .install import install
 from .pretrain import pretrain

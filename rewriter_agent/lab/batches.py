@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from ..evaluate.tokens import chat_prompt
+from rewriter_agent.evaluate.tokens import chat_prompt
+
 from .mixture import Chat, chat_at
 
 IGNORED = -100

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ..files import atomic, write_json
-from ..progress import Progress
+from rewriter_agent.data.lab_world.version import WORLD_VERSION, world_hash
+from rewriter_agent.io.files import atomic, write_json
+from rewriter_agent.io.progress import Progress
+
 from .measure import measure_nll, measure_rewriting, measure_skills, measure_task
 from .mixture import stream_hash
 from .settings import Settings
-from .version import WORLD_VERSION, world_hash
 
 
 def write_card(folder: Path, settings: Settings, items: int, progress: Progress) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from ..files import atomic
+from rewriter_agent.io.files import atomic
+
 from .mixture import stream_hash
 from .settings import Settings
 

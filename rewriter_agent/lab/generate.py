@@ -7,8 +7,8 @@ from typing import Any, cast
 import torch
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ..evaluate.tokens import chat_prompt_ids, decode
-from ..prompts import Messages
+from rewriter_agent.data.prompts import Messages
+from rewriter_agent.evaluate.tokens import chat_prompt_ids, decode
 
 BATCH = 128
 

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ..files import atomic
+from rewriter_agent.io.files import atomic
 
 
 def install(folder: Path, target: Path) -> None:

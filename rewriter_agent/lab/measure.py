@@ -6,15 +6,15 @@ from statistics import fmean
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from reward import extract_answer
+from rewriter_agent.data.lab_world.problems import CONVENTION, draw_story
+from rewriter_agent.data.lab_world.skill import MAX_TOKENS, is_correct
+from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
+from rewriter_agent.data.lab_world.splits import Part, distinct_from
+from rewriter_agent.data.lab_world.story import Difficulty, Story
+from rewriter_agent.data.lab_world.styles import EXPERT_STYLES, NATURAL, STYLES, solution, style_of
+from rewriter_agent.data.prompts import qa_messages, rewrite_messages, user_messages
 
-from ..prompts import qa_messages, rewrite_messages, user_messages
 from .generate import Reply, generate, mean_nll
-from .problems import CONVENTION, draw_story
-from .skill import MAX_TOKENS, is_correct
-from .skills import SKILLS, retention_items
-from .splits import Part, distinct_from
-from .story import Difficulty, Story
-from .styles import EXPERT_STYLES, NATURAL, STYLES, solution, style_of
 
 FEWEST, MOST = Difficulty.steps
 TASK_STEPS = range(FEWEST, MOST + 1)

@@ -5,13 +5,14 @@ import json
 from dataclasses import asdict, dataclass
 from random import Random
 
-from ..prompts import Messages, qa_messages, rewrite_messages, user_messages
-from .problems import CONVENTION, draw_story
+from rewriter_agent.data.lab_world.problems import CONVENTION, draw_story
+from rewriter_agent.data.lab_world.skills import SKILLS, draw_item
+from rewriter_agent.data.lab_world.splits import draw_from
+from rewriter_agent.data.lab_world.story import Difficulty, Story
+from rewriter_agent.data.lab_world.styles import NATURAL, solution
+from rewriter_agent.data.prompts import Messages, qa_messages, rewrite_messages, user_messages
+
 from .rewriting import imperfect_rewrite
-from .skills import SKILLS, draw_item
-from .splits import draw_from
-from .story import Difficulty, Story
-from .styles import NATURAL, solution
 
 KINDS = {"solve": 0.28, "rewrite": 0.11, "skill": 0.61}
 """Shares of the chats; a skill's chat is short, so that the skills are an eighth of the reply tokens."""

@@ -7,8 +7,9 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ..files import atomic, exclusive
-from ..progress import Progress
+from rewriter_agent.io.files import atomic, exclusive
+from rewriter_agent.io.progress import Progress
+
 from .batches import IGNORED, MicroBatch, micro_batches, step_chats
 from .checkpoint import load_checkpoint, save_checkpoint
 from .settings import Settings, Shape

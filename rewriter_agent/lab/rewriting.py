@@ -3,8 +3,8 @@
 from dataclasses import replace
 from random import Random
 
-from .story import Story, recomputed
-from .styles import NATURAL, solution
+from rewriter_agent.data.lab_world.story import Story, recomputed
+from rewriter_agent.data.lab_world.styles import NATURAL, solution
 
 OUTCOMES = {"faithful": 0.5, "copied": 0.2, "miscalculated": 0.2, "cut_short": 0.1}
 """How often a reply is right and in the backbone's own words, the expert's text, wrong from some step on (told as

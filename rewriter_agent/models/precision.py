@@ -2,7 +2,7 @@
 
 import torch
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
 
 
 def precision_hint(config: RunConfig) -> str | None:

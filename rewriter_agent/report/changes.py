@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..evaluate.statistics import Change, Estimate
-from ..evaluate.summary import ModelSummary, PartSummary
+from rewriter_agent.evaluate.statistics import Change, Estimate
+from rewriter_agent.evaluate.summary import ModelSummary, PartSummary
 
 TASK, BENCHMARKS, RETENTION = "the task", "benchmarks", "elsewhere (retention)"
 

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from ..evaluate.result import read_result
-from ..evaluate.summary import ModelSummary, compare, summarise
-from ..files import read_jsonl
-from ..inputs import WORLD
-from ..rewrite.record import COSTS
-from ..sweep.result import read_results
+from rewriter_agent.evaluate.result import read_result
+from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
+from rewriter_agent.experiments.sweep.result import read_results
+from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.rewrite.record import COSTS
+from rewriter_agent.runtime.fingerprints import WORLD
+
 from .curves import sft_curve, training_curves
 from .data import Cost, LabWorld, ReportData, StageRecord
 from .rewriting import Pieces, rewriting, samples

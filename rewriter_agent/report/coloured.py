@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from math import exp
 
 from reward.alignment import TAIL_PROBABILITY
-
-from ..tokens import Tokens
+from rewriter_agent.data.prompt_encoder import Tokens
 
 LEVELS = (TAIL_PROBABILITY, 0.1, 0.01, 0.001)
 """Probabilities below which a token's colour grows stronger."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..diversity import DatasetDiversity
-from ..evaluate.summary import Comparison, ModelSummary
-from ..sweep.result import TrialResult
+from rewriter_agent.evaluate.summary import Comparison, ModelSummary
+from rewriter_agent.experiments.sweep.result import TrialResult
+from rewriter_agent.scoring.dataset_diversity import DatasetDiversity
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from ..evaluate.summary import ModelSummary
-from ..public import public_name
+from rewriter_agent.evaluate.summary import ModelSummary
+from rewriter_agent.push.redact import public_name
+
 from .changes import PartChange, part_changes
 from .data import ReportData
 from .format import Interval, percent, points

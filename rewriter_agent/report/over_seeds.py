@@ -7,7 +7,8 @@ from statistics import fmean, stdev
 
 from scipy.stats import t as student
 
-from ..evaluate.summary import ModelSummary
+from rewriter_agent.evaluate.summary import ModelSummary
+
 from .data import LabWorld, ReportData
 from .format import oriented
 

@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import Any
 
 from reward.alignment import tail_fraction
+from rewriter_agent.io.files import read_table
+from rewriter_agent.rewrite.tally import Tally
+from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
 
-from ..diversity import DatasetDiversity, dataset_diversity
-from ..files import read_table
-from ..rewrite.tally import Tally
 from .data import CandidateScore, Count, Naturalness, Rewriting, Sample, Text
 
 Row = dict[str, Any]

@@ -1,7 +1,8 @@
 """The result in one sentence."""
 
-from ..evaluate.statistics import Change
-from ..evaluate.summary import Comparison
+from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.evaluate.summary import Comparison
+
 from .format import oriented, p_value
 
 SIGNIFICANCE = 0.05

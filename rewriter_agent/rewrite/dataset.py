@@ -7,13 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ..config import RunConfig
-from ..config.data import HubData
-from ..files import atomic, batches, read_table
-from ..outcomes import OUTCOMES
-from ..prompts import qa_messages
-from ..public import public_config, public_name
-from ..strategies import STRATEGIES, StrategyName
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.data import HubData
+from rewriter_agent.config.outcomes import OUTCOMES
+from rewriter_agent.config.strategies import STRATEGIES, StrategyName
+from rewriter_agent.data.prompts import qa_messages
+from rewriter_agent.io.files import atomic, batches, read_table
+from rewriter_agent.push.redact import public_config, public_name
+
 from .tally import Tally
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))

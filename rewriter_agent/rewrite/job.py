@@ -7,12 +7,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ..files import Shard, batches, join_shards, run_shards
-from ..prepared import Prepared, prepared
-from ..progress import Progress
-from ..scoring import AnchoredProblem
-from .attempt import Attempt
+from rewriter_agent.io.files import Shard, batches, join_shards, run_shards
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.prepare.records import Prepared, prepared
+from rewriter_agent.scoring.group_scorer import AnchoredProblem
+
 from .record import REWRITES, ExpertTokens, Provenance, records
+from .rounds import Attempt
 from .tally import Tally
 
 Attempts = Callable[[Sequence[AnchoredProblem]], list[Attempt]]

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from ..config.rewrite import RewriteConfig
-from ..outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION
-from ..scoring import Sample
-from ..strategies import STRATEGIES
-from .attempt import Attempt
+from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION
+from rewriter_agent.config.rewrite import RewriteConfig
+from rewriter_agent.config.strategies import STRATEGIES
+from rewriter_agent.scoring.group_scorer import Sample
+
+from .rounds import Attempt
 from .select import select
 
 SCORE = pa.struct(

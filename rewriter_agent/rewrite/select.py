@@ -6,8 +6,7 @@ from typing import Any
 
 from reward import Candidate, Score
 from reward.diversity import lexical_distances
-
-from ..strategies import SelectionRule
+from rewriter_agent.config.strategies import SelectionRule
 
 RANKED: dict[SelectionRule, Callable[[Any], float]] = {
     "total": lambda score: score.total,

@@ -7,27 +7,27 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from cluster.fleet import Fleet
+from cluster.fleet.fleet import Fleet
+from rewriter_agent.config.rewrite import RewriteConfig
+from rewriter_agent.config.strategies import STRATEGIES, Writer, budget, uses_policy
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import read_table
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.prepare.records import prepared_file
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import require_space
+from rewriter_agent.scoring.embedder import diversity_embed
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
+from rewriter_agent.tracking.axis import REWRITING
+from rewriter_agent.tracking.stage_log import stage_log
+from rewriter_agent.tracking.tables import rewrites
+from rewriter_agent.train.rewriter import ADAPTER, MODEL, read_rewriter, rewriter_folder
 
-from ..config.rewrite import RewriteConfig
-from ..embedding import diversity_embed
-from ..files import read_table
-from ..prepared import prepared_file
-from ..progress import Progress
-from ..rewriter import ADAPTER, MODEL, read_rewriter, rewriter_folder
-from ..run import Run
-from ..scoring import AnchoredProblem, GroupScorer
-from ..stage import require_space
-from ..strategies import STRATEGIES, Writer, budget, uses_policy
-from ..tokens import Tokens
-from ..tracking.axis import REWRITING
-from ..tracking.stage_log import stage_log
-from ..tracking.tables import rewrites
-from .attempt import Attempt, Rewriter
+from .check_logprobs import rescore
 from .dataset import write_dataset
 from .job import Log, rewrite_file
 from .record import Provenance
-from .rescore import rescore
+from .rounds import Attempt, Rewriter
 from .tally import Tally
 
 

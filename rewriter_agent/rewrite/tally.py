@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from reward.judge import FalseAcceptance
+from rewriter_agent.io.files import read_table
 
-from ..files import read_table
 from .record import COSTS
 
 ACCEPTED = "accepted"

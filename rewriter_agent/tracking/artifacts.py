@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
+
 from .wandb_runs import run_group
 
 if TYPE_CHECKING:
     import wandb
 
-    from ..stage import Stage
+    from rewriter_agent.runtime.stage import Stage
 
 
 @dataclass(frozen=True)

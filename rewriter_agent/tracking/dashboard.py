@@ -4,7 +4,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
+
 from .panels import SECTIONS, Panel, Section
 from .wandb_runs import run_group
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
+
 from .artifacts import OUTPUTS, log_artifacts
 from .axis import EVALUATION
 from .stage_log import stage_log
 from .wandb_runs import WandbLog
 
 if TYPE_CHECKING:
-    from ..stage import Stage
+    from rewriter_agent.runtime.stage import Stage
 
 EVALUATIONS = "evaluate-"
 

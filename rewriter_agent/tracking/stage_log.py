@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
+
 from .axis import Axis
 from .tensorboard import TensorBoardLog, event_folder
 from .wandb_runs import WandbLog, wandb_run

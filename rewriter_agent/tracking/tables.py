@@ -5,7 +5,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..files import read_table
+from rewriter_agent.io.files import read_table
+
 from .wandb_runs import wandb_table
 
 REWRITES = (

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
+
 from .axis import Axis
 
 if TYPE_CHECKING:

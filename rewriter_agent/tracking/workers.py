@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from ..config import RunConfig
+from rewriter_agent.config import RunConfig
+
 from .tensorboard import event_folder
 from .wandb_runs import run_group, run_id, wandb_mode
 

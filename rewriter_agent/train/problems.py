@@ -1,9 +1,9 @@
 """The problems that a rewriter is trained on."""
 
-from ..config import RunConfig
-from ..prepared import anchored_problems
-from ..scoring import AnchoredProblem, prompt_length
-from ..tokens import Tokens
+from rewriter_agent.config import RunConfig
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.prepare.records import anchored_problems
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, prompt_length
 
 
 def training_problems(config: RunConfig, tokens: Tokens) -> dict[str, AnchoredProblem]:

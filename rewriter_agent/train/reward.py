@@ -6,9 +6,9 @@ from statistics import correlation, fmean, pstdev
 from typing import Any
 
 from reward import Score
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
 
-from ..scoring import AnchoredProblem, GroupScorer, Sample
-from .ahead import Ahead
+from .prefetch import Ahead
 
 LogMetric = Callable[[str, float], None]
 LogExtra = Callable[[str, list[Any]], None]

@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cluster.supervisor import EnginesLostError
-from sft.memory import keep_freed_memory
-from sft.workers import Workers, run_workers
+from cluster.fleet.supervisor import EnginesLostError
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.tracking.workers import worker_env
+from sft.runtime.memory import keep_freed_memory
+from sft.runtime.ray_train import Workers, run_workers
 
-from ..files import read_jsonl
-from ..progress import Progress
-from ..rewriter import MODEL, RewriterCard, write_card
-from ..run import Run
-from ..tokens import Tokens
-from ..tracking.workers import worker_env
 from .problems import training_problems
+from .rewriter import MODEL, RewriterCard, write_card
 
 EVENTS = "events.log"
 LOST = "engines-lost.txt"
@@ -89,7 +89,7 @@ def _learn(job: dict[str, Any]) -> None:
 
     # TRL would load vLLM for engines of its own, which takes nearly as long as all the rest.
     import_utils.is_vllm_available = lambda min_version=None: False  # ty: ignore[invalid-assignment]
-    from .learner import learn
+    from .worker import learn
 
     try:
         learn(job)

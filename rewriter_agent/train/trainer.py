@@ -6,14 +6,14 @@ from typing import Any
 from datasets import Dataset
 from trl.trainer.utils import RepeatSampler
 
-from cluster.fleet import Fleet
-from cluster.status import FleetMetrics
+from cluster.fleet.fleet import Fleet
+from cluster.fleet.status import FleetMetrics
+from rewriter_agent.tracking.tables import log_completions
 
-from ..tracking.tables import log_completions
-from .ahead import Ahead
-from .generation import FleetGeneration
-from .one_pass import OnePassGRPOTrainer
+from .prefetch import Ahead
+from .rollouts import FleetGeneration
 from .schedule import Schedule
+from .shared_prefix_trainer import OnePassGRPOTrainer
 
 
 class FleetGRPOTrainer(OnePassGRPOTrainer):

@@ -6,7 +6,7 @@ import pytest
 import ray
 
 from cluster.config import ClusterConfig
-from cluster.machine import Machine
+from cluster.planning.machine import Machine
 from cluster.session import connect, local_machine
 
 

@@ -1,7 +1,8 @@
 """The run that the end-to-end tests look at."""
 
 import pytest
-from killed_run import WholeRun, run_whole
+
+from tests.helpers.killed_run import WholeRun, run_whole
 
 
 @pytest.fixture(scope="session")

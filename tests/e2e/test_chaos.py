@@ -15,10 +15,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from killed_run import GONE_SECONDS, NAME, write_config
-from processes import Launch, launched
 
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
+from tests.helpers.killed_run import GONE_SECONDS, NAME, write_config
+from tests.helpers.processes import Launch, launched
 
 KILLS = int(os.environ.get("KILLS", "0"))
 

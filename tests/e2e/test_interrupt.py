@@ -1,7 +1,8 @@
 """Ctrl-C during training, and during rewriting, whose shards are made in a thread."""
 
 import pytest
-from killed_run import WholeRun
+
+from tests.helpers.killed_run import WholeRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -10,10 +10,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from killed_run import NAME, STAGE_SECONDS, write_config
-from processes import ROOT
 
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
+from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
+from tests.helpers.processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from killed_run import NAME, STAGE_SECONDS, write_config
-from two_machines import PORT, Machine, two_machines
 
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
+from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
+from tests.helpers.two_machines import PORT, Machine, two_machines
 
 pytestmark = [
     pytest.mark.slow,

@@ -6,12 +6,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from killed_run import write_config
 
-import rewriter_agent.refresh
+import rewriter_agent.finetune.refresh
 from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_REWRITTEN, run_stages
+from tests.helpers.killed_run import write_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -43,7 +43,7 @@ def test_the_student_is_rewritten_for_also_after_an_interruption(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rewriter_agent.refresh, "rewrite_problems", interrupted)
+        patch.setattr(rewriter_agent.finetune.refresh, "rewrite_problems", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_stages(config, STAGES)
     folder = config.folder / SFT_REWRITTEN.name

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from killed_run import write_config
 
 from rewriter_agent.config import load_config
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN, run_stages
+from tests.helpers.killed_run import write_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from killed_run import write_config
 
 from rewriter_agent.config import load_config
 from rewriter_agent.pipeline import COMMANDS, run_stages
+from tests.helpers.killed_run import write_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

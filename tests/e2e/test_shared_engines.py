@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from killed_run import NAME, STAGE_SECONDS, write_config
-from processes import ROOT
 from transformers import AutoModelForCausalLM
 
 from rewriter_agent.config import load_config
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
-from rewriter_agent.prepared import anchored_problems
-from rewriter_agent.tokens import Tokens
+from rewriter_agent.prepare.records import anchored_problems
+from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
+from tests.helpers.processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

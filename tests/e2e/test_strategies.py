@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from killed_run import write_config
 
-from rewriter_agent.compare import compare, comparison
 from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.gap.command import gap, gap_table
-from rewriter_agent.inputs import model_identity
+from rewriter_agent.experiments.compare import compare, comparison
+from rewriter_agent.experiments.gap.command import gap, gap_table
 from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.rewriter import RewriterCard, write_card
+from rewriter_agent.runtime.fingerprints import model_identity
+from rewriter_agent.train.rewriter import RewriterCard, write_card
+from tests.helpers.killed_run import write_config
 
 pytestmark = pytest.mark.slow
 

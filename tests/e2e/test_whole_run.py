@@ -14,16 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import load_dataset
-from killed_run import DATA, WholeRun
-from processes import ROOT
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
-from rewriter_agent.prepared import prepared
-from rewriter_agent.tokens import Tokens
+from rewriter_agent.prepare.records import prepared
+from tests.helpers.killed_run import DATA, WholeRun
+from tests.helpers.processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

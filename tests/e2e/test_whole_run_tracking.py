@@ -1,11 +1,11 @@
 """What the whole run has told W&B, read back from its offline files."""
 
 import pytest
-from killed_run import TABLE_ROWS, WholeRun
-from wandb_files import OfflineRun, logged, missing, offline_runs, tables
 
-from rewriter_agent.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.tracking.panels import SECTIONS
+from tests.helpers.killed_run import TABLE_ROWS, WholeRun
+from tests.helpers.wandb_files import OfflineRun, logged, missing, offline_runs, tables
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

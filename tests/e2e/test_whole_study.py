@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from processes import ROOT
 
-from rewriter_agent.study.results import StudyResult, read_study
+from rewriter_agent.experiments.study.results import StudyResult, read_study
+from tests.helpers.processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward.answers.domains import extract_answer
+from reward.answers.conventions import extract_answer
 from reward.judge import FalseAcceptance, accepts, corrupt, judge_prompt
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-import rewriter_agent.compare
-import rewriter_agent.gap.command
-import rewriter_agent.grade
+import rewriter_agent.experiments.compare
+import rewriter_agent.experiments.gap.command
 import rewriter_agent.pipeline
-from cluster.machine import Machine
-from cluster.supervisor import EnginesLostError
+import rewriter_agent.scoring.grade_file
+from cluster.fleet.supervisor import EnginesLostError
+from cluster.planning.machine import Machine
 from rewriter_agent.cli import main, user_message
 from rewriter_agent.models.lab import LAB_FOLDER
 
@@ -61,7 +61,11 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(_: object) -> Iterator[list[Machine]]:
         yield [Machine(cpus=2, memory_gb=64)]
 
-    for module in (rewriter_agent.pipeline, rewriter_agent.compare, rewriter_agent.gap.command):
+    for module in (
+        rewriter_agent.pipeline,
+        rewriter_agent.experiments.compare,
+        rewriter_agent.experiments.gap.command,
+    ):
         monkeypatch.setattr(module, "connect", connect)
 
 
@@ -234,7 +238,7 @@ def test_an_interrupted_grading_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rewriter_agent.grade, "grade_file", interrupted)
+    monkeypatch.setattr(rewriter_agent.scoring.grade_file, "grade_file", interrupted)
     assert main(["grade", "in.jsonl", "--output", str(tmp_path / "out.jsonl")]) == 130
     assert capsys.readouterr().err == "interrupted; nothing was written\n"
 

@@ -7,8 +7,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...evaluate.statistics import Change
-from ..changes import PartChange
+from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.report.changes import PartChange
+
 from .svg import COLOURS, INK, MARKERS, figure_svg, in_points
 
 ROW, FRAME = 0.42, 1.1

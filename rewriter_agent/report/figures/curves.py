@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from ..data import Series, SFTCurve, Training
+from rewriter_agent.report.data import Series, SFTCurve, Training
+
 from .svg import COLOURS, CYCLE, LINES, drawing
 
 PANEL = (2.5, 1.85)

@@ -8,9 +8,10 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from ...evaluate.summary import ModelSummary
-from ...sweep.result import TrialResult
-from ..over_seeds import ArmOverSeeds
+from rewriter_agent.evaluate.summary import ModelSummary
+from rewriter_agent.experiments.sweep.result import TrialResult
+from rewriter_agent.report.over_seeds import ArmOverSeeds
+
 from .svg import COLOURS, INK, MARKERS, drawing, in_points
 
 SIZE = (4.2, 3.4)

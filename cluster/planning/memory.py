@@ -1,0 +1,148 @@
+"""How much memory a process takes, and for what: pure estimates, in GiB."""
+
+from dataclasses import dataclass, fields, replace
+
+from cluster.config import ClusterConfig
+from cluster.engine.lora import room_for
+from cluster.types import batched_tokens
+
+from .machine import GB
+from .workload import ModelShape, Training, Workload
+
+# Measured on Linux: libraries and working memory of an engine and of a trainer; Ray's processes, driver and launcher.
+ENGINE_BASE_GB = 1.0
+TRAINER_BASE_GB = 1.5
+RAY_BASE_GB = 2.5
+CUDA_BASE_GB = 0.8
+LIVE_PARAMETERS = 1_000_000_000
+"""DeepSpeed's `stage3_max_live_parameters`: those that a worker has gathered at a time."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one process, by what holds it."""
+
+    weights: float = 0.0
+    kv_cache: float = 0.0
+    gradients: float = 0.0
+    optimizer: float = 0.0
+    activations: float = 0.0
+    other: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return sum(getattr(self, part.name) for part in fields(self))
+
+
+NOTHING = Memory()
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a process takes of its machine, and of each of its GPUs."""
+
+    host: Memory
+    gpu: Memory = NOTHING
+
+
+def engine(
+    config: ClusterConfig, work: Workload, scores: bool, adapters: bool, gpu_memory_gb: float | None
+) -> Footprint:
+    """A vLLM actor. On a GPU the KV cache has the rest of its share; where nobody knows of how much, one sequence."""
+    model = work.model
+    weights = work.engine_bytes * model.parameters / GB
+    room = room_for(work.learner.adapter_rank) if adapters else 0
+    adapter = work.engine_bytes * room * model.linear_widths / GB
+    # Log-probs over the vocabulary and what they are computed from, both in fp32, of one scheduled batch.
+    tokens = batched_tokens(config.device, work.max_model_len)
+    scoring = 8 * tokens * model.vocab_size / GB
+    if config.device == "cpu":
+        # vLLM's CPU build keeps a packed copy of the weights, and an empty place for an adapter.
+        return Footprint(
+            Memory(
+                2 * (weights + adapter),
+                kv_cache=config.kv_cache_gb,
+                activations=scoring,
+                other=ENGINE_BASE_GB,
+            )
+        )
+    own = (weights + adapter) / config.tensor_parallel_size
+    layer = 2 * tokens * model.linear_widths / max(1, model.layers) / GB / config.tensor_parallel_size
+    if gpu_memory_gb is None:
+        cache = sequence_gb(config, work)
+    else:
+        cache = config.gpu_memory_utilization * gpu_memory_gb - own - layer
+    # vLLM does not count what scoring takes as part of its share.
+    gpu = Memory(own, kv_cache=cache, activations=layer + scoring * scores, other=CUDA_BASE_GB)
+    return Footprint(Memory(other=ENGINE_BASE_GB), gpu)
+
+
+def sequence_gb(config: ClusterConfig, work: Workload) -> float:
+    """KV cache, on one GPU, of one sequence of the greatest length."""
+    model = work.model
+    keys_and_values = 2 * model.layers * model.kv_size * work.engine_bytes
+    return work.max_model_len * keys_and_values / min(config.tensor_parallel_size, model.kv_heads) / GB
+
+
+def learner(work: Workload, on_gpu: bool) -> Footprint:
+    """The GRPO trainer: the model with an adapter, and the whole weights that it publishes."""
+    training = work.learner
+    weights = training.weight_bytes * work.model.parameters / GB
+    adapter = training.adapter_rank * work.model.linear_widths / GB
+    trained = Memory(
+        weights + 4 * adapter,
+        gradients=4 * adapter,
+        optimizer=8 * adapter,
+        activations=activations(work.model, training),
+    )
+    if on_gpu:
+        return Footprint(Memory(weights, other=TRAINER_BASE_GB), replace(trained, other=CUDA_BASE_GB))
+    return Footprint(replace(trained, weights=trained.weights + weights, other=TRAINER_BASE_GB))
+
+
+def fine_tuning(work: Workload, on_gpu: bool) -> Footprint:
+    """A worker of fine-tuning under ZeRO-3: its part of all states, and whole weights where it computes."""
+    training, model = work.sft, work.model
+    states = _partitioned(model, training)
+    gathered = training.weight_bytes * min(model.parameters, LIVE_PARAMETERS) / GB
+    reference = 0.0
+    if training.reference and not training.adapter_rank:
+        reference = training.weight_bytes * model.parameters / GB
+    passes = activations(model, training) * (2 if training.reference else 1)
+    computing = Memory(gathered + reference, activations=passes)
+    if not on_gpu:
+        whole = _sum(states, computing)
+        return Footprint(replace(whole, other=TRAINER_BASE_GB))
+    # The first worker gathers the weights that are written; its part of them is counted at each.
+    written = training.weight_bytes * model.parameters / training.workers / GB
+    host = Memory(written, other=TRAINER_BASE_GB)
+    if training.offload:
+        return Footprint(_sum(states, host), replace(computing, other=CUDA_BASE_GB))
+    return Footprint(host, replace(_sum(states, computing), other=CUDA_BASE_GB))
+
+
+def activations(model: ModelShape, training: Training) -> float:
+    """Of one pass of a worker: what each layer keeps, or with checkpointing one layer and the others' inputs; logits,
+    their log-softmax and its gradient in fp32, which dominate in small models."""
+    layers = max(1, model.layers)
+    kept = model.linear_widths
+    if training.checkpointing:
+        kept = model.linear_widths // layers + model.hidden_size * layers
+    numbers = training.tokens * training.weight_bytes * kept + training.predicted * 12 * model.vocab_size
+    return numbers / training.shared_by / GB
+
+
+def _partitioned(model: ModelShape, training: Training) -> Memory:
+    """Weights, gradients and two Adam moments; of 16-bit weights fp32 master weights as well."""
+    parameters = model.parameters / training.workers / GB
+    weights = training.weight_bytes * parameters
+    if training.adapter_rank:
+        adapter = training.adapter_rank * model.linear_widths / training.workers / GB
+        return Memory(weights + 4 * adapter, gradients=4 * adapter, optimizer=8 * adapter)
+    master = 4 if training.weight_bytes == 2 else 0
+    return Memory(weights, gradients=weights, optimizer=(8 + master) * parameters)
+
+
+def _sum(one: Memory, other: Memory) -> Memory:
+    return Memory(*(getattr(one, part.name) + getattr(other, part.name) for part in fields(Memory)))

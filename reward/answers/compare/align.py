@@ -1,0 +1,166 @@
+"""Brings two normalised answers to the same names and notations before they are compared.
+
+What is free to choose is chosen alike: the letter of an integer parameter, of a function's argument, of the
+constant of integration. What has another notation for the same value gets one: recurring decimals, numerals
+in bases, remainders, congruences, degrees beside radians. The work is linear in the length of the texts.
+"""
+
+import re
+
+from reward.answers.math.congruence import align_congruences
+from reward.answers.math.numbers import read_number
+from reward.answers.math.tokens import without_recurring
+
+MAX_CHARS = 4_000
+"""Longer texts stay as they are."""
+_DEGREES = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+) ?°")
+_RADIANS = re.compile(r" ?(?<![A-Za-z\\])rad(?:ian)?s?(?![A-Za-z])")
+_DOTS = re.compile(r" ?\\dots(?![A-Za-z])")
+_TIMES_TEN = re.compile(r"(?<=\d) ?[xX] ?(?=10 ?\^)")
+_NUMERAL = re.compile(
+    r"(?<![\w\\}.^)(,])\(?(\d[0-9A-F]{0,200}|[A-F][0-9A-F]{1,200})\)? ?_ ?"
+    r"(?:\{ ?(\d\d?|[a-z]{3,8}) ?\}|(\d\d?))(?![\w!^({])"
+)
+_MAPSTO = re.compile(r"(?:([A-Za-z]) ?: ?)?([A-Za-z]) ?\\mapsto(?![A-Za-z]) ?(.+)")
+_FUNCTION = re.compile(r"([A-Za-z](?:_\w|_\{\w+\})?'{0,2}) ?\( ?([a-z]) ?\) ?= ?(.+)")
+_LETTER = re.compile(r"\\[A-Za-z]+|[A-Za-z]")
+_IN_DOMAIN = r"\\in ?(\\mathbb ?\{?[A-Z]\}?|[RQZN])|is an(?:y| arbitrary)? integer"
+_DECLARATION = re.compile(
+    rf"[ ,;(]{{1,3}}(?:(?:for|where|with) )?(?:(?:any|all|every|some) )?(?:integers? )?([a-z]) ?(?:{_IN_DOMAIN}) ?\)?$"
+)
+_FOR_INTEGERS = re.compile(
+    r"[ ,;(]{1,3}(?:for|where|with) (?:(?:any|all|every|some|an) )?integers? ([a-z]) ?\)?$"
+)
+# A condition on the letter says more than that it runs through its domain.
+_CONDITION = re.compile(r"[<>:|]|\\(?:leq|geq|neq|in|notin|equiv|mod|mid|approx)(?![A-Za-z])")
+_DEFINED = re.compile(r"([A-Za-z]|\\[A-Za-z]+) ?=")
+_INTEGERS = "Z"
+_PARAMETERS = frozenset("kmn")
+_CONSTANT_USES = {
+    letter: re.compile(rf"[+-] ?{letter}$|(?<![A-Za-z\\]){letter} ?(?:e ?\^|_ ?\{{? ?\d)") for letter in "Cc"
+}
+_NO_CONSTANT_BESIDE = frozenset("abd")
+
+
+def align(left: str, right: str) -> tuple[str, str]:
+    """The two normalised texts, rewritten so that a choice of names or notation does not tell them apart."""
+    if max(len(left), len(right)) > MAX_CHARS:
+        return left, right
+    left, right = _plain(left), _plain(right)
+    if all("..." in text or _DOTS.search(text) for text in (left, right)):
+        left, right = _DOTS.sub("...", left), _DOTS.sub("...", right)
+    left, right = align_congruences(*_align_angles(left, right))
+    left, right = _align_parameters(left, right)
+    return _align_constants(*_align_arguments(left, right))
+
+
+def _plain(text: str) -> str:
+    text = without_recurring(_TIMES_TEN.sub("*", text))
+    if "_" in text:
+        text = _NUMERAL.sub(_by_value, text)
+    if mapping := _MAPSTO.fullmatch(text):
+        return f"{mapping[1] or 'f'}({mapping[2]}) = {mapping[3]}"
+    return text
+
+
+def _by_value(match: re.Match[str]) -> str:
+    base = read_number(match[2] or match[3])
+    # Letters with a subscript may be a name, such as AB_1.
+    if base is None or not 2 <= base.value <= 16 or (match[1].isalpha() and base.value != 16):
+        return match[0]
+    try:
+        return str(int(match[1], int(base.value)))
+    except ValueError:
+        return match[0]
+
+
+def _align_angles(left: str, right: str) -> tuple[str, str]:
+    """Degrees in radians, where one side speaks of degrees alone and the other of pi or radians."""
+    degrees, radians = (left, right) if "°" in left else (right, left)
+    if "°" in radians or "°" not in degrees or r"\pi" in degrees:
+        return left, right
+    if r"\pi" not in radians and not _RADIANS.search(radians):
+        return left, right
+    converted = _DEGREES.sub(r"(\1\\pi/180)", degrees), _RADIANS.sub("", radians)
+    return converted if degrees is left else converted[::-1]
+
+
+def _align_parameters(left: str, right: str) -> tuple[str, str]:
+    """One letter for the integer that a family of solutions runs through, declared (`k \\in \\mathbb{Z}`) or not."""
+    ours, theirs = _declared(left), _declared(right)
+    if ours is None and theirs is None:
+        names = _period(left), _period(right)
+        if None in names:
+            return left, right
+        return left, _renamed(right, names[1] or "", names[0] or "")
+    ours, theirs = ours or _undeclared(left), theirs or _undeclared(right)
+    if ours is None or theirs is None or ours[2] != theirs[2]:
+        return left, right
+    return ours[0], _renamed(theirs[0], theirs[1], ours[1])
+
+
+def _declared(text: str) -> tuple[str, str, str] | None:
+    """The text before a declaration of its parameter, the parameter, and its domain."""
+    if declaration := _DECLARATION.search(text):
+        domain = (declaration[2] or _INTEGERS).strip("}")[-1]
+    elif declaration := _FOR_INTEGERS.search(text):
+        domain = _INTEGERS
+    else:
+        return None
+    body, name = text[: declaration.start()].rstrip(" ,;"), declaration[1]
+    defined = _DEFINED.match(body)
+    is_parameter = name in _letters(body) and not (defined and defined[1] == name)
+    if not is_parameter or _CONDITION.search(body) or body.count("(") != body.count(")"):
+        return None
+    return body, name, domain
+
+
+def _undeclared(text: str) -> tuple[str, str, str] | None:
+    found = _letters(text) & _PARAMETERS
+    defined = _DEFINED.match(text)
+    if len(found) != 1 or len(text) == 1 or _CONDITION.search(text) or (defined and defined[1] in found):
+        return None
+    return text, next(iter(found)), _INTEGERS
+
+
+def _period(text: str) -> str | None:
+    """The letter that counts periods in an angle such as `\\pi/4 + k\\pi`, the only variable there."""
+    if r"\pi" not in text or not re.search(r"[kmn] ?\\pi|\\pi ?[kmn](?![A-Za-z])", text):
+        return None
+    defined = _DEFINED.match(text)
+    found = _letters(text[defined.end() :] if defined else text)
+    return next(iter(found)) if len(found) == 1 and found <= _PARAMETERS else None
+
+
+def _align_arguments(left: str, right: str) -> tuple[str, str]:
+    """One letter for the argument, where both sides define the same function of one letter."""
+    ours, theirs = _FUNCTION.fullmatch(left), _FUNCTION.fullmatch(right)
+    if not ours or not theirs or ours[1] != theirs[1]:
+        return left, right
+    # P(a) = 1 and P(b) = 1 are no definitions.
+    if ours[2] not in _letters(ours[3]) or theirs[2] not in _letters(theirs[3]):
+        return left, right
+    return left, _renamed(right, theirs[2], ours[2])
+
+
+def _align_constants(left: str, right: str) -> tuple[str, str]:
+    """A capital C for the constant of integration."""
+    names = [_letters(text) & {"c", "C"} for text in (left, right)]
+    if names not in ([{"c"}, {"C"}], [{"C"}, {"c"}]):
+        return left, right
+    for text, name in ((left, *names[0]), (right, *names[1])):
+        others = _letters(text) - {"c", "C", "e"}
+        if not _CONSTANT_USES[name].search(text) or len(others) != 1 or others & _NO_CONSTANT_BESIDE:
+            return left, right
+    return _renamed(left, "c", "C"), _renamed(right, "c", "C")
+
+
+def _letters(text: str) -> set[str]:
+    return {token for token in _LETTER.findall(text) if len(token) == 1}
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    """`text` with the variable `old` called `new`; unchanged where `new` is another one there."""
+    if old == new or new in _letters(text):
+        return text
+    return _LETTER.sub(lambda token: new if token[0] == old else token[0], text)

@@ -1,0 +1,87 @@
+"""Decides the equivalence of any two answers; meant for the verifier's child process."""
+
+from functools import partial
+
+from reward.answers.formats.lettered import without_letters
+from reward.answers.math.atoms import read_leaf
+from reward.answers.math.forms import Matrix, Relation, Value
+from reward.answers.math.normalise import normalise
+from reward.answers.math.structure import read_form
+from reward.answers.math.tree import Expr
+from reward.types import Verdict
+
+from .align import align
+from .exact import (
+    comparable,
+    compare_leaves,
+    compare_numbers,
+    compare_relations,
+    decide,
+    is_symmetric,
+    misfit,
+)
+from .match import Comparison, match
+from .math_verify import compare_parsed
+from .numeric import factor, identical
+from .rational import TooLarge, tolerates
+from .values import compare_values, verdict
+
+
+def compare(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict:
+    """The verdict on a pair, the same for (answer, gold); may not return, see `reward.answers.compare.math_verify`.
+
+    What `reward.answers.compare.exact` cannot decide is compared part by part. Expressions of known operations are
+    compared by their values to 50 and 400 digits, at pseudo-random points if they have variables; other LaTeX by
+    math-verify. What does not parse or cannot be evaluated is UNDECIDED.
+
+    Raises:
+        MemoryError: the comparison took more memory than the process may have.
+    """
+    decision = decide(gold, answer, tolerance)
+    if decision is not None:
+        return decision
+    # Sorted, so that the order of arguments changes neither the verdict nor the time it takes.
+    pair = without_letters(gold, answer)
+    if isinstance(pair, Verdict):
+        return pair
+    left, right = align(*sorted(map(normalise, pair)))
+    forms = read_form(left), read_form(right)
+    if {type(form) for form in forms} == {Matrix, Value}:
+        return compare_parsed(left, right, tolerance)
+    by = Comparison(partial(_compare_leaves, tolerance=tolerance), _misfit, _compare_relations)
+    try:
+        decision = match(*forms, by)
+    except TooLarge:
+        return Verdict.UNDECIDED
+    assert decision is not None
+    return decision
+
+
+def _compare_leaves(left: str, right: str, tolerance: float) -> Verdict:
+    decision = compare_leaves(left, right, tolerance)
+    if decision is None:
+        numbers = partial(_compare_numbers, tolerance=tolerance)
+        decision = compare_values(read_leaf(left), read_leaf(right), numbers)
+    return compare_parsed(left, right, tolerance) if decision is None else decision
+
+
+def _compare_numbers(left: Expr, right: Expr, tolerance: float) -> Verdict:
+    decision = compare_numbers(left, right, tolerance)
+    if decision is not None:
+        return decision
+    is_same = identical(left, right, tolerance if tolerates(left, right) else None)
+    return Verdict.UNDECIDED if is_same is None else verdict(is_same)
+
+
+def _compare_relations(left: Relation, right: Relation) -> Verdict:
+    decision = compare_relations(left, right)
+    if decision is not None:
+        return decision
+    differences = comparable(left, right)
+    assert differences is not None
+    ratio = factor(*differences)
+    return verdict(ratio is not None and (ratio > 0 or is_symmetric(left)))
+
+
+def _misfit(text: str) -> Verdict:
+    return misfit(text) or Verdict.UNDECIDED

@@ -1,0 +1,180 @@
+"""Decides the equivalence of answers that need no parser: rational arithmetic, units, text, and structures of these.
+
+Everything here is bounded in time and memory, so it runs in the caller's process.
+"""
+
+import re
+from functools import partial
+
+from reward.answers.formats.lettered import without_letters
+from reward.answers.math.atoms import Quantity, Unread, is_clock, read_leaf
+from reward.answers.math.forms import Relation, Value
+from reward.answers.math.normalise import normalise
+from reward.answers.math.structure import read_form
+from reward.answers.math.tree import Call, Expr, symbols
+from reward.types import Verdict
+
+from .align import align
+from .match import Comparison, Decision, match
+from .rational import (
+    Irrational,
+    TooLarge,
+    Undefined,
+    agree,
+    has_decimal,
+    rational_factor,
+    rational_value,
+    sample_points,
+)
+from .values import compare_values, verdict
+
+MAX_CHARS = 4_000
+# As differences 3-2 and 2-1 would be equal, as scores they are not, nor are dates without a year of four digits.
+_SCORE = re.compile(r"\d{1,3}-\d{1,3}|\d{1,2}/\d{1,2}/\d{1,2}")
+_PAIR = re.compile(r"[A-Za-z]{2}")
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|operatorname)[a-z]*\*?\s*\{")
+_BETWEEN = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
+_RATIO = re.compile(r"([1-9]\d{0,8}) ?: ?([1-9]\d{0,8})")
+
+
+def decide(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict | None:
+    """The verdict on a pair that needs no parser, or None where it does; symmetric, never an exception.
+
+    What evaluates to rational numbers is compared exactly; where both sides are decimals they may differ by
+    `tolerance`, absolute above 1 and relative below. Rational functions of variables are compared exactly too,
+    at pseudo-random points. UNDECIDED above 4,000 characters, for numbers too large to compute, for malformed
+    LaTeX and for what has no value (5/0).
+    """
+    if gold.strip() == answer.strip():
+        return Verdict.EQUAL
+    pair = without_letters(gold, answer)
+    if isinstance(pair, Verdict):
+        return pair
+    left, right = sorted(map(normalise, pair))
+    if not left or not right:
+        return Verdict.DIFFERENT
+    if _are_words(*pair, left, right):
+        return verdict(left.casefold() == right.casefold())
+    if _squeezed(left) == _squeezed(right):
+        return Verdict.EQUAL
+    if max(len(left), len(right)) > MAX_CHARS:
+        return Verdict.UNDECIDED
+    try:
+        left, right = align(left, right)
+        if _squeezed(left) == _squeezed(right):
+            return Verdict.EQUAL
+        return match(read_form(left), read_form(right), comparison(tolerance))
+    except TooLarge:
+        return Verdict.UNDECIDED
+
+
+def _are_words(gold: str, answer: str, left: str, right: str) -> bool:
+    """Whether two short texts are words, which as algebra would be products of the same letters."""
+    if not (_PAIR.fullmatch(left) and _PAIR.fullmatch(right)):
+        return False
+    return (left.isupper() and right.isupper()) or all(_TEXT.search(text) for text in (gold, answer))
+
+
+def comparison(tolerance: float) -> Comparison:
+    """How `decide` compares values and relations."""
+    return Comparison(partial(compare_leaves, tolerance=tolerance), misfit, compare_relations)
+
+
+def compare_leaves(left: str, right: str, tolerance: float) -> Decision:
+    """The decision on two values, None where it takes real numbers or a parser.
+
+    Raises:
+        TooLarge: a number is too large to compute.
+    """
+    if left == right or _squeezed(left) == _squeezed(right):
+        return Verdict.EQUAL
+    ratios = _RATIO.fullmatch(left), _RATIO.fullmatch(right)
+    # Read alone 3:15 is a time of day, beside 1:5, which no clock shows, it is a ratio.
+    is_time = is_clock(left) or is_clock(right)
+    if ratios[0] and ratios[1] and not (is_time and all(len(ratio[2]) == 2 for ratio in ratios if ratio)):
+        return verdict(int(ratios[0][1]) * int(ratios[1][2]) == int(ratios[1][1]) * int(ratios[0][2]))
+    if _SCORE.fullmatch(left) and _SCORE.fullmatch(right):
+        return Verdict.DIFFERENT
+    return compare_values(read_leaf(left), read_leaf(right), partial(compare_numbers, tolerance=tolerance))
+
+
+def misfit(text: str) -> Decision:
+    """The decision on a value against a structure."""
+    leaf = read_leaf(text)
+    if not isinstance(leaf, Unread):
+        return Verdict.DIFFERENT
+    return Verdict.UNDECIDED if leaf.malformed else None
+
+
+def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
+    """The decision on two expressions by their exact values, None where one is not rational.
+
+    Raises:
+        TooLarge: the value of one without variables is too large to compute.
+    """
+    names = symbols(left) | symbols(right)
+    is_tolerant = not names and has_decimal(left) and has_decimal(right)
+    decision: Decision = None if names else Verdict.UNDECIDED
+    for point in sample_points(names) if names else [{}]:
+        try:
+            one, other = rational_value(left, point), rational_value(right, point)
+        except Irrational:
+            return None
+        except Undefined:
+            continue
+        except TooLarge:
+            # With variables, smaller points may tell.
+            if names:
+                return None
+            raise
+        if not (agree(one, other, tolerance) if is_tolerant else one == other):
+            return Verdict.DIFFERENT
+        decision = Verdict.EQUAL
+    return decision
+
+
+def compare_relations(left: Relation, right: Relation) -> Decision:
+    """Two equations are the same if one is a constant multiple of the other, inequalities if the factor is positive.
+
+    Raises:
+        TooLarge: see `compare_numbers`.
+    """
+    differences = comparable(left, right)
+    if differences is None:
+        return Verdict.DIFFERENT
+    try:
+        factor = rational_factor(*differences, symbols(differences[0]) | symbols(differences[1]))
+    except (Irrational, Undefined):
+        return None
+    return verdict(factor is not None and (factor > 0 or is_symmetric(left)))
+
+
+def is_symmetric(relation: Relation) -> bool:
+    """Whether the sides of the relation may be exchanged."""
+    return relation.operators in (("=",), (r"\neq",))
+
+
+def comparable(left: Relation, right: Relation) -> tuple[Expr, Expr] | None:
+    """Left side minus right side of each, where both are the same relation between expressions in variables."""
+    differences = _difference(left), _difference(right)
+    one, other = differences
+    if left.operators != right.operators or one is None or other is None:
+        return None
+    return (one, other) if symbols(one) and symbols(other) else None
+
+
+def _difference(relation: Relation) -> Expr | None:
+    if relation.operators not in (("=",), (r"\neq",), ("<",), (r"\leq",)):
+        return None
+    values: list[Expr] = []
+    for side in relation.sides:
+        leaf = read_leaf(side.text) if isinstance(side, Value) else None
+        if not isinstance(leaf, Quantity) or leaf.unit is not None:
+            return None
+        values.append(leaf.value)
+    return Call("+", (values[0], Call("neg", (values[1],))))
+
+
+def _squeezed(text: str) -> str:
+    """`text` without the blanks that mean nothing: those beside a sign."""
+    return _BETWEEN.sub("", text)

@@ -1,0 +1,258 @@
+"""Compares two structured answers part by part."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from reward.answers.math.forms import (
+    Assigned,
+    Builder,
+    Form,
+    Group,
+    Interval,
+    Matrix,
+    Named,
+    Relation,
+    Rounded,
+    Value,
+)
+from reward.types import Verdict
+
+MAX_UNORDERED = 64
+Decision = Verdict | None
+"""None where the comparison at hand cannot tell; a stronger one may."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How values are compared (`leaf`), and how two-sided relations are (`relation`).
+
+    `misfit` decides a value against a shape that no value has: DIFFERENT, unless the value was not understood.
+    """
+
+    leaf: Callable[[str, str], Decision]
+    misfit: Callable[[str], Decision]
+    relation: Callable[[Relation, Relation], Decision]
+
+
+def match(left: Form, right: Form, by: Comparison) -> Decision:
+    """Whether two forms are equal; symmetric if the comparison is.
+
+    A named value (`x = 5`) equals the value alone; two named ones need the same name, or to be the same
+    equation. An open interval equals the tuple of its bounds, a list the set of its members.
+    """
+    if left == right and not isinstance(left, Value):
+        return Verdict.EQUAL
+    if isinstance(left, Value) and isinstance(right, Value):
+        return by.leaf(left.text, right.text)
+    for first, second in ((left, right), (right, left)):
+        if isinstance(first, Rounded):
+            return any_of(match(form, second, by) for form in (first.exact, first.decimal))
+    for first, second in ((left, right), (right, left)):
+        if isinstance(first, Builder):
+            return _match_builder(first, second, by)
+    for first, second in ((left, right), (right, left)):
+        if isinstance(first, Relation):
+            return _match_relation(first, second, by)
+    for first, second in ((left, right), (right, left)):
+        if isinstance(first, Named):
+            return _match_named(first, second, by)
+    for first, second in ((left, right), (right, left)):
+        if isinstance(first, Assigned):
+            return _match_assigned(first, second, by)
+    return _match_plain(left, right, by)
+
+
+def _match_plain(left: Form, right: Form, by: Comparison) -> Decision:
+    if isinstance(left, Interval) or isinstance(right, Interval):
+        one, other = _as_interval(left), _as_interval(right)
+        return _match_intervals(one, other, by) if one and other else _mismatch(left, right, by)
+    if isinstance(left, Group) and isinstance(right, Group):
+        return _match_groups(left, right, by)
+    if isinstance(left, Matrix) and isinstance(right, Matrix):
+        return _match_matrices(left, right, by)
+    return _mismatch(left, right, by)
+
+
+def _mismatch(left: Form, right: Form, by: Comparison) -> Decision:
+    for form in (left, right):
+        if isinstance(form, Value):
+            return by.misfit(form.text)
+    return Verdict.DIFFERENT
+
+
+def _match_builder(builder: Builder, other: Form, by: Comparison) -> Decision:
+    """Sets written alike are the same; ones written otherwise may be, where their members are not plain."""
+    if isinstance(other, Builder):
+        parts = [(builder.condition, other.condition)]
+        if not (builder.is_plain and other.is_plain):
+            parts.append((builder.head, other.head))
+        if builder.domain is not None and other.domain is not None:
+            parts.append((builder.domain, other.domain))
+        is_same = all_of(match(one, two, by) for one, two in parts)
+        if is_same is Verdict.EQUAL and (builder.domain is None) == (other.domain is None):
+            return is_same
+        return Verdict.DIFFERENT if builder.is_plain and other.is_plain else Verdict.UNDECIDED
+    if isinstance(other, Value):
+        return by.misfit(other.text)
+    is_finite = isinstance(other, Group) and other.kind in ("set", "list")
+    return Verdict.DIFFERENT if builder.is_plain and not is_finite else Verdict.UNDECIDED
+
+
+def _match_named(named: Named, other: Form, by: Comparison) -> Decision:
+    if isinstance(other, Named):
+        if named.name == other.name:
+            return match(named.form, other.form, by)
+        if named.source is not None and other.source is not None:
+            return by.relation(named.source, other.source)
+        return Verdict.DIFFERENT
+    if isinstance(other, Assigned):
+        return Verdict.DIFFERENT
+    form = named.form
+    # "x = 5" names the only member of {5}.
+    if isinstance(form, Value) and isinstance(other, Group) and other.kind == "set" and len(other.parts) == 1:
+        return match(form, other.parts[0], by)
+    if isinstance(other, Value) and isinstance(form, Group) and form.kind == "set" and len(form.parts) == 1:
+        return match(form.parts[0], other, by)
+    return match(form, other, by)
+
+
+def _match_assigned(assigned: Assigned, other: Form, by: Comparison) -> Decision:
+    if isinstance(other, Assigned):
+        if set(assigned.names) != set(other.names):
+            return Verdict.DIFFERENT
+        values = dict(zip(other.names, other.values, strict=True))
+        pairs = zip(assigned.values, (values[name] for name in assigned.names), strict=True)
+        return all_of(match(one, two, by) for one, two in pairs)
+    if isinstance(other, Group) and other.kind == "tuple":
+        return _match_ordered(assigned.values, other.parts, by)
+    are_roots = len({name.partition("_")[0] for name in assigned.names}) == 1
+    if isinstance(other, Group) and other.kind in ("list", "set") and are_roots:
+        return _match_unordered(assigned.values, other.parts, by)
+    return _mismatch(assigned, other, by)
+
+
+def _match_relation(relation: Relation, other: Form, by: Comparison) -> Decision:
+    if isinstance(other, Named) and other.source is not None:
+        other = other.source
+    if isinstance(other, Relation):
+        if len(relation.sides) == len(other.sides) == 2:
+            decision = by.relation(relation, other)
+            if decision is not Verdict.DIFFERENT:
+                return decision
+        if relation.operators != other.operators:
+            return Verdict.DIFFERENT
+        decision = _match_ordered(relation.sides, other.sides, by)
+        is_symmetric = set(relation.operators) <= {"=", r"\neq", r"\approx"}
+        if decision is Verdict.DIFFERENT and is_symmetric:
+            return _match_ordered(relation.sides, other.sides[::-1], by)
+        return decision
+    if set(relation.operators) == {"="}:
+        return _match_chain(relation, other, by)
+    return _mismatch(relation, other, by)
+
+
+def _match_chain(chain: Relation, other: Form, by: Comparison) -> Decision:
+    """`2 + 3 = 5`, whose sides agree, is 5; `17 = 18` is nothing."""
+    agree = all_of(match(chain.sides[0], side, by) for side in chain.sides[1:])
+    if agree is not Verdict.EQUAL:
+        return agree
+    return Verdict.DIFFERENT if isinstance(other, Named) else match(chain.sides[-1], other, by)
+
+
+def _as_interval(form: Form) -> Interval | None:
+    if isinstance(form, Group) and form.kind == "tuple" and len(form.parts) == 2:
+        return Interval(form.parts[0], form.parts[1], (False, False))
+    return form if isinstance(form, Interval) else None
+
+
+def _match_intervals(left: Interval, right: Interval, by: Comparison) -> Decision:
+    if left.closed != right.closed:
+        return Verdict.DIFFERENT
+    return _match_ordered((left.low, left.high), (right.low, right.high), by)
+
+
+def _match_matrices(left: Matrix, right: Matrix, by: Comparison) -> Decision:
+    if left.is_determinant != right.is_determinant or list(map(len, left.rows)) != list(map(len, right.rows)):
+        return Verdict.DIFFERENT
+    rows = zip(left.rows, right.rows, strict=True)
+    return all_of(_match_ordered(one, two, by) for one, two in rows)
+
+
+def _match_groups(left: Group, right: Group, by: Comparison) -> Decision:
+    kinds = {left.kind, right.kind}
+    if kinds == {"tuple"}:
+        return _match_ordered(left.parts, right.parts, by)
+    if {left.joined, right.joined} == {"and", "or"}:
+        return Verdict.DIFFERENT
+    if kinds <= {"list", "set"}:
+        sides = [side.parts if side.kind == "list" else _distinct(side.parts, by) for side in (left, right)]
+        return _match_unordered(sides[0], sides[1], by)
+    return _match_unordered(left.parts, right.parts, by) if len(kinds) == 1 else Verdict.DIFFERENT
+
+
+def _distinct(parts: Sequence[Form], by: Comparison) -> Sequence[Form]:
+    kept: list[Form] = []
+    for part in dict.fromkeys(parts):
+        if len(parts) > MAX_UNORDERED or all(match(part, other, by) is not Verdict.EQUAL for other in kept):
+            kept.append(part)
+    return kept
+
+
+def _match_ordered(left: Sequence[Form], right: Sequence[Form], by: Comparison) -> Decision:
+    if len(left) != len(right):
+        return Verdict.DIFFERENT
+    return all_of(match(one, two, by) for one, two in zip(left, right, strict=True))
+
+
+def _match_unordered(left: Sequence[Form], right: Sequence[Form], by: Comparison) -> Decision:
+    if len(left) != len(right):
+        return Verdict.DIFFERENT
+    ours, theirs = Counter(left), Counter(right)
+    here, there = list((ours - theirs).elements()), list((theirs - ours).elements())
+    if len(here) > MAX_UNORDERED:
+        return Verdict.UNDECIDED
+    decisions = [[match(one, two, by) for two in there] for one in here]
+    for allowed in (
+        (Verdict.EQUAL,),
+        (Verdict.EQUAL, Verdict.UNDECIDED),
+        (Verdict.EQUAL, Verdict.UNDECIDED, None),
+    ):
+        if _has_perfect_matching([[decision in allowed for decision in row] for row in decisions]):
+            return allowed[-1]
+    return Verdict.DIFFERENT
+
+
+def _has_perfect_matching(allowed: list[list[bool]]) -> bool:
+    partner: dict[int, int] = {}
+
+    def place(row: int, seen: set[int]) -> bool:
+        for column, is_allowed in enumerate(allowed[row]):
+            if is_allowed and column not in seen:
+                seen.add(column)
+                if column not in partner or place(partner[column], seen):
+                    partner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(allowed)))
+
+
+def all_of(decisions: Iterable[Decision]) -> Decision:
+    """The decision on a whole whose parts have these: one difference decides it, whatever the rest."""
+    result: Decision = Verdict.EQUAL
+    for decision in decisions:
+        if decision is Verdict.DIFFERENT:
+            return decision
+        if decision is None or (decision is Verdict.UNDECIDED and result is not None):
+            result = decision
+    return result
+
+
+def any_of(decisions: Iterable[Decision]) -> Decision:
+    """The decision on an answer with several readings, of which one suffices."""
+    found = set(decisions)
+    for decision in (Verdict.EQUAL, None, Verdict.UNDECIDED):
+        if decision in found:
+            return decision
+    return Verdict.DIFFERENT

@@ -1,0 +1,232 @@
+"""Exact values of expressions, as rational numbers, and the points at which two are compared."""
+
+import math
+import random
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from reward.answers.math.tree import CONSTANTS, Call, Expr, Num, Sym
+
+MAX_BITS = 40_000
+MAX_FACTORIAL = 2_000
+
+
+class Irrational(Exception):
+    """The expression's value is no rational number, or not known to be one."""
+
+
+class Undefined(Exception):
+    """The expression has no value: a division by zero."""
+
+
+class TooLarge(Exception):
+    """The expression's value has more than `MAX_BITS` bits."""
+
+
+Point = Mapping[str, Fraction]
+
+
+def sample_points(names: Iterable[str], whole: int = 3, fractional: int = 3) -> list[Point]:
+    """Pseudo-random points for the variables: `whole` of them positive integers, then fractions of both signs."""
+    ordered = sorted(names)
+    points: list[Point] = []
+    for index in range(whole + fractional):
+        # One generator a variable: its value must not depend on which others the expressions hold.
+        draws = {name: random.Random(f"{index} {name}") for name in ordered}
+        if index < whole:
+            points.append({name: Fraction(draw.randint(53, 499)) for name, draw in draws.items()})
+        else:
+            points.append({name: _fraction(draw) for name, draw in draws.items()})
+    return points
+
+
+def near_points(names: Iterable[str]) -> list[Point]:
+    """Pseudo-random points below 2, positive and then of both signs, integer ones below 7 likewise, some up to 40."""
+    ordered = sorted(names)
+    columns = [_near_values(random.Random(f"near {name}")) for name in ordered]
+    return [dict(zip(ordered, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _near_values(draw: random.Random) -> list[Fraction]:
+    values: list[Fraction] = []
+    for is_signed in (False, True):
+        values += _shuffled(draw, [Fraction(draw.randint(300, 1900), 997) for _ in range(6)], is_signed)
+        values += _shuffled(draw, [Fraction(number) for number in range(1, 7)], is_signed)
+    # Some further out, for what changes its course there, as |x-10| does.
+    return values + _shuffled(draw, [Fraction(draw.randint(8000, 40_000), 997) for _ in range(6)], True)
+
+
+def _shuffled(draw: random.Random, values: list[Fraction], is_signed: bool) -> list[Fraction]:
+    """`values` in another order, with `is_signed` half of them negative."""
+    signs = draw.sample((1, -1) * (len(values) // 2), len(values))
+    return [
+        value * sign if is_signed else value
+        for value, sign in zip(draw.sample(values, len(values)), signs, strict=True)
+    ]
+
+
+def _fraction(draw: random.Random) -> Fraction:
+    return Fraction(draw.choice((-1, 1)) * draw.randint(100, 999), draw.randint(50, 400))
+
+
+def rational_value(expression: Expr, point: Point) -> Fraction:
+    """The exact value of `expression` with its variables as given by `point`.
+
+    Raises:
+        Irrational, Undefined, TooLarge: see there; the work done before is bounded by `MAX_BITS`.
+    """
+    if isinstance(expression, Num):
+        return expression.value
+    if isinstance(expression, Sym):
+        if expression.name in CONSTANTS:
+            raise Irrational(expression.name)
+        return point[expression.name]
+    args = [rational_value(argument, point) for argument in expression.args]
+    return _bounded(_apply(expression, args))
+
+
+def rational_factor(left: Expr, right: Expr, names: Iterable[str]) -> Fraction | None:
+    """The c other than 0 with left = c * right at all sample points, None where there is none.
+
+    Raises:
+        Irrational, Undefined: see there; the former also for values too large, since smaller points may tell.
+    """
+    points = sample_points(names)
+    try:
+        values = [(rational_value(left, point), rational_value(right, point)) for point in points]
+    except TooLarge:
+        raise Irrational("too large to be computed exactly") from None
+    ratio = next((one / other for one, other in values if one and other), None)
+    return ratio if ratio is not None and all(one == ratio * other for one, other in values) else None
+
+
+def is_simple(expression: Expr) -> bool:
+    """Whether the expression is an integer, a fraction of integers or a mixed number, as written."""
+    if isinstance(expression, Call):
+        return expression.name in ("neg", "/", "mixed") and all(
+            isinstance(argument, Num) or is_simple(argument) for argument in expression.args
+        )
+    return isinstance(expression, Num) and not expression.decimal
+
+
+def has_decimal(expression: Expr) -> bool:
+    """Whether a number in the expression is written with a decimal point."""
+    if isinstance(expression, Call):
+        return any(map(has_decimal, expression.args))
+    return isinstance(expression, Num) and expression.decimal
+
+
+def exactly(expression: Expr) -> Expr:
+    """`expression` with its decimals taken for exact numbers."""
+    if isinstance(expression, Call):
+        return Call(expression.name, tuple(map(exactly, expression.args)))
+    return Num(expression.value) if isinstance(expression, Num) else expression
+
+
+def tolerates(left: Expr, right: Expr) -> bool:
+    """Whether two values are compared with tolerance: one is a decimal, the other no integer or fraction."""
+    decimals = has_decimal(left), has_decimal(right)
+    return any(decimals) and (decimals[0] or not is_simple(left)) and (decimals[1] or not is_simple(right))
+
+
+def is_close(left: Fraction, right: Fraction, tolerance: float) -> bool:
+    """Whether the two agree up to the relative tolerance."""
+    return abs(left - right) <= Fraction(tolerance) * max(abs(left), abs(right))
+
+
+def agree(left: Fraction, right: Fraction, tolerance: float) -> bool:
+    """Whether two decimals agree: up to the tolerance, absolute above 1 and relative below."""
+    return abs(left - right) <= Fraction(tolerance) * min(1, max(abs(left), abs(right)))
+
+
+def _bounded(value: Fraction) -> Fraction:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+        raise TooLarge
+    return value
+
+
+def _apply(call: Call, args: list[Fraction]) -> Fraction:
+    name = call.name
+    if name == "+":
+        return sum(args, Fraction(0))
+    if name == "neg":
+        return -args[0]
+    if name == "*":
+        return args[0] * args[1]
+    if name == "mixed":
+        return args[0] + args[1]
+    if name == "/":
+        if args[1] == 0:
+            raise Undefined
+        return args[0] / args[1]
+    if name == "^":
+        return power(args[0], args[1])
+    if name == "root":
+        return _root(args[0], args[1])
+    return _apply_function(name, args)
+
+
+def _apply_function(name: str, args: list[Fraction]) -> Fraction:
+    if name == "!":
+        return Fraction(math.factorial(_count(args[0])))
+    if name == "binom":
+        return Fraction(math.comb(_count(args[0]), _count(args[1])))
+    if name == "abs":
+        return abs(args[0])
+    if name == "floor":
+        return Fraction(math.floor(args[0]))
+    if name == "ceil":
+        return Fraction(math.ceil(args[0]))
+    raise Irrational(name)
+
+
+def _count(value: Fraction) -> int:
+    if value.denominator != 1 or value < 0:
+        raise Irrational("a factorial of no natural number")
+    if value > MAX_FACTORIAL:
+        raise TooLarge
+    return value.numerator
+
+
+def power(base: Fraction, exponent: Fraction) -> Fraction:
+    """`base` to the `exponent`.
+
+    Raises:
+        Irrational, Undefined, TooLarge: see there; nothing larger than `MAX_BITS` is computed.
+    """
+    if exponent.denominator != 1:
+        if max(abs(exponent.numerator), exponent.denominator) > 100:
+            raise Irrational("a root")
+        if base < 0:
+            raise Irrational("a root of a negative number")
+        return power(_root(base, Fraction(exponent.denominator)), Fraction(exponent.numerator))
+    if base == 0 and exponent <= 0:
+        # 0^0 is as undefined as 1/0 to some, 1 to others; no answer hangs on it.
+        raise Undefined
+    if base in (0, 1, -1):
+        return base ** (exponent.numerator % 2 or 2)
+    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if bits * abs(exponent.numerator) > MAX_BITS:
+        raise TooLarge
+    return base**exponent.numerator
+
+
+def _root(value: Fraction, index: Fraction) -> Fraction:
+    if index.denominator != 1 or not 2 <= index <= 100 or (value < 0 and index % 2 == 0):
+        raise Irrational("a root")
+    roots = [_integer_root(abs(part), index.numerator) for part in (value.numerator, value.denominator)]
+    return Fraction(roots[0], roots[1]) * (-1 if value < 0 else 1)
+
+
+def _integer_root(value: int, index: int) -> int:
+    if index == 2:
+        root = math.isqrt(value)
+    elif value.bit_length() > 1000:
+        raise Irrational("a root")
+    else:
+        root = 1 << -(-value.bit_length() // index)
+        while root**index > value:
+            root = ((index - 1) * root + value // root ** (index - 1)) // index
+    if root**index != value:
+        raise Irrational("a root")
+    return root

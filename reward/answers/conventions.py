@@ -1,0 +1,126 @@
+"""The answer conventions: how each one finds an answer in a text and compares it with the gold one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reward.config import RewardConfig
+from reward.types import Check, GradeReason, Verdict
+
+from .compare import exact
+from .extract import final_answer as extract
+from .formats import choice, code, contains, json_text, json_value, text_answer
+
+Result = tuple[Verdict, GradeReason | None]
+
+MAX_CHARS_HERE = 64
+"""Longest mathematical answer that is compared in the caller's process; a child does the others."""
+
+CODE_LENGTH_FACTOR = 20
+"""How many times `max_answer_chars` code and its tests may be long."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one convention does; `decide` runs in the caller's process, `compare` in the sandboxed one."""
+
+    extract: Callable[[str, bool], str | None]
+    decide: Callable[[Check, RewardConfig], Result | None]
+    compare: Callable[[Check, RewardConfig], Result]
+
+
+def extract_answer(text: str, convention: str, *, strict: bool = True) -> str | None:
+    """The final answer that `text` states under `convention`, or None where it states none; linear in time.
+
+    With `strict=False` a text that breaks the convention still yields its last box, statement, letter or
+    number; such an answer is for reports only, since a policy paid for it learns to drop its reasoning.
+
+    Raises:
+        ValueError: `convention` is unknown.
+    """
+    return _domain(convention).extract(text, strict)
+
+
+def decide(check: Check, config: RewardConfig) -> Result | None:
+    """The result of a check that is linear to decide and safe in any process, or None where it is not.
+
+    Raises:
+        ValueError: the convention is unknown.
+    """
+    domain = _domain(check.convention)
+    if not check.gold.strip():
+        return Verdict.UNDECIDED, "invalid_gold"
+    if _is_too_long(check, config):
+        return Verdict.UNDECIDED, "too_long"
+    return domain.decide(check, config)
+
+
+def compare(check: Check, config: RewardConfig) -> Result:
+    """The result of any check; may take any time and memory, so it runs in the sandboxed process.
+
+    Raises:
+        MemoryError: the comparison took more memory than the process may have.
+        ValueError: the convention is unknown.
+    """
+    decided = decide(check, config)
+    return decided if decided is not None else _domain(check.convention).compare(check, config)
+
+
+def _domain(convention: str) -> Domain:
+    if convention not in _DOMAINS:
+        raise ValueError(
+            f"answer convention {convention!r} is unknown; allowed: {', '.join(CONVENTIONS)}. "
+            "Set `convention` to the one that the dataset's solutions end with."
+        )
+    return _DOMAINS[convention]
+
+
+def _is_too_long(check: Check, config: RewardConfig) -> bool:
+    is_code = check.convention == "python"
+    longest = config.max_answer_chars * (CODE_LENGTH_FACTOR if is_code else 1)
+    if max(len(check.gold), len(check.answer)) <= longest:
+        return False
+    # Equal texts are equal answers whatever their length, but the tests of a program are not the program.
+    return is_code or extract.clean_answer(check.gold) != extract.clean_answer(check.answer)
+
+
+def _decide_math(check: Check, config: RewardConfig) -> Result | None:
+    # A long answer can be made of many numbers that are each within bounds, and here no clock is running.
+    if max(len(check.gold), len(check.answer)) > MAX_CHARS_HERE:
+        is_same = extract.clean_answer(check.gold) == extract.clean_answer(check.answer)
+        return (Verdict.EQUAL, None) if is_same else None
+    verdict = exact.decide(check.gold, check.answer, config.numeric_tolerance)
+    return None if verdict is None else _with_reason(verdict)
+
+
+def _compare_math(check: Check, config: RewardConfig) -> Result:
+    # The parser takes a second to import, and only the sandboxed process needs it.
+    from .compare import equivalence
+
+    return _with_reason(equivalence.compare(check.gold, check.answer, config.numeric_tolerance))
+
+
+def _with_reason(verdict: Verdict) -> Result:
+    return verdict, "unparsable" if verdict is Verdict.UNDECIDED else None
+
+
+def _math(convention: str) -> Domain:
+    def find(text: str, strict: bool) -> str | None:
+        return extract.extract_marked(text, convention, strict=strict)
+
+    return Domain(find, _decide_math, _compare_math)
+
+
+def _decide_code(check: Check, config: RewardConfig) -> Result | None:
+    return None
+
+
+_DOMAINS = {
+    **{convention: _math(convention) for convention in ("####", "boxed", "answer_is", "plain")},
+    "choice": Domain(choice.extract, choice.decide, choice.decide),
+    "text": Domain(text_answer.extract, text_answer.decide, text_answer.decide),
+    "contains": Domain(contains.extract, contains.decide, contains.decide),
+    "json": Domain(json_text.extract, json_value.decide, json_value.compare),
+    "python": Domain(code.extract, _decide_code, code.compare),
+}
+CONVENTIONS: tuple[str, ...] = tuple(_DOMAINS)
+"""The names of all conventions."""

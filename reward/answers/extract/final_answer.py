@@ -1,0 +1,196 @@
+"""Finds the final answer that a text states under a dataset's convention; linear in the length of the text."""
+
+import re
+from collections import deque
+from collections.abc import Callable
+
+from .boxes import has_box, last_box
+from .clean import MAX_PEELED_CHARS, clean_answer, without_end_tokens
+from .lenient import is_quantity, last_value
+
+__all__ = ["clean_answer", "extract_marked", "statement_of", "strip_answer_line"]
+
+ADVERB = "(?-i:therefore|thus|hence|then|simply|exactly|just|indeed|clearly|obviously|precisely)"
+"""What may stand between "is" and the answer, as a pattern; capitals would be part of the answer."""
+_HASHES = re.compile(r"(?<!#)####(?!#)")
+_BOLD = "[*_ \t]{0,6}"
+_STATEMENT = re.compile(
+    rf"(?<![A-Za-z])answer{_BOLD}(?:is(?![A-Za-z])(?:{_BOLD}[:=：])?|[:=：])", re.IGNORECASE
+)
+_INTRODUCTION = re.compile(
+    r"[*_# \t]*(?:(?:and|so|thus|therefore|hence|finally|in conclusion),?\s+)?(?:the\s+|my\s+|our\s+)?"
+    r"(?:final\s+|correct\s+)?",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<!\.)\.(?=[*_]*(?:\s|$))")
+_CLAUSE = re.compile(
+    r",\s+(?:because|since|which|so|as|where)(?![A-Za-z])|\s(?:because|since)(?![A-Za-z])", re.IGNORECASE
+)
+_LEADING = re.compile(rf"(?:[ :=：]|{ADVERB}[,:]?\s+(?=\S))*")
+_MATH_LINE = re.compile(r"(?:\$\$?|\\\(|\\\[|\\boxed|\\fbox)")
+_DISPLAY = re.compile(r"\s*(?:(?:\*\*|__)\s*)?(?P<opening>\$\$|\\\[|```[a-z]*[ \t]*[\r\n])")
+_DISPLAY_END = {"$": "$$", "\\": r"\]", "`": "```"}
+_NAME_SIDE = re.compile(r"[A-Za-z]+")
+
+
+def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | None:
+    """The final answer that `text` states under one of the conventions for a marked answer, None where it states none.
+
+    `boxed`: the content of the last outermost `\\boxed{}` or `\\fbox{}`. `####`: the rest of the line after the
+    last `####`. `answer_is`: what follows the last "answer is" or "answer:", to the end of its sentence. `plain`:
+    a last line that is such a statement, or only a number, a quantity or a formula between math delimiters.
+    With `strict=False` a text that breaks its convention still yields its last box, `####`, statement or number;
+    such an answer is for reports only, since a policy paid for it learns to drop its reasoning.
+
+    Raises:
+        ValueError: `convention` is none of these.
+    """
+    if convention not in _FORMS:
+        raise ValueError(f"answer convention {convention!r} marks no answer; allowed: {', '.join(_FORMS)}")
+    find, rendered = _FORMS[convention]
+    text = without_end_tokens(text)
+    answer = find(text)
+    if answer is not None or strict:
+        return answer
+    for guess in (last_box, _hashed, _stated, last_value):
+        answer = guess(text)
+        # What the convention could not state (an unmatched brace in a box) is no answer under it.
+        if answer is not None and find(rendered.format(answer)) == answer:
+            return answer
+    return None
+
+
+def strip_answer_line(text: str) -> str:
+    """`text` without its last line where that line does nothing but state the answer."""
+    lines = text.rstrip().split("\n")
+    last = lines[-1].strip()
+    bare = last.lstrip("*_$ ")
+    states_answer = last.startswith("####") or bare.startswith(("\\boxed", "\\fbox")) or _is_statement(last)
+    return "\n".join(lines[:-1]).rstrip() if states_answer else text.rstrip()
+
+
+def statement_of(text: str) -> str | None:
+    """What follows the last "answer is" or "answer:" in `text`, up to the end of its line, blanks stripped.
+
+    A display formula or a fenced block of several lines that follows is taken whole, as one line.
+    """
+    last = _last(_STATEMENT, text)
+    if last is None:
+        return None
+    rest = text[last.end() :]
+    display = _display(rest)
+    if display is not None:
+        return display
+    following = rest.lstrip("*_ \t")
+    # "The answer is:" may stand above the answer's own line.
+    if following[:1] in ("\r", "\n") and following.strip():
+        rest = following.lstrip()
+    return _unbalanced_bold(rest.splitlines()[0].strip()) if rest.strip() else None
+
+
+def _display(text: str) -> str | None:
+    """The formula in the display or fence of several lines that `text` begins with."""
+    opening = _DISPLAY.match(text)
+    if opening is None:
+        return None
+    end = text.find(_DISPLAY_END[opening["opening"][0]], opening.end())
+    lines = text[opening.end() : end].split("\n") if end >= 0 else []
+    return " ".join(" ".join(lines).split()) or None if len(lines) > 1 else None
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    found = deque(pattern.finditer(text), maxlen=1)
+    return found[0] if found else None
+
+
+def _is_statement(line: str) -> bool:
+    introduction = _INTRODUCTION.match(line)
+    assert introduction is not None
+    return _STATEMENT.match(line, introduction.end()) is not None
+
+
+def _hashed(text: str) -> str | None:
+    last = _last(_HASHES, text)
+    if last is None:
+        return None
+    line = re.match(r"[^\r\n]*", text[last.end() :])
+    assert line is not None
+    rest = line[0]
+    if has_box(rest):
+        return last_box(rest)
+    return _sentence(statement_of(rest)) if _is_statement(rest.strip()) else (clean_answer(rest) or None)
+
+
+def _stated(text: str) -> str | None:
+    return _sentence(statement_of(text))
+
+
+def _sentence(statement: str | None) -> str | None:
+    if not statement:
+        return None
+    if has_box(statement):
+        statement = last_box(statement) or ""
+    while True:
+        end = _SENTENCE_END.search(statement)
+        shorter = statement[: end.start()] if end else statement
+        clause = _CLAUSE.search(shorter)
+        shorter = _unbalanced_bold(shorter[: clause.start()] if clause else shorter)
+        shorter = clean_answer(_LEADING.sub("", shorter, count=1))
+        if shorter == statement or len(statement) > MAX_PEELED_CHARS:
+            return shorter or None
+        statement = shorter
+
+
+def _unbalanced_bold(text: str) -> str:
+    if text.count("**") % 2 == 0:
+        return text
+    if text.startswith("**"):
+        return text[2:].strip()
+    before, _, after = text.rpartition("**")
+    return (before + after).strip()
+
+
+def _plain(text: str) -> str | None:
+    stripped = text.rstrip()
+    last = stripped[max(stripped.rfind("\n"), stripped.rfind("\r")) + 1 :].strip()
+    if _STATEMENT.search(last):
+        return _sentence(statement_of(last))
+    if has_box(last):
+        return _sentence(last) if _MATH_LINE.match(last) else None
+    formula = last.rstrip(". ")
+    if formula in ("$$", r"\]", "```"):
+        formula = _block(stripped.rstrip(". "))
+    answer = clean_answer(formula)
+    if is_quantity(answer.lstrip("= ")):
+        answer = answer.lstrip("= ")
+    is_formula = formula.startswith(("$", r"\(", r"\[")) and answer != formula
+    states_answer = (is_formula or is_quantity(answer) or _is_equation(answer)) and _sentence(
+        answer
+    ) == answer
+    return (answer or None) if states_answer else None
+
+
+def _block(text: str) -> str:
+    """What the display formula or fence that ends `text` holds, if it begins its line."""
+    is_display = text.endswith("$$")
+    opening = text.rfind(r"\[") if text.endswith(r"\]") else text.rfind("$$" if is_display else "```", 0, -2)
+    line_start = text.rfind("\n", 0, max(opening, 0)) + 1
+    if opening < 0 or text[line_start:opening].strip():
+        return ""
+    return text[opening:] if is_display or text.endswith(r"\]") else _display(text[opening:]) or ""
+
+
+def _is_equation(line: str) -> bool:
+    """Whether a line is steps between equals signs that come to a quantity: "Total = 2 + 3 = 5"."""
+    *steps, value = line[:201].split("=")
+    is_named = bool(steps) and bool(_NAME_SIDE.fullmatch(steps[0].strip()))
+    return len(line) <= 200 and bool(steps) and all(map(is_quantity, [*steps[is_named:], value]))
+
+
+_FORMS: dict[str, tuple[Callable[[str], str | None], str]] = {
+    "boxed": (last_box, "\\boxed{{{}}}"),
+    "####": (_hashed, "#### {}"),
+    "answer_is": (_stated, "The answer is {}"),
+    "plain": (_plain, "The answer is {}"),
+}
+"""How each convention's answer is found, and how it is stated."""

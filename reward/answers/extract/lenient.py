@@ -1,0 +1,149 @@
+"""Guesses the answer of a text that marks none: its last number, or the whole formula that this stands in."""
+
+import re
+from collections import deque
+
+from reward.answers.compare.rational import TooLarge
+from reward.answers.math.atoms import Quantity, read_leaf
+from reward.answers.math.normalise import normalise
+from reward.answers.math.tree import symbols
+
+from .clean import clean_answer
+
+_NUMBER = re.compile(
+    r"(?:(?<![\w)\]}.])[-+−]\s?)?(?:(?:\\?\$|[€£¥])\s?)?(?:(?<![\w)\]}.])[-+−])?"
+    r"(?:\\[dt]?frac\s?\{\s?-?[0-9]+\s?\}\s?\{\s?[0-9]+\s?\}"
+    r"|(?:(?<![\w.])[0-9]+\s?)?[¼-¾⅐-⅞]"
+    r"|(?<![A-Za-z_\d.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+(?![\w.]))?"
+    r"(?:\s[0-9]+(?=/[0-9]))?(?:(?<=[0-9])/[0-9]+)?|(?<![\d.])\.[0-9]+)(?:\s?\\?%)?"
+)
+_DELIMITER = re.compile(r"\\.|\$\$|\$", re.DOTALL)
+_CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+MAX_REACH = 300
+"""How far, in characters, the formula around a number is looked for."""
+# A bracket may hold blanks, as in (1, 2), but no words.
+_WORD = re.compile(r"(?:[(\[{](?:[^()\[\]{}A-Za-z]|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))*[)\]}]|\S)+")
+_OPERATOR = re.compile(r"(?:[-+−–*/^×·⋅÷:<>≤≥≠≈]|\\[A-Za-z]+)+")
+_OPERAND = re.compile(r"(?:.*[\d)\]}\\√π].*|[A-Za-z])[,.;]?", re.DOTALL)
+_INTRODUCTION = re.compile(
+    r"(?:is|are|was|equals|be|get|gets|obtain|gives|so|hence|thus|therefore|then|.*[=:：])[,:]?"
+    r"|[-*•]|\d+[.)]",
+    re.IGNORECASE | re.DOTALL,
+)
+_OUTER = " \t*_`\"'“”‘’.,;:!?"
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_TAG = re.compile(r"</?[A-Za-z|][^<>\s]{0,30}>")
+
+
+def last_value(text: str) -> str | None:
+    """The last number in `text`, or None where it has none, or one that is only a piece of something else.
+
+    In a formula between math delimiters it is the whole formula. Outside of these a number that an operator, a
+    bracket, a colon or letters tie to more is the whole expression, if that follows "is", "=" or the like.
+    """
+    found = deque(_NUMBER.finditer(text), maxlen=1)
+    if not found:
+        return None
+    start, end = found[0].span()
+    for opened, closed in reversed(_formulas(text)):
+        if closed <= start:
+            break
+        if opened < end:
+            return clean_answer(text[opened:closed]) or None
+    return _outside_math(text, start, end)
+
+
+def is_quantity(line: str) -> bool:
+    """Whether a line is nothing but a number or a quantity; it may have to be computed first."""
+    if len(line) > 200:
+        return False
+    text = normalise(line)
+    try:
+        leaf = read_leaf(text) if text else None
+    except TooLarge:
+        return True
+    return isinstance(leaf, Quantity) and not symbols(leaf.value) and any(map(str.isdigit, text))
+
+
+def _formulas(text: str) -> list[tuple[int, int]]:
+    """Where formulas between math delimiters stand; a dollar sign of money delimits none."""
+    found: list[tuple[int, int]] = []
+    opening: re.Match[str] | None = None
+    for delimiter in _DELIMITER.finditer(text):
+        if opening is not None and _closes(text, opening, delimiter):
+            found.append((opening.start(), delimiter.end()))
+            opening = None
+        elif delimiter[0] in _CLOSING and (opening is None or opening[0] == "$"):
+            opening = delimiter
+    return found
+
+
+def _closes(text: str, opening: re.Match[str], delimiter: re.Match[str]) -> bool:
+    start, end = opening.end(), delimiter.start()
+    if delimiter[0] != _CLOSING[opening[0]] or start == end:
+        return False
+    # As in Markdown: blanks within the signs, or a digit after them, make it money.
+    is_money = text[start].isspace() or text[end - 1].isspace() or text[end + 1 : end + 2].isdigit()
+    return delimiter[0] != "$" or not (is_money or "\n" in text[start:end])
+
+
+def _outside_math(text: str, start: int, end: int) -> str | None:
+    line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+    window = max(line_start, start - MAX_REACH)
+    number = text[start:end].strip()
+    reach = re.compile(r"[^\n\r]*").match(text, end, end + MAX_REACH)
+    assert reach is not None
+    words = list(_WORD.finditer(text, window, reach.end()))
+    first = next(index for index, word in enumerate(words) if word.end() > start)
+    last = max(index for index, word in enumerate(words) if word.start() < end)
+    first, last = _expression(words, first, last)
+    run = text[words[first].start() : words[last].end()]
+    if "=" in run:
+        # What stands before is the left side of an equation, or an earlier step.
+        head, _, run = run.rpartition("=")
+        is_introduced = bool(head) or first > 0
+    else:
+        before = words[first - 1][0] if first else ""
+        is_introduced = bool(_INTRODUCTION.fullmatch(before)) if before else window == line_start
+    bare = _bare(run)
+    if bare == _bare(number):
+        return number
+    if _is_measured(bare):
+        return bare
+    return (clean_answer(run) or None) if is_introduced and run.strip() else None
+
+
+def _expression(words: list[re.Match[str]], first: int, last: int) -> tuple[int, int]:
+    """The range of words that operators between blanks tie to those from `first` to `last`."""
+    # A sign after an operand is the operator: "10 - 5".
+    if _ties(words, first, first - 1):
+        first -= 1
+    while _ties(words, first - 1, first - 2):
+        first -= 2
+    while _ties(words, last + 1, last + 2):
+        last += 2
+    return first, last
+
+
+def _ties(words: list[re.Match[str]], operator: int, operand: int) -> bool:
+    if min(operator, operand) < 0 or max(operator, operand) >= len(words):
+        return False
+    return bool(_OPERATOR.fullmatch(words[operator][0]) and _OPERAND.fullmatch(words[operand][0]))
+
+
+def _bare(run: str) -> str:
+    """`run` without the punctuation, quotes, tags and brackets around the whole, or around nothing."""
+    before = None
+    while run != before:
+        before, run = run, _TAG.sub("", run.strip(_OUTER))
+        if run[:1] in _BRACKETS and (run[-1] == _BRACKETS[run[0]] or _BRACKETS[run[0]] not in run):
+            run = run[1:].removesuffix(_BRACKETS[run[0]])
+        elif run[-1:] in _BRACKETS.values() and not any(opening in run for opening in _BRACKETS):
+            run = run[:-1]
+    return run
+
+
+def _is_measured(text: str) -> bool:
+    """Whether `text` is a number with a unit that touches it."""
+    leaf = read_leaf(normalise(text)) if 0 < len(text) <= 40 and not set(text) & set("+*/^=<>([{\\") else None
+    return isinstance(leaf, Quantity) and leaf.unit is not None and not symbols(leaf.value)

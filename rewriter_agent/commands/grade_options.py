@@ -1,0 +1,83 @@
+"""The options of `grade`, most of them keys of the reward's config."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from reward import CONVENTIONS, RewardConfig
+from reward.answers.formats.json_value import check_schema
+from rewriter_agent.scoring.grade_rows import MODES
+
+REWARD_OPTIONS: dict[str, tuple[str, type]] = {
+    "--timeout": ("timeout", float),
+    "--code-timeout": ("code_timeout", float),
+    "--memory-limit-gb": ("memory_limit_gb", float),
+    "--max-answer-chars": ("max_answer_chars", int),
+    "--workers": ("max_verifiers", int),
+    "--tolerance": ("numeric_tolerance", float),
+    "--text-min-f1": ("text_min_f1", float),
+}
+"""Option to the config key that it sets, and the key's type."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; defaults are those of the config."""
+    parser.add_argument("input", type=Path, help="JSON Lines file with id, gold and text a row")
+    parser.add_argument("--output", type=Path, required=True, help="JSON Lines file to write")
+    parser.add_argument(
+        "--convention",
+        choices=CONVENTIONS,
+        default="boxed",
+        help="where rows that name none state the answer (default: boxed)",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        default="strict",
+        help="strict: the convention must be kept; lenient: the last likely answer counts (default: strict)",
+    )
+    parser.add_argument("--json-schema", type=Path, metavar="FILE", help=_help("json_schema"))
+    for option, (key, kind) in REWARD_OPTIONS.items():
+        parser.add_argument(option, dest=key, type=kind, metavar="N", help=_help(key))
+
+
+def reward_config(options: argparse.Namespace) -> RewardConfig:
+    """The config that the options ask for.
+
+    Raises:
+        ValueError: a value is out of range, or the schema cannot be used.
+    """
+    given: dict[str, Any] = {key: getattr(options, key) for key, _ in REWARD_OPTIONS.values()}
+    given = {key: value for key, value in given.items() if value is not None}
+    if options.json_schema is not None:
+        given["json_schema"] = _read_schema(options.json_schema)
+    try:
+        return RewardConfig(**given)
+    except ValidationError as error:
+        names = {key: option for option, (key, _) in REWARD_OPTIONS.items()}
+        details = [(names[str(detail["loc"][0])], detail) for detail in error.errors()]
+        raise ValueError("\n".join(f"{n}: {d['msg']} (got {d['input']!r})" for n, d in details)) from None
+
+
+def _read_schema(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f"--json-schema: there is no file '{path}'")
+    try:
+        schema = json.loads(path.read_bytes())
+        if not isinstance(schema, dict):
+            raise ValueError(f"it must hold an object, not a {type(schema).__name__}")
+        check_schema(schema)
+    except RecursionError as error:
+        raise ValueError(f"--json-schema {path}: it is nested too deep") from error
+    except ValueError as error:
+        raise ValueError(f"--json-schema {path}: {error}") from error
+    return schema
+
+
+def _help(key: str) -> str:
+    field = RewardConfig.model_fields[key]
+    default = "" if field.default is None else f" (default: {field.default})"
+    return " ".join(f"{field.description}{default}".replace("%", "%%").split())

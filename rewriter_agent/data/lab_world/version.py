@@ -1,0 +1,59 @@
+"""The frozen state of the world, which every report of the laboratory prints."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import cache
+from itertools import pairwise
+from random import Random
+
+from rewriter_agent.config.data import LabData
+
+from .problems import generate_problems, stories
+from .skill import MAX_TOKENS, Item, is_correct
+from .skills import SKILLS, retention_items
+from .splits import SHARES
+from .story import Difficulty
+from .styles import EXPERT_STYLES, STYLES, solution, style_of
+
+WORLD_VERSION = "1"
+"""Raised with every change of `world_hash`; the page on the laboratory lists why."""
+STORIES, ITEMS = 300, 40
+
+
+def world() -> str:
+    """Version and hash, as runs and checkpoints write them down."""
+    return f"{WORLD_VERSION} {world_hash()}"
+
+
+@cache
+def world_hash() -> str:
+    """16 hexadecimal digits over what the world does: problems, styles, splits, skills and grades of a sample.
+
+    It is about behaviour, not source, so that tidying up leaves it as it is. It takes a fraction of a second.
+    """
+    seen: list[object] = [SHARES, MAX_TOKENS]
+    for style in EXPERT_STYLES:
+        problems = generate_problems(LabData(num_train=ITEMS, num_test=ITEMS, style=style))
+        # The world knows no level: a field of other data.
+        seen += [
+            {key: value for key, value in asdict(problem).items() if key != "level"}
+            for problem in problems.train + problems.test
+        ]
+    for number, story in enumerate(stories("train", STORIES, 0, Difficulty())):
+        texts = [solution(style, story, Random(number)) for style in STYLES]
+        mixed = [f"{left}\n{right}" for left, right in pairwise(texts)]
+        seen.append([story.key, story.question, [(text, style_of(text)) for text in texts + mixed]])
+    for name in SKILLS:
+        for item in retention_items(name, ITEMS, seed=0):
+            seen.append([item.key, item.prompt, item.answer, _grades(item)])
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
+
+
+def _grades(item: Item) -> list[bool]:
+    """Of replies that a laxer or stricter grader would take for something else."""
+    right = item.answer
+    near = (right[1:], f"{right}.", right.swapcase(), right.replace(" ", ""), f"The answer is {right}")
+    return [is_correct(item, reply, True) for reply in (right, f" {right}\n", *near)] + [
+        is_correct(item, right, False)
+    ]

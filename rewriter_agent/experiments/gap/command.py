@@ -1,0 +1,174 @@
+"""`rewriter-agent gap`: how far a data set is from the backbone, on a sample, before anything is trained."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cluster.session import connect
+from rewriter_agent.config import RunConfig
+from rewriter_agent.data.load import load_problems
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import batches, exclusive, write_json
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.prepare.stage import fits, require_some
+from rewriter_agent.rewrite.rounds import Rewriter
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.scoring.embedder import diversity_embed
+from rewriter_agent.scoring.group_scorer import GroupScorer, mean
+from rewriter_agent.scoring.retry import each_or_none
+
+from .measure import RowGap, Trial, measure_rows, summarise, try_rewriting
+from .page import write_page
+
+TRIED = 32
+"""Rows that rewriting is tried on; it costs `num_generations` rollouts each."""
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the command found."""
+
+    name: str
+    model: str
+    training_rows: int
+    """Of the whole data set."""
+    temperature: float
+    """Of the backbone's own samples."""
+    kept: float
+    """Share of the sample that `rewrite.keep_gap` leaves as it is."""
+    summary: dict[str, Any]
+    trial: Trial
+    rows: list[RowGap]
+    """The sample, the most alien first."""
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """Of rewriting every row as the trial did, in the job's terms."""
+        rows = self.training_rows * (1 - self.kept)
+        rollouts = rows * self.trial.candidates / self.trial.problems
+        return {
+            "rollouts": rollouts,
+            "prompt_tokens": rows * self.trial.prompt_tokens,
+            "generated_tokens": rollouts * self.trial.generated_tokens,
+            "scored_tokens": rollouts * self.trial.scored_tokens,
+        }
+
+
+def gap(config: RunConfig, sample: int) -> Gap:
+    """Measure `sample` training problems; writes `gap/gap.html` and `gap/gap.json` in the run folder.
+
+    Raises:
+        ValueError: no problem fits the model's context.
+    """
+    progress = Progress("gap")
+    with connect(config.cluster) as machines:
+        run = Run(config, machines, ("encoder", "backbone"))
+        with exclusive(config.folder):
+            try:
+                found = _measure(run, sample, progress)
+            finally:
+                run.close()
+    folder = config.folder / "gap"
+    write_page(
+        folder / "gap.html", found, cost_text(found), Tokens(run.tokenizer, config.model.system_prompt)
+    )
+    write_json(folder / "gap.json", _numbers(found))
+    return found
+
+
+def _measure(run: Run, sample: int, progress: Progress) -> Gap:
+    config, tokens = run.config, Tokens(run.tokenizer, run.config.model.system_prompt)
+    problems = [p for p in load_problems(config.data).train if fits(p, tokens, config)]
+    require_some(problems, config)
+    chosen = _sample(problems, sample, config.seed)
+    progress(f"{len(chosen)} of {len(problems)} training problems; starting the backbone's engines")
+    rows: list[RowGap] = []
+    measure = partial(measure_rows, tokens, run.backbone, config.prepare, config.seed)
+    for number, batch in enumerate(batches(chosen, BATCH), start=1):
+        found = each_or_none(measure, batch, lambda: [run.backbone])
+        rows += [row for row in found if row is not None]
+        progress.share(min(number * BATCH, len(chosen)), len(chosen), "problems scored")
+    tried = rows[:TRIED]
+    progress(f"rewriting {len(tried)} of them by prompt, {config.rewrite.num_generations} candidates each")
+    by_prompt = config.rewrite.model_copy(
+        update={"strategy": "best_of_n", "rewriter": None, "keep_gap": None}
+    )
+    embed = diversity_embed(run.embedder, [problem.solution for problem in chosen], config.reward)
+    scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)
+    rewriter = Rewriter(by_prompt, config.seed, tokens, {"backbone": run.backbone}, scorer)
+    trial = try_rewriting(tried, rewriter, tokens)
+    return Gap(
+        name=config.name,
+        model=config.model.name_or_path,
+        training_rows=len(problems),
+        temperature=config.prepare.temperature,
+        kept=_kept(rows, config.rewrite.keep_gap),
+        summary=summarise(rows),
+        trial=trial,
+        rows=sorted(rows, key=lambda row: row.expert.mean),
+    )
+
+
+def _kept(rows: list[RowGap], keep_gap: float | None) -> float:
+    return mean([float(keep_gap is not None and row.gap <= keep_gap) for row in rows])
+
+
+def _sample(problems: list[Problem], count: int, seed: int) -> list[Problem]:
+    return Random(seed).sample(problems, min(count, len(problems)))
+
+
+def _numbers(found: Gap) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "model": found.model,
+        "training_rows": found.training_rows,
+        "temperature": found.temperature,
+        "kept": found.kept,
+        "summary": found.summary,
+        "trial": asdict(found.trial),
+        "cost": found.cost,
+        "rows": [
+            {
+                "problem_id": row.problem.id,
+                "expert_logprob": row.expert.mean,
+                "own_logprob": row.own_mean,
+                "gap": row.gap,
+                "expert_tail": row.expert.tail,
+                "typicality": row.expert.typicality,
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def gap_table(found: Gap, folder: Path) -> str:
+    """The result for the terminal."""
+    s, t = found.summary, found.trial
+    lines = [
+        f"{found.name}: {s['rows']} of {found.training_rows} training rows, under {found.model} given the question",
+        f"{'':<28}{'expert':>10}{'own':>10}   (own: sampled at temperature {found.temperature:g})",
+        f"{'log-prob (nats a token)':<28}{s['expert_logprob']:>10.3f}{s['own_logprob']:>10.3f}",
+        f"{'tokens with p < 0.4':<28}{s['expert_tail']:>10.1%}{s['own_tail']:>10.1%}",
+        f"{'tokens a solution':<28}{s['expert_tokens']:>10.0f}{s['own_tokens']:>10.0f}",
+        f"{'log-prob + entropy':<28}{s['expert_typicality']:>10.3f}{s['own_typicality']:>10.3f}",
+        f"gap {s['gap']:.3f} nats a token: the expert's are {'less' if s['gap'] > 0 else 'more'} likely than its own",
+        f"rewriting by prompt: {t.accepted} of {t.candidates} candidates pass ({_share(t.accepted, t.candidates)}), "
+        f"{t.solved} of {t.problems} problems have one ({_share(t.solved, t.problems)})",
+        f"rewriting all rows like this: {cost_text(found)}",
+        f"page: {(folder / 'gap' / 'gap.html').absolute()}",
+    ]
+    return "\n".join(lines)
+
+
+def cost_text(found: Gap) -> str:
+    """What rewriting everything takes."""
+    costs = ", ".join(f"{count:,.0f} {name.replace('_', ' ')}" for name, count in found.cost.items())
+    return costs + (f"; {found.kept:.0%} of the rows stay as they are" if found.kept else "")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "none"

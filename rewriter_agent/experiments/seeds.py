@@ -1,0 +1,39 @@
+"""The same run with several seeds, and one report over all of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.pipeline import STAGES, print_summary, run_stages
+from rewriter_agent.report.build import build_over_seeds
+from rewriter_agent.report.collect import collect
+from rewriter_agent.report.over_seeds import over_seeds
+
+
+def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
+    """Every stage for every seed, in `seed-N` under the run folder; returns the report over all.
+
+    Raises:
+        ValueError: fewer than two different seeds.
+    """
+    if len(set(seeds)) < 2 or len(set(seeds)) < len(seeds):
+        given = " ".join(map(str, seeds))
+        raise ValueError(f"--seeds {given}: give two or more different ones, or one as --set seed=N")
+    runs = {seed: with_seed(config, seed) for seed in seeds}
+    for seed, run in runs.items():
+        print(f"seed {seed} of {', '.join(map(str, seeds))}", flush=True)
+        run_stages(run, STAGES)
+        print_summary(run)
+    # Not the folder of the stage `report`, which a run of the same name without --seeds has here.
+    report = config.folder / "over-seeds" / "report.html"
+    report.parent.mkdir(exist_ok=True)
+    build_over_seeds(over_seeds(config.name, {s: collect(run.folder) for s, run in runs.items()}), report)
+    return report
+
+
+def with_seed(config: RunConfig, seed: int) -> RunConfig:
+    """The run of one seed; data and evaluation have seeds of their own, and stay as they are."""
+    tracking = config.tracking.model_copy(update={"group": config.tracking.group or config.name})
+    return config.model_copy(
+        update={"seed": seed, "name": f"seed-{seed}", "output_dir": config.folder, "tracking": tracking}
+    )

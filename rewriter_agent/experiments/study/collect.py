@@ -1,0 +1,122 @@
+"""From a study's folders to its numbers."""
+
+from dataclasses import asdict
+from statistics import fmean
+
+from rewriter_agent.config import dump_config
+from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
+from rewriter_agent.evaluate.statistics import paired
+from rewriter_agent.experiments.compare import strategy_result
+from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.pipeline import EVALUATE_BASE, REWRITE, TRAIN
+
+from .arms import EXPERT, SOURCES
+from .comparison import arm_results
+from .layout import Cell, Layout
+from .results import TERMS, CellResult, SourceResult, StudyResult
+from .stages import BASE, EVALUATION, cell_stage
+
+
+def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
+    """Everything that has been measured by now."""
+    base = read_result(layout.config.folder / BASE / EVALUATE_BASE.name / "result.json")
+    cells = [
+        cell_result(cell, base)
+        for seed in layout.study.seeds
+        for cell in layout.cells(seed)
+        if cell_stage(cell).complete(cell.config)
+    ]
+    done = sorted({cell.seed for cell in cells}, key=layout.study.seeds.index)
+    sources = [
+        source_result(layout, source, seed)
+        for seed in done
+        for source in layout.sources
+        if source != EXPERT and REWRITE.complete(layout.source_config(source, seed))
+    ]
+    return StudyResult(
+        name=layout.config.name,
+        config=dump_config(layout.config),
+        seeds=done,
+        base=_model_metrics(base),
+        arms=arm_results(layout.study.arms, cells, sources),
+        cells=cells,
+        sources=sources,
+        seconds=seconds,
+    )
+
+
+def cell_result(cell: Cell, base: ModelResult) -> CellResult:
+    """Of a cell that has been evaluated."""
+    result = read_result(cell.folder / EVALUATION / "result.json")
+    lines = read_jsonl(cell.folder / "metrics.jsonl")
+    metrics = {
+        **_model_metrics(result),
+        **_against_base(result, base),
+        "loss": lines[-1]["unweighted_loss"],
+        "ess": lines[-1]["ess"],
+        "tokens": lines[-1]["num_tokens"],
+        "seconds": lines[-1]["elapsed"],
+    }
+    for outcome, value in lines[-1].items():
+        if outcome.startswith("unweighted_loss/"):
+            metrics[outcome] = value
+    return CellResult(cell.arm, cell.learning_rate, cell.seed, metrics)
+
+
+def source_result(layout: Layout, source: str, seed: int) -> SourceResult:
+    """Of a source that has been made."""
+    config = layout.source_config(source, seed)
+    trained = layout.source_config(SOURCES[source].rewriter or source, seed)
+    found = strategy_result(source, REWRITE, config)
+    metrics = {
+        "rewritten": found.rewritten,
+        "logprob": found.logprob,
+        "tail": found.tail,
+        **({} if found.accepted is None else {"accepted": found.accepted}),
+        **(asdict(found.diversity) if found.diversity else {}),
+        "rollouts": found.cost["rollouts"],
+        "generated_tokens": found.cost["generated_tokens"],
+        "scored_tokens": found.cost["scored_tokens"],
+        "seconds": found.seconds,
+    }
+    curves = {}
+    if TRAIN.wanted(trained):
+        manifest = TRAIN.read_manifest(trained)
+        assert manifest is not None, "its rewriter has written"
+        metrics["training_rollouts"] = manifest["counts"]["rollouts"]
+        metrics["training_tokens"] = manifest["counts"]["generated_tokens"]
+        metrics["training_seconds"] = manifest["wall_seconds"]
+        lines = read_jsonl(trained.folder / "train" / "metrics.jsonl")
+        curves = {
+            term: [(x["step"], x[key]) for x in lines if (key := f"reward_terms/{term}_mean") in x]
+            for term in TERMS
+        }
+    return SourceResult(source, seed, metrics, curves)
+
+
+def _model_metrics(result: ModelResult) -> dict[str, float]:
+    # Without intervals: the study's are over seeds, and those over items would take minutes for all cells.
+    known = {part.name: fmean(part.knowledge.values()) for part in result.retention}
+    found = {
+        "task": fmean(result.task.scores[STRICT].values()),
+        "task_lenient": fmean(result.task.knowledge.values()),
+        **{name: fmean(scores.values()) for name, scores in result.task.scores.items() if "@" in name},
+        "finished": result.task.metrics["finished"],
+        "retention": fmean(known.values()),
+        **{f"retention/{name}": value for name, value in known.items()},
+    }
+    return found | ({"nll": result.drift.nll} if result.drift else {})
+
+
+def _against_base(result: ModelResult, base: ModelResult) -> dict[str, float]:
+    task = paired(result.task.scores[STRICT], base.task.scores[STRICT])
+    before = {part.name: part for part in base.retention}
+    kept = [paired(part.knowledge, before[part.name].knowledge) for part in result.retention]
+    items = sum(len(part.model) for part in kept)
+    found = {
+        "gain": task.difference,
+        "forgetting": -fmean(part.difference for part in kept),
+        "lost": sum(part.lost for part in kept) / items,
+        "gained": sum(part.gained for part in kept) / items,
+    }
+    return found | ({"kl": result.drift.kl} if result.drift else {})

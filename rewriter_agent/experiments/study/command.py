@@ -1,0 +1,131 @@
+"""`rewriter-agent study`: every arm at every learning rate with every seed, on shared work, in one table."""
+
+from collections.abc import Sequence
+
+from cluster.session import connect
+from rewriter_agent.config import RunConfig
+from rewriter_agent.evaluate.model import check_evaluation
+from rewriter_agent.finetune.parallel import run_jobs
+from rewriter_agent.finetune.stage import sft_gb
+from rewriter_agent.io.files import exclusive
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.models.precision import precision_hint
+from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import Stage, require_space, roles_of, run_stage
+
+from .arms import EXPERT
+from .collect import collect
+from .files import write_files
+from .layout import Cell, Layout
+from .results import StudyResult
+from .stages import BASE, cell_job, cell_stage, fine_tunings_at_a_time
+from .table import study_table
+from .timing import Clock
+
+
+def run_study(config: RunConfig) -> str:
+    """Do what is missing, and write `study.json`, `study.md` and `study.html` after each seed; returns the table.
+
+    Raises:
+        ValueError: the study cannot be laid out, or some of its fine-tunings failed; the others are in the table, and
+            those that failed are tried again next time.
+    """
+    layout = Layout.of(config)
+    check_evaluation(config.evaluate, config.model.max_model_len)
+    if hint := precision_hint(config):
+        print(f"hint: {hint}", flush=True)
+    progress = Progress("study")
+    study = layout.study
+    sizes = f"{len(study.arms)} arms x {len(study.learning_rates)} learning rates x {len(study.seeds)} seeds"
+    progress(f"{sizes}, {layout.steps} steps each")
+    failed: dict[str, str] = {}
+    with connect(config.cluster) as machines, exclusive(config.folder):
+        run = Run(base_config(layout), machines, _roles(layout))
+        clock = Clock(config.folder / "seconds.json")
+        try:
+            with clock("base"):
+                _stages(run, base_config(layout), (PREPARE, EVALUATE_BASE))
+            for seed in layout.study.seeds:
+                todo = [cell for cell in layout.cells(seed) if not cell_stage(cell).complete(cell.config)]
+                if not todo:
+                    progress(f"seed {seed}: complete, skipped")
+                    continue
+                failed |= _seed(run, layout, seed, todo, clock, progress)
+                _write(layout, clock)
+        finally:
+            run.close()
+    if failed:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ValueError(f"{len(failed)} fine-tunings failed. {reasons}")
+    return study_table(_write(layout, clock))
+
+
+def base_config(layout: Layout) -> RunConfig:
+    """The run that measures the backbone."""
+    source = layout.source_config(EXPERT, layout.config.seed)
+    return source.model_copy(update={"name": BASE, "output_dir": layout.config.folder})
+
+
+def _write(layout: Layout, clock: Clock) -> StudyResult:
+    result = collect(layout, clock.seconds)
+    write_files(layout.config.folder, result)
+    return result
+
+
+def _roles(layout: Layout) -> set[str]:
+    seed = layout.study.seeds[0]
+    configs = [layout.source_config(source, seed) for source in layout.sources]
+    rewriting = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs]
+    return set[str]().union(*rewriting) | {"backbone", "policy", "sft"}
+
+
+def _seed(
+    run: Run, layout: Layout, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
+) -> dict[str, str]:
+    """What is missing of one seed; returns the errors of the fine-tunings that failed, by name."""
+    with clock(f"seed {seed}, rewriting"):
+        for source in layout.sources:
+            progress(f"seed {seed}: targets of {source}")
+            stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
+            _stages(run, layout.source_config(source, seed), stages)
+    with clock(f"seed {seed}, fine-tuning"):
+        failed = _finetune(run, todo, progress)
+    with clock(f"seed {seed}, evaluation"):
+        trained = [cell for cell in todo if str(cell.folder.absolute()) not in failed]
+        # Its own: what is left is reckoned from the pace since the first line.
+        measured = Progress(f"study, seed {seed}")
+        for done, cell in enumerate(trained):
+            measured.share(done, len(trained), "models evaluated")
+            run.turn_to(cell.config)
+            run_stage(cell_stage(cell), run)
+    return failed
+
+
+def _stages(run: Run, config: RunConfig, stages: Sequence[Stage]) -> None:
+    """Stages of one run, on the engines that the runs before have left."""
+    run.turn_to(config)
+    run.write_config()
+    for stage in stages:
+        if stage.wanted(config) and not stage.complete(config):
+            run_stage(stage, run)
+
+
+def _finetune(run: Run, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
+    """Those that are not refreshed on the way, as Ray tasks side by side; returns errors by folder."""
+    at_a_time, threads = fine_tunings_at_a_time(run.plan)
+    jobs = []
+    for cell in todo:
+        run.turn_to(cell.config)
+        cell_stage(cell).open_folder(cell.config, run.weights_gb)
+        job = cell_job(run, cell, threads)
+        if not cell.config.sft.refresh and not job.model_dir.exists():
+            jobs.append(job)
+    if not jobs:
+        return {}
+    run.release_engines()
+    run.wait_for_room("sft")
+    room = at_a_time * sft_gb(run.weights_gb) + len(jobs) * run.weights_gb
+    require_space(todo[0].config.folder, room, "study")
+    progress(f"{len(jobs)} fine-tunings, {at_a_time} at a time")
+    return run_jobs(jobs, at_a_time, progress)

@@ -1,0 +1,92 @@
+"""What a study will take: its counts follow from the config, its seconds from the speeds that a pilot has measured."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from rewriter_agent.config.strategies import STRATEGIES, budget
+from rewriter_agent.pipeline import TRAIN
+from rewriter_agent.report.format import duration
+
+from .layout import Layout
+from .pilot import Speeds
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much of each kind of work a whole study has."""
+
+    seeds: int
+    prepared: int
+    """Problems that are measured under the backbone: once a seed, whoever asks."""
+    rewriters: int
+    rewriter_steps: int
+    training_rollouts: int
+    rollouts: int
+    """Of rewriting, at most."""
+    fine_tunings: int
+    steps: int
+    """Of each."""
+    refreshed: int
+    """Fine-tunings that make their targets anew on the way."""
+
+
+def counts(layout: Layout) -> Counts:
+    """Of a study as its config describes it."""
+    seeds, train = len(layout.study.seeds), layout.config.train
+    configs = [layout.source_config(name, layout.study.seeds[0]) for name in layout.sources]
+    rewriters = seeds * sum(TRAIN.wanted(config) for config in configs)
+    candidates = train.per_device_train_batch_size * train.gradient_accumulation_steps
+    a_problem = sum(
+        sum(budget(STRATEGIES[config.rewrite.strategy], config.rewrite.num_generations)) for config in configs
+    )
+    cells = layout.cells(layout.study.seeds[0])
+    return Counts(
+        seeds=seeds,
+        prepared=seeds * layout.problems,
+        rewriters=rewriters,
+        rewriter_steps=rewriters * train.max_steps,
+        training_rollouts=rewriters * train.max_steps * candidates,
+        rollouts=seeds * a_problem * layout.problems,
+        fine_tunings=seeds * len(cells),
+        steps=layout.steps,
+        refreshed=seeds * sum(cell.spec.refresh for cell in cells),
+    )
+
+
+def forecast(layout: Layout, speeds: Speeds, at_a_time: int) -> dict[str, float]:
+    """Seconds by phase, `at_a_time` fine-tunings side by side."""
+    work = counts(layout)
+    one = speeds.fine_tuning + work.steps * speeds.fine_tuning_step
+    rounds = work.seeds * ceil((work.fine_tunings - work.refreshed) / work.seeds / at_a_time)
+    parts = layout.study.refresh_parts
+    refreshed_rollouts = layout.problems * (parts - 1) / parts * layout.config.rewrite.num_generations
+    # A part's worker is started for it, as the learner's is.
+    refresh = parts * (one / parts + speeds.rewriter_start) + refreshed_rollouts * speeds.rollout
+    return {
+        "base": speeds.engines_start + speeds.evaluation,
+        "rewriters": work.rewriters * speeds.rewriter_start + work.rewriter_steps * speeds.rewriter_step,
+        "rewriting": work.prepared * speeds.problem_prepared + work.rollouts * speeds.rollout,
+        "fine-tuning": work.seeds * speeds.processes_start + rounds * one,
+        "refreshed": work.refreshed * (refresh + (parts - 1) * speeds.engines_start),
+        "evaluation": work.fine_tunings * speeds.evaluation + 2 * work.seeds * speeds.engines_start,
+    }
+
+
+def counts_text(layout: Layout) -> str:
+    """For the terminal."""
+    work = counts(layout)
+    return (
+        f"study: {work.rewriters} rewriters of {layout.config.train.max_steps} steps "
+        f"({work.training_rollouts:,} rollouts), at most {work.rollouts:,} rollouts of rewriting, "
+        f"{work.fine_tunings} fine-tunings of {work.steps} steps, {work.fine_tunings + 1} evaluations"
+    )
+
+
+def forecast_text(layout: Layout, speeds: Speeds, at_a_time: int) -> str:
+    """For the terminal."""
+    phases = forecast(layout, speeds, at_a_time)
+    work = counts(layout)
+    tokens = speeds.tokens * (work.rollouts + work.training_rollouts)
+    lines = [f"  {name:<14}{duration(seconds):>16}" for name, seconds in phases.items()]
+    total = f"  {'in all':<14}{duration(sum(phases.values())):>16}, about {tokens:,.0f} tokens of rewrites"
+    return "\n".join([f"study, {at_a_time} fine-tunings at a time:", *lines, total])

@@ -1,0 +1,107 @@
+"""Parts of one study that were done apart, other seeds or other arms on other machines, as one result."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rewriter_agent.config import RunConfig, dump_config, make_config
+from rewriter_agent.io.files import exclusive
+
+from .comparison import arm_results
+from .files import RESULT, write_files
+from .results import StudyResult, read_study
+from .table import study_table
+
+OF_A_PART = ("name", "output_dir", "cluster", "tracking")
+"""Sections of the config in which parts may differ: they say where and how, not what."""
+OF_A_PARTS_STUDY = ("seeds", "arms")
+
+
+def join_studies(config: RunConfig, paths: Sequence[Path]) -> str:
+    """Write the study's files from those of its parts (`study.json`); returns the table.
+
+    The arms are those of `config`, the seeds all that the parts have. What several parts have measured is the first
+    one's; so is the base model.
+
+    Raises:
+        ValueError: a file is not a `study.json`, is of a study with other options than `config`, or would be
+            overwritten.
+    """
+    own = config.folder / RESULT
+    if own.absolute() in {path.absolute() for path in paths}:
+        raise ValueError(
+            f"{own} is a part and would be overwritten. Name what is joined: --set name={config.name}-joined"
+        )
+    parts = {path: _read(path) for path in paths}
+    for path, part in parts.items():
+        _check(config, path, part)
+    assert config.study is not None, "checked against the parts"
+    result = joined(config, config.study.arms, list(parts.values()))
+    with exclusive(config.folder):
+        write_files(config.folder, result)
+    return study_table(result)
+
+
+def joined(config: RunConfig, arms: Sequence[str], parts: Sequence[StudyResult]) -> StudyResult:
+    """All that the parts have measured, of these arms."""
+    cells = {(c.arm, c.learning_rate, c.seed): c for part in reversed(parts) for c in part.cells}
+    sources = {(s.source, s.seed): s for part in reversed(parts) for s in part.sources}
+    ordered = [cells[key] for key in sorted(cells) if key[0] in arms]
+    written = [sources[key] for key in sorted(sources)]
+    seconds = Counter[str]()
+    for part in parts:
+        seconds.update(part.seconds)
+    return StudyResult(
+        name=config.name,
+        config=dump_config(config),
+        seeds=sorted({cell.seed for cell in ordered}),
+        base=parts[0].base,
+        arms=arm_results(arms, ordered, written),
+        cells=ordered,
+        sources=written,
+        seconds=dict(seconds),
+    )
+
+
+def _read(path: Path) -> StudyResult:
+    try:
+        return read_study(path)
+    except (OSError, ValidationError) as error:
+        raise ValueError(f"{path} cannot be read as the study.json of a study: {error}") from error
+
+
+def _check(config: RunConfig, path: Path, part: StudyResult) -> None:
+    try:
+        # Options that are newer than the part have their defaults.
+        of_part = make_config(yaml.safe_load(part.config))
+    except ValueError as error:
+        raise ValueError(f"{path} is of a study with options that are none here: {error}") from error
+    given, theirs = _what(config), _what(of_part)
+    other = [
+        f"{key} is {theirs.get(key)} there and {given.get(key)} here"
+        for key in sorted(given.keys() | theirs.keys())
+        if given.get(key) != theirs.get(key)
+    ]
+    if other:
+        raise ValueError(
+            f"{path} is of another study: {'; '.join(other[:3])}. Parts may differ in their seeds and arms, and in "
+            f"{', '.join(OF_A_PART)}; give each its own study."
+        )
+
+
+def _what(config: RunConfig) -> dict[str, Any]:
+    """What is done, by dotted key."""
+    tree = {key: value for key, value in config.model_dump(mode="json").items() if key not in OF_A_PART}
+    tree["study"] = {k: v for k, v in (tree["study"] or {}).items() if k not in OF_A_PARTS_STUDY}
+    return _flat(tree, "")
+
+
+def _flat(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found

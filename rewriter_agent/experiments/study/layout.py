@@ -1,0 +1,179 @@
+"""The configs of a study's parts: a run folder for each seed and source, and the fine-tuning of each cell."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from rewriter_agent.config import RunConfig, make_config
+from rewriter_agent.config.study import StudyConfig
+from rewriter_agent.data.load import load_problems
+from sft.config.sft import SFTConfig
+
+from .arms import ARMS, PAPER, SOURCES, Arm
+
+JUDGING = (
+    "judge",
+    "numeric_tolerance",
+    "text_min_f1",
+    "json_schema",
+    "timeout",
+    "code_timeout",
+    "memory_limit_gb",
+    "max_answer_chars",
+    "max_verifiers",
+    "idle_timeout",
+)
+"""What the published reward leaves to the config: what a right answer is, and how answers are compared."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fine-tuning of one arm, and where it is measured."""
+
+    arm: str
+    learning_rate: float
+    """The study's; that of an arm with a smaller one is in `config.sft`."""
+    seed: int
+    config: RunConfig
+    """Of its source's run, with the cell's own `sft`."""
+
+    @property
+    def spec(self) -> Arm:
+        """What its arm is."""
+        return ARMS[self.arm]
+
+    @property
+    def stage(self) -> str:
+        """Name of its folder in the source's run."""
+        return f"{self.arm}-lr{self.learning_rate:g}"
+
+    @property
+    def folder(self) -> Path:
+        """Where it is trained and measured."""
+        return self.config.folder / self.stage
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a study is made of; follows from its config and the number of training problems."""
+
+    config: RunConfig
+    problems: int
+
+    @classmethod
+    def of(cls, config: RunConfig) -> "Layout":
+        """Loads the data.
+
+        Raises:
+            ValueError: the config has no section `study`, an arm cannot be made with the other options, or the data
+                cannot be used.
+        """
+        if config.study is None:
+            raise ValueError(
+                "study needs a section `study` with its seeds, learning_rates and arms (docs/study.md); all defaults: "
+                "--set 'study={}'"
+            )
+        layout = cls(config, len(load_problems(config.data).train))
+        for source in layout.sources:
+            layout.source_config(source, config.study.seeds[0])
+        return layout
+
+    @property
+    def study(self) -> StudyConfig:
+        """The section."""
+        assert self.config.study is not None, "checked by `of`"
+        return self.config.study
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """Those that the arms need, in the order in which they can be made."""
+        wanted = {ARMS[arm].source for arm in self.study.arms}
+        wanted |= {SOURCES[name].rewriter or name for name in wanted}
+        return [name for name in SOURCES if name in wanted]
+
+    @property
+    def steps(self) -> int:
+        """Of every fine-tuning, however many rows its source has."""
+        return self.config.sft.total_steps(self.problems)
+
+    @property
+    def budget(self) -> int:
+        """Rollouts a problem of the RL rewriter, those of its training among them."""
+        train = self.config.train
+        training = train.max_steps * train.per_device_train_batch_size * train.gradient_accumulation_steps
+        return self.config.rewrite.num_generations + ceil(training / self.problems)
+
+    def source_config(self, source: str, seed: int) -> RunConfig:
+        """The run that makes a source's targets.
+
+        Raises:
+            ValueError: the source cannot be made with the config's other options.
+        """
+        tree = self.config.model_dump(mode="json")
+        folder = self.config.folder / f"seed-{seed}"
+        tree |= {"name": source, "output_dir": str(folder), "seed": seed, "study": None}
+        tree["tracking"]["group"] = self.config.tracking.group or self.config.name
+        tree["sft"]["sweep"] = None
+        tree["rewrite"] |= {"strategy": "policy", "select": None, "rewriter": None, "behavior": "backbone"}
+        if rewriter := SOURCES[source].rewriter:
+            tree["rewrite"]["rewriter"] = str(folder / rewriter / "train")
+        for key, value in self._changes(source).items():
+            part, _, option = key.partition(".")
+            tree[part][option] = value
+        if source == PAPER:
+            tree["reward"] = {"preset": "paper"} | {key: tree["reward"][key] for key in JUDGING}
+        return make_config(tree)
+
+    def _changes(self, source: str) -> dict[str, Any]:
+        """What a source changes of the config."""
+        match source:
+            case "expert" | "mind_the_gap":
+                return {"rewrite.strategy": source}
+            case "best_of_k":
+                return {"rewrite.strategy": "best_of_n"}
+            case "best_of_budget":
+                return {"rewrite.strategy": "best_of_n", "rewrite.num_generations": self.budget}
+            case "rl_no_alignment":
+                return {"reward.alignment_weight": 0.0, "reward.min_alignment": 0.0}
+            case "rl_no_diversity":
+                return {"reward.diversity_weight": 0.0}
+            case "rl_typicality":
+                return {"reward.alignment": "typicality"}
+            case "rl_greedy":
+                return {"rewrite.temperature": 0.0, "rewrite.num_generations": 2}
+            case "rl_many" | "rl_many_no_diversity":
+                return {"rewrite.select": "diverse", "rewrite.num_targets": self.study.num_targets}
+        return {}
+
+    def cells(self, seed: int) -> list[Cell]:
+        """Of one seed, in the order of the arms."""
+        configs = {source: self.source_config(source, seed) for source in self.sources}
+        return [
+            Cell(
+                name,
+                rate,
+                seed,
+                configs[ARMS[name].source].model_copy(update={"sft": self._sft(ARMS[name], rate)}),
+            )
+            for name in self.study.arms
+            for rate in self.study.learning_rates
+        ]
+
+    def _sft(self, arm: Arm, rate: float) -> SFTConfig:
+        changes: dict[str, Any] = {
+            "learning_rate": rate * (self.study.small_rate if arm.small_rate else 1),
+            "max_steps": self.steps,
+            "refresh": {"steps": ceil(self.steps / self.study.refresh_parts)} if arm.refresh else None,
+            "sweep": None,
+            "weight": {"kind": "none"},
+            "outcome_weights": {},
+        }
+        if arm.weight == "is":
+            changes["weight"] = self.study.weight.model_dump()
+        elif arm.weight == "mask_fallbacks":
+            changes["outcome_weights"] = {"expert_fallback": {"kind": "low_perplexity_mask"}}
+        else:
+            changes["weight"] = {"kind": arm.weight}
+        return SFTConfig.model_validate(self.config.sft.model_dump() | changes)

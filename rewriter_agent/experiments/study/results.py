@@ -1,0 +1,127 @@
+"""What a study has found, and its JSON file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from rewriter_agent.evaluate.statistics import estimate
+
+from .arms import ARMS
+
+TERMS = ("gate", "alignment", "diversity", "total")
+"""Of the reward, whose curves are kept."""
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """A mean over seeds with its 95 % bootstrap interval; of one seed, which has none, that ends at the value."""
+
+    value: float
+    low: float
+    high: float
+    by_seed: dict[int, float]
+
+    @classmethod
+    def of(cls, by_seed: dict[int, float]) -> "OverSeeds":
+        """Of at least one seed."""
+        values = list(by_seed.values())
+        if len(values) == 1:
+            return cls(values[0], values[0], values[0], by_seed)
+        found = estimate(values)
+        return cls(found.value, found.low, found.high, by_seed)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there are several seeds."""
+        return len(self.by_seed) > 1
+
+    def minus(self, other: "OverSeeds") -> "OverSeeds":
+        """The paired difference, over the seeds that both have."""
+        return OverSeeds.of({s: v - other.by_seed[s] for s, v in self.by_seed.items() if s in other.by_seed})
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One fine-tuning, measured."""
+
+    arm: str
+    learning_rate: float
+    seed: int
+    metrics: dict[str, float]
+    """`task`, `retention`, `gain`, `forgetting` and so on as shares; `kl` and `nll` in nats a token; `seconds`."""
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """One rewriting of the training problems, and what it has cost."""
+
+    source: str
+    seed: int
+    metrics: dict[str, float]
+    """`rewritten` and `accepted` as shares; log-prob in nats a token; diversity of the targets; rollouts, tokens and
+    seconds, the rewriter's training among them, whoever else uses it, too."""
+    curves: dict[str, list[tuple[int, float]]]
+    """Terms of the reward over the steps of the rewriter's training."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """An arm at one learning rate."""
+
+    learning_rate: float
+    metrics: dict[str, OverSeeds]
+    against: dict[str, dict[str, OverSeeds]] = field(default_factory=dict)
+    """By reference: differences in task and forgetting at this rate."""
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """An arm over all seeds that are done."""
+
+    arm: str
+    text: str
+    points: list[Point]
+    best: float
+    """Learning rate of the highest task score."""
+    matched: float | None
+    """That of the least forgetting among those whose task score is at most a point below SFT's best; None where none
+    is."""
+    source: dict[str, OverSeeds]
+    against: dict[str, dict[str, OverSeeds]]
+    """By reference: differences in task and forgetting, each arm at its `matched` rate (else its best)."""
+
+    @property
+    def source_name(self) -> str:
+        """Where its targets come from."""
+        return ARMS[self.arm].source
+
+    @property
+    def chosen(self) -> Point:
+        """Where arms are compared."""
+        return self.at(self.matched if self.matched is not None else self.best)
+
+    def at(self, rate: float) -> Point:
+        """The point of a learning rate."""
+        return next(point for point in self.points if point.learning_rate == rate)
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """All of it."""
+
+    name: str
+    config: str
+    seeds: list[int]
+    """Those that are done."""
+    base: dict[str, float]
+    arms: list[ArmResult]
+    cells: list[CellResult]
+    sources: list[SourceResult]
+    seconds: dict[str, float]
+    """By phase."""
+
+
+def read_study(path: Path) -> StudyResult:
+    """Read a `study.json`."""
+    return TypeAdapter(StudyResult).validate_json(path.read_bytes())

@@ -1,0 +1,73 @@
+"""Fine-tuning and measuring of a cell, as a stage of its source's run."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cluster.planning.plan import Plan, side_by_side
+from rewriter_agent.evaluate.result import read_result
+from rewriter_agent.evaluate.served import evaluate_served
+from rewriter_agent.evaluate.summary import counts
+from rewriter_agent.finetune.refresh import train_refreshed
+from rewriter_agent.finetune.stage import PROBE, SHOWN, make_job, sft_gb, write_inputs, write_probe
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE
+from rewriter_agent.runtime.fingerprints import evaluation_hashes
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import Stage
+from sft.job import SFTJob
+
+from .arms import EXPERT
+from .layout import Cell
+
+BASE = "base"
+"""Folder of the seedless run that measures the backbone."""
+EVALUATION = "evaluation"
+
+
+def cell_stage(cell: Cell) -> Stage:
+    """Complete once the cell has been measured; only what is refreshed on the way is trained by it."""
+
+    def work(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+        job = cell_job(run, cell, 1)
+        if cell.config.sft.refresh:
+            train_refreshed(run, job, folder, progress, SHOWN)
+        # The others have been trained side by side before.
+        assert job.model_dir.exists()
+        base = run.config.output_dir.parent / BASE / EVALUATE_BASE.name
+        evaluate_served(run, job.model_dir, folder / EVALUATION, progress, base)
+        shutil.rmtree(job.model_dir)
+        return counts(read_result(folder / EVALUATION / "result.json"))
+
+    return Stage(
+        cell.stage,
+        ("sft", "evaluate"),
+        (_source_stage(cell),),
+        work,
+        sft_gb,
+        roles=lambda config: ("sft", "policy"),
+        reads=evaluation_hashes,
+    )
+
+
+def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
+    """The cell's fine-tuning, its rows written once for all cells of its source."""
+    if cell.config.sft.refresh:
+        # Its rows are made on the way.
+        inputs = cell.folder
+        write_probe(run, inputs)
+    else:
+        inputs = run.stage_folder(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
+        if not (inputs / PROBE).exists():
+            write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
+    many = cell.config.sft.refresh is None
+    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, of_many=many)
+
+
+def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
+    """How many fit, and a worker's threads: the same for any number of them, so that a cell alone computes alike."""
+    return side_by_side(plan, "sft", plan.cpus)
+
+
+def _source_stage(cell: Cell) -> Stage:
+    return PREPARE if cell.spec.source == EXPERT else REWRITE

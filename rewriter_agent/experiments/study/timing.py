@@ -1,0 +1,27 @@
+"""Seconds that a study's phases have taken, over all tries."""
+
+import json
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rewriter_agent.io.files import write_json
+
+
+class Clock:
+    """Adds each phase's seconds to a file, also where the phase ends with an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Generator[None]:
+        """Time the block."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = round(self.seconds.get(phase, 0.0) + time.monotonic() - start, 1)
+            write_json(self.path, self.seconds)

@@ -1,0 +1,117 @@
+"""The numbers of a sweep, and its table."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from rewriter_agent.evaluate.result import ModelResult, read_result
+from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.evaluate.summary import ModelSummary, summarise
+from rewriter_agent.io.files import read_jsonl
+
+if TYPE_CHECKING:
+    from .trials import Trial
+
+EVALUATION = "evaluation"
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One fine-tuning, measured."""
+
+    data: str
+    weight: str
+    learning_rate: float
+    seed: int
+    steps: int
+    loss: float
+    """The last that was logged, under the weights."""
+    unweighted_loss: float
+    """The same without them, which can be compared between weights."""
+    ess: float
+    """Effective sample size as a share of the tokens, over the last logged steps."""
+    probe_kl: float | None
+    """At the end; None without a probe."""
+    curve: list[tuple[int, float]]
+    """Steps with their unweighted loss."""
+    summary: ModelSummary
+
+
+def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> TrialResult:
+    """Of a trial that has been trained and evaluated in `folder`."""
+    lines = read_jsonl(folder / "metrics.jsonl")
+    last = lines[-1]
+    result = read_result(folder / EVALUATION / "result.json")
+    return TrialResult(
+        data=trial.data,
+        weight=trial.weight,
+        learning_rate=trial.sft.learning_rate,
+        seed=trial.seed,
+        steps=last["step"],
+        loss=last["loss"],
+        unweighted_loss=last["unweighted_loss"],
+        ess=last["ess"],
+        probe_kl=last.get("probe/kl"),
+        curve=[(line["step"], line["unweighted_loss"]) for line in lines],
+        summary=summarise({"base": base, trial.data: result})[1],
+    )
+
+
+def read_results(path: Path) -> list[TrialResult]:
+    """Read a `sweep.json`."""
+    return TypeAdapter(list[TrialResult]).validate_json(path.read_bytes())
+
+
+def sweep_table(results: Sequence[TrialResult]) -> str:
+    """For the terminal."""
+    width = max(len("weight"), *(len(result.weight) for result in results)) + 2
+    header = (
+        f"{'data':<11}{'weight':<{width}}{'rate':>8}{'seed':>6}{'loss':>8}{'unweighted':>19}{'ess':>7}{'kl':>8}"
+        f"{'task':>8}{'gain':>14}{'retention':>11}{'forgetting':>14}"
+    )
+    return "\n".join([header, *(_line(result, width) for result in results)])
+
+
+def sweep_csv(results: Sequence[TrialResult]) -> str:
+    """A row a trial; shares as fractions."""
+    rows = [_numbers(result) for result in results]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def _line(r: TrialResult, width: int) -> str:
+    kl = "–" if r.probe_kl is None else f"{r.probe_kl:.4f}"
+    s, against = r.summary, r.summary.against_base
+    return (
+        f"{r.data:<11}{r.weight:<{width}}{r.learning_rate:>8.1e}{r.seed:>6}{r.loss:>8.3f}"
+        f"{f'{r.curve[0][1]:.3f} to {r.unweighted_loss:.3f}':>19}{r.ess:>7.2f}{kl:>8}"
+        f"{s.task.value:>8.1%}{_points(against.gain):>14}{s.retention_mean.value:>11.1%}{_points(against.forgetting):>14}"
+    )
+
+
+def _points(change: Change) -> str:
+    return f"{100 * change.value:+.1f} ± {100 * change.stderr:.1f}"
+
+
+def _numbers(r: TrialResult) -> dict[str, object]:
+    s, against = r.summary, r.summary.against_base
+    own = {key: value for key, value in asdict(r).items() if key not in ("summary", "curve")}
+    return {
+        **own,
+        "task": s.task.value,
+        "task_lenient": s.task_lenient,
+        "gain": against.gain.value,
+        "gain_stderr": against.gain.stderr,
+        **{f"retention/{name}": estimate.value for name, estimate in s.retention.items()},
+        "retention": s.retention_mean.value,
+        "forgetting": against.forgetting.value,
+        "forgetting_stderr": against.forgetting.stderr,
+    }

@@ -1,0 +1,81 @@
+"""Stage `sweep`: every trial trained, as many side by side as there is room for, then evaluated on one fleet."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cluster.planning.plan import side_by_side
+from rewriter_agent.evaluate.result import read_result
+from rewriter_agent.evaluate.served import evaluate_served
+from rewriter_agent.finetune.parallel import run_jobs
+from rewriter_agent.finetune.stage import make_job, sft_gb, write_inputs
+from rewriter_agent.io.files import atomic, write_json
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.stage import require_space
+
+from .page import write_page
+from .result import EVALUATION, sweep_csv, sweep_table, trial_result
+from .trials import Trial, trials
+
+
+def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Leaves `sweep.csv`, `sweep.json` and `sweep.html`; a trial's model is deleted once it has been evaluated.
+
+    Raises:
+        ValueError: trials failed; the others are in the table, and the failed ones are tried again next time.
+    """
+    todo = trials(run.config)
+    failed = _train(run, folder, todo, progress)
+    trained = [trial for trial in todo if trial.name not in failed]
+    for done, trial in enumerate(trained, 1):
+        place = folder / trial.name
+        if not _evaluated(place):
+            progress(f"evaluating {done}/{len(trained)}: {trial.name}")
+            evaluate_served(run, place / "model", place / EVALUATION, progress)
+        shutil.rmtree(place / "model", ignore_errors=True)
+    if trained:
+        _write(run, folder, trained)
+    if failed:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ValueError(f"{len(failed)} of {len(todo)} trials failed. {reasons}")
+    return {"trials": len(todo), "page": str(folder / "sweep.html")}
+
+
+def _write(run: Run, folder: Path, trained: list[Trial]) -> None:
+    base = read_result(run.stage_folder("evaluate-base") / "result.json")
+    results = [trial_result(trial, folder / trial.name, base) for trial in trained]
+    with atomic(folder / "sweep.csv") as temporary:
+        temporary.write_text(sweep_csv(results))
+    write_json(folder / "sweep.json", [asdict(result) for result in results])
+    write_page(folder / "sweep.html", run.config.name, results)
+    print(sweep_table(results), flush=True)
+
+
+def _evaluated(place: Path) -> bool:
+    return (place / EVALUATION / "result.json").exists()
+
+
+def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
+    """Those that have not been evaluated, as Ray tasks, which reserve nothing themselves: their workers do.
+
+    Returns the errors of those that failed, by name.
+    """
+    todo = [trial for trial in all_trials if not _evaluated(folder / trial.name)]
+    if not todo:
+        return {}
+    run.release_engines()
+    run.wait_for_room("sft")
+    # Not of those that are left: a trial that goes on keeps its number of threads.
+    at_a_time, threads = side_by_side(run.plan, "sft", len(all_trials))
+    require_space(folder, at_a_time * sft_gb(run.weights_gb) + len(todo) * run.weights_gb, "sweep")
+    progress(f"{len(todo)} trials to train, {at_a_time} at a time")
+    inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}
+    for data, place in inputs.items():
+        write_inputs(run, data, place)
+    jobs = [
+        make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads, of_many=True) for t in todo
+    ]
+    failed = run_jobs(jobs, at_a_time, progress)
+    return {Path(place).name: reason for place, reason in failed.items()}

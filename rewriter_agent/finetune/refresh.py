@@ -1,0 +1,171 @@
+"""Fine-tuning on rewritten targets that are made on the way: each part's by, and for, the student as it is by then."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
+from math import ceil
+from pathlib import Path
+
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import batches, read_jsonl, write_json, write_table
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.io.seeds import request_seed
+from rewriter_agent.prepare.logprob_cache import AnchorCache
+from rewriter_agent.prepare.records import PREPARED, anchored_problems
+from rewriter_agent.prepare.stage import anchors
+from rewriter_agent.rewrite.stage import rewrite_problems
+from rewriter_agent.runtime.fingerprints import model_identity
+from rewriter_agent.runtime.session import Run
+from sft.config.refresh import RefreshSection
+from sft.config.sft import SFTConfig
+from sft.data.epochs import passes
+from sft.data.rows import SFTRow, drop_long_rows, read_rows, write_rows
+from sft.data.tokenizer import vocabulary_hash
+from sft.job import SFTJob, SFTResult, run_part, run_sft
+
+from .rows import require_rewritten, rewritten_rows
+
+REWRITES = "rewrites.parquet"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of steps on rows that were rewritten for the student at its beginning."""
+
+    first: int
+    """Steps that the student had taken."""
+    last: int
+    """Steps at its end."""
+    probe_kl: float
+    """`probe/kl` when it was last measured, nats a token; 0 before."""
+    dropped: int = 0
+    """Targets longer than `max_length`, in whose place others of the part are repeated."""
+
+
+def train_refreshed(
+    run: Run, job: SFTJob, folder: Path, progress: Progress, shown: dict[str, str]
+) -> SFTResult:
+    """Do the parts that are missing, in order; `folder/parts.json` has those that are done.
+
+    The first part's rows are those of the stage `rewrite`, whose student is the backbone.
+    """
+    refresh = job.sft.refresh
+    assert refresh is not None, "asked where a refresh is configured"
+    pool = Pool.of(run)
+    steps = job.sft.total_steps(pool.rows)
+    # Validated again: the steps may not go together with the other options.
+    sft = SFTConfig.model_validate(job.sft.model_dump() | {"max_steps": steps})
+    job = job.model_copy(update={"sft": sft})
+    done = read_parts(folder)
+    while (first := done[-1].last if done else 0) < steps:
+        part = next_part(job, refresh, done)
+        dropped = _write_part_rows(run, pool, part, folder, progress)
+        run.release_engines()
+        run.wait_for_room("sft")
+        with progress.follow(job.metrics_path, shown):
+            last = run_part(part)
+        done.append(Part(first, last, _probe_kl(job.metrics_path), dropped))
+        write_json(folder / "parts.json", [asdict(part) for part in done])
+    result = run_sft(job)
+    shutil.rmtree(job.student_dir, ignore_errors=True)
+    return replace(result, num_dropped=sum(part.dropped for part in done))
+
+
+def next_part(job: SFTJob, refresh: RefreshSection, done: list[Part]) -> SFTJob:
+    """The job up to where the next refresh is due."""
+    first, kl = (done[-1].last, done[-1].probe_kl) if done else (0, 0.0)
+    changes = {
+        "until": min(first + refresh.steps, job.sft.max_steps),
+        "until_kl": kl + refresh.probe_kl if refresh.probe_kl else None,
+        "behavior_step": first,
+    }
+    return job.model_copy(update=changes)
+
+
+def staleness(parts: list[Part]) -> dict[str, float]:
+    """How many refreshes there were, and by how many steps a step's model was ahead of that of its rows' log-probs."""
+    steps = [step - part.first for part in parts for step in range(part.first, part.last)]
+    return {
+        "refreshes": len(parts) - 1,
+        "staleness_mean": round(sum(steps) / len(steps), 2),
+        "staleness_max": max(steps),
+    }
+
+
+def read_parts(folder: Path) -> list[Part]:
+    """Those that are done."""
+    path = folder / "parts.json"
+    return [Part(**part) for part in json.loads(path.read_text())] if path.exists() else []
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The problems that parts take from, over and over, each pass in another order."""
+
+    ids: list[str]
+    rows: int
+    """Targets of all of them, as the stage `rewrite` has found them; a part expects as many a problem."""
+    seed: int
+
+    @classmethod
+    def of(cls, run: Run) -> "Pool":
+        """Those that the stage `rewrite` has targets of."""
+        found = [problem_id for problem_id, _ in rewritten_rows(run, run.stage_folder("rewrite") / REWRITES)]
+        return cls(list(dict.fromkeys(found)), len(found), run.config.seed)
+
+    def take(self, first: int, wanted: int) -> list[str]:
+        """Problems for `wanted` rows, after those for the `first` rows."""
+        start, end = first * len(self.ids) // self.rows, ceil((first + wanted) * len(self.ids) / self.rows)
+        return list(islice(passes(self.ids, self.seed), start, end))
+
+
+def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:
+    """Put the part's rows behind those that have been trained on; returns how many targets were too long."""
+    first, size = part.behavior_step, part.sft.rows_per_step
+    assert part.until is not None
+    wanted = (part.until - first) * size
+    ids = pool.take(first * size, wanted)
+    source = folder / "parts" / f"{first:06d}" if first else run.stage_folder("rewrite")
+    if not (source / REWRITES).exists():
+        _rewrite(run, part, list(dict.fromkeys(ids)), source, progress)
+    by_problem: dict[str, list[SFTRow]] = {problem_id: [] for problem_id in ids}
+    for problem_id, row in rewritten_rows(run, source / REWRITES):
+        if problem_id in by_problem:
+            by_problem[problem_id].append(row)
+    targets = [row for problem_id in ids for row in by_problem[problem_id]]
+    require_rewritten(targets, run.config.rewrite.strategy)
+    rows = drop_long_rows(targets, part.sft.max_length)
+    if not rows:
+        raise ValueError(
+            f"none of the {len(targets)} targets of steps {first} to {part.until} has at most "
+            f"sft.max_length={part.sft.max_length} tokens; raise it"
+        )
+    before = read_rows(part.rows)[: first * size] if first else []
+    # Some may have been too long, or a problem may have fewer targets this time.
+    write_rows([*before, *islice(cycle(rows), wanted)], part.rows, vocabulary_hash(Path(run.model_path)))
+    return len(targets) - len(rows)
+
+
+def _rewrite(run: Run, part: SFTJob, ids: list[str], target: Path, progress: Progress) -> None:
+    """Measure and rewrite some problems with the student in the backbone's engines."""
+    progress(f"refresh at step {part.behavior_step}: rewriting {len(ids)} problems for the student")
+    run.start_engines("backbone")
+    run.backbone.load(part.student_dir)
+    problems = anchored_problems(run.config)
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    identity = model_identity(str(part.student_dir)), run.config.model.dtype
+    with AnchorCache(target / "anchors.sqlite") as cache:
+        rows = [
+            row
+            for some in batches(ids, run.config.prepare.shard_size)
+            for row in anchors([problems[problem_id] for problem_id in some], tokens, run, cache, identity)
+        ]
+    write_table(target / "prepared.parquet", rows, PREPARED)
+    seed = request_seed(run.config.seed, "refresh", part.behavior_step)
+    rewrite_problems(run, target / "prepared.parquet", target, progress, seed)
+
+
+def _probe_kl(metrics: Path) -> float:
+    measured = [line["probe/kl"] for line in read_jsonl(metrics) if "probe/kl" in line]
+    return measured[-1] if measured else 0.0

@@ -1,0 +1,58 @@
+"""What a run fine-tunes on: expert solutions, rewritten targets, and the backbone's own answers for the probe."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from rewriter_agent.config.outcomes import EXPERT_FALLBACK
+from rewriter_agent.config.strategies import StrategyName
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import read_table
+from rewriter_agent.prepare.records import prepared, prepared_file
+from rewriter_agent.runtime.session import Run
+from sft.data.rows import SFTRow
+
+EXPERT, OWN = "expert", "own"
+TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
+
+
+def expert_rows(run: Run) -> Iterator[SFTRow]:
+    """The expert's solutions, with their log-probs under the backbone."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    for row in prepared(prepared_file(run.config)):
+        yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
+
+
+def rewritten_rows(run: Run, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
+    """The targets in a file of rewrites, each with the id of its problem."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
+    for row in read_table(rewrites, TARGET):
+        problem_id = row["problem_id"]
+        yield (
+            problem_id,
+            SFTRow(
+                prompts[problem_id],
+                row["target_ids"],
+                row["behavior_logprobs"],
+                row["behavior"],
+                row["outcome"],
+            ),
+        )
+
+
+def own_answers(run: Run) -> Iterator[SFTRow]:
+    """What the backbone answers by itself to the first training questions."""
+    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
+        yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
+
+
+def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
+    """Raise ValueError where rewriting has brought nothing: the arm would be that of the expert's solutions."""
+    if all(row.outcome == EXPERT_FALLBACK for row in rows):
+        raise ValueError(
+            f"no candidate of strategy '{strategy}' passed the gate, so that all {len(rows)} targets are the expert's "
+            "solutions. Why is in rewrite/manifest.json by reason: train the rewriter longer, raise "
+            "rewrite.num_generations or rewrite.max_completion_length, or take another strategy."
+        )

@@ -1,0 +1,63 @@
+"""What `prepare` leaves for the stages after it: the training problems, with what the backbone says of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from reward import Anchors
+from rewriter_agent.config import RunConfig
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.io.files import read_table
+from rewriter_agent.scoring.group_scorer import AnchoredProblem
+
+PREPARED = pa.schema(
+    [
+        *((field.name, pa.string()) for field in fields(Problem)),
+        ("expert_ids", pa.list_(pa.int32())),
+        ("expert_logprobs", pa.list_(pa.float32())),
+        ("expert", pa.float64()),
+        ("own", pa.float64()),
+        ("own_ids", pa.list_(pa.int32())),
+        ("own_logprobs", pa.list_(pa.float32())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training problem, and its expert solution as the backbone sees it, given the question."""
+
+    problem: AnchoredProblem
+    expert_ids: list[int]
+    """EOS included."""
+    expert_logprobs: list[float]
+    """In nats."""
+    own_ids: list[int]
+    """The first of the backbone's own solutions."""
+    own_logprobs: list[float]
+
+
+def prepared_file(config: RunConfig) -> Path:
+    """Where the prepared problems are."""
+    return config.folder / "prepare" / "train.parquet"
+
+
+def prepared(path: Path) -> Iterator[Prepared]:
+    """The training problems in a prepared file, in order, a row group in memory at a time."""
+    for row in read_table(path):
+        yield Prepared(
+            _anchored(row), row["expert_ids"], row["expert_logprobs"], row["own_ids"], row["own_logprobs"]
+        )
+
+
+def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
+    """All of them by problem id, in the prepared order."""
+    return {row.problem.id: row.problem for row in prepared(prepared_file(config))}
+
+
+def _anchored(row: dict[str, Any]) -> AnchoredProblem:
+    values = {field.name: row[field.name] for field in fields(Problem)}
+    return AnchoredProblem(**values, anchors=Anchors(row["expert"], row["own"]))

@@ -1,0 +1,188 @@
+"""Stage `prepare`: problems, and where each lies between the expert's and the backbone's own words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from cluster.types import GenerateRequest, ScoreRequest
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.outcomes import ENGINE_ERROR, TOO_LONG
+from rewriter_agent.config.train import PrepareConfig
+from rewriter_agent.data.load import load_problems
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.io.seeds import request_seed
+from rewriter_agent.runtime.session import Run
+from rewriter_agent.scoring.group_scorer import mean
+from rewriter_agent.scoring.retry import each_or_none
+
+from .logprob_cache import AnchorCache, cache_key
+from .records import PREPARED, prepared_file
+
+CACHE_FILE = "cache/anchors.sqlite"
+"""Under output_dir: runs with the same backbone and prompts share it."""
+
+
+def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Load the data; compute l(y*) and l_self of every training problem under the backbone."""
+    config = run.config
+    problems = load_problems(config.data)
+    tokens = Tokens(run.tokenizer, config.model.system_prompt)
+    train = [problem for problem in problems.train if fits(problem, tokens, config)]
+    require_some(train, config)
+    progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
+
+    def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
+        with AnchorCache(config.output_dir / CACHE_FILE) as cache:
+            return anchors(shard, tokens, run, cache, run.backbone_identity)
+
+    def after(shard: Shard) -> None:
+        if shard.new:
+            progress.share(shard.done, len(train), "problems scored under the backbone")
+
+    shards = batches(train, config.prepare.shard_size)
+    parts = run_shards(shards, folder / "shards", PREPARED, work, after)
+    join_shards(parts, prepared_file(config), PREPARED)
+    done = pq.read_table(prepared_file(config), columns=["id", "expert", "own"])
+    left_out = _left_out(problems.train, train, set(done["id"].to_pylist()))
+    write_jsonl(folder / "left_out.jsonl", left_out)
+    write_jsonl(folder / "test.jsonl", [asdict(problem) for problem in problems.test])
+    reasons = Counter(row["reason"] for row in left_out)
+    return {
+        **problems.counts,
+        "train": done.num_rows,
+        "test": len(problems.test),
+        **{reason: reasons[reason] for reason in (TOO_LONG, ENGINE_ERROR)},
+        "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
+        "own_logprob": round(mean(done["own"].to_pylist()), 3),
+    }
+
+
+def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[str]) -> list[dict[str, Any]]:
+    """The training problems that no later stage has, with the reason."""
+    short = {problem.id for problem in fitting}
+    return [
+        {"reason": ENGINE_ERROR if problem.id in short else TOO_LONG, **asdict(problem)}
+        for problem in given
+        if problem.id not in done
+    ]
+
+
+def anchors(
+    problems: Sequence[Problem], tokens: Tokens, run: Run, cache: AnchorCache, identity: tuple[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of PREPARED under the model that the backbone's engines serve, which `identity` names in the cache.
+
+    A problem at which they fail is left out.
+    """
+    rows = each_or_none(partial(_anchors, tokens, run, cache, identity), problems, lambda: [run.backbone])
+    return [row for row in rows if row is not None]
+
+
+def _anchors(
+    tokens: Tokens, run: Run, cache: AnchorCache, identity: tuple[str, str], shard: Sequence[Problem]
+) -> list[dict[str, Any]]:
+    prompts = [tokens.question(problem) for problem in shard]
+    experts = [tokens.expert(problem) for problem in shard]
+    expert_logprobs = _expert_logprobs(prompts, experts, run, cache, identity)
+    own = _own_samples(shard, prompts, run, cache, identity)
+    return [
+        {
+            **asdict(problem),
+            "expert_ids": ids,
+            "expert_logprobs": logprobs,
+            "expert": mean(logprobs),
+            "own": samples["mean"],
+            "own_ids": samples["ids"],
+            "own_logprobs": samples["logprobs"],
+        }
+        for problem, ids, logprobs, samples in zip(shard, experts, expert_logprobs, own, strict=True)
+    ]
+
+
+def _expert_logprobs(
+    prompts: list[list[int]],
+    experts: list[list[int]],
+    run: Run,
+    cache: AnchorCache,
+    identity: tuple[str, str],
+) -> list[list[float]]:
+    """Per token, in nats."""
+
+    def compute(missing: list[int]) -> list[list[float]]:
+        scored = run.backbone.score([ScoreRequest(prompts[i], experts[i]) for i in missing])
+        return [tokens.logprobs for tokens in scored]
+
+    pairs = zip(prompts, experts, strict=True)
+    return cache.fill([cache_key("expert", *identity, *pair) for pair in pairs], compute)
+
+
+def _own_samples(
+    shard: Sequence[Problem],
+    prompts: list[list[int]],
+    run: Run,
+    cache: AnchorCache,
+    identity: tuple[str, str],
+) -> list[dict[str, Any]]:
+    """Of each problem's unaided solutions: `mean`, in nats per token over all; `ids` and `logprobs` of the first."""
+    settings, count = run.config.prepare, run.config.prepare.num_own_samples
+
+    def requests(i: int) -> list[GenerateRequest]:
+        return own_requests(prompts[i], shard[i].id, settings, run.config.seed)
+
+    def compute(missing: list[int]) -> list[dict[str, Any]]:
+        asked = [request for i in missing for request in requests(i)]
+        written = [completion.token_ids for completion in run.backbone.generate(asked)]
+        # Scored like every other text: the engine's own log-probs are those at the sampling temperature.
+        scored = run.backbone.score(
+            [ScoreRequest(request.prompt_ids, ids) for request, ids in zip(asked, written, strict=True)]
+        )
+        means = [mean(sample.logprobs) for sample in scored]
+        return [
+            {
+                "mean": mean(means[start : start + count]),
+                "ids": written[start],
+                "logprobs": scored[start].logprobs,
+            }
+            for start in range(0, len(means), count)
+        ]
+
+    keys = [cache_key("own, first", *identity, *map(asdict, requests(i))) for i in range(len(shard))]
+    return cache.fill(keys, compute)
+
+
+def own_requests(
+    prompt: list[int], problem_id: str, settings: PrepareConfig, seed: int
+) -> list[GenerateRequest]:
+    """For the backbone's unaided solutions of a problem."""
+    return [
+        GenerateRequest(
+            prompt,
+            settings.max_completion_length,
+            settings.temperature,
+            request_seed(seed, "own", problem_id, k),
+        )
+        for k in range(settings.num_own_samples)
+    ]
+
+
+def require_some(problems: Sequence[Problem], config: RunConfig) -> None:
+    """Raise ValueError where no training problem fits."""
+    if not problems:
+        raise ValueError(
+            f"no training problem fits model.max_model_len={config.model.max_model_len} with its solution; raise it, "
+            f"or lower prepare.max_completion_length={config.prepare.max_completion_length}"
+        )
+
+
+def fits(problem: Problem, tokens: Tokens, config: RunConfig) -> bool:
+    """Whether the model's context has room for the question with the expert's solution and with its own."""
+    longest = max(len(tokens.expert(problem)), config.prepare.max_completion_length)
+    return len(tokens.question(problem)) + longest <= config.model.max_model_len - 1

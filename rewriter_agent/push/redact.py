@@ -1,0 +1,34 @@
+"""What others may read of a config: nothing in it names a place on the machine that the run was made on."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.models.resolve import is_on_hub
+
+NAMES = (("model", "name_or_path"), ("data", "name"), ("reward", "embedding_model"))
+"""Keys that hold a name on the Hugging Face hub, or a folder."""
+FILES = (("data", "train"), ("data", "test"), ("rewrite", "rewriter"), ("evaluate", "include_path"))
+"""Keys that hold a path."""
+
+
+def public_name(name_or_path: str) -> str:
+    """A name on the hub as it is; of a folder the last part."""
+    return name_or_path if is_on_hub(name_or_path) else Path(name_or_path).expanduser().absolute().name
+
+
+def public_config(config: RunConfig, sections: Collection[str]) -> str:
+    """Those sections as YAML; of paths only the last part is left."""
+    tree: dict[str, Any] = config.model_dump(mode="json", include=set(sections))
+    for keys, shown in ((NAMES, public_name), (FILES, lambda path: Path(path).name)):
+        for section, key in keys:
+            if tree.get(section, {}).get(key):
+                tree[section][key] = shown(tree[section][key])
+    if evaluate := tree.get("evaluate"):
+        evaluate["retention"] = [Path(name).name for name in evaluate["retention"]]
+        for benchmark in evaluate["benchmarks"]:
+            benchmark["path"] = public_name(benchmark["path"])
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).rstrip()

@@ -1,0 +1,99 @@
+"""A check of the behaviour log-probs: some rows are scored once more."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from cluster.fleet.fleet import Fleet
+from cluster.types import ScoreRequest
+from rewriter_agent.config.strategies import Writer
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import read_table
+from rewriter_agent.scoring.group_scorer import mean
+
+ROWS = 100
+TOLERANCE = 0.05
+"""Nats a token, mean over the rows: what bfloat16 moves between batches stays far below it, other weights or
+another prompt far above."""
+COLUMNS = (
+    "problem_id",
+    "question",
+    "convention",
+    "expert_solution",
+    "answer",
+    "target_ids",
+    "written_by",
+    "behavior",
+    "behavior_logprobs",
+)
+
+
+def rescore(
+    rewrites: Path, tokens: Tokens, fleets: Mapping[Writer, Fleet], temperature: float, seed: int
+) -> dict[str, Any]:
+    """How far behaviour log-probs are from what their model says now, over at most `ROWS` random rows.
+
+    Those under the rewriter are sampled at `temperature` and can be compared at 1 only; others are left out.
+    Raises ValueError where they disagree by more than `TOLERANCE` on average.
+    """
+    total = pq.read_metadata(rewrites).num_rows
+    chosen = set(Random(seed).sample(range(total), min(ROWS, total)))
+    rows = [row for number, row in enumerate(read_table(rewrites, COLUMNS)) if number in chosen]
+    asked: dict[Writer, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["behavior"] == "backbone" or temperature == 1:
+            asked.setdefault(_model(row), []).append(row)
+    found = [
+        (difference, row["problem_id"])
+        for model, its in asked.items()
+        for row, difference in zip(its, _differences(its, tokens, fleets[model]), strict=True)
+    ]
+    if not found:
+        return {}
+    average, (most, worst) = mean([difference for difference, _ in found]), max(found)
+    if average > TOLERANCE:
+        raise ValueError(
+            f"the behaviour log-probs of {len(found)} rows in {rewrites} are {average:.3f} nats a token off what "
+            f"their models say now (worst: {most:.3f}, problem {worst}); {TOLERANCE} is allowed. The rows "
+            "were made by other weights or engines: move the folder away and rewrite again."
+        )
+    return {
+        "rescored": len(found),
+        "rescored_difference": round(average, 5),
+        "rescored_worst": round(most, 5),
+    }
+
+
+def _model(row: dict[str, Any]) -> Writer:
+    """Whose log-probs the row has."""
+    if row["behavior"] == "rewriter" and row["written_by"].startswith("policy/"):
+        return "policy"
+    return "backbone"
+
+
+def _differences(rows: list[dict[str, Any]], tokens: Tokens, fleet: Fleet) -> list[float]:
+    """Mean over each row's tokens, in nats."""
+    asked = [ScoreRequest(_prompt(row, tokens), row["target_ids"]) for row in rows]
+    return [
+        mean([abs(now - then) for now, then in zip(scored.logprobs, row["behavior_logprobs"], strict=True)])
+        for scored, row in zip(fleet.score(asked), rows, strict=True)
+    ]
+
+
+def _prompt(row: dict[str, Any], tokens: Tokens) -> list[int]:
+    """What the log-probs are given."""
+    problem = Problem(
+        row["problem_id"],
+        row["question"],
+        row["expert_solution"],
+        row["answer"],
+        row["convention"],
+        source="",
+    )
+    if row["behavior"] == "rewriter" and row["written_by"].endswith("/rewriting"):
+        return tokens.rewriting(problem)
+    return tokens.question(problem)

@@ -1,0 +1,87 @@
+"""What a run starts from, by content: an edited file makes what was made from it stale."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.data import FileData, LabData
+from rewriter_agent.config.evaluate import LAB_PREFIX
+from rewriter_agent.data.lab_world.version import world
+from rewriter_agent.models.lab import LAB, LAB_FOLDER
+
+PIECES, PIECE = 4096, 4096
+WORLD = "lab world"
+"""Name of the laboratory's world among the inputs."""
+
+
+def input_hashes(config: RunConfig) -> dict[str, str]:
+    """Content hash of each local data file and of a local model's folder (of its weights, pieces), and the
+    laboratory's world where problems or retention items are made there.
+    """
+    found = {}
+    if isinstance(config.data, FileData):
+        found = {path: _file_hash(Path(path)) for path in (config.data.train, config.data.test) if path}
+    if isinstance(config.data, LabData) or any(t.startswith(LAB_PREFIX) for t in config.evaluate.retention):
+        found[WORLD] = world()
+    name = config.model.name_or_path
+    model = LAB_FOLDER if name == LAB else Path(name)
+    if model.is_dir():
+        found[name] = _folder_hash(model)
+    return found
+
+
+def evaluation_hashes(config: RunConfig) -> dict[str, str]:
+    """Content hash of each local file that models are evaluated on: benchmarks, items, definitions of tasks."""
+    section = config.evaluate
+    files = [benchmark.path for benchmark in section.benchmarks if Path(benchmark.path).is_file()]
+    files += [name for name in section.retention if name.endswith(".jsonl")]
+    if section.include_path:
+        files += [
+            str(path) for suffix in ("yaml", "py") for path in section.include_path.rglob(f"*.{suffix}")
+        ]
+    return {path: _file_hash(Path(path)) for path in sorted(files)}
+
+
+def rewriter_hash(config: RunConfig) -> dict[str, str]:
+    """Content hash of a rewriter that the config names."""
+    folder = config.rewrite.rewriter
+    return {str(folder): _folder_hash(folder / "model")} if folder else {}
+
+
+def model_identity(path: str) -> str:
+    """A local model's content hash (of its weights, pieces), or the name of one on the Hugging Face hub."""
+    return _folder_hash(Path(path)) if Path(path).is_dir() else path
+
+
+def _folder_hash(folder: Path) -> str:
+    weights = {path.name: _weights_hash(path) for path in sorted(folder.glob("*.safetensors"))}
+    texts = {
+        path.name: _file_hash(path) for suffix in ("json", "jinja") for path in folder.glob(f"*.{suffix}")
+    }
+    return hashlib.sha256(repr((weights, sorted(texts.items()))).encode()).hexdigest()[:16]
+
+
+def _weights_hash(path: Path) -> str:
+    """Weights are many GiB, so of each file evenly spaced pieces are read; training changes some in any of them."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for position in range(0, size, max(PIECE, size // PIECES)):
+            file.seek(position)
+            digest.update(file.read(PIECE))
+    return digest.hexdigest()[:16]
+
+
+def _file_hash(path: Path) -> str:
+    if not path.exists():
+        return "missing"
+    status = path.stat()
+    return _content_hash(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache
+def _content_hash(path: Path, size: int, changed_ns: int) -> str:
+    """Size and time of change are there for the cache: an edited file is read again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

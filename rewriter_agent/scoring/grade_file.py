@@ -1,0 +1,147 @@
+"""Command `grade`: verdicts on a file of texts, by the verifier that the reward uses."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from reward import Check, Grade, RewardConfig, Verdict, Verifier, extract_answer
+from rewriter_agent.io.files import atomic
+from rewriter_agent.io.progress import Progress
+
+from .grade_rows import GradeRow, read_rows
+
+CHUNK = 2048
+"""Rows graded together; what is in memory does not grow with the file."""
+PROGRESS_SECONDS = 2.0
+MAX_NAME_BYTES = 200
+"""Of the output; file systems take 255, some of which the temporary name beside it needs."""
+NO_ANSWER = Grade(Verdict.DIFFERENT, "no_answer")
+
+
+@dataclass
+class Summary:
+    """What came out of a file."""
+
+    rows: int = 0
+    seconds: float = 0.0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    timeouts: int = 0
+    crashes: int = 0
+
+    def count(self, grades: Iterable[Grade]) -> None:
+        """Add some rows."""
+        for grade in grades:
+            self.rows += 1
+            self.verdicts[grade.verdict.value] += 1
+            if grade.reason:
+                self.reasons[grade.reason] += 1
+
+    def __str__(self) -> str:
+        rate = self.rows / self.seconds if self.seconds else 0.0
+        return (
+            f"{self.rows} rows in {self.seconds:.1f} s ({rate:.0f} rows/s)\n"
+            f"verdicts: {', '.join(f'{v.value} {self.verdicts[v.value]}' for v in Verdict)}\n"
+            f"reasons: {_counts(self.reasons) or 'none'}\n"
+            f"timeouts: {self.timeouts}, crashes: {self.crashes}"
+        )
+
+
+def grade_file(
+    source: Path, output: Path, config: RewardConfig, convention: str = "boxed", mode: str = "strict"
+) -> Summary:
+    """Grade every row of `source` into `output`, one line a row in the same order, whole or not at all.
+
+    Where `output` is a link, the file that it points to is written.
+
+    Raises:
+        ValueError: a file cannot be used, or a row is malformed (the file is checked before any is graded).
+    """
+    output = _check_output(source, output)
+    total = sum(1 for _ in read_rows(source, convention, mode))
+    progress, summary = Progress("grade", sys.stderr), Summary()
+    shown = 0.0
+    with Verifier(config) as verifier, atomic(output) as temporary, temporary.open("w") as lines:
+        for rows in _chunks(read_rows(source, convention, mode)):
+            summary.count(_grade_chunk(rows, verifier, lines))
+            if progress.elapsed - shown >= PROGRESS_SECONDS:
+                shown = progress.elapsed
+                progress.share(summary.rows, total, f"rows | {_counts(summary.verdicts)}")
+        summary.timeouts, summary.crashes = verifier.timeouts, verifier.crashes
+    summary.seconds = progress.elapsed
+    return summary
+
+
+def _check_output(source: Path, output: Path) -> Path:
+    """`output` without links."""
+    if len(os.fsencode(output.name)) > MAX_NAME_BYTES:
+        raise ValueError(f"--output: the file name is longer than {MAX_NAME_BYTES} bytes; name a shorter one")
+    try:
+        output = output.resolve() if output.is_symlink() else output
+    except (OSError, RuntimeError) as error:  # links that lead round in a circle, names that are too long
+        raise ValueError(f"--output: '{output}' cannot be used ({error}); name another file") from error
+    if not output.parent.is_dir():
+        raise ValueError(f"--output: the folder '{output.parent}' does not exist; make it, or name another")
+    if output.is_dir():
+        raise ValueError(f"--output: '{output}' is a folder; name a file in it")
+    if output.exists() and not output.is_file():
+        raise ValueError(f"--output: '{output}' is a device or pipe, no file; name a file")
+    if not os.access(output.parent, os.W_OK):
+        raise ValueError(f"--output: the folder '{output.parent}' cannot be written to; name another")
+    if output.exists() and source.exists() and output.samefile(source):
+        raise ValueError(f"--output: '{output}' is the input itself; name another file")
+    return output
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A row without its text, which may be long."""
+
+    id: str | int
+    extracted: str | None
+    check: Check | None
+
+
+def _chunks(rows: Iterator[GradeRow]) -> Iterator[list[_Asked]]:
+    asked = map(_ask, rows)
+    while chunk := list(islice(asked, CHUNK)):
+        yield chunk
+
+
+def _ask(row: GradeRow) -> _Asked:
+    extracted = extract_answer(row.text, row.convention, strict=row.strict)
+    check = None if extracted is None else Check(row.gold, extracted, row.convention)
+    return _Asked(row.id, extracted, check)
+
+
+def _grade_chunk(rows: list[_Asked], verifier: Verifier, lines: TextIO) -> list[Grade]:
+    verified = iter(verifier.verify([row.check for row in rows if row.check is not None]))
+    grades = [NO_ANSWER if row.check is None else next(verified) for row in rows]
+    lines.writelines(_line(row, grade) for row, grade in zip(rows, grades, strict=True))
+    return grades
+
+
+def _line(row: _Asked, grade: Grade) -> str:
+    # Plain ASCII: half a surrogate pair, which JSON may hold escaped, has no UTF-8.
+    return (
+        json.dumps(
+            {
+                "id": row.id,
+                "verdict": grade.verdict.value,
+                "extracted": row.extracted,
+                "reason": grade.reason,
+                "seconds": round(grade.seconds, 6),
+            }
+        )
+        + "\n"
+    )
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common())

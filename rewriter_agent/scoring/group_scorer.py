@@ -1,0 +1,134 @@
+"""Candidates to group scores: `reward` supplies the arithmetic, the fleet the backbone's log-probs."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from cluster.fleet.fleet import Fleet
+from cluster.types import Scored, ScoreRequest
+from reward import Anchors, Candidate, Embed, RewardConfig, Score, TokenScores, Verifier, score_group
+from reward.judge import corrupt
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompt_encoder import Tokens
+
+from .judge import FleetJudge, judgement_length
+from .request_batcher import ScoreTogether
+
+MOST_GROUPS = 64
+"""Scored side by side: each has a thread."""
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean of a non-empty sequence."""
+    return sum(values) / len(values)
+
+
+def prompt_length(prompt: Sequence[int], problem: Problem, tokens: Tokens, judge: bool) -> int:
+    """Tokens of the longest prompt that a candidate follows: the one it is written from, or the judge's."""
+    return max(len(prompt), judgement_length(tokens, problem) if judge else 0)
+
+
+@dataclass(frozen=True)
+class AnchoredProblem(Problem):
+    """A problem with l(y*) and l_self, as the reward wants it."""
+
+    anchors: Anchors = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class Sample(Candidate):
+    """A candidate as the engine sampled it."""
+
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    """Of its tokens under the model that wrote it, given the prompt that it wrote from, in nats."""
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """One problem's candidates: their scores, and log-probs under the backbone of those that passed.
+
+    `judged_bad`: the judge's verdicts on reasoning known to be bad; a True is a false acceptance.
+    """
+
+    scores: list[Score]
+    logprobs: list[list[float] | None]
+    judged_bad: list[bool]
+    judged: int = 0
+    """Texts that the judge has read, those known to be bad among them."""
+
+
+class GroupScorer:
+    """Scores whole groups: all are checked side by side, and what passes is scored under the backbone in one call."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        backbone: Fleet,
+        verifier: Verifier,
+        config: RewardConfig,
+        embed: Embed | None = None,
+    ) -> None:
+        self.tokens = tokens
+        self.backbone = backbone
+        self.verifier = verifier
+        self.config = config
+        self.embed = embed
+
+    def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
+        """Score each group of K candidates; order kept."""
+        slices = [groups[start : start + MOST_GROUPS] for start in range(0, len(groups), MOST_GROUPS)]
+        return [scored for part in slices for scored in self._score_together(part)]
+
+    def _score_together(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
+        together = ScoreTogether(self.backbone, len(groups))
+
+        def score(number: int) -> ScoredGroup:
+            try:
+                return self._score(*groups[number], partial(together.score, number))
+            finally:
+                together.leave()
+
+        # A thread a group: each waits for the others.
+        with ThreadPoolExecutor(len(groups)) as pool:
+            return list(pool.map(score, range(len(groups))))
+
+    def _score(
+        self,
+        problem: AnchoredProblem,
+        samples: list[Sample],
+        ask: Callable[[Sequence[ScoreRequest]], list[Scored]],
+    ) -> ScoredGroup:
+        known: dict[tuple[int, ...], list[float]] = {}
+
+        def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
+            prompt, entropies = self.tokens.question(problem), self.config.needs_entropies
+            ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
+            scored = ask([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
+            known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))
+            return [TokenScores(tokens.logprobs, tokens.entropies) for tokens in scored]
+
+        judge = FleetJudge(self.tokens, ask) if self.config.judge else None
+        scores = score_group(
+            problem,
+            samples,
+            config=self.config,
+            verify=self.verifier.verify,
+            backbone=backbone,
+            embed=self.embed,
+            judge=judge,
+        )
+        logprobs = [known.get(sample.token_ids) for sample in samples]
+        judged_bad = _judge_bad(judge, problem, samples, scores) if judge else []
+        asked = sum(score.gate or score.reason == "judge" for score in scores) if judge else 0
+        return ScoredGroup(scores, logprobs, judged_bad, asked + len(judged_bad))
+
+
+def _judge_bad(
+    judge: FleetJudge, problem: AnchoredProblem, samples: Sequence[Sample], scores: Sequence[Score]
+) -> list[bool]:
+    """Ask about one candidate with a wrong answer, that answer replaced by the right one."""
+    wrong = [s.text for s, score in zip(samples, scores, strict=True) if score.reason == "wrong_answer"]
+    corrupted = [corrupt(text, problem.convention, problem.answer) for text in wrong]
+    return judge.judge_texts(problem, [text for text in corrupted if text is not None][:1])

@@ -1,0 +1,58 @@
+"""One call of a fleet for what many threads ask at the same time."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock
+
+from cluster.fleet.fleet import Fleet
+from cluster.types import Scored, ScoreRequest
+
+
+@dataclass
+class _Batch:
+    asked: dict[int, Sequence[ScoreRequest]] = field(default_factory=dict)
+    sent: Future[list[Scored]] = field(default_factory=Future)
+
+
+class ScoreTogether:
+    """Scores for threads numbered from 0, each of which may ask again and must `leave` in the end.
+
+    What they ask is sent when each has asked or left, in the order of their numbers: engines work on large batches,
+    and on the same ones whichever thread was first.
+    """
+
+    def __init__(self, fleet: Fleet, threads: int) -> None:
+        self.fleet = fleet
+        self._lock = Lock()
+        self._present = threads
+        self._batch = _Batch()
+
+    def score(self, number: int, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        """As the fleet's; waits for the other threads, and raises what the call for all of them raises."""
+        with self._lock:
+            batch = self._batch
+            batch.asked[number] = requests
+        self._send_if_due()
+        scored = batch.sent.result()
+        start = sum(len(its) for other, its in batch.asked.items() if other < number)
+        return scored[start : start + len(requests)]
+
+    def leave(self) -> None:
+        """The thread asks no more."""
+        with self._lock:
+            self._present -= 1
+        self._send_if_due()
+
+    def _send_if_due(self) -> None:
+        with self._lock:
+            batch = self._batch
+            if not batch.asked or len(batch.asked) < self._present:
+                return
+            self._batch = _Batch()
+        requests = [request for number in sorted(batch.asked) for request in batch.asked[number]]
+        try:
+            batch.sent.set_result(self.fleet.score(requests))
+        except BaseException as error:  # noqa: BLE001
+            # Whatever it is, the other threads wait for it.
+            batch.sent.set_exception(error)

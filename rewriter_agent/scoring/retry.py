@@ -1,0 +1,39 @@
+"""Work in batches on an engine, in which one row that it cannot do costs no other row anything."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ray.exceptions import RayTaskError
+
+from cluster.fleet.fleet import Fleet
+from cluster.types import GenerateRequest, ScoreRequest
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def each_or_none(
+    call: Callable[[Sequence[Item]], Sequence[Answer]],
+    items: Sequence[Item],
+    fleets: Callable[[], Sequence[Fleet]],
+) -> list[Answer | None]:
+    """`call(items)`, an answer an item. Where an engine fails at it each item by itself, since the error does not
+    say which it was; None for an item at which it fails again.
+
+    Raises:
+        RayTaskError: one of the `fleets` that the call uses fails at everything, so that no item is at fault.
+    """
+    try:
+        return list(call(items))
+    except RayTaskError:
+        if len(items) > 1:
+            return [answer for item in items for answer in each_or_none(call, [item], fleets)]
+        for fleet in fleets():
+            _require_working(fleet)
+        return [None]
+
+
+def _require_working(fleet: Fleet) -> None:
+    """Ask for the least that can be asked for."""
+    fleet.generate([GenerateRequest([1], 1, 1.0, 0)] * len(fleet.engines))
+    fleet.score([ScoreRequest([1], [1])] * len(fleet.engines))

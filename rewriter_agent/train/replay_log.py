@@ -1,0 +1,22 @@
+"""What W&B may have lost of a killed learner's last steps, told once more."""
+
+from pathlib import Path
+
+from rewriter_agent.tracking.tables import log_completions
+from sft.runtime.metrics import LogAgain
+
+
+class LogCompletionsAgain(LogAgain):
+    """LogAgain with the table of the step's completions."""
+
+    def __init__(self, folder: Path, table_rows: int) -> None:
+        """`folder` is the learner's."""
+        super().__init__(folder / "metrics.jsonl")
+        self.folder = folder
+        self.table_rows = table_rows
+
+    def tell(self, line: dict[str, float]) -> None:
+        """Log a step of the learner's metrics, and its table."""
+        super().tell(line)
+        if self.table_rows:
+            log_completions(self.folder, int(line["step"]), self.table_rows)

@@ -1,0 +1,89 @@
+"""A trained rewriter: the folder that `train` leaves, and the check that it belongs to a run's backbone."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.engine.lora import room_for
+from rewriter_agent.config import RunConfig
+from rewriter_agent.io.files import write_json
+from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.runtime.session import Run
+
+CARD = "rewriter.json"
+MODEL = "model"
+"""Folder of its merged weights."""
+ADAPTER = "adapter"
+"""Folder of what was trained of them."""
+
+
+@dataclass(frozen=True)
+class RewriterCard:
+    """What a rewriter was made from."""
+
+    backbone: str
+    """As its config names it."""
+    backbone_identity: str
+    """Content hash of the backbone's folder, or its name on the Hugging Face hub."""
+    steps: int
+    """Optimiser steps."""
+
+
+def rewriter_folder(config: RunConfig) -> Path:
+    """The rewriter that the config names, else the one that the run trains."""
+    return config.rewrite.rewriter or config.folder / "train"
+
+
+def check_rewriter(run: Run) -> None:
+    """Raise ValueError where the config names a rewriter that cannot be used; see `read_rewriter`."""
+    if folder := run.config.rewrite.rewriter:
+        read_rewriter(folder, run.backbone_identity[0], run.tokenizer)
+        if run.config.cluster.enable_lora:
+            check_adapter(folder / ADAPTER, run.config.train.lora.r)
+
+
+def check_adapter(folder: Path, rank: int) -> None:
+    """Raise ValueError where engines with room for this rank cannot serve the adapter."""
+    if not (folder / "adapter_config.json").is_file():
+        raise ValueError(
+            f"rewrite.rewriter: there is no adapter in {folder}; set cluster.enable_lora=false, which serves the "
+            "merged weights beside it"
+        )
+    its = json.loads((folder / "adapter_config.json").read_text())["r"]
+    if its > room_for(rank):
+        raise ValueError(
+            f"rewrite.rewriter: the adapter in {folder} has rank {its}, and engines make room for the rank of "
+            f"train.lora.r={rank}; set train.lora.r={its}"
+        )
+
+
+def write_card(folder: Path, card: RewriterCard) -> None:
+    """Make a folder with a merged model a rewriter."""
+    write_json(folder / CARD, asdict(card))
+
+
+def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
+    """The card of a rewriter for the backbone with this identity and tokenizer.
+
+    Raises:
+        ValueError: there is no rewriter, or it belongs to another backbone or tokenizer.
+    """
+    if not ((folder / CARD).is_file() and (folder / MODEL / "config.json").is_file()):
+        raise ValueError(
+            f"rewrite.rewriter: there is no trained rewriter in {folder} (no {CARD} beside {MODEL}/); give the folder "
+            "`train` of a run, or leave it out to train one"
+        )
+    card = RewriterCard(**json.loads((folder / CARD).read_text()))
+    if card.backbone_identity != identity:
+        raise ValueError(
+            f"rewrite.rewriter: {folder} was trained on another backbone ({card.backbone}, {card.backbone_identity}) "
+            f"than model.name_or_path names ({identity}); name that backbone, or train a rewriter for this one"
+        )
+    its = load_tokenizer(str(folder / MODEL))
+    if its.get_vocab() != tokenizer.get_vocab() or its.chat_template != tokenizer.chat_template:
+        raise ValueError(
+            f"rewrite.rewriter: the tokenizer in {folder / MODEL} is not the backbone's (its tokens or its chat "
+            "template differ), so that token ids would not mean the same; put the backbone's tokenizer files there"
+        )
+    return card

@@ -1,0 +1,101 @@
+"""A step's candidates from the fleet, as TRL asks for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from cluster.fleet.fleet import Fleet
+from cluster.types import Completion, GenerateRequest
+from rewriter_agent.io.seeds import request_seed
+
+from .prefetch import Ahead, Group
+from .weight_sync import publish
+
+if TYPE_CHECKING:
+    from .trainer import FleetGRPOTrainer
+
+
+class FleetGeneration:
+    """What GRPOTrainer asks of its `vllm_generation`: to publish weights, and to sample groups under them.
+
+    Where it works ahead, a step's candidates are sampled under the weights of the step before, while that is learned.
+    """
+
+    def __init__(self, trainer: FleetGRPOTrainer, fleet: Fleet, ahead: Ahead | None) -> None:
+        self.trainer = trainer
+        self.fleet = fleet
+        self.ahead = ahead
+        self.waited = 0.0
+        """Seconds, for what was still being sampled when the weights of this step were ready."""
+
+    def sync_weights(self) -> None:
+        """Publish the learner's weights as the version of its global step; 0 is the backbone itself."""
+        step = self.trainer.state.global_step
+        start = time.perf_counter()
+        if self.ahead is not None:
+            self.ahead.settle()
+        waited = time.perf_counter()
+        if step > self.fleet.version:
+            model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+            assert self.trainer.args.output_dir
+            publish(self.fleet, step, model, Path(self.trainer.args.output_dir))
+            self.trainer._log_metric("perf/weight_sync_s", time.perf_counter() - waited)
+        self.waited = waited - start
+
+    def generate(
+        self,
+        prompts: list[list[int]],
+        images: None,
+        num_generations: int,
+        profiler: AbstractContextManager[Any],
+    ) -> tuple[list[list[int]], list[list[int]], list[list[list[float]]], None]:
+        """Sample one completion a row; rows come as `num_generations` copies of each prompt.
+
+        Returns prompt ids, completion ids, log-probs (one-element lists a token) and no images.
+        """
+        step = self.trainer.state.global_step
+        # A trainer that goes on from a checkpoint of step 0 still samples from the backbone.
+        assert self.fleet.version == step, f"engines serve {self.fleet.version}, the learner is at {step}"
+        start = time.perf_counter()
+        with profiler:
+            completions = self._completions(step, prompts)
+        self.trainer._log_metric("perf/rollout_wait_s", self.waited + time.perf_counter() - start)
+        staleness = [step - completion.version for completion in completions]
+        self.trainer._log_metric("sample/staleness_mean", fmean(staleness))
+        self.trainer._log_metric("sample/staleness_max", max(staleness))
+        logprobs = [[[logprob] for logprob in completion.logprobs] for completion in completions]
+        return prompts, [completion.token_ids for completion in completions], logprobs, None
+
+    def _completions(self, step: int, prompts: list[list[int]]) -> list[Completion]:
+        if self.ahead is None:
+            return self.fleet.generate(self._requests(step, prompts))
+        for following in (step, step + 1):
+            if not self.ahead.begun(following):
+                self.ahead.begin(following, self._groups(following))
+        return self.ahead.completions(step)
+
+    def _groups(self, step: int) -> list[Group]:
+        assert self.ahead is not None
+        problems = [self.ahead.problems[name] for name in self.trainer.problem_ids(step)]
+        size, prompt = self.trainer.grpo.num_generations, self.ahead.scorer.tokens.rewriting
+        assert size
+        requests = self._requests(step, [prompt(problem) for problem in problems for _ in range(size)])
+        return [(problem, requests[i * size : (i + 1) * size]) for i, problem in enumerate(problems)]
+
+    def _requests(self, step: int, prompts: Sequence[list[int]]) -> list[GenerateRequest]:
+        args = self.trainer.grpo
+        assert args.max_completion_length
+        return [
+            GenerateRequest(
+                prompt,
+                args.max_completion_length,
+                args.temperature,
+                request_seed(args.seed, "train", step, row),
+            )
+            for row, prompt in enumerate(prompts)
+        ]

@@ -1,0 +1,151 @@
+"""The learner: one process that trains the adapter and publishes it to the engines after each step."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
+from transformers import AutoModelForCausalLM
+from transformers.integrations import get_reporting_integration_callbacks
+from trl import GRPOConfig
+
+from cluster.fleet.base_model_view import SharedFleet
+from reward import Verifier
+from rewriter_agent.config import RunConfig
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.io.files import atomic
+from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.prepare.records import anchored_problems
+from rewriter_agent.scoring.embedder import diversity_embed
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
+from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
+from sft.runtime.metrics import MetricsWriter, finish_reporting
+
+from .prefetch import Ahead
+from .problems import training_problems
+from .replay_log import LogCompletionsAgain
+from .reward import GroupReward
+from .rewriter import ADAPTER, MODEL
+from .stage import EVENTS
+from .trainer import FleetGRPOTrainer
+from .weight_sync import ADAPTERS, merged_weights
+
+
+def learn(job: dict[str, Any]) -> None:
+    """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
+
+    Runs in a Ray Train worker. `job`: config, model (path), folder, threads, policy and backbone (fleets), embedder.
+    """
+    torch.set_num_threads(job["threads"])
+    config = RunConfig.model_validate(job["config"])
+    folder = Path(job["folder"])
+    if (folder / MODEL).exists():
+        # Killed behind its last step, and started again.
+        return
+    for fleet in (job["policy"], job["backbone"]):
+        fleet.say = partial(_note, folder / EVENTS)
+    tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
+    table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
+    problems = training_problems(config, tokens)
+    with Verifier(config.reward) as verifier:
+        # Of all of them, as when rewriting: the embeddings are centred and scaled by these.
+        solutions = [problem.solution for problem in anchored_problems(config).values()]
+        embed = diversity_embed(job["embedder"], solutions, config.reward)
+        scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
+        reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
+        if config.train.max_staleness:
+            shared = isinstance(job["backbone"], SharedFleet)
+            reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample, shared)
+        trainer = FleetGRPOTrainer(
+            fleet=job["policy"],
+            scorers=job["backbone"],
+            ahead=reward.ahead,
+            table_rows=table_rows,
+            share_prompts=config.train.share_prompts,
+            model=AutoModelForCausalLM.from_pretrained(
+                job["model"], dtype=config.model.dtype, trust_remote_code=False
+            ),
+            processing_class=tokens.tokenizer,
+            reward_funcs=[reward],
+            args=grpo_config(config, folder),
+            train_dataset=dataset(problems, tokens),
+            peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
+            callbacks=[
+                MarkComplete(),
+                MetricsWriter(folder / "metrics.jsonl"),
+                *get_reporting_integration_callbacks(config.tracking.report_to),
+                *([LogCompletionsAgain(folder, table_rows)] if config.tracking.report_to == "wandb" else []),
+            ],
+        )
+        remove_incomplete(folder)
+        checkpoint = newest_complete(folder)
+        if checkpoint and is_final(checkpoint):
+            # transformers would train one step more from here.
+            set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
+        else:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finish_reporting(config.tracking.report_to)
+    save(trainer, tokens, folder)
+
+
+def _note(path: Path, line: str) -> None:
+    """The driver prints it."""
+    with path.open("a") as events:
+        events.write(line + "\n")
+
+
+def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
+    """TRL's config: the section's fields keep their names, the rest is fixed by the fleet."""
+    section = config.train.model_dump(exclude={"lora", "max_staleness", "share_prompts"})
+    cpu = config.cluster.device == "cpu"
+    return GRPOConfig(
+        **section,
+        output_dir=str(folder),
+        run_name=f"{config.name}-train",
+        use_cpu=cpu,
+        bf16=config.model.dtype == "bfloat16",
+        seed=config.seed,
+        logging_steps=1,
+        save_total_limit=2,
+        save_strategy="steps",
+        log_completions=True,
+        num_completions_to_print=0,
+        # The callback is given to the trainer: by this name TRL would send all completions to W&B, too.
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=not cpu,
+    )
+
+
+def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens) -> Dataset:
+    """One row a problem: the rewriting prompt as messages, and the id that finds the rest."""
+    return Dataset.from_list(
+        [{"prompt": tokens.rewrite_messages(p), "problem_id": p.id} for p in problems.values()]
+    )
+
+
+def save(trainer: FleetGRPOTrainer, tokens: Tokens, folder: Path) -> None:
+    """The adapter as PEFT saves it, and the merged model as a Hugging Face folder for the engines."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    with atomic(folder / ADAPTER) as temporary:
+        model.save_pretrained(temporary)
+    with atomic(folder / MODEL) as temporary:
+        base = model.get_base_model()
+        base.config.save_pretrained(temporary)
+        base.generation_config.save_pretrained(temporary)
+        tokens.tokenizer.save_pretrained(temporary)
+        save_safetensors(dict(merged_weights(model)), temporary / "model.safetensors")
+    for used in (*folder.glob("checkpoint-*"), *folder.glob(ADAPTERS)):
+        shutil.rmtree(used)
+
+
+def save_safetensors(weights: dict[str, torch.Tensor], path: Path) -> None:
+    """One file in the layout that transformers and vLLM read."""
+    from safetensors.torch import save_file
+
+    save_file(
+        {name: weight.contiguous() for name, weight in weights.items()}, path, metadata={"format": "pt"}
+    )

@@ -1,0 +1,140 @@
+"""Training rows: token ids as the engine produced them, with the log-probs of the policy that wrote them."""
+
+import math
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sft.config.sft import SFTConfig
+
+Behavior = Literal["backbone", "rewriter", "none"]
+VOCABULARY = b"vocabulary"
+
+SCHEMA = pa.schema(
+    [
+        ("prompt_ids", pa.list_(pa.int32())),
+        ("completion_ids", pa.list_(pa.int32())),
+        ("behavior_logprobs", pa.list_(pa.float32())),
+        ("behavior", pa.string()),
+        ("outcome", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SFTRow:
+    """One training row.
+
+    Raises ValueError when the ids are empty, when `behavior_logprobs` has not one finite log-probability
+    per completion token, or when `behavior` does not say under which distribution they are.
+    """
+
+    prompt_ids: list[int]
+    """Token ids that the model is conditioned on; they carry no loss."""
+
+    completion_ids: list[int]
+    """Token ids that are learned, ending in an end-of-sequence id."""
+
+    behavior_logprobs: list[float] | None
+    """Natural-log probability of each completion token under `behavior`, or None."""
+
+    behavior: Behavior
+    """`backbone`: given the question only; `rewriter`: of who wrote it, given its prompt; `none`: unknown."""
+
+    outcome: str
+    """How the completion came about, for example `rewritten` or `expert_fallback`."""
+
+    def __post_init__(self) -> None:
+        if not self.prompt_ids or not self.completion_ids:
+            raise ValueError(
+                f"a row needs prompt and completion tokens, got {len(self.prompt_ids)} and "
+                f"{len(self.completion_ids)}; leave the row out"
+            )
+        if self.behavior not in get_args(Behavior):
+            raise ValueError(f"behavior is {self.behavior!r}; allowed are {', '.join(get_args(Behavior))}")
+        if (self.behavior_logprobs is None) != (self.behavior == "none"):
+            raise ValueError(
+                f"behavior is {self.behavior!r} but behavior_logprobs is "
+                f"{'missing' if self.behavior_logprobs is None else 'given'}; "
+                "name the distribution of the log-probs, or give None with behavior 'none'"
+            )
+        if self.behavior_logprobs is not None:
+            self._check_logprobs(self.behavior_logprobs)
+
+    def _check_logprobs(self, logprobs: list[float]) -> None:
+        if len(logprobs) != len(self.completion_ids):
+            raise ValueError(
+                f"{len(logprobs)} behavior_logprobs for {len(self.completion_ids)} completion_ids; give one "
+                "per completion token, the end-of-sequence token included"
+            )
+        for position, logprob in enumerate(logprobs):
+            # Rounding in bfloat16 engines puts the log-prob of a sure token slightly above 0.
+            if not (math.isfinite(logprob) and logprob <= 1e-2):
+                raise ValueError(
+                    f"behavior_logprobs[{position}] is {logprob}; natural-log probabilities are finite and "
+                    "not above 0; score the completion again or set behavior to 'none'"
+                )
+
+    def __len__(self) -> int:
+        return len(self.prompt_ids) + len(self.completion_ids)
+
+
+def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, eos_token_ids: Collection[int]) -> None:
+    """Raise ValueError unless every row suits its rule and ends in one of `eos_token_ids`."""
+    given = {row.outcome for row in rows}
+    for outcome in sorted(given):
+        rule = sft.rule(outcome)
+        its = [row for row in rows if row.outcome == outcome]
+        missing = sum(row.behavior_logprobs is None for row in its)
+        if rule.needs_behavior and missing:
+            raise ValueError(
+                f"weight kind '{rule.kind}' needs behavior_logprobs, but {missing} of {len(its)} rows with outcome "
+                f"'{outcome}' have none; score those rows under the backbone, leave them out, or give the outcome a "
+                "kind without them (none, dft, eaft, asft) in outcome_weights"
+            )
+    endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in eos_token_ids]
+    if endless:
+        raise ValueError(
+            f"{len(endless)} of {len(rows)} rows do not end in an end-of-sequence token (row {endless[0]} "
+            f"ends in id {rows[endless[0]].completion_ids[-1]}, allowed are {sorted(eos_token_ids)}); a "
+            "model trained on them does not learn to stop: drop truncated completions, or append the token"
+        )
+
+
+def drop_long_rows(rows: Iterable[SFTRow], max_length: int) -> list[SFTRow]:
+    """Rows of at most `max_length` tokens (prompt and completion), in order."""
+    return [row for row in rows if len(row) <= max_length]
+
+
+def write_rows(rows: Iterable[SFTRow], path: Path, vocabulary: str = "") -> None:
+    """Write a parquet file; it appears under `path` only once it is whole. `vocabulary` names what the ids mean."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+    pq.write_table(table.replace_schema_metadata({VOCABULARY: vocabulary.encode()}), temporary)
+    os.replace(temporary, path)
+
+
+def read_rows(path: Path) -> list[SFTRow]:
+    """Rows of a parquet file written by `write_rows`.
+
+    Raises ValueError, with its number, for a row that SFTRow refuses.
+    """
+    return [_row(path, number, row) for number, row in enumerate(pq.read_table(path).to_pylist())]
+
+
+def read_vocabulary(path: Path) -> str:
+    """What `write_rows` was told of the ids; empty where it was told nothing."""
+    return (pq.read_schema(path).metadata or {}).get(VOCABULARY, b"").decode()
+
+
+def _row(path: Path, number: int, row: dict[str, Any]) -> SFTRow:
+    try:
+        return SFTRow(**row)
+    except ValueError as error:
+        raise ValueError(f"{path}, row {number}: {error}") from error

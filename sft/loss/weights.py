@@ -1,0 +1,160 @@
+"""Weights of completion tokens. All of them are constants to the gradient."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import torch
+from torch import Tensor
+
+from sft.config.weights import (
+    ASFTWeight,
+    DFTWeight,
+    EAFTWeight,
+    IWSFTWeight,
+    LowPerplexityMask,
+    NoWeight,
+    SequenceISWeight,
+    TokenISWeight,
+    Weight,
+)
+
+MAX_LOG_RATIO = 20.0
+Mode = Literal["truncate", "mask"]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a rule may read of a batch: (B, T) each, natural logarithms, arbitrary where `mask` is false."""
+
+    logprobs: Tensor
+    """Under the model in training."""
+
+    behavior_logprobs: Tensor
+    entropies: Tensor
+    """Of the distribution that a token is drawn from, under the model in training."""
+
+    mask: Tensor
+    """Which are completion tokens."""
+
+    rows: Tensor
+    """The number of each token's row, below B T: a packed sequence holds several."""
+
+
+@dataclass(frozen=True)
+class TokenWeights:
+    """Weights of tokens, detached, in float32, of the shape of the log-probs they were made from."""
+
+    weights: Tensor
+    """What the loss of each token is multiplied with."""
+
+    ratio: Tensor
+    """The same before clipping and masking."""
+
+
+def none_weights(logprobs: Tensor) -> TokenWeights:
+    """w = 1: maximum likelihood."""
+    ones = torch.ones_like(logprobs, dtype=torch.float32)
+    return TokenWeights(ones, ones)
+
+
+def dft_weights(logprobs: Tensor) -> TokenWeights:
+    """w = pi_theta(y_t), so that L = -sum sg(pi_theta) log pi_theta (DFT, arXiv 2508.05629)."""
+    ratio = logprobs.float().exp()
+    return TokenWeights(ratio, ratio)
+
+
+def token_is_weights(
+    logprobs: Tensor, behavior_logprobs: Tensor, clip_max: float, mode: Mode = "truncate"
+) -> TokenWeights:
+    """w = r = pi_theta(y_t) / pi_behavior(y_t); of a larger one than C = `clip_max`, C or (`mask`) 0.
+
+    Truncated importance sampling, and its masked variant. log r is held within +-20, so that r is finite and not 0.
+    """
+    return _clipped(_log_ratio(logprobs, behavior_logprobs).exp(), clip_max, mode)
+
+
+def sequence_is_weights(tokens: Tokens, clip_max: float, mode: Mode = "truncate") -> TokenWeights:
+    """w = r = exp(mean_t log(pi_theta / pi_behavior)) for all tokens of a row, clipped as in `token_is_weights`.
+
+    The geometric mean of the ratios (as in GSPO, arXiv 2507.18071), where their product would leave one row.
+    """
+    return _clipped(_mean_log_ratio(tokens).exp(), clip_max, mode)
+
+
+def iw_sft_weights(tokens: Tokens, scale: float, clip_max: float) -> TokenWeights:
+    """w = min(exp(s mean_t log(pi_theta / pi_behavior)), C) for all tokens of a row (iw-SFT, arXiv 2507.12856)."""
+    ratio = (scale * _mean_log_ratio(tokens)).exp()
+    return _clipped(ratio, clip_max, "truncate")
+
+
+def eaft_weights(entropies: Tensor, top_k: int, alpha: float) -> TokenWeights:
+    """w = min(H_t / ln k, 1)^alpha (EAFT, arXiv 2601.02151).
+
+    H_t is the entropy over the whole vocabulary, in nats; the authors approximate it by the k likeliest tokens.
+    """
+    share = (entropies.float() / math.log(top_k)).clamp(0, 1) ** alpha
+    return TokenWeights(share, share)
+
+
+def low_perplexity_weights(behavior_logprobs: Tensor, max_perplexity: float) -> TokenWeights:
+    """w = 1 where 1 / pi_behavior(y_t) <= `max_perplexity`, else 0 (STM, arXiv 2501.14315)."""
+    kept = (-behavior_logprobs.float() <= math.log(max_perplexity)).float()
+    return TokenWeights(kept, torch.ones_like(kept))
+
+
+@torch.no_grad()
+def token_weights(rule: Weight, tokens: Tokens) -> TokenWeights:
+    """Weights under a rule. Of `asft` these are those of `dft`; its divergence is a loss of its own."""
+    match rule:
+        case NoWeight():
+            return none_weights(tokens.logprobs)
+        case DFTWeight() | ASFTWeight():
+            return dft_weights(tokens.logprobs)
+        case TokenISWeight(clip_max=clip_max, mode=mode):
+            return token_is_weights(tokens.logprobs, tokens.behavior_logprobs, clip_max, mode)
+        case SequenceISWeight(clip_max=clip_max, mode=mode):
+            return sequence_is_weights(tokens, clip_max, mode)
+        case IWSFTWeight(scale=scale, clip_max=clip_max):
+            return iw_sft_weights(tokens, scale, clip_max)
+        case EAFTWeight(top_k=top_k, alpha=alpha):
+            return eaft_weights(tokens.entropies, top_k, alpha)
+        case LowPerplexityMask(max_perplexity=max_perplexity):
+            return low_perplexity_weights(tokens.behavior_logprobs, max_perplexity)
+        case _:
+            assert_never(rule)
+
+
+@torch.no_grad()
+def weights_by_rule(rules: Sequence[Weight], rule_of_token: Tensor, tokens: Tokens) -> TokenWeights:
+    """Each token under its own rule; `rule_of_token` (B, T) are positions in `rules`, the same for all of a row."""
+    found = none_weights(tokens.logprobs)
+    for number, rule in enumerate(rules):
+        ours = rule_of_token == number
+        if (ours & tokens.mask).any():
+            its = token_weights(rule, tokens)
+            found = TokenWeights(
+                torch.where(ours, its.weights, found.weights), torch.where(ours, its.ratio, found.ratio)
+            )
+    return found
+
+
+def _clipped(ratio: Tensor, clip_max: float, mode: Mode) -> TokenWeights:
+    if mode == "mask":
+        return TokenWeights(ratio.masked_fill(ratio > clip_max, 0), ratio)
+    return TokenWeights(ratio.clamp(max=clip_max), ratio)
+
+
+def _log_ratio(logprobs: Tensor, behavior_logprobs: Tensor) -> Tensor:
+    return (logprobs.float() - behavior_logprobs.float()).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+
+def _mean_log_ratio(tokens: Tokens) -> Tensor:
+    """(B, T), the mean over the completion tokens of its row in every place."""
+    log_ratio = _log_ratio(tokens.logprobs, tokens.behavior_logprobs).masked_fill(~tokens.mask, 0)
+    rows = tokens.rows.flatten()
+    # As many places as there could be rows: counting them would wait for the device.
+    sums = torch.zeros_like(log_ratio.flatten()).index_add_(0, rows, log_ratio.flatten())
+    counts = torch.zeros_like(sums).index_add_(0, rows, tokens.mask.flatten().to(sums.dtype))
+    return (sums / counts.clamp(min=1))[tokens.rows]

@@ -1,0 +1,76 @@
+"""Problems, candidates and fakes for the tests of what joins the reward with the fleet."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from cluster.fleet.fleet import Fleet
+from cluster.types import Scored, ScoreRequest
+from reward import Anchors, Check, Grade, Score, Verdict, Verifier
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
+
+EOS = 0
+
+
+class LetterTokens:
+    """One token a character; EOS is 0 and has no text."""
+
+    def question(self, problem: Problem) -> list[int]:
+        return [ord(letter) for letter in problem.question]
+
+    def rewriting(self, problem: Problem) -> list[int]:
+        return [ord(letter) for letter in f"{problem.question} {problem.solution}"]
+
+    def text(self, ids: Sequence[int]) -> str:
+        return "".join(chr(token) for token in ids if token != EOS)
+
+
+class RecordingFleet:
+    """Gives each token -1/100 of its id as log-prob, and remembers what it was asked."""
+
+    def __init__(self, engines: int = 1) -> None:
+        self.engines = list(range(engines))
+        self.asked: list[ScoreRequest] = []
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        self.asked += requests
+        return [
+            Scored(fake_logprobs(r.completion_ids), [0.5] * len(r.completion_ids) if r.entropies else None)
+            for r in requests
+        ]
+
+
+class ExactVerifier:
+    """Two answers are equal where their texts are."""
+
+    def verify(self, checks: Sequence[Check]) -> list[Grade]:
+        return [Grade(Verdict.EQUAL if c.gold == c.answer else Verdict.DIFFERENT) for c in checks]
+
+
+def fake_logprobs(ids: Sequence[int]) -> list[float]:
+    return [-token / 100 for token in ids]
+
+
+def make_problem(name: str, answer: str = "5") -> AnchoredProblem:
+    solution = f"Counting gives it.\n#### {answer}"
+    anchors = Anchors(expert=-2.0, own=-0.5)
+    return AnchoredProblem(name, f"Question {name}?", solution, answer, "####", "test", anchors=anchors)
+
+
+def make_sample(text: str, finished: bool = True) -> Sample:
+    ids = [ord(letter) for letter in text] + ([EOS] if finished else [])
+    return Sample(text, finished, tuple(ids), tuple(-0.5 for _ in ids))
+
+
+def passed(total: float, alignment: float = 0.5, diversity: float = 0.5) -> Score:
+    return Score(True, None, alignment, diversity, total, -0.7, 0.1, None, 0.0, 0.0, "5")
+
+
+def failed(reason: Any) -> Score:
+    return Score(False, reason, 0.0, 0.0, 0.0, None, None, None, 0.0, 0.0, None)
+
+
+def group_scorer(fleet: RecordingFleet, config: Any) -> GroupScorer:
+    tokens, backbone = cast(Tokens, LetterTokens()), cast(Fleet, fleet)
+    return GroupScorer(tokens, backbone, cast(Verifier, ExactVerifier()), config)

@@ -1,0 +1,178 @@
+"""One run of the whole way, ended again and again, and what is left of it each time."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rewriter_agent.config.data import LabData
+from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.models.lab import LAB
+from sft.runtime.checkpoints import newest_complete
+from tests.helpers.processes import ROOT, Launch, launched
+
+DATA = LabData(num_train=48, num_test=20, steps=(1, 3))
+NAME = "e2e"
+TABLE_ROWS = 6
+# Generous: a machine may be several times slower than another, and what is measured here is no speed.
+STAGE_SECONDS = 1200
+# Ray's agents may wait up to a minute for a head that was killed on a busy machine.
+GONE_SECONDS = 75
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A launch that was ended in a stage."""
+
+    stage: str
+    status: int
+    left: list[str]
+    """Processes that lived on all the same."""
+    output: str
+    mid_stage: bool
+    """The stage was not complete when all had ended."""
+    shards: dict[Path, int]
+    """The stage's finished shards at that time, with their modification times (ns)."""
+    metrics: list[dict[str, Any]]
+    """The stage's metrics at that time."""
+    checkpoint: int
+    """Step of the stage's newest checkpoint at that time, 0 where there is none."""
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """A run that was ended in several stages and then left to finish, and a repetition of it."""
+
+    folder: Path
+    ended: dict[str, Ended]
+    """By signal and stage, for example `SIGKILL train`."""
+    status: int
+    output: str
+    left: list[str]
+    again_status: int
+    again_output: str
+
+
+def run_whole(base: Path) -> WholeRun:
+    """Interrupt the launcher in two stages, kill it in a third, then let the run finish; takes minutes."""
+    config = write_config(base)
+    folder = base / NAME
+    ended: dict[str, Ended] = {}
+
+    def end(number: signal.Signals, stage: str, when: Callable[[], bool]) -> None:
+        name = f"{number.name} {stage}"
+        with launched(config, base / f"{name}.log") as launch:
+            launch.wait_until(when, STAGE_SECONDS)
+            ended[name] = end_launch(launch, number, folder / stage)
+
+    def steps(stage: str) -> int:
+        return max((row["step"] for row in read_jsonl(folder / stage / "metrics.jsonl")), default=0)
+
+    def exists(path: str) -> bool:
+        return (folder / path).exists()
+
+    # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
+    end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
+    end(signal.SIGINT, "rewrite", lambda: exists("rewrite/shards/part-00002.parquet"))
+    sft = "sft-rewritten"
+    end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
+    return finish(config, ended)
+
+
+def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
+    """End the launcher, wait for the rest, and note what the stage has left."""
+    status = launch.end(number)
+    left = launch.wait_gone(GONE_SECONDS)
+    return Ended(
+        stage=stage.name,
+        status=status,
+        left=left,
+        output=launch.output,
+        mid_stage=not (stage / "manifest.json").exists(),
+        shards={path: path.stat().st_mtime_ns for path in stage.glob("*/part-*.parquet")},
+        metrics=read_jsonl(stage / "metrics.jsonl"),
+        checkpoint=checkpoint_step(stage),
+    )
+
+
+def checkpoint_step(stage: Path) -> int:
+    """Step of the newest complete checkpoint of a training stage, 0 where there is none."""
+    found = newest_complete(stage) or newest_complete(stage / "checkpoints")
+    return int(found.name.removeprefix("checkpoint-")) if found else 0
+
+
+def finish(config: Path, ended: dict[str, Ended]) -> WholeRun:
+    """Let the run come to its end, and run it once more."""
+    base = config.parent
+    with launched(config, base / "last.log") as last:
+        status = last.process.wait(STAGE_SECONDS)
+        left = last.wait_gone(GONE_SECONDS)
+    again = subprocess.run(
+        [sys.executable, "-m", "rewriter_agent", "run", str(config)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=STAGE_SECONDS,
+    )
+    return WholeRun(base / NAME, ended, status, last.output, left, again.returncode, again.stdout)
+
+
+def write_config(base: Path) -> Path:
+    """In the laboratory, with small steps and shards, so that a stage can be ended between two of them."""
+    length = {"max_completion_length": 160}
+    config = {
+        "name": NAME,
+        "output_dir": str(base),
+        # Some CPUs have no instructions for bfloat16; tests/sft train in it all the same.
+        "model": {"name_or_path": LAB, "dtype": "float32", "max_model_len": 512},
+        "data": DATA.model_dump(mode="json"),
+        "cluster": {"engines": 1, "scorers": 1, "threads": 1},
+        "prepare": {**length, "shard_size": 4},
+        # Few candidates of so short a training pass, and more of them are wanted here than good ones.
+        "reward": {"min_alignment": 0.0},
+        "train": {
+            **length,
+            "max_steps": 8,
+            "num_generations": 4,
+            "per_device_train_batch_size": 16,
+            "learning_rate": 1e-3,
+            # So that the KL is measured.
+            "beta": 1e-3,
+            "save_steps": 2,
+            "lora": {"r": 8},
+        },
+        "rewrite": {**length, "num_generations": 4, "shard_size": 2},
+        "sft": {
+            "weight": {"kind": "token_is"},
+            "outcome_weights": {"expert_fallback": {"kind": "sequence_is", "mode": "mask"}},
+            "probe_size": 16,
+            "probe_steps": 1,
+            "learning_rate": 5e-4,
+            "num_train_epochs": 2,
+            "per_device_train_batch_size": 2,
+            "max_length": 512,
+            "logging_steps": 1,
+            "save_steps": 4,
+            "gradient_checkpointing": False,
+            "bf16": False,
+            # tests/sft has two.
+            "num_workers": 1,
+        },
+        "evaluate": {
+            **length,
+            "retention": ["lab", "sciq"],
+            "retention_limit": 20,
+            "num_samples": 2,
+            "own_answers": 8,
+        },
+        "tracking": {"report_to": "wandb", "table_rows": TABLE_ROWS},
+    }
+    path = base / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path

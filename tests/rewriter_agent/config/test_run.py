@@ -1,0 +1,273 @@
+"""The config file: what is accepted, and how a refusal reads."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from rewriter_agent.config import RunConfig, dump_config, load_config
+from rewriter_agent.config.run import _models_in
+from rewriter_agent.config.strategies import STRATEGIES
+
+ROOT = Path(__file__).parents[3]
+MINIMAL = "name: r\nmodel: {}\ndata: {source: gsm_symbolic}\n"
+FILE_DATA = "name: r\nmodel: {}\ndata:\n  source: file\n  train: t.jsonl\n"
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text(MINIMAL)
+    return path
+
+
+def refusal(path: Path, text: str, *overrides: str) -> str:
+    path.write_text(text)
+    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are what is tested
+        load_config(path, list(overrides))
+    assert type(error.value) is ValueError
+    return str(error.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_configs_are_valid(path: Path) -> None:
+    assert load_config(path).name == path.stem
+
+
+def test_a_dumped_config_loads_as_the_same(config_file: Path, tmp_path: Path) -> None:
+    overrides = ["sft.weight={kind: token_is, clip_max: 3}", "train.lora.r=4", "cluster.threads=2"]
+    config = load_config(config_file, overrides)
+    again = tmp_path / "again.yaml"
+    again.write_text(dump_config(config))
+    assert load_config(again) == config
+    assert RunConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "nearest"),
+    [
+        (MINIMAL + "trian: {}\n", "trian", "train"),
+        (MINIMAL + "train: {learning_rat: 1}\n", "train.learning_rat", "learning_rate"),
+        (MINIMAL + "train: {lora: {lora_alfa: 1}}\n", "train.lora.lora_alfa", "lora_alpha"),
+        (MINIMAL + "cluster: {engine: 1}\n", "cluster.engine", "engines"),
+        (MINIMAL + "reward: {alignment_weigth: 1}\n", "reward.alignment_weigth", "alignment_weight"),
+        (FILE_DATA + "  tset: x\n", "data.tset", "test"),
+        (FILE_DATA + "  columns: {qestion: x}\n", "data.columns.qestion", "question"),
+        # `train` would be nearer, but this kind of source has no such key.
+        ("name: r\nmodel: {}\ndata: {source: gsm_symbolic, trai: 5}\n", "data.trai", "num_train"),
+        (MINIMAL + "sft: {weight: {kind: token_is, clipmax: 1}}\n", "sft.weight.clipmax", "clip_max"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_valid_one(
+    config_file: Path, text: str, key: str, nearest: str
+) -> None:
+    assert refusal(config_file, text) == f"unknown config key '{key}'; did you mean '{nearest}'?"
+
+
+def test_an_unknown_key_like_no_other_lists_what_is_allowed(config_file: Path) -> None:
+    message = refusal(config_file, MINIMAL + "tracking: {xyzzy: 1}\n")
+    allowed = "group, project, report_to, table_rows, upload_artifacts"
+    assert message == f"unknown config key 'tracking.xyzzy'; allowed here: {allowed}"
+
+
+def test_a_key_of_another_kind_is_not_suggested(config_file: Path) -> None:
+    message = refusal(config_file, MINIMAL + "sft: {weight: {kind: dft, clip_max: 2}}\n")
+    assert message == "unknown config key 'sft.weight.clip_max'; allowed here: kind"
+
+
+def test_all_errors_are_told_at_once(config_file: Path) -> None:
+    lines = refusal(config_file, MINIMAL + "trian: {}\ncluster: {engines: 0}\nseed: x\n").splitlines()
+    assert len(lines) == 3
+    assert any(line.startswith("cluster.engines: ") and line.endswith("(got 0)") for line in lines)
+
+
+def test_a_missing_key_is_named_without_the_kind(config_file: Path) -> None:
+    message = refusal(config_file, "name: r\nmodel: {}\ndata: {source: file}\n")
+    assert message.startswith("data.train: Field required")
+
+
+def test_set_overrides_the_file_with_yaml_values(config_file: Path) -> None:
+    overrides = ["train.max_steps=5", "cluster.threads=null", "train.lora.target_modules=[q_proj]", "seed=3"]
+    config = load_config(config_file, overrides)
+    assert (config.train.max_steps, config.cluster.threads, config.seed) == (5, None, 3)
+    assert config.train.lora.target_modules == ["q_proj"]
+    assert load_config(config_file, ["seed=1", "seed=2"]).seed == 2
+    assert load_config(config_file, ["model.system_prompt='a=b'"]).model.system_prompt == "a=b"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.max_steps", "--set takes key=value, got 'train.max_steps'"),
+        ("=5", "--set takes key=value, got '=5'"),
+        ("name.x=5", "'name' is a value, not a section"),
+        ("train.lora=[1", "--set train.lora=[1: the value is not valid YAML"),
+        ("train.steps=5", "unknown config key 'train.steps'; did you mean 'max_steps'?"),
+        ("train.max_steps=0", "train.max_steps: Input should be greater than or equal to 1 (got 0)"),
+    ],
+)
+def test_a_bad_override_is_refused(config_file: Path, override: str, message: str) -> None:
+    assert message in refusal(config_file, MINIMAL, override)
+
+
+@pytest.mark.parametrize("section", ["train", "rewrite"])
+def test_a_group_of_one_is_refused(config_file: Path, section: str) -> None:
+    message = refusal(config_file, MINIMAL, f"{section}.num_generations=1")
+    assert message == f"{section}.num_generations: Input should be greater than or equal to 2 (got 1)"
+
+
+def test_a_step_takes_whole_groups(config_file: Path) -> None:
+    overrides = ["train.num_generations=8", "train.per_device_train_batch_size=6"]
+    message = refusal(config_file, MINIMAL, *overrides, "train.gradient_accumulation_steps=2")
+    assert message.startswith("train: per_device_train_batch_size x gradient_accumulation_steps = 12 must be")
+    assert "num_generations = 8" in message
+    # What the message proposes is accepted.
+    assert "Set gradient_accumulation_steps=8" in message
+    config = load_config(config_file, [*overrides, "train.gradient_accumulation_steps=8"])
+    assert config.train.gradient_accumulation_steps == 8
+
+
+def test_a_student_needs_engines_of_its_own(config_file: Path) -> None:
+    shared = ["cluster.enable_lora=true", "cluster.scorers=0"]
+    message = refusal(config_file, MINIMAL, *shared, "sft.refresh={steps: 5}")
+    assert "cluster.scorers is 0; set cluster.scorers=1" in message
+    assert load_config(config_file, shared).cluster.scorers == 0
+
+
+@pytest.mark.parametrize("section", ["prepare", "train", "rewrite", "evaluate"])
+def test_a_completion_leaves_room_for_its_prompt(config_file: Path, section: str) -> None:
+    message = refusal(config_file, MINIMAL, "model.max_model_len=300", f"{section}.max_completion_length=300")
+    assert f"{section}.max_completion_length=300 leaves no room for a prompt" in message
+    assert "model.max_model_len is 300" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [r\n", "is not valid YAML"),
+        ("- a\n- b\n", "must hold sections (model:, data:, ...), got list"),
+        ("", "name: Field required"),
+        (MINIMAL.replace("name: r", "name: ../r"), "name: "),
+        (MINIMAL.replace("gsm_symbolic", "gsm"), "'gsm_symbolic', 'lab', 'sciq', 'file', 'hub'"),
+    ],
+)
+def test_a_bad_file_is_refused(config_file: Path, text: str, message: str) -> None:
+    assert message in refusal(config_file, text)
+
+
+def test_a_file_that_is_no_text_is_refused(config_file: Path) -> None:
+    config_file.write_bytes(b"name: \xff\xfe\n")
+    with pytest.raises(ValueError, match="is not valid YAML"):
+        load_config(config_file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"none\.yaml' does not exist; the shipped ones are in configs/"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "message"),
+    [
+        ("{num_targets: 9}", "num_targets=9 asks for more targets than the 8 candidates"),
+        ("{strategy: mind_the_gap, num_targets: 5}", "more targets than the 4 candidates of a round"),
+        ("{strategy: mind_the_gap, num_generations: 3}", "num_generations=3 is too few"),
+        (
+            "{strategy: best_of_n, rewriter: somewhere}",
+            "rewriter=somewhere is not used by strategy=best_of_n",
+        ),
+        ("{select: typicality}", "needs entropies, which reward.alignment=anchored does not"),
+    ],
+)
+def test_what_a_strategy_cannot_do_is_refused(config_file: Path, rewrite: str, message: str) -> None:
+    assert message in refusal(config_file, f"{MINIMAL}rewrite: {rewrite}\n")
+
+
+def test_a_rule_for_an_outcome_that_there_is_not_is_refused(config_file: Path) -> None:
+    text = f"{MINIMAL}sft: {{outcome_weights: {{expert_falback: {{kind: dft}}}}}}\n"
+    message = refusal(config_file, text)
+    assert "sft.outcome_weights names expert_falback; the outcomes of rewriting are self_correct," in message
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_takes_several_targets(config_file: Path, strategy: str) -> None:
+    config_file.write_text(f"{MINIMAL}rewrite: {{strategy: {strategy}, num_targets: 2}}\n")
+    assert load_config(config_file).rewrite.num_targets == 2
+
+
+def test_the_config_imports_neither_torch_nor_ray() -> None:
+    code = "import sys, rewriter_agent.config; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(result.stdout.split())
+    assert "rewriter_agent.config.run" in loaded
+    assert loaded.isdisjoint({"torch", "ray", "vllm", "transformers", "trl", "datasets"})
+
+
+def test_every_key_is_documented() -> None:
+    models: list[type[BaseModel]] = [RunConfig]
+    undocumented = []
+    for model in models:
+        for name, field in model.model_fields.items():
+            if not field.description:
+                undocumented.append(f"{model.__name__}.{name}")
+            models += [found for found in _models_in(field.annotation) if found not in models]
+    assert len(models) > 10
+    assert undocumented == []
+
+
+def test_a_section_without_its_kind_is_refused(config_file: Path) -> None:
+    message = refusal(config_file, "name: r\nmodel: {}\ndata: {num_train: 5}\n")
+    assert message == "data needs source; the kinds are in docs/data.md"
+    message = refusal(config_file, MINIMAL, "sft.weight={clip_max: 2}")
+    assert message == "sft.weight needs kind; the kinds are in docs/sft.md"
+
+
+def test_a_wrong_key_of_an_outcomes_rule_is_explained(config_file: Path) -> None:
+    message = refusal(config_file, MINIMAL, "sft.outcome_weights={expert_fallback: {kind: dft, clip_max: 2}}")
+    assert message == "unknown config key 'sft.outcome_weights.expert_fallback.clip_max'; allowed here: kind"
+
+
+def test_a_mask_by_the_backbones_perplexity_wants_its_log_probs(config_file: Path) -> None:
+    mask = "sft.outcome_weights={rewritten: {kind: low_perplexity_mask}}"
+    load_config(config_file, [mask])
+    message = refusal(config_file, MINIMAL, mask, "rewrite.behavior=rewriter")
+    assert "Set rewrite.behavior=backbone, or take another weight" in message
+
+
+def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_file: Path) -> None:
+    sizes = ["sft.num_workers=2", "sft.per_device_train_batch_size=3"]
+    assert load_config(config_file, [*sizes, "sft.train_batch_size=24"]).sft.accumulation == 4
+    message = refusal(config_file, MINIMAL, *sizes, "sft.train_batch_size=16")
+    assert "no multiple of the 6 rows of one forward pass" in message
+    both = ["sft.train_batch_size=12", "sft.gradient_accumulation_steps=3"]
+    assert "asks 2; leave one of them out" in refusal(config_file, MINIMAL, *sizes, *both)
+
+
+def test_set_fills_an_empty_section(config_file: Path) -> None:
+    config_file.write_text(MINIMAL + "train:\n")
+    assert load_config(config_file, ["train.max_steps=5"]).train.max_steps == 5
+
+
+def test_a_preset_that_asks_for_a_box_is_refused_where_answers_fit_none(config_file: Path) -> None:
+    text = "name: r\nmodel: {}\ndata: {source: file, train: t.jsonl, convention: json}\n"
+    message = refusal(config_file, text, "evaluate.prompt=qwen-boxed")
+    assert message.startswith(
+        "config: evaluate.prompt=qwen-boxed asks for a boxed answer, and data.convention=json"
+    )
+    load_config(config_file, ["data.convention=boxed", "evaluate.prompt=qwen-boxed"])
+
+
+def test_retention_that_is_trained_on_is_refused(config_file: Path) -> None:
+    sciq = ["data={source: sciq}", "evaluate.retention=[sciq, piqa]"]
+    with pytest.raises(
+        ValueError, match=r"evaluate\.retention has sciq, whose questions data\.source=sciq trains on"
+    ):
+        load_config(config_file, sciq)
+    load_config(config_file, [*sciq, "evaluate.retention_data=hub"])
+    with pytest.raises(ValueError, match="has sciq_generate, whose"):
+        load_config(config_file, [sciq[0], "evaluate.retention=[quick]", "evaluate.retention_data=hub"])
+    load_config(config_file, [sciq[0], "evaluate.retention=[arc_easy]"])

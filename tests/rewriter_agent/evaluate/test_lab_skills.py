@@ -1,0 +1,92 @@
+"""Skills measured on a fleet."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.types import Completion, GenerateRequest
+from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
+from rewriter_agent.evaluate import model
+from rewriter_agent.evaluate.lab_skills import evaluate_skills
+from rewriter_agent.evaluate.presets import Asking
+from rewriter_agent.evaluate.result import PartResult, read_result
+from rewriter_agent.lab.tokenizer import make_tokenizer
+
+TOKENIZER = make_tokenizer(0)
+
+
+class Scripted:
+    """Answers the first half rightly, the next item rightly but without an end, and the rest wrongly."""
+
+    asked: Sequence[GenerateRequest] = ()
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        self.asked = requests
+        items = retention_items("sort", len(requests), 0)
+        half = len(items) // 2
+        assert items[0].prompt in TOKENIZER.decode(requests[0].prompt_ids)
+        texts = [item.answer if place <= half else "no" for place, item in enumerate(items)]
+        ids = [TOKENIZER.encode(text) for text in texts]
+        return [Completion(row, [0.0] * len(row), place != half, 0) for place, row in enumerate(ids)]
+
+
+def test_finished_and_exact_replies_count() -> None:
+    config = EvaluateConfig(retention=["lab_sort"], retention_limit=10)
+    (part,) = evaluate_skills(Scripted(), TOKENIZER, ["lab_sort"], config)  # ty: ignore[invalid-argument-type]
+    assert part.name == "lab_sort"
+    assert part.metrics["exact"] == 0.5
+    assert list(part.scores["strict"].values()) == [1.0] * 5 + [0.0] * 5
+    assert len(part.samples) == len(part.scores["strict"]) == 10
+
+
+def test_a_system_prompt_comes_first() -> None:
+    fleet = Scripted()
+    evaluate_skills(fleet, TOKENIZER, ["lab_sort"], EvaluateConfig(retention_limit=2), "Be brief.")  # ty: ignore[invalid-argument-type]
+    assert "system\nBe brief." in TOKENIZER.decode(fleet.asked[0].prompt_ids)
+
+
+def test_the_shorthand_names_every_skill_once() -> None:
+    config = EvaluateConfig(retention=["lab_sort", "sciq", "lab"])
+    assert config.retention[:2] == ["lab_sort", "sciq"]
+    assert sorted(config.retention[2:]) == sorted({f"lab_{skill}" for skill in SKILLS} - {"lab_sort"})
+    assert EvaluateConfig.model_validate(config.model_dump()) == config
+
+
+def test_an_unknown_skill_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"no task is called lab_chess; choose among .*lab_sort.*, lab"):
+        EvaluateConfig(retention=["sciq", "lab_chess"])
+
+
+def test_a_skill_needs_a_number_of_items() -> None:
+    with pytest.raises(ValueError, match="retention_limit=null takes all items"):
+        EvaluateConfig(retention=["lab"], retention_limit=None)
+
+
+def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = {"strict": {"a": 1.0}}
+    empty = PartResult("task", "accuracy", scores, 0.0, {}, [])
+    monkeypatch.setattr(model, "evaluate_retention", lambda lm, name, *_: replace(empty, name=name))
+    monkeypatch.setattr(model, "FleetLM", lambda *_: None)
+    monkeypatch.setattr(model, "answers", lambda *_: [])
+    monkeypatch.setattr(model, "grade", lambda *_: empty)
+    config = EvaluateConfig(retention=["sciq", "lab_sort"], retention_limit=4, own_answers=0)
+    lines: list[str] = []
+    model.evaluate_model(
+        model.Subject(Scripted, lambda: None),  # ty: ignore[invalid-argument-type]
+        Asking(TOKENIZER, "chat"),
+        [],
+        config,
+        lambda *_: [],
+        tmp_path,
+        lines.append,
+        tmp_path / "own.parquet",
+    )
+    result = read_result(tmp_path / "result.json")
+    assert [(part.name, part.metric) for part in result.retention] == [
+        ("sciq", "accuracy"),
+        ("lab_sort", "exact"),
+    ]
+    assert lines[2].startswith("lab_sort: exact 50.0% of 4")

@@ -1,0 +1,289 @@
+"""Answers to problems, sampled once and graded as often as wanted, and evaluation that goes on where it was ended."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from cluster.types import Completion
+from reward import Check, Grade, Verdict
+from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.data.problem import Problem
+from rewriter_agent.evaluate.answers import Answer, answers
+from rewriter_agent.evaluate.majority import votes
+from rewriter_agent.evaluate.model import Subject, evaluate_model, forget_grades
+from rewriter_agent.evaluate.presets import PRESETS, Asking
+from rewriter_agent.evaluate.result import PartResult, read_result
+from rewriter_agent.evaluate.task import grade
+from tests.helpers.local_fleet import LocalFleet, ScriptedFleet, make_model, make_tokenizer
+
+TEXTS = ["3 and 4.\n#### 7", "I say 7", "#### 8", "no idea"]
+CONFIG = EvaluateConfig(max_completion_length=24, retention=["arc_easy"], retention_limit=4, own_answers=0)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return make_tokenizer()
+
+
+@pytest.fixture
+def asking(tokenizer: PreTrainedTokenizerFast) -> Asking:
+    return Asking(tokenizer, "chat")
+
+
+@pytest.fixture(scope="module")
+def local(tokenizer: PreTrainedTokenizerFast) -> LocalFleet:
+    return LocalFleet(make_model(len(tokenizer)), tokenizer.eos_token_id, max_model_len=512)
+
+
+@pytest.fixture
+def fleet(tokenizer: PreTrainedTokenizerFast, local: LocalFleet) -> ScriptedFleet:
+    return scripted(local, tokenizer, TEXTS, cut={"no idea"})
+
+
+def scripted(
+    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, texts: list[str], cut: set[str] = frozenset()
+) -> ScriptedFleet:
+    """Answers with these texts in turn; those in `cut` do not end."""
+
+    def completion(text: str) -> Completion:
+        ids = tokenizer.encode(text) + ([] if text in cut else [tokenizer.eos_token_id])
+        return Completion(ids, [0.0] * len(ids), text not in cut, 0)
+
+    return ScriptedFleet(local, [completion(text) for text in texts])
+
+
+def problems(count: int = 4, **fields: Any) -> list[Problem]:
+    first = Problem("p0", "Tom has 0 apples.", "#### 7", "7", "####", "test", **fields)
+    return [replace(first, id=f"p{i}", question=f"Tom has {i} apples.") for i in range(count)]
+
+
+def verify(checks: list[Check]) -> list[Grade]:
+    """Numbers are equal as numbers, so that `8` and `8.0` are one answer."""
+    return [Grade(Verdict.EQUAL if float(c.gold) == float(c.answer) else Verdict.DIFFERENT) for c in checks]
+
+
+def ask(fleet: LocalFleet, asking: Asking, folder: Path, **config: Any) -> list[Answer]:
+    settings = CONFIG.model_copy(update=config)
+    return answers(lambda: fleet, asking, problems(), settings, folder)  # ty: ignore[invalid-return-type]
+
+
+def graded(asking: Asking, found: list[Answer], **fields: Any) -> PartResult:
+    return grade("task", problems(**fields), found, asking, verify, "test problems")
+
+
+def test_answers_are_graded_strictly_and_leniently(fleet: LocalFleet, asking: Asking, tmp_path: Path) -> None:
+    part = graded(asking, ask(fleet, asking, tmp_path))
+    assert part.scores["strict"] == {"p0": 1.0, "p1": 0.0, "p2": 0.0, "p3": 0.0}
+    assert part.scores["lenient"] == {"p0": 1.0, "p1": 1.0, "p2": 0.0, "p3": 0.0}
+    assert [sample["answer"] for sample in part.samples] == ["7", None, "8", None]
+    assert [sample["text"] for sample in part.samples] == TEXTS
+    assert part.metrics["accuracy"] == 0.25
+    assert part.metrics["accuracy_stderr"] == pytest.approx(0.25)
+    assert part.metrics["accuracy_lenient"] == 0.5
+    assert part.metrics["finished"] == 0.75
+
+
+def test_a_check_has_the_gold_answer_and_the_convention(
+    fleet: LocalFleet, asking: Asking, tmp_path: Path
+) -> None:
+    seen: list[Check] = []
+    found = ask(fleet, asking, tmp_path)
+    grade("task", problems(), found, asking, lambda checks: seen.extend(checks) or verify(checks), "test")
+    assert {check.gold for check in seen} == {"7"}
+    assert Check("7", "8", "####") in seen
+
+
+def test_the_prompt_is_the_chat_template_of_the_question(
+    fleet: ScriptedFleet, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    ask(fleet, Asking(tokenizer, "chat", system_prompt="Be brief."), tmp_path)
+    prompt = tokenizer.decode(fleet.asked[0].prompt_ids)
+    assert prompt.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nTom has 0 apples.")
+    assert prompt.endswith("#### answer<|im_end|>\n<|im_start|>assistant\n")
+    assert {(r.temperature, r.max_tokens) for r in fleet.asked} == {(0.0, 24)}
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        (
+            "qwen-boxed",
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nTom has 0 apples.\nPlease "
+            "reason step by step, and put your final answer within \\boxed{}.<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        (
+            "deepseek-math",
+            "User: Tom has 0 apples.\nPlease reason step by step, and put your final answer within \\boxed{}.\n\n"
+            "Assistant:",
+        ),
+        (
+            "llama-base-boxed",
+            "Question: Tom has 0 apples.\nPlease reason step by step, and put your final answer within \\boxed{}.\n"
+            "Answer:",
+        ),
+    ],
+)
+def test_a_preset_asks_in_its_words_for_a_boxed_answer(
+    name: Any, prompt: str, local: LocalFleet, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    stop = PRESETS[name].stops[0]
+    fleet = scripted(
+        local, tokenizer, ["It is \\boxed{7}.", f"\\boxed{{7}}{stop} More?\n\\boxed{{9}}", "#### 7", ""]
+    )
+    asking = Asking(tokenizer, name)
+    found = ask(fleet, asking, tmp_path)
+    assert tokenizer.decode(fleet.asked[0].prompt_ids) == prompt
+    part = graded(asking, found)
+    assert list(part.scores["strict"].values()) == [1.0, 1.0, 0.0, 0.0]
+    assert list(part.scores["lenient"].values()) == [1.0, 1.0, 1.0, 0.0]
+    assert (found[1].text, found[1].finished) == ("\\boxed{7}", True)
+    assert found[0].text == "It is \\boxed{7}."
+
+
+def test_sampled_answers_are_estimated_without_bias(
+    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, asking: Asking, tmp_path: Path
+) -> None:
+    greedy = "#### 7"
+    sampled = ["#### 7", "#### 8", "#### 8.0", "so 7"]
+    fleet = scripted(local, tokenizer, [greedy, *sampled])
+    found = ask(fleet, asking, tmp_path, num_samples=4, temperature=0.6)
+    assert [r.temperature for r in fleet.asked[:5]] == [0.0, 0.6, 0.6, 0.6, 0.6]
+    assert len({r.seed for r in fleet.asked if r.temperature}) == 16
+    part = graded(asking, found)
+    assert part.scores["strict"]["p0"] == 1.0
+    assert part.scores["avg@4"]["p0"] == 0.25
+    assert part.scores["avg@4 lenient"]["p0"] == 0.5
+    assert [part.scores[f"pass@{k}"]["p0"] for k in (1, 2, 4)] == [0.25, 0.5, 1.0]
+    # 8 and 8.0 are one answer, which wins; one answer in four is none where it is asked for.
+    assert part.scores["maj@4"]["p0"] == 0.0
+    assert part.scores["maj@1"]["p0"] == 0.25
+    # Of the six pairs: 7 with each 8 ties, 7 with none wins.
+    assert part.scores["maj@2"]["p0"] == pytest.approx((0.5 + 0.5 + 1.0) / 6)
+
+
+def test_votes_are_classes_of_equal_answers() -> None:
+    drawn = votes(
+        ["####"], [["7", "8", "8.0", None, "9", "8"]], [[True, False, False, False, False, False]], verify
+    )
+    assert drawn == [[0, 1, 1, None, 2, 1]]
+
+
+def test_scores_are_broken_down_by_level_and_source(
+    fleet: LocalFleet, asking: Asking, tmp_path: Path
+) -> None:
+    found = ask(fleet, asking, tmp_path)
+    levelled = [replace(p, level=str(i // 2), source="one") for i, p in enumerate(problems())]
+    part = grade("task", levelled, found, asking, verify, "test problems")
+    assert part.groups == {"level": {"p0": "0", "p1": "0", "p2": "1", "p3": "1"}}
+
+
+def test_empty_and_endless_answers_and_prompts_without_room_are_recorded(
+    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, asking: Asking, tmp_path: Path
+) -> None:
+    fleet = scripted(local, tokenizer, ["", "on and on", "#### 7"], cut={"on and on"})
+    asked = problems()
+    asked[3] = replace(asked[3], question="Tom " * 600)
+    found = answers(lambda: fleet, asking, asked, CONFIG, tmp_path)  # ty: ignore[invalid-argument-type]
+    assert [(a.text, a.finished) for a in found] == [
+        ("", True),
+        ("on and on", False),
+        ("#### 7", True),
+        ("", False),
+    ]
+    part = grade("task", asked, found, asking, verify, "test problems")
+    assert part.metrics["empty"] == part.metrics["finished"] == 0.5
+    assert part.metrics["accuracy"] == 0.25
+
+
+def evaluate(
+    fleet: LocalFleet,
+    asking: Asking,
+    output: Path,
+    say: Callable[[str], None] = lambda _: None,
+    **config: Any,
+) -> None:
+    settings = CONFIG.model_copy(update=config)
+    subject = Subject(lambda: fleet, lambda: None)  # ty: ignore[invalid-argument-type]
+    evaluate_model(subject, asking, problems(), settings, verify, output, say, output / "own.parquet")
+
+
+def test_an_ended_evaluation_goes_on(fleet: ScriptedFleet, asking: Asking, tmp_path: Path) -> None:
+    lines: list[str] = []
+    evaluate(fleet, asking, tmp_path / "out", lines.append)
+    before = read_result(tmp_path / "out" / "result.json")
+    (tmp_path / "out" / "result.json").unlink()
+    (tmp_path / "out" / "arc_easy.json").unlink()
+    asked, scored = len(fleet.asked), len(fleet.scored)
+    evaluate(fleet, asking, tmp_path / "out", lines.append)
+    assert len(fleet.asked) == asked
+    assert len(fleet.scored) == 2 * scored
+    assert read_result(tmp_path / "out" / "result.json") == before
+    assert lines == [
+        "task: 4/4 problems answered",
+        "task: accuracy 25.0% of 4",
+        lines[2],
+        "task: accuracy 25.0% of 4",
+        lines[2],
+    ]
+    assert lines[2].startswith("arc_easy: acc,none ")
+
+
+def test_regrading_asks_no_model(fleet: ScriptedFleet, asking: Asking, tmp_path: Path) -> None:
+    evaluate(fleet, asking, tmp_path)
+    before = read_result(tmp_path / "result.json")
+    forget_grades(tmp_path, CONFIG)
+    asked = len(fleet.asked), len(fleet.scored)
+
+    def serve() -> LocalFleet:
+        raise AssertionError("no engine is needed")
+
+    evaluate_model(
+        Subject(serve, lambda: None),  # ty: ignore[invalid-argument-type]
+        asking,
+        problems(),
+        CONFIG,
+        lambda checks: [Grade(Verdict.EQUAL)] * len(checks),
+        tmp_path,
+        lambda _: None,
+        tmp_path / "own.parquet",
+    )
+    after = read_result(tmp_path / "result.json")
+    assert (len(fleet.asked), len(fleet.scored)) == asked
+    assert before.task.metrics["accuracy"] == 0.25
+    assert after.task.metrics["accuracy"] == 0.5
+    assert after.retention == before.retention
+
+
+def test_result_has_the_task_and_every_retention_task(
+    fleet: ScriptedFleet, asking: Asking, tmp_path: Path
+) -> None:
+    evaluate(fleet, asking, tmp_path)
+    result = read_result(tmp_path / "result.json")
+    assert result.task.metrics["accuracy"] == 0.25
+    assert [part.name for part in result.retention] == ["arc_easy"]
+    assert len(result.retention[0].scores["strict"]) == 4
+    assert result.drift is None
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_drift_of_the_backbone_from_itself_is_nothing(
+    local: LocalFleet, asking: Asking, tmp_path: Path
+) -> None:
+    evaluate(local, asking, tmp_path / "base", own_answers=3)
+    drift = read_result(tmp_path / "base" / "result.json").drift
+    assert drift is not None
+    assert drift.logprobs == pytest.approx(drift.backbone_logprobs, abs=1e-3)
+    assert list(drift.tokens) == ["p0", "p1", "p2"]
+    own = tmp_path / "base" / "own.parquet"
+    other = LocalFleet(make_model(len(asking.tokenizer), seed=1), local.eos_token_id, max_model_len=512)
+    subject = Subject(lambda: other, lambda: None)  # ty: ignore[invalid-argument-type]
+    config = CONFIG.model_copy(update={"own_answers": 3})
+    evaluate_model(subject, asking, problems(), config, verify, tmp_path / "other", lambda _: None, own)
+    moved = read_result(tmp_path / "other" / "result.json").drift
+    assert moved is not None
+    assert moved.backbone_logprobs == drift.backbone_logprobs
+    assert all(moved.logprobs[name] < drift.logprobs[name] - 0.1 for name in drift.logprobs)

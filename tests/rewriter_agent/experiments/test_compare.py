@@ -1,0 +1,56 @@
+"""Strategies in one table."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.strategies import GUIDED, STRATEGIES
+from rewriter_agent.experiments.compare import comparison, strategy_result, with_strategy
+from rewriter_agent.io.files import write_json, write_table
+from rewriter_agent.pipeline import TRAIN
+from rewriter_agent.rewrite.record import REWRITES, ExpertTokens, Provenance, records
+from rewriter_agent.rewrite.rounds import Attempt, Group
+from rewriter_agent.runtime.stage import Stage
+from rewriter_agent.scoring.group_scorer import ScoredGroup
+from tests.helpers.groups import failed, make_problem, make_sample, passed
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> RunConfig:
+    tree: dict[str, Any] = {"name": "r", "output_dir": tmp_path, "model": {}, "data": {"source": "lab"}}
+    return RunConfig.model_validate(tree | {"rewrite": {"num_generations": 4, "select": "first"}})
+
+
+def test_every_strategy_has_the_same_budget_and_its_own_rule(base: RunConfig) -> None:
+    for name in STRATEGIES:
+        changed = with_strategy(base, name)
+        assert (changed.rewrite.strategy, changed.rewrite.select) == (name, None)
+        assert changed.model_copy(update={"rewrite": base.rewrite}) == base
+        assert changed.rewrite.num_generations == 4
+
+
+def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConfig) -> None:
+    samples = [make_sample("a way of one's own #### 5"), make_sample("another way #### 5")]
+    scored = ScoredGroup([passed(1.2), failed("copy")], [[-0.2] * len(samples[0].token_ids), None], [])
+    origin = Provenance(base.rewrite, 3, 0)
+    rows = [
+        *records(
+            Attempt(make_problem("a"), [Group(GUIDED, samples, scored, 9)]), ExpertTokens([7], [-2.0]), origin
+        ),
+        *records(Attempt(make_problem("b"), [], "prompt_too_long"), ExpertTokens([7], [-2.0]), origin),
+    ]
+    write_table(base.folder / "rewrite-policy" / "rewrites.parquet", rows, REWRITES)
+    write_json(base.folder / "rewrite-policy" / "manifest.json", {"wall_seconds": 12.0})
+    trained = {"counts": {"rollouts": 96, "generated_tokens": 5000}, "wall_seconds": 60.0}
+    write_json(base.folder / TRAIN.name / "manifest.json", trained)
+    found = strategy_result("policy", Stage("rewrite-policy", (), (), dict), base)
+    assert (found.targets, found.rewritten, found.accepted) == (2, 0.5, 0.5)
+    assert found.logprob == pytest.approx((-0.2 - 2.0) / 2)
+    assert found.tail == 0.5
+    assert found.cost["rollouts"] == 2
+    assert found.training.rollouts == 96
+    shown = comparison([found])
+    assert "policy             50.0%     50.0%    -1.100   50.0%" in shown
+    assert "training cost 96 rollouts, 5,000 generated tokens and 60 seconds more" in shown

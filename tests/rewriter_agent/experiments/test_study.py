@@ -1,0 +1,371 @@
+"""A study: what it is made of, its numbers over seeds, its table and page."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.evaluate.statistics import estimate
+from rewriter_agent.experiments.study.arms import ARMS, SOURCES
+from rewriter_agent.experiments.study.comparison import arm_results
+from rewriter_agent.experiments.study.hypotheses import hypotheses
+from rewriter_agent.experiments.study.layout import Layout
+from rewriter_agent.experiments.study.page import write_page
+from rewriter_agent.experiments.study.results import (
+    CellResult,
+    OverSeeds,
+    SourceResult,
+    StudyResult,
+    read_study,
+)
+from rewriter_agent.experiments.study.table import study_markdown, study_table
+from rewriter_agent.experiments.study.verdict import differences, verdict
+from rewriter_agent.io.files import write_json
+
+BASE = """
+name: s
+model: {name_or_path: lab}
+data: {source: lab, num_train: 100, num_test: 10}
+train: {max_steps: 10, per_device_train_batch_size: 8, gradient_accumulation_steps: 4, num_generations: 8}
+rewrite: {num_generations: 4}
+reward: {judge: true, alignment_weight: 2.0, min_reasoning_words: 5}
+sft: {per_device_train_batch_size: 4, num_workers: 1, weight: {kind: dft}, sweep: {seeds: [1]}}
+"""
+
+
+def make(tmp_path: Path, study: str) -> RunConfig:
+    path = tmp_path / "config.yaml"
+    path.write_text(BASE)
+    return load_config(path, [f"output_dir={tmp_path}", f"study={study}"])
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout.of(make(tmp_path, "{seeds: [3, 4], learning_rates: [1e-4, 2e-4]}"))
+
+
+def test_every_arm_has_a_source_and_every_source_an_arm() -> None:
+    assert {arm.source for arm in ARMS.values()} == SOURCES.keys()
+    assert all(source.rewriter is None or source.rewriter in SOURCES for source in SOURCES.values())
+
+
+def test_cells_are_the_product_and_no_two_share_a_folder(layout: Layout) -> None:
+    found = [cell for seed in layout.study.seeds for cell in layout.cells(seed)]
+    assert len(found) == len({cell.folder for cell in found}) == len(ARMS) * 2 * 2
+    assert {cell.config.seed for cell in layout.cells(4)} == {4}
+    # The problems, and what is measured, are the same for all.
+    assert {cell.config.data.model_dump_json() for cell in found} == {layout.config.data.model_dump_json()}
+    assert {cell.config.evaluate.seed for cell in found} == {0}
+
+
+def test_every_fine_tuning_takes_the_same_steps(layout: Layout) -> None:
+    assert {cell.config.sft.max_steps for cell in layout.cells(3)} == {25}
+
+
+def test_weights_and_rates_are_those_of_the_arm(layout: Layout) -> None:
+    found = {cell.arm: cell.config.sft for cell in layout.cells(3) if cell.learning_rate == 1e-4}
+    # The config's own weight is nobody's.
+    assert {name: sft.weight.kind for name, sft in found.items() if sft.weight.kind != "none"} == {
+        "dft": "dft",
+        "eaft": "eaft",
+        "low_perplexity_mask": "low_perplexity_mask",
+        **{
+            f"{name}_is": "token_is"
+            for name in ("mind_the_gap", "best_of_k", "best_of_budget", "rl", "rl_paper")
+        },
+    }
+    masked = {
+        name: sft.outcome_weights["expert_fallback"].kind
+        for name, sft in found.items()
+        if sft.outcome_weights
+    }
+    assert masked == dict.fromkeys(
+        ("mind_the_gap_mask", "best_of_budget_mask", "rl_mask"), "low_perplexity_mask"
+    )
+    assert found["expert_small_rate"].learning_rate == pytest.approx(1e-5)
+    assert found["rl_refresh"].refresh is not None
+    assert found["rl_refresh"].refresh.steps == 13
+    assert all(sft.sweep is None for sft in found.values())
+
+
+def test_best_of_n_has_the_rollouts_of_the_rl_rewriter(layout: Layout) -> None:
+    # 10 steps of 32 candidates on 100 problems are 3.2 a problem, and 4 are written.
+    assert layout.source_config("best_of_budget", 3).rewrite.num_generations == 4 + 4
+    assert layout.source_config("best_of_k", 3).rewrite.num_generations == 4
+    assert layout.source_config("rl", 3).rewrite.num_generations == 4
+
+
+def test_sources_differ_in_what_they_are_named_for(layout: Layout) -> None:
+    plain = layout.source_config("rl", 3)
+    assert plain.reward == layout.config.reward
+    assert plain.rewrite.strategy == "policy"
+    paper = layout.source_config("rl_paper", 3).reward
+    assert (paper.alignment, paper.diversity, paper.alignment_weight) == ("paper", "paper", 0.35)
+    assert paper.min_reasoning_words == 0
+    assert paper.judge, "the config's"
+    assert layout.source_config("rl_no_alignment", 3).reward.alignment_weight == 0
+    assert layout.source_config("rl_no_diversity", 3).reward.diversity_weight == 0
+    assert layout.source_config("rl_typicality", 3).reward.alignment == "typicality"
+    greedy = layout.source_config("rl_greedy", 3).rewrite
+    assert greedy.temperature == 0
+    assert greedy.rewriter == layout.source_config("rl", 3).folder / "train"
+    many = layout.source_config("rl_many_no_diversity", 3).rewrite
+    assert many.rewriter == layout.source_config("rl_no_diversity", 3).folder / "train"
+    assert (many.num_targets, many.select) == (4, "diverse")
+
+
+def test_a_rewriter_is_made_for_the_arms_that_use_it_even_if_its_own_is_left_out(tmp_path: Path) -> None:
+    layout = Layout.of(make(tmp_path, "{arms: [expert, rl_greedy]}"))
+    assert layout.sources == ["expert", "rl", "rl_greedy"]
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ("{arms: [expert, best]}", "no arm is called best; choose among expert, "),
+        ("{arms: [rl]}", "every arm is compared with expert, which is not among the arms; add it"),
+        ("{seeds: []}", "at least 1 item"),
+        ("{seeds: [1, 1]}", "1 is there twice"),
+        ("{learning_rates: [-1.0]}", "-1 is no learning rate"),
+        (
+            "{learning_rate: [1e-4]}",
+            "unknown config key 'study.learning_rate'; did you mean 'learning_rates'",
+        ),
+        ("{small_rate: 2}", "study.small_rate: Input should be less than 1"),
+    ],
+)
+def test_a_wrong_study_is_refused(tmp_path: Path, study: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        make(tmp_path, study)
+
+
+def test_a_config_without_the_section_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs a section `study`"):
+        Layout.of(make(tmp_path, "null"))
+
+
+def test_an_arm_that_the_other_options_forbid_is_refused_before_any_work(tmp_path: Path) -> None:
+    config = make(tmp_path, "{num_targets: 5}")
+    with pytest.raises(ValueError, match="num_targets=5 asks for more targets than the 4 candidates"):
+        Layout.of(config)
+
+
+def cell(arm: str, rate: float, seed: int, task: float, forgetting: float) -> CellResult:
+    return CellResult(
+        arm,
+        rate,
+        seed,
+        {
+            "task": task,
+            "task_lenient": task,
+            "avg@2": task,
+            "gain": task - 0.6,
+            "retention": 0.9 - forgetting,
+            "retention/lab_sort": 0.9 - forgetting,
+            "forgetting": forgetting,
+            "lost": 0.1,
+            "gained": 0.0,
+            "finished": 1.0,
+            "kl": 0.5,
+            "nll": 0.7,
+        },
+    )
+
+
+CELLS = [
+    cell("expert", 1e-4, 0, 0.40, 0.10),
+    cell("expert", 1e-4, 1, 0.50, 0.20),
+    cell("expert", 1e-3, 0, 0.10, 0.30),
+    cell("expert", 1e-3, 1, 0.20, 0.30),
+    cell("rl", 1e-4, 0, 0.45, 0.06),
+    cell("rl", 1e-4, 1, 0.43, 0.04),
+    cell("rl", 1e-3, 0, 0.50, 0.08),
+    cell("rl", 1e-3, 1, 0.70, 0.08),
+    cell("dft", 1e-4, 0, 0.20, 0.02),
+    cell("dft", 1e-4, 1, 0.20, 0.02),
+    cell("dft", 1e-3, 0, 0.30, 0.04),
+    cell("dft", 1e-3, 1, 0.30, 0.04),
+]
+SOURCE = SourceResult(
+    "rl", 0, {"rewritten": 0.9, "accepted": 0.5, "rollouts": 400, "training_rollouts": 320}, {}
+)
+
+
+def result() -> StudyResult:
+    base = {"task": 0.6, "task_lenient": 0.6, "avg@2": 0.5, "retention": 0.9, "retention/lab_sort": 0.9}
+    full = {**SOURCE.metrics, "logprob": -0.3, "generated_tokens": 9, "seconds": 3.0}
+    curves = {term: [(1, 0.5), (2, 0.6)] for term in ("gate", "alignment", "diversity", "total")}
+    sources = [SourceResult("rl", seed, full, curves) for seed in (0, 1)]
+    arms = arm_results(["expert", "dft", "rl"], CELLS, sources)
+    return StudyResult("<s>", "a: <b>", [0, 1], base, arms, CELLS, sources, {"base": 60.0, "seed 0": 61.0})
+
+
+def test_an_arm_is_compared_at_the_least_forgetting_of_those_that_reach_the_task_score_of_sft() -> None:
+    expert, dft, rl = result().arms
+    # SFT's best is 45 % at 1e-4; 44 % at 1e-4 is at most a point below it, and forgets less than 60 % at 1e-3.
+    assert (expert.best, expert.matched) == (1e-4, 1e-4)
+    assert (rl.best, rl.matched) == (1e-3, 1e-4)
+    # Never as good: at its best.
+    assert (dft.best, dft.matched) == (1e-3, None)
+    assert dft.chosen.learning_rate == 1e-3
+
+
+def test_differences_are_paired_by_seed() -> None:
+    expert, dft, rl = result().arms
+    assert expert.against == {}
+    difference = rl.against["expert"]["forgetting"]
+    assert difference.by_seed == pytest.approx({0: -0.04, 1: -0.16})
+    assert difference.value == pytest.approx(-0.10)
+    found = estimate([-0.04, -0.16])
+    assert (difference.low, difference.high) == pytest.approx((found.low, found.high))
+    assert dft.against["expert"]["task"].value == pytest.approx(0.3 - 0.45)
+
+
+def test_points_are_compared_at_the_same_rate() -> None:
+    rl = result().arms[2]
+    assert rl.at(1e-3).against["expert"]["forgetting"].by_seed == pytest.approx({0: -0.22, 1: -0.22})
+    assert rl.at(1e-4).against["expert"]["task"].by_seed == pytest.approx({0: 0.05, 1: -0.07})
+
+
+def test_seeds_that_only_one_has_are_left_out_of_a_difference() -> None:
+    one, other = OverSeeds.of({0: 0.5, 1: 0.7}), OverSeeds.of({1: 0.4})
+    assert one.minus(other).by_seed == pytest.approx({1: 0.3})
+    assert not one.minus(other).has_interval
+
+
+def test_means_and_costs_by_hand() -> None:
+    rl = result().arms[2]
+    assert rl.at(1e-3).metrics["task"].value == pytest.approx(0.6)
+    assert rl.at(1e-3).metrics["task"].by_seed == {0: 0.5, 1: 0.7}
+    assert rl.source["rollouts"].value == 400
+
+
+def test_the_table_has_a_line_for_each_arm_and_rate() -> None:
+    table = study_table(result()).split("\n")[:8]
+    assert len({len(line) for line in table}) == 1
+    line = next(line for line in table if line.startswith("rl ") and "*0.0001" in line)
+    assert "44.0" in line
+    # Training counts.
+    assert line.rstrip().endswith("720")
+    assert "**0.0001**" in study_markdown(result())
+
+
+def test_hypotheses_stand_as_the_numbers_say() -> None:
+    found = {h.name: h for h in hypotheses(result())}
+    # Half of SFT's 10 and 20 points is 5 and 10; the rewriter's are 6 and 4.
+    assert found["H1"].standing == "open"
+    assert (
+        found["H1"].found
+        == "+5.0 [+4.0, +6.0] against +15.0 [+10.0, +20.0]; minus its half −2.5 [−6.0, +1.0]"
+    )
+    # One KL for all: no correlation.
+    assert found.keys() == {"H1"}
+
+
+def test_there_is_no_half_of_nothing() -> None:
+    cells = [
+        cell(arm, 1e-4, seed, 0.5, forgetting)
+        for arm, forgettings in (("expert", (-0.02, 0.0)), ("rl", (-0.05, -0.06)))
+        for seed, forgetting in enumerate(forgettings)
+    ]
+    found = hypotheses(replace(result(), arms=arm_results(("expert", "rl"), cells, []), cells=cells))[0]
+    assert (found.name, found.standing) == ("H1", "open")
+    assert found.found.endswith("plain SFT has forgotten nothing for certain, so that there is no half")
+
+
+@pytest.mark.parametrize(
+    ("rl", "other", "standing"),
+    [
+        ((0.02, 0.03), (0.06, 0.08), "held"),
+        ((0.06, 0.08), (0.02, 0.03), "refuted"),
+        ((0.02, 0.08), (0.03, 0.06), "open"),
+    ],
+)
+def test_a_difference_counts_where_its_interval_is_on_one_side(
+    rl: tuple[float, float], other: tuple[float, float], standing: str
+) -> None:
+    cells = [
+        cell(arm, 1e-4, seed, 0.5, values[seed])
+        for arm, values in (("expert", (0.2, 0.2)), ("rl", rl), ("best_of_budget", other))
+        for seed in (0, 1)
+    ]
+    arms = arm_results(["expert", "rl", "best_of_budget"], cells, [])
+    found = hypotheses(replace(result(), arms=arms, cells=cells))
+    assert {h.name: h.standing for h in found}["H2"] == standing
+
+
+@pytest.mark.parametrize(
+    ("with_term", "standing"),
+    [((0.6, 0.7), "held"), ((0.2, 0.3), "refuted"), ((0.4, 0.7), "refuted"), ((0.7,), "open")],
+)
+def test_diversity_that_is_not_seen_to_matter_is_refuted_but_not_by_one_seed(
+    with_term: tuple[float, ...], standing: str
+) -> None:
+    names = ("expert", "rl_many", "rl_many_no_diversity")
+    without = (0.5,) * len(with_term)
+    cells = [
+        cell(arm, 1e-4, seed, task, 0.1)
+        for arm, scores in zip(names, (without, with_term, without), strict=True)
+        for seed, task in enumerate(scores)
+    ]
+    found = hypotheses(replace(result(), arms=arm_results(names, cells, []), cells=cells))
+    assert {h.name: h.standing for h in found}["H4"] == standing
+
+
+@pytest.mark.parametrize(
+    ("rl", "standing"), [((0.6, 0.7), "held"), ((0.2, 0.3), "refuted"), ((0.2, 0.7), "open")]
+)
+def test_masked_arms_are_compared_by_their_task_scores(rl: tuple[float, float], standing: str) -> None:
+    names = ("expert", "rl_mask", "best_of_budget_mask")
+    cells = [
+        cell(arm, 1e-4, seed, task, 0.1)
+        for arm, scores in zip(names, ((0.1, 0.1), rl, (0.5, 0.5)), strict=True)
+        for seed, task in enumerate(scores)
+    ]
+    found = hypotheses(replace(result(), arms=arm_results(names, cells, []), cells=cells))
+    assert {h.name: h.standing for h in found}["H7"] == standing
+
+
+def test_forgetting_that_follows_kl_is_seen() -> None:
+    moved = [replace(c, metrics=c.metrics | {"kl": c.metrics["forgetting"] ** 2}) for c in CELLS]
+    found = {h.name: h for h in hypotheses(replace(result(), cells=moved))}
+    assert found["H6"].standing == "held"
+    assert found["H6"].found == "rank correlation 1.00 over 12 fine-tunings"
+
+
+def test_the_verdict_names_both_and_the_differences_say_how_sure() -> None:
+    assert verdict(result()) == (
+        "Fine-tuned on the RL rewriter's targets the model scores 44.0 % on the task (base 60.0 %) and 85.0 "
+        "% on what it could do before (base 90.0 %). SFT on expert solutions: 45.0 % and 75.0 %."
+    )
+    assert differences(result()) == (
+        "Over 2 seeds the RL rewriter's model scores 1.0 points lower (−7.0 to +5.0, which may be chance) and forgets "
+        "10.0 points less (−16.0 to −4.0) than SFT on expert solutions."
+    )
+
+
+def test_a_study_without_the_rl_rewriter_says_so() -> None:
+    found = result()
+    without = StudyResult(**{**vars(found), "arms": found.arms[:2]})
+    assert "no RL rewriter" in verdict(without)
+    assert differences(without) is None
+
+
+def test_results_come_back_from_their_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "study.json", asdict(result()))
+    assert read_study(tmp_path / "study.json") == result()
+
+
+def test_the_page_shows_every_arm_and_escapes(tmp_path: Path) -> None:
+    write_page(tmp_path / "study.html", result())
+    page = (tmp_path / "study.html").read_text()
+    assert "<script" not in page
+    assert "&lt;s&gt;" in page
+    assert page.count("<svg") == 2 + 4
+    for text in ("SFT on expert solutions", "RL rewriter", "DFT on expert solutions †"):
+        assert text in page
+    numbers: dict[str, Any] = json.loads(json.dumps(asdict(result())))
+    assert len(numbers["arms"]) == 3

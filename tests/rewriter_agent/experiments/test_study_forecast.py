@@ -1,0 +1,106 @@
+"""What a study will take, by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster.planning.machine import Machine
+from cluster.planning.memory import Footprint, Memory
+from cluster.planning.plan import Plan
+from cluster.planning.roles import Role
+from rewriter_agent.cli import main
+from rewriter_agent.config import load_config
+from rewriter_agent.experiments.study.forecast import counts, counts_text, forecast, forecast_text
+from rewriter_agent.experiments.study.layout import Layout
+from rewriter_agent.experiments.study.pilot import Speeds, pilot_config
+from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
+
+CONFIG = """
+name: s
+model: {name_or_path: lab}
+data: {source: lab, num_train: 100, num_test: 10}
+train: {max_steps: 10, per_device_train_batch_size: 8, gradient_accumulation_steps: 4, num_generations: 8}
+rewrite: {num_generations: 4}
+sft: {per_device_train_batch_size: 4, num_workers: 1}
+study: {seeds: [0, 1], learning_rates: [1.0e-4, 1.0e-3], arms: [expert, best_of_budget, rl, rl_greedy, rl_refresh]}
+"""
+SPEEDS = Speeds(
+    engines_start=20,
+    problem_prepared=0.5,
+    rewriter_start=60,
+    rewriter_step=10,
+    rollout=0.25,
+    tokens=100,
+    processes_start=15,
+    fine_tuning=5,
+    fine_tuning_step=2,
+    evaluation=30,
+)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return Layout.of(load_config(path, [f"output_dir={tmp_path}"]))
+
+
+def test_counts_by_hand(layout: Layout) -> None:
+    found = counts(layout)
+    assert (found.seeds, found.prepared) == (2, 200)
+    # `rl` alone is trained; the two others that it writes for take its rewriter.
+    assert (found.rewriters, found.rewriter_steps, found.training_rollouts) == (2, 20, 640)
+    # best_of_budget 8 a problem (4 and 320 / 100 of training), rl 4, rl_greedy 2.
+    assert found.rollouts == 2 * 100 * (8 + 4 + 2)
+    assert (found.fine_tunings, found.steps, found.refreshed) == (2 * 5 * 2, 25, 4)
+
+
+def test_seconds_by_hand(layout: Layout) -> None:
+    found = forecast(layout, SPEEDS, 2)
+    assert found["base"] == 20 + 30
+    assert found["rewriters"] == 2 * 60 + 20 * 10
+    assert found["rewriting"] == 200 * 0.5 + 2800 * 0.25
+    # 8 of a seed are not refreshed: 4 rounds of two, 5 s and 25 steps of 2 s each.
+    assert found["fine-tuning"] == 2 * 15 + 2 * 4 * (5 + 50)
+    # Two parts each: its steps, two starts, half of the problems four times, and the engines.
+    assert found["refreshed"] == 4 * (55 + 2 * 60 + 100 / 2 * 4 * 0.25 + 20)
+    assert found["evaluation"] == 20 * 30 + 2 * 2 * 20
+
+
+def test_texts(layout: Layout) -> None:
+    text = counts_text(layout)
+    assert (
+        "2 rewriters of 10 steps (640 rollouts), at most 2,800 rollouts of rewriting, 20 fine-tunings" in text
+    )
+    lines = forecast_text(layout, SPEEDS, 2).split("\n")
+    assert lines[0] == "study, 2 fine-tunings at a time:"
+    assert lines[-1].endswith("about 344,000 tokens of rewrites")
+
+
+def test_the_pilot_is_the_study_in_small(layout: Layout) -> None:
+    pilot = pilot_config(layout)
+    assert pilot.folder == layout.config.folder / "pilot" / "run"
+    assert pilot.data.num_train == 64
+    assert pilot.rewrite.strategy == "policy"
+    assert pilot.train.num_generations == layout.config.train.num_generations
+    assert pilot.evaluate == layout.config.evaluate
+    assert pilot.study is None
+
+
+def test_plan_counts_and_refuses_to_measure_what_is_no_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    assert main(["plan", str(path)]) == 0
+    assert "study: 2 rewriters" in capsys.readouterr().out
+    assert main(["plan", str(path), "--set", "study=null", "--measure"]) == 2
+    assert "no section `study`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, (8, 1)), (2, (4, 1)), (3, (2, 1)), (8, (1, 1))])
+def test_fine_tunings_side_by_side_follow_from_the_machine_alone(
+    workers: int, expected: tuple[int, int]
+) -> None:
+    role = Role("sft", "sft", workers, 1, 1, 0, Footprint(Memory(other=1.0)))
+    assert fine_tunings_at_a_time(Plan((role,), (Machine(cpus=8, memory_gb=64),))) == expected

@@ -1,0 +1,88 @@
+"""What fine-tuning is given."""
+
+import pytest
+
+from rewriter_agent.finetune.refresh import Part, Pool, next_part, staleness
+from rewriter_agent.finetune.rows import require_rewritten
+from rewriter_agent.finetune.stage import plain
+from sft.config.refresh import RefreshSection
+from sft.config.sft import SFTConfig
+from sft.config.weights import NoWeight
+from sft.data.rows import SFTRow
+from sft.job import SFTJob
+
+
+def row(outcome: str) -> SFTRow:
+    return SFTRow([5], [6, 0], [-1.0, -1.0], "backbone", outcome)
+
+
+def test_targets_that_are_all_the_experts_are_refused() -> None:
+    require_rewritten([row("expert_fallback"), row("rewritten")], "best_of_n")
+    require_rewritten([row("expert")], "expert")
+    require_rewritten([row("expert_kept")], "best_of_n")
+    with pytest.raises(
+        ValueError, match="no candidate of strategy 'best_of_n' passed the gate, so that all 2"
+    ):
+        require_rewritten([row("expert_fallback")] * 2, "best_of_n")
+
+
+def test_the_plain_arm_has_no_weights_and_no_refresh() -> None:
+    sft = SFTConfig.model_validate(
+        {
+            "weight": {"kind": "dft"},
+            "outcome_weights": {"rewritten": {"kind": "dft"}},
+            "refresh": {"steps": 3},
+        }
+    )
+    assert plain(sft).rules == [NoWeight()]
+    assert plain(sft).refresh is None
+
+
+@pytest.mark.parametrize(
+    ("done", "until", "limit", "behind"),
+    [
+        ([], 4, 0.1, 0),
+        ([Part(0, 4, 0.03)], 8, 0.13, 4),
+        ([Part(0, 4, 0.03), Part(4, 6, 0.15)], 10, 0.25, 6),
+        ([Part(0, 9, 0.2)], 10, 0.3, 9),
+    ],
+)
+def test_a_part_ends_where_the_next_refresh_is_due(
+    done: list[Part], until: int, limit: float, behind: int
+) -> None:
+    refresh = RefreshSection(steps=4, probe_kl=0.1)
+    sft = {"max_steps": 10, "refresh": refresh.model_dump(), "probe_steps": 2, "logging_steps": 1}
+    job = SFTJob.model_validate(
+        {
+            "model": "m",
+            "rows": "r",
+            "output_dir": "o",
+            "sft": sft,
+        }
+    )
+    part = next_part(job, refresh, done)
+    assert (part.until, part.behavior_step) == (until, behind)
+    assert part.until_kl == pytest.approx(limit)
+    assert next_part(job, RefreshSection(steps=4), done).until_kl is None
+
+
+def test_staleness_by_hand() -> None:
+    found = staleness([Part(0, 3, 0.0), Part(3, 5, 0.1)])
+    assert found == {"refreshes": 1, "staleness_mean": 0.8, "staleness_max": 2}
+
+
+def test_each_pass_takes_all_problems_in_an_order_of_its_own() -> None:
+    pool = Pool([str(number) for number in range(20)], rows=20, seed=1)
+    passes = [pool.take(first, 20) for first in (0, 20, 40)]
+    assert all(sorted(found) == sorted(pool.ids) for found in passes)
+    assert len({tuple(found) for found in passes}) == 3
+    assert pool.take(5, 10) == passes[0][5:15]
+
+
+@pytest.mark.parametrize(("rows", "steps", "problems"), [(20, 5, 4), (50, 13, 2), (10, 3, 8)])
+def test_training_is_as_long_as_without_refreshes(rows: int, steps: int, problems: int) -> None:
+    pool = Pool([str(number) for number in range(20)], rows, seed=0)
+    sft = SFTConfig(per_device_train_batch_size=2, num_workers=2)
+    assert sft.total_steps(rows) == steps
+    assert sft.model_copy(update={"max_steps": 7}).total_steps(rows) == 7
+    assert len(pool.take(0, sft.rows_per_step)) == problems

@@ -1,0 +1,86 @@
+"""The anchors that `prepare` computes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from ray.exceptions import RayTaskError
+
+from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.train import PrepareConfig
+from rewriter_agent.io.files import read_jsonl, write_jsonl
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.prepare.logprob_cache import AnchorCache
+from rewriter_agent.prepare.records import prepared, prepared_file
+from rewriter_agent.prepare.stage import _own_samples, prepare
+from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, make_problem
+
+TEXTS = ("one way", "another")
+
+
+class Writer(RecordingFleet):
+    """Writes `TEXTS` in turn, with log-probs that are those of a low temperature."""
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        ids = [[*map(ord, TEXTS[i % len(TEXTS)]), EOS] for i in range(len(requests))]
+        return [Completion(row, [0.0] * len(row), True, 0) for row in ids]
+
+
+def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
+    fleet, tokens, problems = Writer(), LetterTokens(), [make_problem("a"), make_problem("b")]
+    config = SimpleNamespace(prepare=PrepareConfig(num_own_samples=2, temperature=0.5), seed=0)
+    run = SimpleNamespace(config=config, backbone=fleet)
+    prompts = [tokens.question(problem) for problem in problems]
+
+    def own() -> list[dict[str, Any]]:
+        with AnchorCache(tmp_path / "cache.sqlite") as cache:
+            return _own_samples(problems, prompts, cast(Any, run), cache, ("m", "float32"))
+
+    expected = fmean(fmean(fake_logprobs([*map(ord, text), EOS])) for text in TEXTS)
+    first = [*map(ord, TEXTS[0]), EOS]
+    assert [sample["mean"] for sample in own()] == pytest.approx([expected, expected])
+    assert [(sample["ids"], sample["logprobs"]) for sample in own()] == [(first, fake_logprobs(first))] * 2
+    assert [request.prompt_ids for request in fleet.asked] == [p for p in prompts for _ in TEXTS]
+    own()
+    assert len(fleet.asked) == 4, "kept from the first time"
+
+
+def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(0)
+
+    class Breaking(Writer):
+        def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+            if any("poison" in tokenizer.decode(request.prompt_ids) for request in requests):
+                raise RayTaskError("score", "traceback", ValueError("an engine cannot do this"))
+            return super().score(requests)
+
+    rows = [
+        {"question": f"{name}?", "solution": "It is #### 5"} for name in ("a", "poison", "x" * 600, "test")
+    ]
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    write_jsonl(train, rows[:3])
+    write_jsonl(test, rows[3:])
+    config = RunConfig.model_validate(
+        {
+            "name": "r",
+            "output_dir": tmp_path,
+            "model": {"max_model_len": 400},
+            "data": {"source": "file", "train": str(train), "test": str(test)},
+        }
+    )
+    run = SimpleNamespace(
+        config=config, tokenizer=tokenizer, backbone=Breaking(), backbone_identity=("m", "float32")
+    )
+    counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
+    assert (counts["train"], counts["prompt_too_long"], counts["engine_error"]) == (1, 1, 1)
+    assert [row.problem.question for row in prepared(prepared_file(config))] == ["a?"]
+    left_out = read_jsonl(config.folder / "prepare" / "left_out.jsonl")
+    assert {row["question"]: row["reason"] for row in left_out} == {
+        "poison?": "engine_error",
+        f"{'x' * 600}?": "prompt_too_long",
+    }

@@ -1,0 +1,132 @@
+"""One result over the runs of several seeds."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rewriter_agent.cli import main
+from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.experiments.seeds import run_seeds, with_seed
+from rewriter_agent.pipeline import STAGES
+from rewriter_agent.report.build import build_over_seeds
+from rewriter_agent.report.collect import collect
+from rewriter_agent.report.data import LabWorld, ReportData
+from rewriter_agent.report.over_seeds import OverSeeds, over_seeds, over_seeds_verdict, seed_mean
+from tests.helpers.run_folder import make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    return collect(make_run(tmp_path_factory.mktemp("runs") / "seed-0"))
+
+
+def shifted(run: ReportData, arm: str, gain: float) -> ReportData:
+    """The run with one arm's task accuracy and gain moved by `gain`."""
+
+    def moved(value: Change) -> Change:
+        return replace(value, value=value.value + gain)
+
+    arms = [
+        replace(
+            a,
+            task=replace(a.task, value=a.task.value + gain),
+            against_base=replace(a.against_base, gain=moved(a.against_base.gain)),
+        )
+        if a.arm == arm
+        else a
+        for a in run.arms
+    ]
+    return replace(run, arms=arms)
+
+
+@pytest.fixture
+def data(run: ReportData) -> OverSeeds:
+    return over_seeds("lab", {0: run, 3: shifted(run, "rewritten", 0.1)})
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    config = {"name": "lab", "output_dir": str(tmp_path), "model": {}, "data": {"source": "gsm_symbolic"}}
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_the_interval_is_students() -> None:
+    # t(0.975, 2) = 4.3027; the standard error of 1, 2, 3 is 1 / sqrt(3).
+    mean = seed_mean([1.0, 2.0, 3.0])
+    assert mean.value == 2
+    assert mean.high - mean.value == pytest.approx(4.30265 / 3**0.5, rel=1e-5)
+    assert mean.value - mean.low == pytest.approx(mean.high - mean.value)
+    same = seed_mean([0.4, 0.4])
+    assert (same.low, same.high) == (0.4, 0.4)
+
+
+def test_arms_are_averaged_and_compared_seed_by_seed(run: ReportData, data: OverSeeds) -> None:
+    assert [arm.arm for arm in data.arms] == ["base", "expert", "rewritten"]
+    _, expert, rewritten = data.arms
+    before = {arm.arm: arm for arm in run.arms}
+    assert rewritten.task.by_seed == [before["rewritten"].task.value, before["rewritten"].task.value + 0.1]
+    assert rewritten.gain.value == pytest.approx(before["rewritten"].against_base.gain.value + 0.05)
+    assert expert.forgetting.value == before["expert"].against_base.forgetting.value
+    difference = before["rewritten"].task.value - before["expert"].task.value
+    assert data.gain.by_seed == pytest.approx([difference, difference + 0.1])
+    assert data.wall_seconds == 2 * sum(stage.wall_seconds for stage in run.stages)
+
+
+def test_the_verdict_names_a_difference_only_beyond_the_spread(data: OverSeeds) -> None:
+    assert "which may be chance" in over_seeds_verdict(data)
+    sure = replace(data, gain=seed_mean([0.1, 0.11, 0.1]), forgetting=seed_mean([-0.2, -0.21, -0.2]))
+    sentence = over_seeds_verdict(sure)
+    assert "scores 10.3 points higher on the task (95 % interval" in sentence
+    assert "forgets 20.3 points less elsewhere (95 % interval 18.9 to 21.8)" in sentence
+    assert "chance" not in sentence
+
+
+def test_the_page_shows_the_numbers_of_the_json(data: OverSeeds, tmp_path: Path) -> None:
+    build_over_seeds(data, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    numbers = json.loads((tmp_path / "report.json").read_text())
+    assert numbers["seeds"] == [0, 3]
+    assert numbers["verdict"] in page
+    for arm in numbers["arms"]:
+        assert f"{100 * arm['task']['value']:.1f}<small>" in page
+    assert page.count("<svg") == 1
+    assert "#0102" not in page
+    assert "<script" not in page
+
+
+def test_each_seed_has_its_own_folder_and_nothing_else_changes(config_file: Path, tmp_path: Path) -> None:
+    config = load_config(config_file)
+    seeded = with_seed(config, 7)
+    assert (seeded.seed, seeded.folder) == (7, tmp_path / "lab" / "seed-7")
+    assert seeded.data == config.data
+    assert seeded.evaluate == config.evaluate
+    for seeds in ([], [1], [1, 1, 2]):
+        with pytest.raises(ValueError, match="two or more different"):
+            run_seeds(config, seeds)
+
+
+def test_every_seed_is_run_and_reported_on(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+
+    def make(config: RunConfig, stages: object) -> None:
+        assert stages == STAGES
+        make_run(config.folder)
+
+    monkeypatch.setattr("rewriter_agent.experiments.seeds.run_stages", make)
+    assert main(["run", str(config_file), "--seeds", "4", "2"]) == 0
+    report = tmp_path / "lab" / "over-seeds" / "report.html"
+    assert f"report over all seeds: {report}" in capsys.readouterr().out
+    assert json.loads(report.with_name("report.json").read_text())["seeds"] == [4, 2]
+    assert (tmp_path / "lab" / "seed-2" / "config.yaml").exists()
+
+
+def test_the_page_names_the_laboratorys_world(data: OverSeeds, tmp_path: Path) -> None:
+    build_over_seeds(replace(data, lab_world=LabWorld("7", "abcdef")), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "world 7 of the laboratory, hash <code>abcdef</code>" in page

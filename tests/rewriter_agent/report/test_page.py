@@ -1,0 +1,366 @@
+"""The report: complete, self-contained, and safe to open with hostile model output in it."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.evaluate import LAB_TASKS
+from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.pipeline import report
+from rewriter_agent.report import format
+from rewriter_agent.report.build import build_report
+from rewriter_agent.report.collect import collect
+from rewriter_agent.report.curves import sft_curve, training_curves
+from rewriter_agent.report.verdict import verdict
+from tests.helpers.run_folder import HOSTILE, SECONDS, make_run, pieces
+
+LAB_WORLD_7 = {"lab world": "7 0123456789abcdef"}
+
+
+class Page(HTMLParser):
+    """Tags with attributes, and the visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.numeric: list[str] = []
+        """The text of cells with numbers."""
+        self.in_number = False
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "td":
+            self.in_number = dict(attrs).get("class", "").split()[:1] == ["n"]
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            self.in_number = False
+
+    def handle_data(self, data):
+        self.words.append(data)
+        if self.in_number:
+            self.numeric.append(data)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "made-up", swept=True)
+
+
+@pytest.fixture(scope="module")
+def data(run):
+    return collect(run, pieces, swept=True)
+
+
+@pytest.fixture(scope="module")
+def html(run, data):
+    build_report(data, run / "report.html")
+    return (run / "report.html").read_text()
+
+
+def test_collect_counts_what_the_run_wrote(data):
+    assert [arm.arm for arm in data.arms] == ["base", "expert", "rewritten"]
+    outcomes = data.rewriting.outcomes
+    assert sum(found.count for found in outcomes.values()) == data.rewriting.problems == 120
+    assert data.rewriting.candidates == data.rewriting.cost["rollouts"] == 960
+    assert data.rewriting.fallback_reasons["no_candidate_passed"] == outcomes["expert_fallback"]
+    assert outcomes["rewritten"].share == outcomes["rewritten"].count / 120
+    assert data.training.reward_terms["alignment"].mean[2] is None
+    assert data.training.reward_terms["gate"].steps == list(range(1, 41))
+    assert data.sft["rewritten"].ess.mean == [0.83] * 30
+    assert [stage.stage for stage in data.stages] == [*SECONDS, "sweep"]
+    assert data.cost.spent["rollouts"] == 960 + 1280
+    assert sum(stage.share for stage in data.stages) == pytest.approx(1)
+    assert data.seeds == {"seed": 0, "evaluate.seed": 7}
+    assert len(data.sweep) == 18
+    assert {sample.outcome for sample in data.samples} == {"rewritten", "expert_fallback"}
+
+
+def test_an_incomplete_stage_is_named(tmp_path):
+    run = make_run(tmp_path / "run")
+    (run / "sft-expert" / "manifest.json").unlink()
+    with pytest.raises(ValueError, match="stage 'sft-expert'"):
+        collect(run)
+
+
+def test_a_strategy_without_a_trained_rewriter_needs_no_training(tmp_path):
+    run = make_run(tmp_path / "run", strategy="best_of_n")
+    (run / "train" / "manifest.json").unlink()
+    data = collect(run)
+    assert data.training is None
+    assert "train" not in [stage.stage for stage in data.stages]
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text())
+    assert "Learning to rewrite" not in page.text
+    assert "Strategy best_of_n : 120 problems, 120 targets." in page.text
+    assert "frontier" not in page.text
+
+
+def test_a_step_done_again_after_a_restart_counts_once(tmp_path):
+    run = make_run(tmp_path / "run")
+    metrics = run / "train" / "metrics.jsonl"
+    again = {"step": 40, "max_steps": 40, "entropy": 9.0, "reward_terms/gate_mean": 0.5}
+    metrics.write_text(metrics.read_text() + json.dumps(again) + "\n")
+    training = collect(run).training
+    assert training.health["entropy"].steps == list(range(1, 41))
+    assert training.health["entropy"].mean[-1] == 9.0
+
+
+def test_what_training_did_not_log_is_left_out():
+    rows = [
+        {"step": step, "reward_terms/gate_mean": 0.5, "entropy": 0.7, "kl": None, **codes}
+        for step, codes in enumerate(
+            [{"rejected/leak": 0.1}, {"rejected/copy": 0.25}, {"rejected/copy": 0.5}]
+        )
+    ]
+    training = training_curves(rows)
+    assert list(training.health) == ["entropy"]
+    assert {code: series.mean for code, series in training.rejected.items()} == {
+        "copy": [0.0, 0.25, 0.5],
+        "leak": [0.1, 0.0, 0.0],
+    }
+    assert sft_curve([{"step": 1, "unweighted_loss": 2.0, "loss": 1.0, "ess": 1.0}]).staleness.steps == []
+
+
+def test_a_sweep_of_an_earlier_config_is_not_shown(run):
+    assert collect(run).sweep == []
+
+
+def test_hostile_output_stays_text(run, html, tmp_path):
+    build_report(collect(run), tmp_path / "report.html")
+    plain = Page((tmp_path / "report.html").read_text())
+    assert '<script>alert("x")</script>' in plain.text
+    assert "{{ 7 * 7 }}" in plain.text
+    for page in (plain, Page(html)):
+        assert not {"script", "img"} & {tag for tag, _ in page.tags}
+        assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    # Coloured, it comes in a piece a token.
+    assert re.sub(r"\s", "", HOSTILE) in re.sub(r"\s", "", "".join(Page(html).words))
+
+
+def test_the_page_loads_nothing(html):
+    for _, attributes in Page(html).tags:
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith("#")
+    assert not re.search(r"url\((?!#)|@import", html)
+
+
+def test_figure_colours_follow_the_theme(html):
+    drawings = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
+    # Trade-off, changes, frontier, 9 panels and rejections of training, 4 panels of fine-tuning.
+    assert len(drawings) == 17
+    assert not any("#0102" in drawing for drawing in drawings)
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_ids_do_not_make_figures_use_each_others_shapes(html):
+    definitions: dict[str, set[str]] = {}
+    for drawing in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
+        for identity, body in re.findall(r'<clipPath id="(\w+)">(.*?)</clipPath>', drawing, flags=re.DOTALL):
+            definitions.setdefault(identity, set()).add(body)
+    assert definitions
+    assert all(len(bodies) == 1 for bodies in definitions.values())
+
+
+def numbers_in(value: Any) -> Iterator[float]:
+    """All of a JSON value."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from numbers_in(part)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def test_every_number_of_the_tables_is_in_the_json(run, html):
+    numbers = json.loads((run / "report.json").read_text())
+    known = set()
+    for value in map(abs, numbers_in(numbers)):
+        known |= {f"{100 * value:.1f}", f"{value:.3f}", f"{value:.3g}", f"{value:.2g}", f"{value:.1e}"}
+        known |= {f"{value:,}", format.duration(value)}
+    cells = " ; ".join(Page(html).numeric).replace("< 0.001", "")
+    shown = re.findall(r"\d+ h \d+ min|\d+ min \d+ s|\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?", cells)
+    assert len(shown) > 500
+    assert set(shown) - known == set()
+    assert "NaN" not in (run / "report.json").read_text()
+    assert numbers["verdict"] in Page(html).text
+
+
+def test_accuracies_have_intervals(html, data):
+    text = Page(html).text
+    for arm in data.arms:
+        for shown in (arm.task, arm.retention_mean, *arm.retention.values()):
+            assert f"{100 * shown.value:.1f} {100 * shown.low:.1f}–{100 * shown.high:.1f}" in text
+
+
+def test_every_part_has_a_row_an_arm_with_its_transitions(html, data):
+    text = Page(html).text[Page(html).text.index("Benchmark by benchmark") :]
+    expert = data.arms[1]
+    assert list(expert.parts) == ["task", "math500", *expert.retention]
+    changes = {
+        "task": expert.against_base.gain,
+        **expert.against_base.benchmarks,
+        **expert.against_base.retention,
+    }
+    for name, change in changes.items():
+        row = re.search(rf"{name} \d+ items, .*? expert (.*?) rewritten", text)
+        assert row, name
+        lost, gained = (f"{100 * share:.1f} %" for share in (change.lost_adjusted, change.gained_adjusted))
+        assert f"{format.points(change.value)} {format.points(change.low)} to" in row[1]
+        assert f" {change.lost} {lost} {change.gained} {gained} {format.p_value(change.p_value)}" in row[1]
+
+
+def test_lost_form_is_said_where_there_is_some(data, tmp_path, html):
+    assert data.lost_form["expert"] == pytest.approx(
+        data.arms[1].against_base.forgetting_strict.value - data.arms[1].against_base.forgetting.value
+    )
+    shown = f"expert : {format.points(data.lost_form['expert'])} points of forgetting when graded strictly"
+    assert shown in Page(html).text
+    build_report(replace(data, lost_form={"expert": 0.0, "rewritten": 0.0}), tmp_path / "report.html")
+    assert "when graded strictly" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_run_without_drift_benchmarks_and_samples_has_no_empty_tables(tmp_path):
+    run = make_run(tmp_path / "run", LAB_WORLD_7, LAB_TASKS)
+    for path in run.glob("evaluate-*/result.json"):
+        result = json.loads(path.read_text()) | {"drift": None, "benchmarks": []}
+        task = result["task"]
+        task["scores"] = {name: task["scores"][name] for name in ("strict", "lenient")}
+        path.write_text(json.dumps(result))
+    build_report(collect(run), run / "report.html")
+    text = Page((run / "report.html").read_text()).text
+    assert not [title for title in ("Drift", "Sampled answers", "benchmarks") if title in text]
+
+
+def test_samples_are_coloured_before_and_after(data, html):
+    sample = data.samples[0]
+    assert "".join(sample.expert.pieces) == sample.expert.text
+    assert len(sample.expert.pieces) == len(sample.expert.logprobs)
+    assert sample.target.naturalness.mean_logprob == pytest.approx(
+        sum(sample.target.logprobs) / len(sample.target.logprobs)
+    )
+    for text in (sample.expert, sample.target):
+        shown = f"{format.number(text.naturalness.mean_logprob)} nats a token"
+        assert shown in Page(html).text
+    assert html.count('<pre class="tokens">') == len(data.samples) + sum(
+        sample.selected is not None for sample in data.samples
+    )
+
+
+def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):
+    config = RunConfig.model_validate(
+        {"name": "r", "output_dir": tmp_path, "model": {}, "data": {"source": "lab"}}
+    )
+    make_run(config.folder)
+    tokenizer = SimpleNamespace(decode=lambda ids, skip_special_tokens: "".join(pieces(ids)))
+    run = SimpleNamespace(config=config, tokenizer=tokenizer)
+    report(cast(Any, run), config.folder / "report", Progress("report"))
+    written = {path.name for path in (config.folder / "report").iterdir()}
+    assert written == {"report.html", "report.json", "report.md"}
+    assert '<pre class="tokens">' in (config.folder / "report" / "report.html").read_text()
+
+
+def test_log_probs_of_the_rewriter_colour_nothing(tmp_path):
+    run = make_run(tmp_path / "run")
+    path = run / "rewrite" / "rewrites.parquet"
+    rows = [
+        row | {"behavior": "rewriter"}
+        for row in pq.read_table(path).to_pylist()
+        if row["selected"] is not None
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    sample = collect(run, pieces).samples[0]
+    assert sample.expert.pieces
+    assert sample.target.pieces == []
+    # Of the score, which is the backbone's.
+    assert sample.target.naturalness.mean_logprob == -0.6
+
+
+def test_markdown_has_a_row_an_arm_and_one_a_benchmark(run, html, data):
+    lines = (run / "report.md").read_text().split("\n")
+    assert lines[0] == json.loads((run / "report.json").read_text())["verdict"]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert rows[0] == ["model", "task", "gain", "retention", "forgetting"]
+    rewritten = data.arms[2]
+    gain, forgetting = rewritten.against_base.gain, rewritten.against_base.forgetting
+    assert rows[4][0] == "SFT on rewritten data"
+    assert rows[4][1].startswith(f"{100 * rewritten.task.value:.1f} (")
+    assert rows[4][2].startswith(f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to")
+    assert rows[4][4].startswith(f"{100 * forgetting.value:+.1f} (")
+    assert [row[0] for row in rows[7:]] == list(rewritten.parts)
+    assert "n = 200 test problems and 300 retention items" in "\n".join(lines)
+
+
+def test_the_laboratorys_world_is_named(tmp_path, html):
+    run = make_run(tmp_path / "run", LAB_WORLD_7, LAB_TASKS)
+    build_report(collect(run), run / "report.html")
+    page = (run / "report.html").read_text()
+    assert "world 7 of the laboratory, hash 0123456789abcdef" in Page(page).text
+    numbers = json.loads((run / "report.json").read_text())
+    assert numbers["lab_world"] == {"version": "7", "hash": "0123456789abcdef"}
+    assert list(numbers["arms"][0]["retention"]) == list(LAB_TASKS)
+    assert all(name in page for name in LAB_TASKS)
+    assert "laboratory" not in html
+
+
+def test_collecting_imports_no_torch():
+    code = "import sys, rewriter_agent.report.collect; print({'torch', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_tables_scroll_inside_their_container(html):
+    tables = [m.start() for m in re.finditer("<table", html)]
+    assert tables
+    assert all(html[:start].endswith('<div class="scroll">') for start in tables)
+
+
+def change(value: float, interval: tuple[float, float], n: int, p_value: float) -> Change:
+    return Change(value, 0.0, n, *interval, 0, 0, p_value, None, value, 0.0, 0.0)
+
+
+def test_verdict_names_a_difference_only_beyond_chance(data):
+    of = replace(
+        data.rewritten_against_expert,
+        gain=change(0.02, (-0.01, 0.05), 100, 0.73),
+        forgetting=change(-0.1, (-0.14, -0.06), 90, 0.004),
+    )
+    sentence = verdict(of)
+    assert (
+        "scores 2.0 points higher on the task, which may be chance (95 % interval −1.0 to 5.0, n = 100"
+        in sentence
+    )
+    assert (
+        "forgets 10.0 points less elsewhere (95 % interval 6.0 to 14.0, n = 90 retention items, p = 0.004)"
+        in sentence
+    )
+
+
+def test_verdict_of_no_difference(data):
+    none = change(0.0, (0.0, 0.0), 50, 1.0)
+    sentence = verdict(replace(data.rewritten_against_expert, gain=none, forgetting=none))
+    assert "scores the same on the task (95 % interval 0.0 to 0.0, n = 50 test problems, p = 1)" in sentence
+
+
+def test_no_difference_has_no_sign():
+    assert [format.points(value) for value in (-0.0, -0.0001, 0.0001, -0.01, 0.1)] == [
+        "0.0",
+        "0.0",
+        "0.0",
+        "−1.0",
+        "+10.0",
+    ]

@@ -1,0 +1,81 @@
+"""The targets as a data set for other trainers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from datasets import Dataset, load_dataset
+from trl.data_utils import is_conversational
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.io.files import write_table
+from rewriter_agent.rewrite.dataset import write_dataset
+from rewriter_agent.rewrite.record import REWRITES
+
+CONFIG = RunConfig.model_validate(
+    {
+        "name": "made-up",
+        "model": {"system_prompt": "Be brief."},
+        "data": {"source": "gsm_symbolic"},
+        "rewrite": {"strategy": "best_of_n"},
+        "dataset": {"license": "cc-by-4.0"},
+        "output_dir": "/somewhere/private",
+    }
+)
+
+
+def row(number: int, **changed: Any) -> dict[str, Any]:
+    nothing = {"target": 0, "scores": [], "judged_bad": [], "candidates": [], "rounds": [], "target_ids": [1]}
+    cost = {"rollouts": 8, "prompt_tokens": 60, "generated_tokens": 100, "scored_tokens": 50, "judged": 0}
+    texts = {"question": f"How many? {number}", "target_text": f"It is {number}.\n#### {number}"}
+    ours = {"problem_id": str(number), "answer": str(number), "convention": "####", "outcome": "rewritten"}
+    return {**nothing, **cost, **texts, **ours, **changed}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rewrites = tmp_path / "rewrites.parquet"
+    write_table(rewrites, [row(1), row(2, outcome="expert_fallback"), row(3)], REWRITES)
+    for _ in range(2):  # What a killed job left is written again.
+        assert write_dataset(tmp_path / "dataset", rewrites, CONFIG) == {"rows": 3}
+    return tmp_path / "dataset"
+
+
+def test_datasets_and_trl_read_it(folder: Path, tmp_path: Path) -> None:
+    loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    assert isinstance(loaded, Dataset)
+    assert len(loaded) == 3
+    first = loaded[0]
+    assert is_conversational(first)
+    assert [message["role"] for message in first["prompt"]] == ["system", "user"]
+    assert first["prompt"][1]["content"].startswith("How many? 1\n\nEnd with a last line")
+    assert first["completion"] == [{"role": "assistant", "content": "It is 1.\n#### 1"}]
+    assert loaded["outcome"][:] == ["rewritten", "expert_fallback", "rewritten"]
+
+
+def test_the_card_is_written_from_the_run(folder: Path) -> None:
+    _, front, body = (folder / "README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["license"] == "cc-by-4.0"
+    assert "3 training targets for 3 problems" in body
+    assert "| rollouts | 24 |" in body
+    assert "| expert_fallback | 1 |" in body
+    assert "strategy: best_of_n" in body
+    assert "rewritten by `smollm2-135m-instruct` itself" in body
+    assert "private" not in body
+
+
+def test_the_card_names_no_place(tmp_path: Path) -> None:
+    places = {
+        "model": {"name_or_path": "/private/backbone"},
+        "data": {"source": "hub", "name": "/private/problems"},
+        "reward": {"embedding_model": "/private/embedder"},
+        "rewrite": {"rewriter": "/private/other/train"},
+    }
+    rewrites = tmp_path / "rewrites.parquet"
+    write_table(rewrites, [row(1)], REWRITES)
+    write_dataset(tmp_path, rewrites, RunConfig.model_validate({"name": "made-up", **places}))
+    card = (tmp_path / "README.md").read_text()
+    assert "private" not in card
+    assert "data set `problems`" in card
+    assert "embedding_model: embedder" in card

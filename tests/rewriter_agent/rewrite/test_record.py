@@ -1,0 +1,153 @@
+"""The record of one rewritten problem: its targets, everything tried for them, and what that cost."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from reward import Score
+from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, REWRITTEN, SELF_CORRECT
+from rewriter_agent.config.rewrite import RewriteConfig
+from rewriter_agent.config.strategies import ALONE, GUIDED, Round
+from rewriter_agent.io.files import write_table
+from rewriter_agent.rewrite.record import REWRITES, ExpertTokens, Provenance, records
+from rewriter_agent.rewrite.rounds import Attempt, Group
+from rewriter_agent.rewrite.tally import Tally
+from rewriter_agent.scoring.group_scorer import ScoredGroup
+from tests.helpers.groups import failed, fake_logprobs, make_problem, make_sample, passed
+
+PROBLEM = make_problem("a")
+EXPERTS = ExpertTokens([7, 8, 0], [-1.5, -2.0, -0.25])
+TEXTS = ("first", "second", "third")
+SAMPLES = [make_sample(text) for text in TEXTS]
+
+
+def group(*scores: Score, round_: Round = GUIDED) -> Group:
+    samples = SAMPLES[: len(scores)]
+    logprobs = [
+        fake_logprobs(s.token_ids) if score.gate else None for s, score in zip(samples, scores, strict=True)
+    ]
+    return Group(round_, samples, ScoredGroup(list(scores), logprobs, [], judged=1), prompt_tokens=7)
+
+
+def rows(*groups: Group, skipped: str | None = None, **config: Any) -> list[dict[str, Any]]:
+    origin = Provenance(RewriteConfig(**config), 6, 42)
+    return records(Attempt(PROBLEM, list(groups), skipped), EXPERTS, origin)
+
+
+def row(*scores: Score) -> dict[str, Any]:
+    (only,) = rows(group(*scores))
+    return only
+
+
+def test_the_highest_total_that_passes_is_the_target() -> None:
+    found = row(passed(1.2), failed("copy"), passed(1.4))
+    assert (found["outcome"], found["selected"], found["reason"]) == (REWRITTEN, 2, None)
+    assert found["target_text"] == "third"
+    assert found["target_ids"] == list(SAMPLES[2].token_ids)
+    assert found["behavior_logprobs"] == fake_logprobs(SAMPLES[2].token_ids)
+    assert found["behavior"] == "backbone"
+    assert len(found["behavior_logprobs"]) == len(found["target_ids"])
+
+
+def test_of_equal_totals_the_first_is_taken() -> None:
+    assert row(failed("copy"), passed(1.2), passed(1.2))["selected"] == 1
+
+
+def test_where_none_passes_the_expert_solution_stays_with_the_commonest_reason() -> None:
+    found = row(failed("wrong_answer"), failed("unfinished"), failed("unfinished"))
+    assert (found["outcome"], found["selected"], found["reason"]) == (EXPERT_FALLBACK, None, "unfinished")
+    assert found["target_text"] == PROBLEM.solution
+    assert found["target_ids"] == EXPERTS.ids
+    assert found["behavior_logprobs"] == EXPERTS.logprobs
+    assert found["behavior"] == "backbone"
+
+
+@pytest.mark.parametrize(
+    ("skipped", "outcome"),
+    [("in_distribution", EXPERT_KEPT), ("prompt_too_long", EXPERT_FALLBACK), (None, EXPERT)],
+)
+def test_without_candidates_the_expert_solution_stays(skipped: str | None, outcome: str) -> None:
+    (found,) = rows(skipped=skipped, strategy="expert")
+    assert (found["outcome"], found["reason"]) == (outcome, skipped)
+    assert found["target_text"] == PROBLEM.solution
+    assert (found["rollouts"], found["candidates"]) == (0, [])
+
+
+def test_the_rewriters_own_log_probs_on_request() -> None:
+    (found,) = rows(group(passed(1.2), failed("copy"), failed("copy")), behavior="rewriter")
+    assert found["behavior"] == "rewriter"
+    assert found["behavior_logprobs"] == list(SAMPLES[0].logprobs)
+    (fallback,) = rows(group(failed("copy"), failed("copy")), behavior="rewriter")
+    assert (fallback["behavior"], fallback["behavior_logprobs"]) == ("backbone", EXPERTS.logprobs)
+
+
+def test_several_targets_are_several_rows_that_count_their_cost_once() -> None:
+    found = rows(group(passed(1.2), passed(1.4), passed(1.3)), num_targets=2)
+    assert [(r["target"], r["target_text"]) for r in found] == [(0, "second"), (1, "third")]
+    assert [r["rollouts"] for r in found] == [3, 0]
+    assert [len(r["candidates"]) for r in found] == [3, 0]
+    assert len(rows(group(passed(1.2), failed("copy")), num_targets=2)) == 1
+
+
+def test_rounds_are_told_apart() -> None:
+    alone = group(failed("wrong_answer"), failed("wrong_answer"), round_=ALONE)
+    (found,) = rows(alone, group(failed("copy"), passed(1.2)), strategy="mind_the_gap")
+    assert (found["outcome"], found["selected"]) == (REWRITTEN, 3)
+    assert found["written_by"] == "backbone/rewriting"
+    assert found["rounds"] == ["backbone/question"] * 2 + ["backbone/rewriting"] * 2
+    assert found["rollouts"] == 4
+    (solved,) = rows(group(failed("copy"), passed(1.2), round_=ALONE), strategy="mind_the_gap")
+    assert solved["outcome"] == SELF_CORRECT
+
+
+def test_costs_are_in_tokens() -> None:
+    found = row(passed(1.2), failed("copy"), failed("leak"))
+    assert found["generated_tokens"] == sum(len(sample.token_ids) for sample in SAMPLES)
+    assert found["scored_tokens"] == len(SAMPLES[0].token_ids)
+    assert (found["prompt_tokens"], found["judged"]) == (7, 1)
+
+
+def test_a_record_says_where_it_comes_from() -> None:
+    found = row(passed(1.2), failed("copy"), failed("leak"))
+    assert (found["problem_id"], found["question"], found["answer"]) == (
+        "a",
+        PROBLEM.question,
+        PROBLEM.answer,
+    )
+    assert found["expert_solution"] == PROBLEM.solution
+    assert (found["strategy"], found["policy_version"], found["seed"]) == ("policy", 6, 42)
+    assert found["candidates"] == list(TEXTS)
+    assert [score["reason"] for score in found["scores"]] == [None, "copy", "leak"]
+
+
+def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
+    path = tmp_path / "rewrites.parquet"
+    written = [
+        *rows(group(passed(1.2), failed("copy"), passed(1.1)), num_targets=2),
+        row(failed("copy"), failed("copy"), failed("leak")),
+    ]
+    write_table(path, written, REWRITES)
+    loaded = pq.read_table(path).to_pylist()
+    tokens = sum(len(sample.token_ids) for sample in SAMPLES)
+    tally = Tally()
+    tally.add_file(path)
+    assert tally.counts() == {
+        "problems": 2,
+        "targets": 3,
+        EXPERT_FALLBACK: 1,
+        REWRITTEN: 1,
+        "rollouts": 6,
+        "prompt_tokens": 14,
+        "judged": 2,
+        "generated_tokens": 2 * tokens,
+        "scored_tokens": len(SAMPLES[0].token_ids) + len(SAMPLES[2].token_ids),
+        "accepted_candidates": 2,
+        "rejected/copy": 3,
+        "rejected/leak": 1,
+    }
+    assert tally.line() == "expert_fallback 1, rewritten 1 | 33% of candidates pass"
+    for before, after in zip(written, loaded, strict=True):
+        assert after.pop("behavior_logprobs") == pytest.approx(before.pop("behavior_logprobs"))
+        assert after == before

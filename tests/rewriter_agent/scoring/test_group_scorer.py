@@ -1,0 +1,86 @@
+"""Candidates to group scores: the backbone is asked about those that pass, and their log-probs are kept."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from cluster.types import Scored, ScoreRequest
+from reward import RewardConfig
+from rewriter_agent.scoring.group_scorer import GroupScorer
+from tests.helpers.groups import EOS, RecordingFleet, fake_logprobs, group_scorer, make_problem, make_sample
+
+CONFIG = RewardConfig()
+GOOD = "Two and three make five.\n#### 5"
+OTHER = "Start at two, then go three steps on.\n#### 5"
+WRONG = "Two and three make six.\n#### 6"
+SILENT = "Two and three."
+
+
+@pytest.fixture
+def fleet() -> RecordingFleet:
+    return RecordingFleet()
+
+
+@pytest.fixture
+def scorer(fleet: RecordingFleet) -> GroupScorer:
+    return group_scorer(fleet, CONFIG)
+
+
+def test_only_passing_candidates_are_scored_and_given_the_question_alone(
+    scorer: GroupScorer, fleet: RecordingFleet
+) -> None:
+    problem = make_problem("a")
+    samples = [
+        make_sample(t, f)
+        for t, f in ((WRONG, True), (GOOD, True), (GOOD, False), (OTHER, True), (SILENT, True))
+    ]
+    (group,) = scorer([(problem, samples)])
+    assert [score.reason for score in group.scores] == ["wrong_answer", None, "unfinished", None, "no_answer"]
+    prompt = [ord(letter) for letter in problem.question]
+    assert fleet.asked == [ScoreRequest(prompt, list(samples[i].token_ids)) for i in (1, 3)]
+
+
+def test_logprobs_are_those_of_the_sampled_ids(scorer: GroupScorer) -> None:
+    samples = [make_sample(text) for text in (WRONG, GOOD, OTHER)]
+    (group,) = scorer([(make_problem("a"), samples)])
+    assert group.logprobs == [None, fake_logprobs(samples[1].token_ids), fake_logprobs(samples[2].token_ids)]
+    # EOS is one of them: SFT trains on it too.
+    assert samples[1].token_ids[-1] == EOS
+    mean = sum(fake_logprobs(samples[1].token_ids)) / len(samples[1].token_ids)
+    assert group.scores[1].mean_logprob == pytest.approx(mean)
+
+
+def test_equal_candidates_both_have_logprobs(scorer: GroupScorer) -> None:
+    (group,) = scorer([(make_problem("a"), [make_sample(GOOD), make_sample(WRONG), make_sample(GOOD)])])
+    assert group.logprobs[0] == group.logprobs[2] is not None
+    assert group.logprobs[1] is None
+
+
+def test_a_group_in_which_none_passes_asks_nothing(scorer: GroupScorer, fleet: RecordingFleet) -> None:
+    (group,) = scorer([(make_problem("a"), [make_sample(WRONG), make_sample(SILENT)])])
+    assert fleet.asked == []
+    assert group.logprobs == [None, None]
+    assert [score.total for score in group.scores] == [0, 0]
+
+
+def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:
+    fleet.engines = [0, 1]
+    groups = [
+        (make_problem(str(i), answer=str(i)), [make_sample(f"It is {i}.\n#### {i}"), make_sample(GOOD)])
+        for i in range(20, 60)
+    ]
+    results = group_scorer(fleet, CONFIG)(groups)
+    assert [group.scores[0].extracted for group in results] == [str(i) for i in range(20, 60)]
+    assert all(group.scores[0].gate and not group.scores[1].gate for group in results)
+    assert len(fleet.asked) == 40
+
+
+class LostFleet(RecordingFleet):
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        raise RuntimeError("engine lost")
+
+
+def test_an_error_of_the_fleet_is_not_swallowed() -> None:
+    scorer = group_scorer(LostFleet(), CONFIG)
+    with pytest.raises(RuntimeError, match="engine lost"):
+        scorer([(make_problem("a"), [make_sample(GOOD), make_sample(OTHER)])])

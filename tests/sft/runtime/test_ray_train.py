@@ -1,0 +1,30 @@
+"""What Ray Train is told about the cluster that it runs on, and its workers' start."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+import ray
+from ray.train.v2._internal.constants import get_env_vars_to_propagate
+
+from sft.runtime.ray_train import _controller_told
+
+
+@pytest.mark.parametrize("before", [None, "elsewhere:1"])
+def test_the_controller_is_told_while_it_runs(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: SimpleNamespace(gcs_address="here:2"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if before:
+        monkeypatch.setenv("RAY_ADDRESS", before)
+
+    def train() -> None:
+        with _controller_told(start_timeout=7):
+            told = get_env_vars_to_propagate()
+            assert told["RAY_ADDRESS"] == "here:2"
+            assert told["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] == "7"
+            raise KeyError("a training that fails")
+
+    with pytest.raises(KeyError):
+        train()
+    assert os.environ.get("RAY_ADDRESS") == before
+    assert "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S" not in os.environ

@@ -1,0 +1,32 @@
+"""Ctrl-C during and after a training."""
+
+import signal
+import sys
+
+import pytest
+
+from sft.runtime.ray_train import interrupts_kept
+
+
+def take_over() -> None:
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+
+
+def test_ctrl_c_is_ours_again_after_a_training() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_kept():
+        take_over()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@interrupts_kept()
+def interrupted_training() -> None:
+    take_over()
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_in_a_training_is_an_interrupt_and_no_success() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_training()
+    assert signal.getsignal(signal.SIGINT) is before
