@@ -23,7 +23,9 @@ class Verifier:
     """A pool of up to `max_verifiers` child processes; any thread may call it, several at once too.
 
     One process that holds all they need (`reward.sandbox.forkserver`, started on first use) forks children in
-    milliseconds. They start when work waits, end when idle and never outlive this process. `timeouts` counts the checks that reached the time limit, `crashes` those at which a child died or ran out of memory.
+    milliseconds. They start when work waits, end when idle and never outlive this process.
+    `timeouts` counts the checks that reached the time limit, `crashes` those at which a child died or ran out of
+    memory.
     """
 
     def __init__(self, config: RewardConfig) -> None:
