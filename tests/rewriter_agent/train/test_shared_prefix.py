@@ -16,7 +16,7 @@ from reward import RewardConfig, Verifier
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.models.attention import can_share
 from rewriter_agent.scoring.group_scorer import GroupScorer
-from rewriter_agent.train import shared_prefix_trainer as one_pass
+from rewriter_agent.train import shared_prefix_trainer
 from rewriter_agent.train.shared_prefix import pack, pays, shared_logps
 from tests.helpers.short_grpo import ShortRun, anchored, tokens_of, trainer_of
 from tests.helpers.small_fleet import SmallFleet
@@ -139,7 +139,9 @@ def test_a_run_that_shares_prompts_learns_what_one_does_that_does_not(
     run = ShortRun(tiny_backbone, anchored(tiny_backbone, problems, 24), 2, 2, 24, temperature=0.7)
     shared: list[int] = []
     monkeypatch.setattr(
-        one_pass, "shared_logps", lambda *args: shared.append(len(args[2].input_ids)) or shared_logps(*args)
+        shared_prefix_trainer,
+        "shared_logps",
+        lambda *args: shared.append(len(args[2].input_ids)) or shared_logps(*args),
     )
 
     def learned(name: str, share: bool) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
@@ -165,4 +167,6 @@ def test_a_run_that_shares_prompts_learns_what_one_does_that_does_not(
         keys = [key for key in step if key.startswith("sampling/")]
         assert len(keys) == 5
         for key in ("loss", "grad_norm", "entropy", "reward", "clip_ratio/region_mean", *keys):
-            assert other[key] == pytest.approx(step[key], rel=1e-3, abs=1e-5), key
+            # TRL logs the mean of the batches' mean entropies, and shuffles which candidates share a batch.
+            rel = 2e-2 if key == "entropy" else 1e-3
+            assert other[key] == pytest.approx(step[key], rel=rel, abs=1e-5), key
