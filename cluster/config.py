@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class ClusterConfig(BaseModel):
     """Where the run's Ray cluster is and which engines it holds."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     address: str | None = None
     """Ray address to join (`auto`, `host:port`). Unset: join `RAY_ADDRESS` if given, else start a local cluster."""

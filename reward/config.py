@@ -28,7 +28,11 @@ class RewardConfig(BaseModel):
     """How candidates are gated, scored and verified."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        allow_inf_nan=False,
     )
 
     preset: Literal["default", "paper"] = "default"

@@ -1,18 +1,17 @@
 """The command line: every stage is a command, and a user's error is one message."""
 
 import argparse
-import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.fleet.supervisor import EnginesLostError
 from rewriter_agent.commands.grade_options import add_options, reward_config
 from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.push.options import add_options as add_push_options
 from rewriter_agent.push.options import named_repos
+from rewriter_agent.user_errors import user_message
 
 from .config import RunConfig, load_config
 
@@ -51,29 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {message}", file=sys.stderr)
         return 2
-
-
-def user_message(error: BaseException) -> str | None:
-    """The message of an error that the user can mend, also where a Ray worker raised it; None for others."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        where = error.filename or "the run folder"
-        return f"no disk space left: {where}. Free some; the same command goes on from here."
-    if isinstance(error, EnginesLostError):
-        return f"{error}. What was done is kept: the same command goes on from here."
-    # Ray Train's word for a worker that is gone.
-    if (died := getattr(error, "health_check_failure", None)) is not None:
-        why = str(died).strip().split("\n")[0]
-        return (
-            f"a training process died, once more than cluster.max_failures allows ({why}). What was done is kept: the "
-            "same command goes on from here."
-        )
-    # pydantic's errors are ValueErrors too, but a config error has been explained before.
-    if type(error) is ValueError:
-        return str(error)
-    # Ray keeps what a task and what a worker has raised under other names.
-    causes = [error.__cause__, getattr(error, "cause", None), *getattr(error, "worker_failures", {}).values()]
-    messages = [user_message(cause) for cause in causes if cause is not None]
-    return next((message for message in messages if message), None)
 
 
 def _do(options: argparse.Namespace) -> int:

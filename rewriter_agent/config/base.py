@@ -9,4 +9,6 @@ class Strict(BaseModel):
     The string literal under a field is its description, and defaults are validated like given values.
     """
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )

@@ -26,6 +26,12 @@ class Columns(Strict):
     source: str | None = None
     """Column of where a row comes from, likewise; without one it is the file or data set."""
 
+    @property
+    def names(self) -> list[str]:
+        """Columns that are read."""
+        given = (self.question, self.solution, self.answer, self.level, self.source)
+        return [name for name in given if name is not None]
+
 
 class GsmSymbolicData(Strict):
     """Grade-school word problems made by a generator that ships with the package; needs no files."""
@@ -153,6 +159,17 @@ class HubData(RowData):
     """Split with the training problems."""
     test_split: str = "test"
     """Split with the test problems."""
+    test_size: PositiveInt | None = None
+    """If set, as many problems are split off the training split for testing, and `test_split` is not read."""
+
+    @model_validator(mode="after")
+    def _test_problems_come_from_one_place(self) -> Self:
+        if self.test_size is not None and "test_split" in self.model_fields_set:
+            raise ValueError(
+                f"test_size={self.test_size} splits problems off the training split, and test_split={self.test_split} "
+                "names a split for them; set one of the two"
+            )
+        return self
 
 
 DataConfig = Annotated[

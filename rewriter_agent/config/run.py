@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cluster.config import ClusterConfig
 from reward.config import RewardConfig
+from rewriter_agent.user_errors import MAX_QUOTED, printable
 from sft.config.sft import SFTConfig
 
 from .base import Strict
@@ -18,6 +19,7 @@ from .evaluate import EvaluateConfig
 from .model import ModelConfig
 from .outcomes import OUTCOMES
 from .rewrite import RewriteConfig
+from .safe_yaml import MAX_DEPTH, parse_yaml, read_yaml
 from .study import StudyConfig
 from .train import PrepareConfig, TrackingConfig, TrainConfig
 
@@ -157,12 +159,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     Raises:
         ValueError: missing or malformed file, unknown key (names the nearest valid one), bad value.
     """
-    if not path.is_file():
-        raise ValueError(f"config file '{path}' does not exist; the shipped ones are in configs/")
-    try:
-        tree = yaml.safe_load(path.read_bytes()) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    tree = read_yaml(path, "config", "the shipped ones are in configs/") or {}
     if not isinstance(tree, dict):
         raise ValueError(f"{path} must hold sections (model:, data:, ...), got {type(tree).__name__}")
     return make_config(tree, overrides)
@@ -192,6 +189,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     if not separator or not key:
         raise ValueError(f"--set takes key=value, got '{override}' (example: --set train.max_steps=5)")
     *parents, last = key.split(".")
+    if len(parents) > MAX_DEPTH:
+        raise ValueError(f"--set {printable(key, MAX_QUOTED)}: a key has at most {MAX_DEPTH} parts")
     node = tree
     for parent in parents:
         if node.get(parent) is None:
@@ -200,10 +199,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise ValueError(f"--set {override}: '{parent}' is a value, not a section")
         node = child
-    try:
-        node[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ValueError(f"--set {override}: the value is not valid YAML: {error}") from error
+    node[last] = parse_yaml(value, f"--set {printable(override, MAX_QUOTED)}: the value")
 
 
 def _explain(detail: Any) -> str:
@@ -212,7 +208,11 @@ def _explain(detail: Any) -> str:
         page = "docs/sft.md" if key.startswith("sft.") else "docs/data.md"
         return f"{key} needs {detail['ctx']['discriminator'].strip(chr(39))}; the kinds are in {page}"
     if detail["type"] != "extra_forbidden":
-        given = f" (got {detail['input']!r})" if not isinstance(detail["input"], dict) else ""
+        given = (
+            f" (got {printable(repr(detail['input']), MAX_QUOTED)})"
+            if not isinstance(detail["input"], dict)
+            else ""
+        )
         return f"{key or 'config'}: {detail['msg'].removeprefix('Value error, ')}{given}"
     nearest = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"allowed here: {', '.join(known)}"

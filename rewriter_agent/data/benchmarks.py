@@ -19,10 +19,13 @@ def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
     """
     key = f"evaluate.benchmarks, {benchmark.name}"
     is_file = benchmark.path.endswith((".jsonl", ".parquet"))
+    columns = [
+        c for c in (benchmark.question, benchmark.answer, benchmark.level, benchmark.source) if c is not None
+    ]
     rows: Iterable[RawRow] = (
-        read_file(benchmark.path, key)
+        read_file(benchmark.path, key, columns)
         if is_file
-        else read_named(benchmark.path, benchmark.subset, benchmark.split, key)
+        else read_named(benchmark.path, benchmark.subset, benchmark.split, key, columns)
     )
     found: dict[str, Problem] = {}
     for place, row in rows:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from random import Random
 
 from rewriter_agent.config.data import (
@@ -17,8 +18,16 @@ from rewriter_agent.config.data import (
 from . import gsm_symbolic, sciq
 from .lab_world import problems as lab
 from .problem import Problem, ProblemSet
-from .read import RawRow, read_file, read_hub
+from .read import RawRow, read_file, read_named
 from .rows import BadRow, parse_row
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Training or test rows, and the name of where they come from."""
+
+    source: str
+    rows: Iterable[RawRow]
 
 
 def load_problems(config: DataConfig) -> ProblemSet:
@@ -35,20 +44,18 @@ def load_problems(config: DataConfig) -> ProblemSet:
             return lab.generate_problems(config)
         case SciqData():
             return sciq.generate_problems(config)
-        case FileData():
-            train = read_file(config.train, "data.train")
-            test = read_file(config.test, "data.test") if config.test else None
-            sources = config.train, config.test
-        case HubData():
-            train, test = read_hub(config, config.train_split), read_hub(config, config.test_split)
-            sources = config.name, config.name
-    counts = Counter[str]()
-    train_problems = _parse(train, config, sources[0], "train", counts)
+        case FileData() | HubData():
+            return _load_rows(config)
+
+
+def _load_rows(config: FileData | HubData) -> ProblemSet:
+    train, test = _file_rows(config) if isinstance(config, FileData) else _hub_rows(config)
+    counts, skipped = Counter[str](), list[str]()
+    train_problems = _parse(train, config, "train", counts, skipped)
     if test is not None:
-        test_problems = _parse(test, config, str(sources[1]), "test", counts)
+        test_problems = _parse(test, config, "test", counts, skipped)
     else:
-        assert isinstance(config, FileData)
-        train_problems, test_problems = _split(train_problems, config)
+        train_problems, test_problems = _split(train_problems, config, skipped)
     test_ids = {problem.id for problem in test_problems}
     kept = [problem for problem in train_problems if problem.id not in test_ids]
     counts["overlap"] = len(train_problems) - len(kept)
@@ -57,36 +64,60 @@ def load_problems(config: DataConfig) -> ProblemSet:
     if not train_problems or not test_problems:
         raise ValueError(
             f"data: {len(train_problems)} training and {len(test_problems)} test problems are left after "
-            f"reading ({dict(counts)}); both need at least one"
+            f"reading ({dict(counts)}); both need at least one" + "".join(f"\n{line}" for line in skipped)
         )
     counts.update(train=len(train_problems), test=len(test_problems))
-    return ProblemSet(train_problems, test_problems, dict(counts))
+    return ProblemSet(train_problems, test_problems, dict(counts), tuple(skipped))
+
+
+def _file_rows(config: FileData) -> tuple[_Part, _Part | None]:
+    columns = config.columns.names
+    train = _Part(config.train, read_file(config.train, "data.train", columns))
+    return train, _Part(config.test, read_file(config.test, "data.test", columns)) if config.test else None
+
+
+def _hub_rows(config: HubData) -> tuple[_Part, _Part | None]:
+    def part(split: str, key: str) -> _Part:
+        return _Part(
+            config.name, read_named(config.name, config.subset, split, f"data.{key}", config.columns.names)
+        )
+
+    train = part(config.train_split, "train_split")
+    return train, None if config.test_size else part(config.test_split, "test_split")
 
 
 def _parse(
-    rows: Iterable[RawRow], config: RowData, source: str, part: str, counts: Counter[str]
+    part: _Part, config: RowData, name: str, counts: Counter[str], skipped: list[str]
 ) -> list[Problem]:
     found: dict[str, Problem] = {}
-    counts.update({f"{part}_{kind}": 0 for kind in ("rows", "bad_rows", "duplicates")})
-    for place, row in rows:
-        counts[f"{part}_rows"] += 1
+    first_bad = ""
+    counts.update({f"{name}_{kind}": 0 for kind in ("rows", "bad_rows", "duplicates")})
+    for place, row in part.rows:
+        counts[f"{name}_rows"] += 1
         try:
-            problem = parse_row(row, config, source)
+            problem = parse_row(row, config, part.source)
         except BadRow as bad:
             if config.on_bad_row == "error":
                 raise ValueError(f"{place}: {bad}; mend it, or set data.on_bad_row=skip") from bad
-            counts[f"{part}_bad_rows"] += 1
+            counts[f"{name}_bad_rows"] += 1
+            first_bad = first_bad or f"{place}: {bad}"
             continue
-        counts[f"{part}_duplicates"] += problem.id in found
+        counts[f"{name}_duplicates"] += problem.id in found
         found.setdefault(problem.id, problem)
+    if bad_rows := counts[f"{name}_bad_rows"]:
+        skipped.append(f"{bad_rows} of {counts[f'{name}_rows']} rows skipped; the first: {first_bad}")
     return list(found.values())
 
 
-def _split(problems: list[Problem], config: FileData) -> tuple[list[Problem], list[Problem]]:
+def _split(
+    problems: list[Problem], config: FileData | HubData, skipped: list[str]
+) -> tuple[list[Problem], list[Problem]]:
+    assert config.test_size is not None
     if config.test_size >= len(problems):
+        where = config.train if isinstance(config, FileData) else f"{config.name} [{config.train_split}]"
         raise ValueError(
-            f"data.test_size is {config.test_size}, but {config.train!r} holds {len(problems)} different "
-            "problems; lower it, or give data.test"
+            f"data.test_size is {config.test_size}, but {where!r} holds {len(problems)} different "
+            "problems; lower it, or name other test problems" + "".join(f"\n{line}" for line in skipped)
         )
     test = _draw(problems, config.test_size, config.seed)
     test_ids = {problem.id for problem in test}

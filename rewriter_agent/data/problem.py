@@ -30,6 +30,8 @@ class ProblemSet:
     train: list[Problem]
     test: list[Problem]
     counts: dict[str, int]
+    skipped: tuple[str, ...] = ()
+    """A line for each file or split of which rows were skipped: how many, and what is wrong with the first."""
 
 
 def problem_id(question: str) -> str:

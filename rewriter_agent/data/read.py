@@ -1,54 +1,77 @@
 """Raw rows of local files and data sets, each with a description of where it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from rewriter_agent.config.data import HubData
+from rewriter_agent.io.given_file import PARQUET, check_file
+from rewriter_agent.user_errors import blaming
+
+from .rows import column_names
 
 RawRow = tuple[str, object]
-"""Place for messages, and the row: a mapping, or the undecoded line of a JSON Lines file."""
+"""Place for messages, and the row: a mapping, a line of JSON, or an Arrow batch of one row that has bad values."""
+FILE = "give the path of a .jsonl or .parquet file"
+COPY_AGAIN = "Copy or download it again."
+UNREACHED = (
+    "Check name, subset, split, network and (for gated data) HF_TOKEN, or give a .jsonl or .parquet file."
+)
+TEST_SIZE = (
+    "If the data set has no such split, set data.test_size=N to split N problems off the training split."
+)
+BATCH = 1000
+"""Rows in memory at a time."""
 
 
-def read_file(path: str, key: str) -> Iterator[RawRow]:
-    """Rows of a .jsonl or .parquet file; `key` is the config key that named it.
+def read_file(path: str, key: str, columns: Sequence[str]) -> Iterator[RawRow]:
+    """Rows of a .jsonl or .parquet file; `key` is the config key that names it.
 
-    Blank lines are no rows. Raises ValueError when the file is missing or of another kind.
+    Of Parquet only `columns` are read. Blank lines are no rows.
+
+    Raises:
+        ValueError: the file is missing, damaged or of another kind.
     """
     file = Path(path)
-    if not file.is_file():
-        raise ValueError(f"{key}: there is no file {path!r}; give the path of a .jsonl or .parquet file")
     match file.suffix:
         case ".jsonl":
+            check_file(file, key, FILE)
             return _jsonl(file)
         case ".parquet":
-            return _parquet(file)
+            check_file(file, key, FILE, PARQUET)
+            return _parquet(file, key, columns)
         case _:
+            check_file(file, key, FILE)
             raise ValueError(f"{key}: {path!r} must end in .jsonl or .parquet; convert or rename it")
 
 
-def read_hub(config: HubData, split: str) -> Iterator[RawRow]:
-    """Rows of one split; see `read_named` for what it raises."""
-    return read_named(config.name, config.subset, split, "data.name")
-
-
-def read_named(name: str, subset: str | None, split: str, key: str) -> Iterator[RawRow]:
-    """Rows of one split of a data set by its Hugging Face name or folder; `key` is the config key that named it.
+def read_named(
+    name: str, subset: str | None, split: str, key: str, columns: Sequence[str]
+) -> Iterator[RawRow]:
+    """`columns` of one split of a data set by its Hugging Face name or folder; `key` is the config key that names it.
 
     Raises:
-        ValueError: it cannot be reached, or is not there.
+        ValueError: it cannot be loaded, or has no such split or column.
     """
     import datasets  # takes seconds to import, and only this source needs it
 
-    try:
+    change = f"{TEST_SIZE} {UNREACHED}" if key == "data.test_split" else UNREACHED
+    with blaming(f"{key}: the data set '{name}' cannot be loaded, split '{split}'", change):
         rows = datasets.load_dataset(name, subset, split=split)
-    except (ConnectionError, FileNotFoundError) as error:
+    check_columns(columns, rows.column_names, f"{key}: '{name}'")
+    tables = rows.select_columns(list(dict.fromkeys(columns))).with_format("arrow").iter(BATCH)
+    batches = (batch for table in tables for batch in table.to_batches())
+    return _numbered(batches, f"{name} [{split}]")
+
+
+def check_columns(wanted: Sequence[str], given: Sequence[str], where: str) -> None:
+    """Raise ValueError if a column is missing that every row needs."""
+    if missing := [column for column in wanted if column not in given]:
         raise ValueError(
-            f"{key}: the data set '{name}' cannot be loaded ({error}). Check the name and the network, or give a local "
-            ".jsonl or .parquet file"
-        ) from error
-    return ((f"{name} [{split}], row {number}", row) for number, row in enumerate(rows, 1))
+            f"{where}: column {missing[0]!r} is missing (there are {column_names(given)}); name the right one in the "
+            "config"
+        )
 
 
 def _jsonl(file: Path) -> Iterator[RawRow]:
@@ -58,10 +81,29 @@ def _jsonl(file: Path) -> Iterator[RawRow]:
                 yield f"{file}, line {number}", line
 
 
-def _parquet(file: Path) -> Iterator[RawRow]:
+def _parquet(file: Path, key: str, columns: Sequence[str]) -> Iterator[RawRow]:
+    with blaming(f"{key}: '{file}' cannot be read as Parquet", COPY_AGAIN):
+        table = pq.ParquetFile(file)
+    with table:
+        check_columns(columns, table.schema_arrow.names, str(file))
+        yield from _numbered(table.iter_batches(BATCH, columns=list(dict.fromkeys(columns))), str(file))
+
+
+def _numbered(batches: Iterator[pa.RecordBatch], where: str) -> Iterator[RawRow]:
     number = 0
-    with pyarrow.parquet.ParquetFile(file) as table:
-        for batch in table.iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{file}, row {number}", row
+    while True:
+        with blaming(f"{where} cannot be read after row {number}", COPY_AGAIN):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        for row in _decoded(batch):
+            number += 1
+            yield f"{where}, row {number}", row
+
+
+def _decoded(batch: pa.RecordBatch) -> Sequence[object]:
+    """Rows as mappings; if Python has no value for one of theirs, all of them undecoded."""
+    try:
+        return batch.to_pylist()
+    except (ValueError, OverflowError):
+        return [batch.slice(number, 1) for number in range(batch.num_rows)]

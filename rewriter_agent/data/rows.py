@@ -1,12 +1,16 @@
 """One raw row made a problem."""
 
-import json
 import math
 import re
+from collections.abc import Iterable
+from decimal import Decimal
+
+import pyarrow as pa
 
 from reward import extract_answer
 from reward.answers.formats.contains import holds
 from rewriter_agent.config.data import RowData
+from rewriter_agent.io.json_line import decode_json
 
 from .problem import Problem, problem_id
 from .prompts import ANSWER_LINE
@@ -14,13 +18,16 @@ from .prompts import ANSWER_LINE
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
+SHOWN_COLUMNS, SHOWN_CHARS = 20, 40
+"""Most column names in a message, and characters of each."""
+
 
 class BadRow(ValueError):
     """The row cannot be used; the message names the column and the reason."""
 
 
 def parse_row(row: object, config: RowData, source: str) -> Problem:
-    """The problem that a row holds; `row` is a mapping, or bytes of JSON.
+    """The problem that a row holds; `row` is as `read` gives it.
 
     GSM8K's calculator marks `<<2*3=6>>` and thousands separators after `####` are removed. Where the
     answer has its own column and the solution does not state it, the solution gets it as its last line.
@@ -56,26 +63,42 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
 
 
 def decode_row(row: object) -> dict[str, object]:
-    """A row as columns; raises BadRow where it has none."""
-    values = _decode(row) if isinstance(row, bytes) else row
+    """Columns of a row, which may be a line of JSON or an Arrow batch of one; raises BadRow if it has none."""
+    values = _decode(row)
     if not isinstance(values, dict):
         raise BadRow(f"the row is a {type(values).__name__}, not an object with columns")
     return values
 
 
-def _decode(line: bytes) -> object:
+def _decode(row: object) -> object:
+    if isinstance(row, bytes):
+        try:
+            return decode_json(row)
+        except ValueError as error:
+            raise BadRow(str(error)) from error
+    if isinstance(row, pa.RecordBatch):
+        return {name: _only_value(row, name) for name in row.schema.names}
+    return row
+
+
+def _only_value(row: pa.RecordBatch, column: str) -> object:
     try:
-        return json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise BadRow(f"the line is not UTF-8 ({error.reason} at byte {error.start})") from error
-    except json.JSONDecodeError as error:
-        raise BadRow(f"the line is not JSON ({error})") from error
+        return row[column][0].as_py()
+    except (ValueError, OverflowError) as error:  # Text that is not UTF-8, a date beyond the year 9999.
+        raise BadRow(f"column {column!r} cannot be read ({error})") from error
 
 
 def _value(values: dict[str, object], column: str) -> object:
     if column not in values:
-        raise BadRow(f"column {column!r} is missing (the row has {', '.join(map(repr, values))})")
+        raise BadRow(f"column {column!r} is missing (the row has {column_names(values)})")
     return values[column]
+
+
+def column_names(names: Iterable[str]) -> str:
+    """List for a message, which names as many as a reader takes in."""
+    shown = [repr(name if len(name) <= SHOWN_CHARS else f"{name[:SHOWN_CHARS]}...") for name in names]
+    more = f" and {len(shown) - SHOWN_COLUMNS} more" if len(shown) > SHOWN_COLUMNS else ""
+    return ", ".join(shown[:SHOWN_COLUMNS]) + more
 
 
 def text(values: dict[str, object], column: str) -> str:
@@ -94,6 +117,8 @@ def text(values: dict[str, object], column: str) -> str:
 def answer_text(values: dict[str, object], column: str) -> str:
     """A column that may hold a number too; raises BadRow."""
     value = _value(values, column)
+    if isinstance(value, Decimal):
+        return format(value, "f")
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise BadRow(f"column {column!r} holds {value}, not a finite number")

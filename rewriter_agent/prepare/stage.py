@@ -34,6 +34,8 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """Load the data; compute l(y*) and l_self of every training problem under the backbone."""
     config = run.config
     problems = load_problems(config.data)
+    for line in problems.skipped:
+        progress(line)
     tokens = Tokens(run.tokenizer, config.model.system_prompt)
     train = [problem for problem in problems.train if fits(problem, tokens, config)]
     require_some(train, config)

@@ -1,13 +1,14 @@
 """The rows that `grade` reads: one JSON object a line with a gold answer and the text to be graded."""
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reward import CONVENTIONS
+from rewriter_agent.io.given_file import check_file
+from rewriter_agent.io.json_line import decode_json, is_short
 
 MODES = ("strict", "lenient")
 
@@ -28,8 +29,7 @@ class _Written(str):
 
 
 def _integer(digits: str) -> int | _Written:
-    limit = sys.get_int_max_str_digits()
-    return int(digits) if not limit or len(digits) <= limit else _Written(digits)
+    return int(digits) if is_short(digits) else _Written(digits)
 
 
 def read_rows(path: Path, convention: str, mode: str) -> Iterator[GradeRow]:
@@ -41,8 +41,7 @@ def read_rows(path: Path, convention: str, mode: str) -> Iterator[GradeRow]:
     Raises:
         ValueError: there is no such file, or a row cannot be used; names file, line and field.
     """
-    if not path.is_file():
-        raise ValueError(f"there is no file '{path}'; give the path of a .jsonl file")
+    check_file(path, "grade", "give the path of a .jsonl file")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
@@ -53,7 +52,7 @@ def read_rows(path: Path, convention: str, mode: str) -> Iterator[GradeRow]:
 
 
 def _parse(line: bytes, convention: str, mode: str) -> GradeRow:
-    values = _decode(line)
+    values = decode_json(line, parse_float=_Written, parse_int=_integer)
     if not isinstance(values, dict):
         raise ValueError(f"the row is a {type(values).__name__}, not an object with id, gold and text")
     return GradeRow(
@@ -63,17 +62,6 @@ def _parse(line: bytes, convention: str, mode: str) -> GradeRow:
         convention=_one_of(values, "convention", CONVENTIONS, convention),
         strict=_one_of(values, "mode", MODES, mode) == "strict",
     )
-
-
-def _decode(line: bytes) -> Any:
-    try:
-        return json.loads(line.decode("utf-8-sig"), parse_float=_Written, parse_int=_integer)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"the line is not UTF-8 ({error.reason} at byte {error.start})") from error
-    except RecursionError as error:
-        raise ValueError("the line is nested too deep to be read as JSON") from error
-    except ValueError as error:
-        raise ValueError(f"the line is not JSON ({error})") from error
 
 
 def _value(values: dict[str, Any], field: str) -> Any:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class LoraSection(BaseModel):
     """LoRA by PEFT's names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     r: int = Field(16, ge=1)
     """Rank."""

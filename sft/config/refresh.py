@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class RefreshSection(BaseModel):
     """When the next rows are rewritten for the student as it is by then."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     steps: int = Field(ge=1)
     """Optimizer steps between two refreshes, at most."""

@@ -14,7 +14,7 @@ from .weights import ASFTWeight, NoWeight, Weight
 class SFTConfig(BaseModel):
     """Supervised fine-tuning under DeepSpeed ZeRO-3."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     weight: Weight = NoWeight()
     """How the loss of each completion token is weighted; chosen by `kind`."""

@@ -13,7 +13,7 @@ Data = Literal["expert", "rewritten"]
 class SweepSection(BaseModel):
     """The product of its lists; what a list leaves out is as in the rest of the section."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     data: Different[Data] = Field(["expert", "rewritten"], min_length=1)
     """What is learned: the expert's solutions, or the targets of `rewrite`."""

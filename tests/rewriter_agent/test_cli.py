@@ -17,8 +17,9 @@ import rewriter_agent.pipeline
 import rewriter_agent.scoring.grade_file
 from cluster.fleet.supervisor import EnginesLostError
 from cluster.planning.machine import Machine
-from rewriter_agent.cli import main, user_message
+from rewriter_agent.cli import main
 from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.user_errors import user_message
 
 MakeConfig = Callable[..., str]
 
@@ -85,7 +86,7 @@ def error_of(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 
 def test_a_missing_config(tmp_path: Path, error_of: Callable[..., str]) -> None:
-    assert "none.yaml' does not exist" in error_of("run", str(tmp_path / "none.yaml"))
+    assert "config: there is no file '" in error_of("run", str(tmp_path / "none.yaml"))
 
 
 @pytest.mark.parametrize("command", ["plan", "prepare", "run", "launch"])
@@ -291,7 +292,7 @@ class WorkerHealthCheckFailedError(Exception):
         ),
         (
             EnginesLostError("no engine is left"),
-            "no engine is left. What was done is kept: the same command goes on",
+            "no engine is left. What was done is kept: the same command resumes",
         ),
         (OSError(errno.ENOSPC, "full", "runs/x"), "no disk space left: runs/x."),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a bug of ours"), None),

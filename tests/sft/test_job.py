@@ -22,7 +22,7 @@ from ray.train import TrainingFailedError
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 import sft.save_model
-from rewriter_agent.cli import user_message
+from rewriter_agent.user_errors import user_message
 from sft.checks import check_data
 from sft.config.sft import SFTConfig
 from sft.config.weights import ASFTWeight, NoWeight, TokenISWeight

@@ -82,7 +82,10 @@ def gap(config: RunConfig, sample: int) -> Gap:
 
 def _measure(run: Run, sample: int, progress: Progress) -> Gap:
     config, tokens = run.config, Tokens(run.tokenizer, run.config.model.system_prompt)
-    problems = [p for p in load_problems(config.data).train if fits(p, tokens, config)]
+    loaded = load_problems(config.data)
+    for line in loaded.skipped:
+        progress(line)
+    problems = [p for p in loaded.train if fits(p, tokens, config)]
     require_some(problems, config)
     chosen = _sample(problems, sample, config.seed)
     progress(f"{len(chosen)} of {len(problems)} training problems; starting the backbone's engines")

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from rewriter_agent.config import RunConfig, dump_config, make_config
+from rewriter_agent.config.safe_yaml import parse_yaml
 from rewriter_agent.io.files import exclusive
 
 from .comparison import arm_results
@@ -77,7 +77,7 @@ def _read(path: Path) -> StudyResult:
 def _check(config: RunConfig, path: Path, part: StudyResult) -> None:
     try:
         # Options that are newer than the part have their defaults.
-        of_part = make_config(yaml.safe_load(part.config))
+        of_part = make_config(parse_yaml(part.config, "config"))
     except ValueError as error:
         raise ValueError(f"{path} is of a study with options that are none here: {error}") from error
     given, theirs = _what(config), _what(of_part)

@@ -45,7 +45,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     def load(name: str, subset: str | None, split: str) -> list[dict[str, Any]]:
         asked.append((name, subset, split))
-        return ROWS[name]
+        return datasets.Dataset.from_list(ROWS[name])
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     return asked
