@@ -1,12 +1,22 @@
 """Finds boxed answers."""
 
 import re
+from dataclasses import dataclass
 
 from .clean import clean_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)", re.DOTALL)
+_MAX_JOIN_CHARS = 60
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm) ?\{([^{}]*)\}|\{\}")
+_BLANK = re.compile(r"[^\S\n]|\n(?![^\S\n]*\n)|[$*&~]|\\[()\[\],;:! ]|\\\\|\\q?quad(?![A-Za-z])")
+_LABEL = r"(?P<label>(?:[A-Z]{2,3}|\\?[A-Za-z]{1,10})(?:_(?:\w|\{\w{1,5}\}))?(?:\(\w\))?) ?="
+# Between the boxes of one list: a comma, a word, "for part (a) and", the name of the next value.
+_JOIN = re.compile(
+    rf" ?(?=[,;]|and|or|for|in)[,;]? ?(?:(?:for|in) part \(?\w\)?,? ?)?(?P<word>and|or)? ?(?:{_LABEL})? ?"
+)
+_FIRST_LABEL = re.compile(rf"(?:\A|(?<=[ ,:;])){_LABEL} ?\Z")
 
 
 def has_box(text: str) -> bool:
@@ -17,17 +27,69 @@ def has_box(text: str) -> bool:
 def last_box(text: str) -> str | None:
     """The cleaned content of the last outermost `\\boxed{}` or `\\fbox{}`, boxes within it unwrapped.
 
-    Without braces the box holds the token that follows, as TeX reads it. None where there is no box, or the
-    last one is empty or unclosed.
+    Several boxes that nothing but commas, "and", "or" or names ("x =") joins are one list. Without braces a box
+    holds the token that follows, as TeX reads it. None if there is no box, or the last one is empty or unclosed.
     """
+    boxes = _boxes(text)
+    if not boxes or boxes[-1].content is None:
+        return None
+    first = len(boxes) - 1
+    joins: list[re.Match[str]] = []
+    while first and (join := _join(text, boxes[first - 1], boxes[first])):
+        joins.append(join)
+        first -= 1
+    contents = [box.content or "" for box in boxes[first:]]
+    if len(set(contents)) == 1 and not any(join["label"] for join in joins):
+        return contents[0]
+    return _listed(text[: boxes[first].start], contents, joins[::-1])
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The place of an outermost box and its cleaned content; None if that is empty or unclosed."""
+
+    start: int
+    end: int
+    content: str | None
+
+
+def _boxes(text: str) -> list[_Box]:
     closings = _closings(text)
-    content, end = None, 0
+    found: list[_Box] = []
+    end = 0
     for box in _BOX.finditer(text):
         if box.start() < end:
             continue
         span = _content(text, box.end(), closings)
-        content, end = (text[slice(*span)], span[1]) if span else (None, box.end())
-    return (clean_answer(_unwrapped(content)) or None) if content is not None else None
+        content = clean_answer(_unwrapped(text[slice(*span)])) if span else ""
+        end = span[1] if span else box.end()
+        # The brace that closes a box belongs to it.
+        is_braced = span is not None and text[span[0] - 1] == "{" and span[0] > box.end()
+        found.append(_Box(box.start(), end + is_braced, content or None))
+    return found
+
+
+def _join(text: str, box: _Box, following: _Box) -> re.Match[str] | None:
+    """What joins two boxes in one list, None if they stand apart."""
+    if box.content is None or following.start - box.end > _MAX_JOIN_CHARS:
+        return None
+    return _JOIN.fullmatch(_without_layout(text[box.end : following.start]))
+
+
+def _without_layout(text: str) -> str:
+    """`text` with one blank for dollar signs, spacing commands and line ends; a blank line stays."""
+    return re.sub(" {2,}", " ", _BLANK.sub(" ", _TEXT.sub(r"\1", text)))
+
+
+def _listed(before: str, contents: list[str], joins: list[re.Match[str]]) -> str:
+    """The boxes as one text, `x=3 and y=5`; the first one has a name only if another one has."""
+    has_names = any(join["label"] for join in joins)
+    name = _FIRST_LABEL.search(_without_layout(before[-_MAX_JOIN_CHARS:])) if has_names else None
+    pieces = [f"{name['label']}=" if name else "", contents[0]]
+    for join, content in zip(joins, contents[1:], strict=True):
+        separator = f" {join['word']} " if join["word"] else ", "
+        pieces += [separator, f"{join['label']}=" if join["label"] else "", content]
+    return clean_answer("".join(pieces))
 
 
 def _closings(text: str) -> dict[int, int]:

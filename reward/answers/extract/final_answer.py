@@ -115,7 +115,7 @@ def _hashed(text: str) -> str | None:
         return None
     line = re.match(r"[^\r\n]*", text[last.end() :])
     assert line is not None
-    rest = line[0]
+    rest = _unbalanced_bold(line[0])
     if has_box(rest):
         return last_box(rest)
     return _sentence(statement_of(rest)) if _is_statement(rest.strip()) else (clean_answer(rest) or None)

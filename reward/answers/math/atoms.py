@@ -9,10 +9,11 @@ from functools import lru_cache
 from reward.answers.compare.rational import is_simple
 
 from .compound import read_compound
+from .counted import counts, foreign_unit, is_fraction, without_comparison
 from .expression import FUNCTIONS, NotAlgebra, read_expression
 from .numbers import number_prefix, read_number
 from .tree import Call, Expr, Num, Sym, symbols
-from .units import PERCENT, Unit, counts, is_known, read_unit
+from .units import PERCENT, Unit, is_known, read_unit
 
 MAX_UNIT_WORDS = 4
 MAX_WORDS_CHARS = 200
@@ -22,9 +23,7 @@ _CONNECTIVE_WORDS = (
     "most approximately approx roughly nearly almost around between from if when then so because since "
     "which where mod modulo choose divided by no none never nor either neither without except only until "
     "up under above below greater smaller unknown undefined wrong instead for factorial negative positive "
-    "power root inverse reciprocal complement repeating recurring half halves third thirds fourth fourths "
-    "quarter quarters fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths "
-    "hundredth hundredths thousandth thousandths millionth millionths zero hundred thousand twice double"
+    "power root inverse reciprocal complement repeating recurring zero hundred thousand twice double"
 )
 _CONNECTIVES = frozenset(_CONNECTIVE_WORDS.split())
 _TWO_LETTER_WORDS = "no on of or in it is am an at as up us we me he go do so to if my by be pm ok hi"
@@ -184,7 +183,7 @@ def _measured(text: str) -> Leaf | None:
         rest = _GREEK_UNIT.sub(lambda match: "Ω" if match[1] else "μ", text[end:])
         if not rest:
             return Quantity(number)
-        unit = _unit(rest, is_spaced=rest[0] == " ")
+        unit = unit_of(rest, is_spaced=rest[0] == " ")
         if unit is not None:
             return Quantity(number, unit, _plain(text, rest))
     return _expression_with_unit(text)
@@ -221,7 +220,7 @@ def _expression_with_unit(text: str) -> Leaf | None:
             break
         is_spaced = before[-1] == " "
         unit = (
-            _unit(f" {rest}" if is_spaced else rest, is_spaced)
+            unit_of(f" {rest}" if is_spaced else rest, is_spaced)
             if before.strip()[-1:] not in "+-*/^=("
             else None
         )
@@ -240,24 +239,28 @@ def _plain(text: str, unit: str) -> Expr | None:
     return _algebra(text) if all(len(word) == 1 for word in _WORD.findall(unit)) else None
 
 
-def _unit(text: str, is_spaced: bool) -> Unit | None:
-    """The unit that follows a number. What touches the number must be a known unit of two letters or more."""
+def unit_of(text: str, is_spaced: bool) -> Unit | None:
+    """The unit that `text` names after a number; without a blank between it must be a known one of two letters."""
     phrase = text.strip().rstrip(".")
     words = _WORD.findall(phrase)
     if not phrase or len(words) > MAX_UNIT_WORDS or len(phrase) > 80:
         return None
-    if phrase in ("percent", "per cent", "percents", "%"):
+    if phrase in ("percent", "per cent", "percents", "percentage", "pct", "%"):
         return PERCENT
-    if any(
-        word.lower() in _CONNECTIVES or (_is_mathematical(word) and word != "sec") or number_prefix(word)
-        for word in words
-    ):
+    if foreign := foreign_unit(phrase):
+        return read_unit(foreign)
+    if any(map(_is_no_unit, without_comparison(words))) or is_fraction(words):
         return None
     if not all(_UNIT_CHARACTERS.fullmatch(character) for character in phrase):
         return None
     if words and not _names_unit(phrase, words, is_spaced):
         return None
     return read_unit(phrase) if words or phrase[0] in "°$€£¥₹" else None
+
+
+def _is_no_unit(word: str) -> bool:
+    is_function = _is_mathematical(word) and word != "sec"
+    return word.lower() in _CONNECTIVES or is_function or number_prefix(word) is not None
 
 
 def _names_unit(phrase: str, words: list[str], is_spaced: bool) -> bool:
@@ -268,9 +271,13 @@ def _names_unit(phrase: str, words: list[str], is_spaced: bool) -> bool:
         return False
     if not is_spaced:
         return len(first) > 1 and is_known(first)
-    return counts([word for word in words if word not in ("of", "per")]) and all(
-        is_known(word) or len(word) > 2 or word in ("sq", "cu", "of") for word in words
-    )
+    # "18 dollars a day"
+    named = [
+        word
+        for place, word in enumerate(words)
+        if word not in ("of", "per") and not (place and word in ("a", "an"))
+    ]
+    return counts(named) and all(is_known(word) or len(word) > 2 or word in ("sq", "cu") for word in named)
 
 
 def _other(text: str) -> Leaf:

@@ -6,7 +6,9 @@ from functools import partial
 
 from reward.answers.extract.clean import clean_answer
 
+from .atoms import unit_of
 from .layout import flatten
+from .units import is_known
 
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma "
@@ -124,7 +126,12 @@ _STATEMENT = re.compile(
     r"(?:(?:the |my |our )?(?:final |correct )?answer ?(?:is ?:?|[:=])|there (?:is|are|were|will be)) (?=\S)",
     re.IGNORECASE,
 )
-_REMARK = re.compile(r"(?<=[\d})]) ?\((?:exactly|(?P<noun>[a-z]{3,20}(?: [a-z]{1,20}){0,2}))\)\Z")
+_REMARK = re.compile(r"(?<=[\d})])(?P<gap> ?)\((?P<blank> ?)(?P<words>[^()\d][^()]{0,40}?) ?\)\Z")
+_BOLD = re.compile(r"(?<!\S)\*\*(?=[^\s*])([^*]{1,200})(?<!\s)\*\*(?![^\s.,;:!?)])")
+_EMOJI_FROM = "\u2600"
+_VARIATIONS = "\ufe0e\ufe0f\u200d"
+# They take an answer back, ask, or are numbers themselves.
+_TELLING_EMOJI = frozenset("❌❎✖✗✘⛔🚫👎⚠❓❔❗❕💯🔟🔢💔🙅🤷🤔➕➖➗")
 _DOLLARS = re.compile(r"\$([^$]*)\$(?!\d)")
 _ESCAPED_DOLLAR = "\ue000"
 _REWRITES = tuple(
@@ -132,9 +139,10 @@ _REWRITES = tuple(
     for pattern, replacement in (
         (r"\\(?:left|right)\s*\.", " "),
         (r"(?<!\\)\\[,;:> \n]|~|\\hspace\*?\{[^{}]*\}", " "),
+        (r"(?<=\d) ?,(?:(?<!\\)\\! ?)+(?=\d{3}(?!\d))", ""),
         (r"(?<!\\)\\!", ""),
-        (r"(?<=\d)\{,\}(?=\d{3})", ""),
-        (r"\{,\}", ","),
+        (r"(?<=\d) ?\{ ?, ?\} ?(?=\d{3})", ""),
+        (r"\{ ?([,:=<>]) ?\}", r"\1"),
         (r"\{\}(?=\^)|(?<!\\)\\[()]", " "),
         (r"\\([%#&_])", r"\1"),
         (r"\*\*", "^"),
@@ -165,7 +173,9 @@ def normalise(text: str) -> str:
     """
     text = clean_answer(text)
     if not text.isascii():
-        text = _ascii(text)
+        text = _ascii(_without_emoji(text))
+    if "**" in text:
+        text = _BOLD.sub(r"\1", text)
     if "\\" in text:
         text = text.replace(r"\$", _ESCAPED_DOLLAR)
         text = flatten(text)
@@ -180,11 +190,43 @@ def normalise(text: str) -> str:
         text = pattern.sub(replacement, text)
     text = _COMMAND.sub(_command, text).replace(_ESCAPED_DOLLAR, "$")
     text = clean_answer(" ".join(text.split()))
-    return _REMARK.sub(_remark, _STATEMENT.sub("", text, count=1)) if " " in text else text
+    if " " in text:
+        text = _STATEMENT.sub("", text, count=1)
+    return _REMARK.sub(_remark, text) if text.endswith(")") else text
 
 
 def _remark(match: re.Match[str]) -> str:
-    return f" {match['noun']}" if match["noun"] else ""
+    """A unit in brackets without them; `2(cm)` is one, `2(ab)` and `2(m)` are products."""
+    words, is_apart = match["words"], bool(match["gap"] or match["blank"])
+    if words == "exactly":
+        return ""
+    is_unit = unit_of(f" {words}", is_spaced=True) is not None and (
+        is_apart or (len(words) > 1 and is_known(words.split("^")[0]))
+    )
+    return f" {words}" if is_unit else match[0]
+
+
+def _without_emoji(text: str) -> str:
+    """`text` without the pictures before and after it; those that say something about it stay."""
+    start, end = 0, len(text)
+    while end and _is_ornament(text[end - 1]):
+        end -= 1
+    while start < end and _is_ornament(text[start]):
+        start += 1
+    bare = text[start:end].strip(_VARIATIONS)
+    return bare if bare else text
+
+
+def _is_ornament(character: str) -> bool:
+    return (
+        character.isspace()
+        or character in _VARIATIONS
+        or (
+            character >= _EMOJI_FROM
+            and unicodedata.category(character) == "So"
+            and character not in _TELLING_EMOJI
+        )
+    )
 
 
 def _command(match: re.Match[str]) -> str:

@@ -59,6 +59,7 @@ _MONEY = {
     "GBP": {"£ gbp": _F(1), "pence": _F(1, 100)},
     "JPY": {"¥ yen jpy": _F(1)},
     "INR": {"₹ rupee inr": _F(1)},
+    "CNY": {"yuan rmb cny": _F(1), "jiao": _F(1, 10)},
 }
 _OTHERS = {
     "degree": {"° degree deg": _F(1)},
@@ -154,19 +155,17 @@ CASED_SYMBOLS = {
     "eV": "electronvolt",
     "C": "coulomb",
 }
-_NOT_COUNTED_WORDS = (
-    "pair pairs score scores mil mils fold infinity infinite couple couples gross mole myriad googol "
-    "incorrect false wrong true correct right impossible nope maybe perhaps possibly unless lies lie exclusive "
-    "inclusive invalid valid error errors matrix matrices grid grids rectangle vector determinant"
-)
-_NOT_COUNTED = frozenset(_NOT_COUNTED_WORDS.split())
-_JUDGEMENT = re.compile(r"\w*(?:ble|less|ish|ive|ly|ful|fold|ed|ect|ity|est)")
+_AFTER_UNITS = frozenset(("left", "total", "altogether", "remaining", "each", "apiece"))
+_BEFORE_UNITS = frozenset(("more", "fewer"))
+"""Words after and before a counted thing that make it no other thing."""
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWERS_AFTER = {"squared": 2, "cubed": 3}
 _TOKEN = re.compile(
     r"\^\s*\{?\s*(-?\d)\s*\}?|°\s*[CF](?![A-Za-z])|[^\W\d_]+(?:['-][^\W\d_]+)*|[$€£¥₹%°/*().]|(\S)"
 )
-_PER = re.compile(r"(?<![A-Za-z])per(?![A-Za-z])", re.IGNORECASE)
+_PER = re.compile(
+    r"(?<![A-Za-z])per(?![A-Za-z])|(?<=[A-Za-z]) (?:an?|each|every) (?=[A-Za-z])", re.IGNORECASE
+)
 _TEMPERATURE = re.compile(r"(?:degrees?|°)\s*(c|f)(?:elsius|ahrenheit)?(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -224,19 +223,10 @@ def is_known(word: str) -> bool:
     )
 
 
-def counts(words: list[str]) -> bool:
-    """Whether `words` name what is counted or measured, rather than judge or scale the number before them.
-
-    A word that no table holds must be a noun as far as one can tell: in lower case, not in a list of other
-    words, and where no plural is among the words, without the ending of an adjective.
-    """
-    if any(word.casefold() in _NOT_COUNTED for word in words):
-        return False
-    unknown = [word for word in words if not is_known(word)]
-    if not all(word.islower() for word in unknown):
-        return False
-    has_plural = any(word in _IRREGULAR or _singular(word) != word for word in unknown)
-    return has_plural or len(unknown) < len(words) or not any(map(_JUDGEMENT.fullmatch, unknown))
+def is_plural(word: str) -> bool:
+    """Whether `word` has the form of a plural."""
+    is_short = len(word) == 3 and word[:2].isupper() and word.endswith("s")
+    return is_short or word.casefold() in _IRREGULAR or _singular(word) != word.casefold()
 
 
 @lru_cache(maxsize=4096)
@@ -252,6 +242,8 @@ def read_unit(text: str) -> Unit | None:
         token = match[0]
         if match[2] is not None:
             return None
+        if token in (_AFTER_UNITS if last else _BEFORE_UNITS):
+            continue
         if token == "/":
             sign = -1
         elif token in ("*", "(", ")", ".") or (token == "of" and not last):
