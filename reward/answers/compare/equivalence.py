@@ -22,7 +22,7 @@ from .exact import (
 )
 from .match import Comparison, match
 from .math_verify import compare_parsed
-from .numeric import factor, identical
+from .numeric import TooFewPoints, factor, identical
 from .rational import TooLarge, tolerates
 from .values import compare_values, verdict
 
@@ -79,7 +79,10 @@ def _compare_relations(left: Relation, right: Relation) -> Verdict:
         return decision
     differences = comparable(left, right)
     assert differences is not None
-    ratio = factor(*differences)
+    try:
+        ratio = factor(*differences)
+    except TooFewPoints:
+        return Verdict.UNDECIDED
     return verdict(ratio is not None and (ratio > 0 or is_symmetric(left)))
 
 

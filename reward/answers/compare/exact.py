@@ -4,6 +4,7 @@ Everything here is bounded in time and memory, so it runs in the caller's proces
 """
 
 import re
+from fractions import Fraction
 from functools import partial
 
 from reward.answers.formats.lettered import without_letters
@@ -11,20 +12,19 @@ from reward.answers.math.atoms import Quantity, Unread, is_clock, read_leaf
 from reward.answers.math.forms import Relation, Value
 from reward.answers.math.normalise import normalise
 from reward.answers.math.structure import read_form
-from reward.answers.math.tree import Call, Expr, symbols
+from reward.answers.math.tree import Call, Expr, symbols, unknowns
 from reward.types import Verdict
 
 from .align import align
 from .match import Comparison, Decision, match
+from .points import ENOUGH, exact_points
 from .rational import (
     Irrational,
     TooLarge,
     Undefined,
     agree,
     has_decimal,
-    rational_factor,
     rational_value,
-    sample_points,
 )
 from .values import compare_values, verdict
 
@@ -114,8 +114,8 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
     """
     names = symbols(left) | symbols(right)
     is_tolerant = not names and has_decimal(left) and has_decimal(right)
-    decision: Decision = None if names else Verdict.UNDECIDED
-    for point in sample_points(names) if names else [{}]:
+    told = 0
+    for point in exact_points(left, right):
         try:
             one, other = rational_value(left, point), rational_value(right, point)
         except Irrational:
@@ -129,8 +129,10 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
             raise
         if not (agree(one, other, tolerance) if is_tolerant else one == other):
             return Verdict.DIFFERENT
-        decision = Verdict.EQUAL
-    return decision
+        told += 1
+    if told >= (ENOUGH if names else 1):
+        return Verdict.EQUAL
+    return None if names else Verdict.UNDECIDED
 
 
 def compare_relations(left: Relation, right: Relation) -> Decision:
@@ -143,10 +145,35 @@ def compare_relations(left: Relation, right: Relation) -> Decision:
     if differences is None:
         return Verdict.DIFFERENT
     try:
-        factor = rational_factor(*differences, symbols(differences[0]) | symbols(differences[1]))
-    except (Irrational, Undefined):
+        factor = rational_factor(*differences)
+    except Irrational:
         return None
     return verdict(factor is not None and (factor > 0 or is_symmetric(left)))
+
+
+def rational_factor(left: Expr, right: Expr) -> Fraction | None:
+    """The c other than 0 with left = c * right at all points; None where there is none, as for a side that is zero.
+
+    Raises:
+        Irrational: a value is not rational, or there are too few points to tell; others may do.
+    """
+    values: list[tuple[Fraction, Fraction]] = []
+    for point in exact_points(left, right):
+        try:
+            values.append((rational_value(left, point), rational_value(right, point)))
+        except Undefined:
+            continue
+        except TooLarge:
+            raise Irrational("too large to be computed exactly") from None
+    if any(bool(one) != bool(other) for one, other in values):
+        return None
+    told = [(one, other) for one, other in values if one]
+    ratios = {one / other for one, other in told}
+    if len(ratios) > 1:
+        return None
+    if len(told or values) < ENOUGH:
+        raise Irrational("too few points")
+    return next(iter(ratios), None)
 
 
 def is_symmetric(relation: Relation) -> bool:
@@ -160,7 +187,7 @@ def comparable(left: Relation, right: Relation) -> tuple[Expr, Expr] | None:
     one, other = differences
     if left.operators != right.operators or one is None or other is None:
         return None
-    return (one, other) if symbols(one) and symbols(other) else None
+    return (one, other) if unknowns(one) and unknowns(other) else None
 
 
 def _difference(relation: Relation) -> Expr | None:

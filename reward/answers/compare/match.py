@@ -1,5 +1,6 @@
 """Compares two structured answers part by part."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from reward.answers.math.forms import (
 from reward.types import Verdict
 
 MAX_UNORDERED = 64
+_NO_MEANING = re.compile(r"[ (){}]")
 Decision = Verdict | None
 """None where the comparison at hand cannot tell; a stronger one may."""
 
@@ -140,7 +142,7 @@ def _match_relation(relation: Relation, other: Form, by: Comparison) -> Decision
             decision = by.relation(relation, other)
             if decision is not Verdict.DIFFERENT:
                 return decision
-        if relation.operators != other.operators:
+        if relation.operators != other.operators or _is_trivial(relation) != _is_trivial(other):
             return Verdict.DIFFERENT
         decision = _match_ordered(relation.sides, other.sides, by)
         is_symmetric = set(relation.operators) <= {"=", r"\neq", r"\approx"}
@@ -150,6 +152,12 @@ def _match_relation(relation: Relation, other: Form, by: Comparison) -> Decision
     if set(relation.operators) == {"="}:
         return _match_chain(relation, other, by)
     return _mismatch(relation, other, by)
+
+
+def _is_trivial(relation: Relation) -> bool:
+    """Whether the relation is between one text and itself, which says less than any other identity."""
+    texts = {_NO_MEANING.sub("", side.text) if isinstance(side, Value) else side for side in relation.sides}
+    return len(texts) == 1
 
 
 def _match_chain(chain: Relation, other: Form, by: Comparison) -> Decision:

@@ -1,8 +1,7 @@
-"""Exact values of expressions, as rational numbers, and the points at which two are compared."""
+"""Exact values of expressions, as rational numbers."""
 
 import math
-import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from reward.answers.math.tree import CONSTANTS, Call, Expr, Num, Sym
@@ -26,49 +25,6 @@ class TooLarge(Exception):
 Point = Mapping[str, Fraction]
 
 
-def sample_points(names: Iterable[str], whole: int = 3, fractional: int = 3) -> list[Point]:
-    """Pseudo-random points for the variables: `whole` of them positive integers, then fractions of both signs."""
-    ordered = sorted(names)
-    points: list[Point] = []
-    for index in range(whole + fractional):
-        # One generator a variable: its value must not depend on which others the expressions hold.
-        draws = {name: random.Random(f"{index} {name}") for name in ordered}
-        if index < whole:
-            points.append({name: Fraction(draw.randint(53, 499)) for name, draw in draws.items()})
-        else:
-            points.append({name: _fraction(draw) for name, draw in draws.items()})
-    return points
-
-
-def near_points(names: Iterable[str]) -> list[Point]:
-    """Pseudo-random points below 2, positive and then of both signs, integer ones below 7 likewise, some up to 40."""
-    ordered = sorted(names)
-    columns = [_near_values(random.Random(f"near {name}")) for name in ordered]
-    return [dict(zip(ordered, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _near_values(draw: random.Random) -> list[Fraction]:
-    values: list[Fraction] = []
-    for is_signed in (False, True):
-        values += _shuffled(draw, [Fraction(draw.randint(300, 1900), 997) for _ in range(6)], is_signed)
-        values += _shuffled(draw, [Fraction(number) for number in range(1, 7)], is_signed)
-    # Some further out, for what changes its course there, as |x-10| does.
-    return values + _shuffled(draw, [Fraction(draw.randint(8000, 40_000), 997) for _ in range(6)], True)
-
-
-def _shuffled(draw: random.Random, values: list[Fraction], is_signed: bool) -> list[Fraction]:
-    """`values` in another order, with `is_signed` half of them negative."""
-    signs = draw.sample((1, -1) * (len(values) // 2), len(values))
-    return [
-        value * sign if is_signed else value
-        for value, sign in zip(draw.sample(values, len(values)), signs, strict=True)
-    ]
-
-
-def _fraction(draw: random.Random) -> Fraction:
-    return Fraction(draw.choice((-1, 1)) * draw.randint(100, 999), draw.randint(50, 400))
-
-
 def rational_value(expression: Expr, point: Point) -> Fraction:
     """The exact value of `expression` with its variables as given by `point`.
 
@@ -83,21 +39,6 @@ def rational_value(expression: Expr, point: Point) -> Fraction:
         return point[expression.name]
     args = [rational_value(argument, point) for argument in expression.args]
     return _bounded(_apply(expression, args))
-
-
-def rational_factor(left: Expr, right: Expr, names: Iterable[str]) -> Fraction | None:
-    """The c other than 0 with left = c * right at all sample points, None where there is none.
-
-    Raises:
-        Irrational, Undefined: see there; the former also for values too large, since smaller points may tell.
-    """
-    points = sample_points(names)
-    try:
-        values = [(rational_value(left, point), rational_value(right, point)) for point in points]
-    except TooLarge:
-        raise Irrational("too large to be computed exactly") from None
-    ratio = next((one / other for one, other in values if one and other), None)
-    return ratio if ratio is not None and all(one == ratio * other for one, other in values) else None
 
 
 def is_simple(expression: Expr) -> bool:
@@ -169,6 +110,9 @@ def _apply(call: Call, args: list[Fraction]) -> Fraction:
 def _apply_function(name: str, args: list[Fraction]) -> Fraction:
     if name == "!":
         return Fraction(math.factorial(_count(args[0])))
+    if name == "gamma":
+        # The pole at zero is left to the function of real numbers.
+        return Fraction(math.factorial(_count(args[0] - 1)))
     if name == "binom":
         return Fraction(math.comb(_count(args[0]), _count(args[1])))
     if name == "abs":

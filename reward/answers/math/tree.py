@@ -29,6 +29,8 @@ class Call:
 
 Expr = Num | Sym | Call
 CONSTANTS = frozenset(("pi", "e", "i"))
+FUNCTION = "function "
+"""Begins the name of a call of a function that is not known, such as P in P(0)."""
 
 
 def symbols(expression: Expr) -> frozenset[str]:
@@ -38,3 +40,16 @@ def symbols(expression: Expr) -> frozenset[str]:
     if isinstance(expression, Call):
         return frozenset().union(*map(symbols, expression.args))
     return frozenset()
+
+
+def functions(expression: Expr) -> frozenset[str]:
+    """The names of the calls of unknown functions in `expression`."""
+    if not isinstance(expression, Call):
+        return frozenset()
+    found = frozenset().union(*map(functions, expression.args))
+    return found | {expression.name} if expression.name.startswith(FUNCTION) else found
+
+
+def unknowns(expression: Expr) -> frozenset[str]:
+    """The names of the variables and of the unknown functions in `expression`."""
+    return symbols(expression) | functions(expression)
