@@ -63,6 +63,8 @@ def check(
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
+    elif candidate.has_control_tokens:
+        reason = "control_token"
     elif extracted is None:
         reason = "no_answer"
     elif _lacks_reasoning(problem, candidate.text, extracted, config.min_reasoning_words):

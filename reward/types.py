@@ -1,12 +1,13 @@
 """The objects that go into and come out of grading an answer and scoring a group."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
 Reason = Literal[
     "unfinished",
+    "control_token",
     "no_answer",
     "no_reasoning",
     "too_long",
@@ -62,10 +63,14 @@ class Grade:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One rewrite: its text, and whether it ended by itself (end-of-sequence) rather than by truncation."""
+    """One rewrite: its text, and whether it ended by itself (end-of-sequence) rather than by truncation.
+
+    `has_control_tokens`: it holds control tokens before its end, which the text does not show.
+    """
 
     text: str
     finished: bool
+    has_control_tokens: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

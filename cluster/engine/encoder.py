@@ -36,7 +36,13 @@ class Encoder:
         import torch
 
         encoded = self.tokenizer(
-            texts, padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
+            # A text does not separate or mask anything by writing "[SEP]" or "</s>".
+            split_special_tokens=True,
         ).to(self.model.device)
         with torch.inference_mode():
             states = self.model(**encoded).last_hidden_state

@@ -1,9 +1,11 @@
 """Texts to the token ids that engines, trainers and scorers share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from .problem import Problem
 from .prompts import Messages, qa_messages, rewrite_messages
+from .text_encoder import text_encoder
 
 
 class Tokens:
@@ -29,14 +31,15 @@ class Tokens:
 
     def expert(self, problem: Problem) -> list[int]:
         """The expert solution as a completion, EOS included."""
-        return [
-            *self.tokenizer.encode(problem.solution, add_special_tokens=False),
-            self.tokenizer.eos_token_id,
-        ]
+        return [*text_encoder(self.tokenizer).completion(problem.solution), self.tokenizer.eos_token_id]
 
     def prompt(self, messages: Messages) -> list[int]:
         """Messages under the chat template, up to where the assistant begins."""
-        return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        return text_encoder(self.tokenizer).chat(messages)
+
+    def has_control_tokens(self, ids: Sequence[int]) -> bool:
+        """Whether a completion holds control tokens before its last one, which `text` leaves out."""
+        return not text_encoder(self.tokenizer).control.ids.isdisjoint(ids[:-1])
 
     def text(self, ids: list[int]) -> str:
         """A completion as text, special tokens left out."""

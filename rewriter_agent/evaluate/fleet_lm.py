@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lm_eval.api.model import TemplateLM
-
 from cluster.types import Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest
 
-from .tokens import chat_prompt, decode
+from .text_lm import TextLM
+from .tokens import decode
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -31,7 +30,7 @@ class Fleet(Protocol):
     def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]: ...
 
 
-class FleetLM(TemplateLM):
+class FleetLM(TextLM):
     """An lm-eval model whose tokens and log-probs come from a fleet.
 
     Context and continuation are tokenised as `HFLM` does (`TemplateLM._encode_pair`), and what is longer
@@ -39,8 +38,6 @@ class FleetLM(TemplateLM):
     given tokens, not of the most likely ones. Multiple choice does not read it; tasks that do (LAMBADA) are refused
     before they get here.
     """
-
-    tokenizer: PreTrainedTokenizerBase
 
     def __init__(self, fleet: Fleet, tokenizer: PreTrainedTokenizerBase, seed: int) -> None:
         super().__init__()
@@ -65,19 +62,6 @@ class FleetLM(TemplateLM):
     def tokenizer_name(self) -> str:
         """Names lm-eval's request cache."""
         return self.tokenizer.name_or_path.replace("/", "__")
-
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: object) -> list[int]:
-        """Token ids; without a flag, the tokenizer's own special tokens but never a second BOS."""
-        if add_special_tokens is None:
-            bos = self.tokenizer.bos_token
-            add_special_tokens = not (bos and string.startswith(bos))
-        return self.tokenizer.encode(string, add_special_tokens=add_special_tokens)
-
-    def apply_chat_template(
-        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
-    ) -> str:
-        """The prompt text under the model's own chat template."""
-        return chat_prompt(self.tokenizer, chat_history, add_generation_prompt)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """Sum of log-probs (nats) of each continuation given its context."""

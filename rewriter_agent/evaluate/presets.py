@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from rewriter_agent.config.evaluate import PromptName
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompts import qa_messages
+from rewriter_agent.data.text_encoder import text_encoder
 
 from .tokens import chat_prompt_ids, decode
 
@@ -55,7 +56,9 @@ class Asking:
             messages = qa_messages(problem.question, problem.convention, self.system_prompt)
             return chat_prompt_ids(self.tokenizer, messages)
         preset = PRESETS[self.name]
-        return self.tokenizer.encode(f"{preset.before}{problem.question}{preset.after}")
+        encoder = text_encoder(self.tokenizer)
+        question = encoder.control.guarded(problem.question)
+        return encoder.encode(f"{preset.before}{question}{preset.after}", add_special_tokens=True)
 
     def convention(self, problem: Problem) -> str:
         """How the prompt asks for the answer."""

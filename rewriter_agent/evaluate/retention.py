@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.data.control_tokens import GUARD
 
 from .harness import quiet
 from .result import LENIENT, STRICT, PartResult, Scores
@@ -137,7 +138,7 @@ def _metrics(scores: dict[str, Scores]) -> dict[str, float]:
 def _sample(item: str, row: Sample) -> dict[str, Any]:
     return {
         "id": item,
-        "prompt": row["arguments"][0][0],
+        "prompt": row["arguments"][0][0].replace(GUARD, ""),
         "target": row["target"],
         "responses": row["filtered_resps"],
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from rewriter_agent.data.text_encoder import text_encoder
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -12,21 +14,15 @@ if TYPE_CHECKING:
 
 def chat_prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> list[int]:
     """The conversation under the chat template, open for the model's turn."""
-    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-    return cast("list[int]", ids)
+    return text_encoder(tokenizer).chat(messages)
 
 
 def chat_prompt(
     tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], add_generation_prompt: bool = True
 ) -> str:
-    """The same as text; without a generation prompt, its last message is left open to go on with."""
-    text = tokenizer.apply_chat_template(
-        messages,
-        add_generation_prompt=add_generation_prompt,
-        continue_final_message=not add_generation_prompt,
-        tokenize=False,
-    )
-    return cast("str", text)
+    """The same as text, with a guard in what looks like a control token; without a generation prompt, its last
+    message stays open."""
+    return text_encoder(tokenizer).chat_text(messages, add_generation_prompt)
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:

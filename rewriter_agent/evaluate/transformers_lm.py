@@ -41,11 +41,10 @@ def _evaluate(
     model: TransformersModel, name: str, config: EvaluateConfig, system_prompt: str | None
 ) -> PartResult:
     # Imported in the task: the driver holds no model.
-    from lm_eval.models.huggingface import HFLM
-
+    from .hf_lm import TextHFLM
     from .retention import evaluate_retention
 
-    lm = HFLM(
+    lm = TextHFLM(
         pretrained=str(model.folder),
         dtype=model.dtype,
         device="cuda" if model.use_gpu else "cpu",

@@ -130,7 +130,13 @@ class Rewriter:
 
     def _sample(self, completion: Completion) -> Sample:
         ids = completion.token_ids
-        return Sample(self.tokens.text(ids), completion.finished, tuple(ids), tuple(completion.logprobs))
+        return Sample(
+            self.tokens.text(ids),
+            completion.finished,
+            tuple(ids),
+            tuple(completion.logprobs),
+            has_control_tokens=self.tokens.has_control_tokens(ids),
+        )
 
 
 def _generate(fleet: Fleet, groups: Sequence[list[GenerateRequest]]) -> list[list[Completion]]:

@@ -72,7 +72,13 @@ class GroupReward:
 
     def sample(self, ids: Sequence[int]) -> Sample:
         """A candidate of its token ids."""
-        return Sample(self.scorer.tokens.text(list(ids)), ids[-1] == self.eos_id, tuple(ids))
+        tokens = self.scorer.tokens
+        return Sample(
+            tokens.text(list(ids)),
+            ids[-1] == self.eos_id,
+            tuple(ids),
+            has_control_tokens=tokens.has_control_tokens(ids),
+        )
 
 
 def log_lengths(scores: Sequence[Score], lengths: Sequence[int], log_metric: LogMetric) -> None:

@@ -10,11 +10,11 @@ from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
 
-EOS = 0
+EOS, CONTROL = 0, 1
 
 
 class LetterTokens:
-    """One token a character; EOS is 0 and has no text."""
+    """One token a character; EOS is 0, another control token 1, and neither has a text."""
 
     def question(self, problem: Problem) -> list[int]:
         return [ord(letter) for letter in problem.question]
@@ -22,8 +22,11 @@ class LetterTokens:
     def rewriting(self, problem: Problem) -> list[int]:
         return [ord(letter) for letter in f"{problem.question} {problem.solution}"]
 
+    def has_control_tokens(self, ids: Sequence[int]) -> bool:
+        return CONTROL in ids
+
     def text(self, ids: Sequence[int]) -> str:
-        return "".join(chr(token) for token in ids if token != EOS)
+        return "".join(chr(token) for token in ids if token not in (EOS, CONTROL))
 
 
 class RecordingFleet:

@@ -67,6 +67,13 @@ def test_the_first_broken_rule_in_the_order_of_the_codes_is_named() -> None:
     assert reason(EXPERT, Verdict.DIFFERENT) == "copy"
 
 
+def test_a_candidate_with_control_tokens_that_its_text_hides_is_refused() -> None:
+    candidate = Candidate(OWN, True, has_control_tokens=True)
+    for settings in ({}, {"preset": "paper"}):
+        config = RewardConfig.model_validate(settings)
+        assert check(PROBLEM, candidate, Verdict.EQUAL, config).reason == "control_token"
+
+
 def test_text_rules_are_decided_before_the_verdict() -> None:
     assert reason(EXPERT, None) == "copy"
     pending = check(PROBLEM, Candidate(OWN, True), None, RewardConfig())

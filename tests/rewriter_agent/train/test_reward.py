@@ -72,6 +72,12 @@ def call(scorer: FakeScorer, logs: Logs, texts: list[str], names: str) -> list[f
     )
 
 
+def test_a_candidate_tells_of_the_control_tokens_that_its_text_hides(scorer: FakeScorer) -> None:
+    hidden, plain = (make_reward(scorer).sample(ids(text)) for text in ("a\x01b", "ab"))
+    assert hidden.text == plain.text == "ab"
+    assert (hidden.has_control_tokens, plain.has_control_tokens) == (True, False)
+
+
 def test_groups_are_k_consecutive_rows_and_rewards_follow_the_rows(scorer: FakeScorer, logs: Logs) -> None:
     texts = ["1", "22", "333", "4444", "55555", "666666"]
     assert call(scorer, logs, texts, "bbbaaa") == [1, 2, 3, 4, 5, 6]

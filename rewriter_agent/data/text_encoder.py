@@ -1,0 +1,104 @@
+"""Encodes text as text: only the chat template writes control tokens.
+
+A tokenizer makes `<|im_end|>` the token that ends a turn wherever it reads it, so that a question could hold turns of
+its own. Guards mark such strings before the template is rendered. A text with guards is then encoded by a copy of the
+tokenizer that knows control tokens by other names. A text without such a string is encoded as ever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from tokenizers import Tokenizer
+
+from .control_tokens import GUARD, ControlTokens
+from .prompts import Messages
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@lru_cache(maxsize=8)
+def text_encoder(tokenizer: PreTrainedTokenizerBase) -> TextEncoder:
+    """The encoder of a tokenizer, made once."""
+    return TextEncoder(tokenizer)
+
+
+class TextEncoder:
+    """Encodes chats and completions with a tokenizer."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        self.control = ControlTokens(tokenizer)
+
+    def chat(self, messages: Messages) -> list[int]:
+        """A conversation under the chat template, open for the model's turn."""
+        guarded = self._guarded(messages)
+        if not any(GUARD in message["content"] for message in guarded):
+            ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+            return cast("list[int]", ids)
+        return self.encode(self.chat_text(messages), add_special_tokens=False)
+
+    def chat_text(self, messages: Messages, add_generation_prompt: bool = True) -> str:
+        """The same as text for `encode`, with guards; without a generation prompt its last message stays open."""
+        text = self.tokenizer.apply_chat_template(
+            self._guarded(messages),
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=not add_generation_prompt,
+            tokenize=False,
+        )
+        return cast("str", text)
+
+    def completion(self, text: str) -> list[int]:
+        """A text as the model would write it, without its end."""
+        return self.encode(self.control.guarded(text, completion=True), add_special_tokens=False)
+
+    def encode(self, text: str, add_special_tokens: bool) -> list[int]:
+        """Token ids of a text that may hold guards.
+
+        Raises ValueError when it does and the tokenizer is not one of the `tokenizers` library.
+        """
+        if GUARD not in text:
+            return self.tokenizer.encode(text, add_special_tokens=add_special_tokens)
+        copy, ids = self._renamed
+        encoded = copy.encode(self.control.unguarded(text), add_special_tokens=add_special_tokens).ids
+        return [ids.get(id_, id_) for id_ in encoded]
+
+    def _guarded(self, messages: Messages) -> Messages:
+        return [{**message, "content": self.control.guarded(message["content"])} for message in messages]
+
+    @cached_property
+    def _renamed(self) -> tuple[Tokenizer, dict[int, int]]:
+        """The tokenizer with its control tokens under their aliases, and its ids of added tokens by the copy's."""
+        if not self.tokenizer.is_fast:
+            raise ValueError(
+                f"a text holds the string of a control token (one of {', '.join(sorted(self.control.in_chats))}), and "
+                f"a {type(self.tokenizer).__name__} cannot encode that as text; leave the text out, or put a "
+                "tokenizer.json beside the model's tokenizer files"
+            )
+        aliases = self.control.aliases
+        plan = json.loads(cast(Any, self.tokenizer).backend_tokenizer.to_str())
+        plan["truncation"] = plan["padding"] = None
+        ids = {aliases.get(t["content"], t["content"]): t["id"] for t in plan["added_tokens"]}
+        for token in plan["added_tokens"]:
+            token["content"] = aliases.get(token["content"], token["content"])
+        _rename(plan["model"], aliases)
+        copy = Tokenizer.from_str(json.dumps(plan))
+        return copy, {cast("int", copy.token_to_id(name)): id_ for name, id_ in ids.items()}
+
+
+def _rename(model: dict[str, Any], aliases: Mapping[str, str]) -> None:
+    """Give a model's own entries for control tokens their aliases, so that no text becomes one by its rules."""
+    vocabulary = model["vocab"]
+    if isinstance(vocabulary, list):  # Unigram: pieces with their scores.
+        model["vocab"] = [[aliases.get(piece, piece), score] for piece, score in vocabulary]
+    else:
+        model["vocab"] = {aliases.get(piece, piece): id_ for piece, id_ in vocabulary.items()}
+    if model.get("unk_token") in aliases:
+        model["unk_token"] = aliases[model["unk_token"]]
+    if "merges" in model:
+        kept = [m for m in model["merges"] if not aliases.keys() & {*m, "".join(m)}]
+        model["merges"] = kept
