@@ -26,8 +26,8 @@ from rewriter_agent.prepare.records import prepared_file
 from rewriter_agent.rewrite.job import rewrite_file
 from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.rounds import Rewriter
+from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
-from rewriter_agent.runtime.stage import run_stage
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
 
 from .options import config_options

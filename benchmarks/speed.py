@@ -21,8 +21,8 @@ from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_EXPERT, SFT_REWRITTEN, TRAIN
 from rewriter_agent.prepare.records import anchored_problems
+from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
-from rewriter_agent.runtime.stage import run_stage
 
 from .options import config_options
 

@@ -117,7 +117,7 @@ class RewardConfig(BaseModel):
     def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is not None:
             # Imported here because few need it, and it takes long.
-            from reward.answers.formats.json_value import check_schema
+            from reward.answers.formats.json_schema import check_schema
 
             check_schema(schema)
         return schema

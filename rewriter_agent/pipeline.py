@@ -26,8 +26,9 @@ from rewriter_agent.report.coloured import token_pieces
 from rewriter_agent.rewrite.record import REWRITES
 from rewriter_agent.rewrite.stage import dataset, rewrite
 from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
+from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
-from rewriter_agent.runtime.stage import Stage, roles_of, run_stage
+from rewriter_agent.runtime.stage import Stage, roles_of
 from rewriter_agent.train.rewriter import check_rewriter
 from rewriter_agent.train.stage import train
 from sft.config.sweep import Data

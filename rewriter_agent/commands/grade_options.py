@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reward import CONVENTIONS, RewardConfig
-from reward.answers.formats.json_value import check_schema
+from reward.answers.formats.json_schema import check_schema
 from rewriter_agent.scoring.grade_rows import MODES
 
 REWARD_OPTIONS: dict[str, tuple[str, type]] = {

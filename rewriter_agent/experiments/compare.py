@@ -11,8 +11,9 @@ from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_poli
 from rewriter_agent.io.files import exclusive, read_table, write_json
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
 from rewriter_agent.rewrite.tally import Tally
+from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import EngineName, Run
-from rewriter_agent.runtime.stage import Stage, roles_of, run_stage
+from rewriter_agent.runtime.stage import Stage, roles_of
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
 from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.train.rewriter import check_rewriter

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from typing import Any
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import write_json
-from rewriter_agent.tracking.result import track_result
 
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
@@ -141,36 +139,6 @@ def _section(tree: dict[str, Any], name: str) -> Any:
 def roles_of(stages: Iterable[Stage], config: RunConfig) -> set[str]:
     """What the plan has to find room for."""
     return {role for stage in stages if stage.wanted(config) for role in stage.roles(config)}
-
-
-def run_stage(stage: Stage, run: Any) -> None:
-    """Do a stage unless it is complete or not wanted.
-
-    The time of earlier tries counts in, unless they were killed outright.
-    """
-    from rewriter_agent.io.progress import Progress
-
-    progress = Progress(stage.name)
-    if not stage.wanted(run.config):
-        progress("not needed by this config, skipped")
-        return
-    if stage.complete(run.config):
-        progress("complete, skipped")
-        return
-    stage.require(run.config, stage.before(run.config))
-    folder = stage.open_folder(run.config, run.weights_gb)
-    # Beside the marker there is what an earlier, killed try has left.
-    progress("goes on" if len(list(folder.iterdir())) > 1 else "starts")
-    start = time.monotonic()
-    spent = folder / "seconds.json"
-    before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
-    try:
-        counts = stage.work(run, folder, progress)
-        track_result(stage, run.config, folder, counts)
-    finally:
-        write_json(spent, {"seconds": before + time.monotonic() - start})
-    stage.finish(run.config, folder, counts, before + time.monotonic() - start)
-    progress("done: " + ", ".join(f"{key} {value}" for key, value in counts.items()))
 
 
 def vllm_package() -> str:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.runtime.stage import Stage
 
 from .wandb_runs import run_group
 
 if TYPE_CHECKING:
     import wandb
-
-    from rewriter_agent.runtime.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ OUTPUTS = {
 """By stage."""
 
 
-def log_artifacts(run: "wandb.Run", stage: "Stage", config: RunConfig, counts: Mapping[str, Any]) -> None:
+def log_artifacts(run: "wandb.Run", stage: Stage, config: RunConfig, counts: Mapping[str, Any]) -> None:
     """Declare the artifacts that the stage was made from, and log the one that it has made.
 
     Where it comes from is in the metadata and in the run's config, too: offline W&B takes no declaration.

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.runtime.stage import Stage
 
 from .artifacts import OUTPUTS, log_artifacts
 from .axis import EVALUATION
 from .stage_log import stage_log
 from .wandb_runs import WandbLog
 
-if TYPE_CHECKING:
-    from rewriter_agent.runtime.stage import Stage
-
 EVALUATIONS = "evaluate-"
 
 
-def track_result(stage: "Stage", config: RunConfig, folder: Path, counts: Mapping[str, Any]) -> None:
+def track_result(stage: Stage, config: RunConfig, folder: Path, counts: Mapping[str, Any]) -> None:
     """Log an evaluation's numbers, what the stage has made, and what it was made from."""
     evaluates = stage.name.startswith(EVALUATIONS)
     if not evaluates and stage.name not in OUTPUTS:
@@ -29,7 +27,7 @@ def track_result(stage: "Stage", config: RunConfig, folder: Path, counts: Mappin
             log_artifacts(log.run, stage, config, counts)
 
 
-def _steps(stage: "Stage", config: RunConfig) -> int:
+def _steps(stage: Stage, config: RunConfig) -> int:
     """Optimiser steps of the model that the stage evaluates; 0 of one that was not trained."""
     manifests = [before.read_manifest(config) or {} for before in stage.before(config)]
     return sum(manifest.get("counts", {}).get("steps", 0) for manifest in manifests)

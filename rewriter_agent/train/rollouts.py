@@ -1,13 +1,14 @@
 """A step's candidates from the fleet, as TRL asks for them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+from transformers import TrainerState
+from trl import GRPOConfig
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
@@ -16,8 +17,24 @@ from rewriter_agent.io.seeds import request_seed
 from .prefetch import Ahead, Group
 from .weight_sync import publish
 
-if TYPE_CHECKING:
-    from .trainer import FleetGRPOTrainer
+
+class Learner(Protocol):
+    """The trainer's facts that sampling depends on; `FleetGRPOTrainer` has them."""
+
+    state: TrainerState
+    accelerator: Any
+    model: Any
+
+    @property
+    def grpo(self) -> GRPOConfig:
+        """TRL's arguments."""
+        ...
+
+    def problem_ids(self, step: int) -> list[str]:
+        """Ids of the problems that the step trains on; none after the last step."""
+        ...
+
+    def _log_metric(self, name: str, value: float) -> None: ...
 
 
 class FleetGeneration:
@@ -26,7 +43,7 @@ class FleetGeneration:
     Where it works ahead, a step's candidates are sampled under the weights of the step before, while that is learned.
     """
 
-    def __init__(self, trainer: FleetGRPOTrainer, fleet: Fleet, ahead: Ahead | None) -> None:
+    def __init__(self, trainer: Learner, fleet: Fleet, ahead: Ahead | None) -> None:
         self.trainer = trainer
         self.fleet = fleet
         self.ahead = ahead
@@ -42,8 +59,8 @@ class FleetGeneration:
         waited = time.perf_counter()
         if step > self.fleet.version:
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-            assert self.trainer.args.output_dir
-            publish(self.fleet, step, model, Path(self.trainer.args.output_dir))
+            assert self.trainer.grpo.output_dir
+            publish(self.fleet, step, model, Path(self.trainer.grpo.output_dir))
             self.trainer._log_metric("perf/weight_sync_s", time.perf_counter() - waited)
         self.waited = waited - start
 

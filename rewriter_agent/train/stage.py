@@ -13,12 +13,10 @@ from rewriter_agent.tracking.workers import worker_env
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
 
+from .files import EVENTS, LOST
 from .problems import training_problems
 from .rewriter import MODEL, RewriterCard, write_card
 
-EVENTS = "events.log"
-LOST = "engines-lost.txt"
-"""Left by a learner whose engines are gone."""
 SHOWN = {
     "reward": "reward",
     "reward_terms/gate_mean": "gate",

@@ -1,6 +1,6 @@
 """`rewriter-agent gap`: how far a data set is from the backbone, on a sample, before anything is trained."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,42 +20,13 @@ from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import GroupScorer, mean
 from rewriter_agent.scoring.retry import each_or_none
 
-from .measure import RowGap, Trial, measure_rows, summarise, try_rewriting
+from .measure import RowGap, measure_rows, summarise, try_rewriting
 from .page import write_page
+from .result import Gap, cost_text
 
 TRIED = 32
 """Rows that rewriting is tried on; it costs `num_generations` rollouts each."""
 BATCH = 32
-
-
-@dataclass(frozen=True)
-class Gap:
-    """What the command found."""
-
-    name: str
-    model: str
-    training_rows: int
-    """Of the whole data set."""
-    temperature: float
-    """Of the backbone's own samples."""
-    kept: float
-    """Share of the sample that `rewrite.keep_gap` leaves as it is."""
-    summary: dict[str, Any]
-    trial: Trial
-    rows: list[RowGap]
-    """The sample, the most alien first."""
-
-    @property
-    def cost(self) -> dict[str, float]:
-        """Of rewriting every row as the trial did, in the job's terms."""
-        rows = self.training_rows * (1 - self.kept)
-        rollouts = rows * self.trial.candidates / self.trial.problems
-        return {
-            "rollouts": rollouts,
-            "prompt_tokens": rows * self.trial.prompt_tokens,
-            "generated_tokens": rollouts * self.trial.generated_tokens,
-            "scored_tokens": rollouts * self.trial.scored_tokens,
-        }
 
 
 def gap(config: RunConfig, sample: int) -> Gap:
@@ -165,12 +136,6 @@ def gap_table(found: Gap, folder: Path) -> str:
         f"page: {(folder / 'gap' / 'gap.html').absolute()}",
     ]
     return "\n".join(lines)
-
-
-def cost_text(found: Gap) -> str:
-    """What rewriting everything takes."""
-    costs = ", ".join(f"{count:,.0f} {name.replace('_', ' ')}" for name, count in found.cost.items())
-    return costs + (f"; {found.kept:.0%} of the rows stay as they are" if found.kept else "")
 
 
 def _share(part: int, whole: int) -> str:

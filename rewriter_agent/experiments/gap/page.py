@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import atomic
@@ -12,9 +11,7 @@ from rewriter_agent.report.templates import environment
 from rewriter_agent.scoring.group_scorer import mean
 
 from .measure import Likelihood, RowGap
-
-if TYPE_CHECKING:
-    from .command import Gap
+from .result import Gap
 
 SHOWN_ROWS, SHOWN_SPANS, SPAN = 5, 12, 8
 
@@ -28,7 +25,7 @@ class Span:
     """Nats per token."""
 
 
-def write_page(path: Path, found: "Gap", cost: str, tokens: Tokens) -> None:
+def write_page(path: Path, found: Gap, cost: str, tokens: Tokens) -> None:
     """Write the page, which loads nothing, has no scripts, and escapes all text. `cost` is that of the whole data."""
     html = (
         environment("rewriter_agent.experiments.gap")

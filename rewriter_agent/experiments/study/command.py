@@ -11,8 +11,9 @@ from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
-from rewriter_agent.runtime.stage import Stage, require_space, roles_of, run_stage
+from rewriter_agent.runtime.stage import Stage, require_space, roles_of
 
 from .arms import EXPERT
 from .collect import collect

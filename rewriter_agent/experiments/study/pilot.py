@@ -14,8 +14,9 @@ from rewriter_agent.finetune.stage import make_job, write_inputs
 from rewriter_agent.io.files import exclusive, read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
-from rewriter_agent.runtime.stage import Stage, roles_of, run_stage
+from rewriter_agent.runtime.stage import Stage, roles_of
 
 from .layout import Layout
 from .stages import fine_tunings_at_a_time

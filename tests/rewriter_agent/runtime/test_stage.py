@@ -15,7 +15,8 @@ import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
 from rewriter_agent.pipeline import COMMANDS, DATASET, EVALUATE_BASE, PREPARE, REWRITE, STAGES, TRAIN
 from rewriter_agent.runtime.fingerprints import input_hashes
-from rewriter_agent.runtime.stage import SUBSECTIONS, Stage, _section, roles_of, run_stage, vllm_package
+from rewriter_agent.runtime.runner import run_stage
+from rewriter_agent.runtime.stage import SUBSECTIONS, Stage, _section, roles_of, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -195,7 +196,7 @@ def test_an_unfinished_stage_goes_on_in_its_folder(
     manifest = first.read_manifest(config)
     assert manifest is not None
     assert 100 <= manifest["wall_seconds"] < 110
-    assert "goes on" in capsys.readouterr().out
+    assert "resuming" in capsys.readouterr().out
 
 
 def test_a_missing_upstream_stage_is_named(config: RunConfig, first: Stage, second: Stage) -> None:

@@ -16,7 +16,8 @@ from transformers import TrainerState
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.experiments.seeds import with_seed
-from rewriter_agent.runtime.stage import Stage, run_stage
+from rewriter_agent.runtime.runner import run_stage
+from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.tracking.axis import EVALUATION, REWRITING
 from rewriter_agent.tracking.stage_log import stage_log
 from rewriter_agent.tracking.tables import log_completions, rewrites

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reward.answers.formats.json_schema import check_schema
 from reward.answers.formats.json_text import MAX_DEPTH, extract, loads
-from reward.answers.formats.json_value import check_schema, compare, decide
+from reward.answers.formats.json_value import compare, decide
 from reward.config import RewardConfig
 from reward.types import Check, GradeReason, Verdict
 

@@ -1,0 +1,42 @@
+"""The distance of a data set from the backbone, and the cost of rewriting all of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .measure import RowGap, Trial
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the command found."""
+
+    name: str
+    model: str
+    training_rows: int
+    """Of the whole data set."""
+    temperature: float
+    """Of the backbone's own samples."""
+    kept: float
+    """Share of the sample that `rewrite.keep_gap` leaves as it is."""
+    summary: dict[str, Any]
+    trial: Trial
+    rows: list[RowGap]
+    """The sample, the most alien first."""
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """Of rewriting every row as the trial did, in the job's terms."""
+        rows = self.training_rows * (1 - self.kept)
+        rollouts = rows * self.trial.candidates / self.trial.problems
+        return {
+            "rollouts": rollouts,
+            "prompt_tokens": rows * self.trial.prompt_tokens,
+            "generated_tokens": rollouts * self.trial.generated_tokens,
+            "scored_tokens": rollouts * self.trial.scored_tokens,
+        }
+
+
+def cost_text(found: Gap) -> str:
+    """What rewriting everything takes."""
+    costs = ", ".join(f"{count:,.0f} {name.replace('_', ' ')}" for name, count in found.cost.items())
+    return costs + (f"; {found.kept:.0%} of the rows stay as they are" if found.kept else "")

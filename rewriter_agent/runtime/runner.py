@@ -1,0 +1,39 @@
+"""Runs one stage: skips it, resumes it or starts it, and records what it cost."""
+
+import json
+import time
+from typing import Any
+
+from rewriter_agent.io.files import write_json
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.tracking.result import track_result
+
+from .stage import Stage
+
+
+def run_stage(stage: Stage, run: Any) -> None:
+    """Run a stage unless it is complete or the config does not want it.
+
+    The manifest's time includes earlier attempts, except those that were killed outright.
+    """
+    progress = Progress(stage.name)
+    if not stage.wanted(run.config):
+        progress("not needed by this config, skipped")
+        return
+    if stage.complete(run.config):
+        progress("complete, skipped")
+        return
+    stage.require(run.config, stage.before(run.config))
+    folder = stage.open_folder(run.config, run.weights_gb)
+    # More than the marker means that an earlier attempt was killed here.
+    progress("resuming" if len(list(folder.iterdir())) > 1 else "starting")
+    start = time.monotonic()
+    spent = folder / "seconds.json"
+    before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
+    try:
+        counts = stage.work(run, folder, progress)
+        track_result(stage, run.config, folder, counts)
+    finally:
+        write_json(spent, {"seconds": before + time.monotonic() - start})
+    stage.finish(run.config, folder, counts, before + time.monotonic() - start)
+    progress("done: " + ", ".join(f"{key} {value}" for key, value in counts.items()))
