@@ -105,9 +105,10 @@ lab: $(STAMP) ## The laboratory: base, SFT on expert and on rewritten data, two 
 lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (an hour or two) and install it
 	@$(BIN)/python -m rewriter_agent.lab --install
 
-cluster: $(STAMP) ## Start a Ray head on this machine, dashboard on loopback
-	@$(BIN)/ray get-auth-token --generate >/dev/null
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/ray start --head --dashboard-host=127.0.0.1 --disable-usage-stats
+cluster: $(STAMP) ## Start a Ray head on this machine, all its servers on loopback
+	@umask 077 && $(BIN)/ray get-auth-token --generate >/dev/null
+	@chmod 600 ~/.ray/auth_token
+	@RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/ray start --head --dashboard-host=127.0.0.1 --disable-usage-stats
 
 submit: $(STAMP) ## Submit CONFIG to the cluster at RAY_API_SERVER_ADDRESS (default: this machine's)
 	@$(BIN)/rewriter-agent submit $(CONFIG) --set output_dir=$(OUTPUT_DIR) $(SET)

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -15,10 +14,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from .config import ClusterConfig
+from .loopback import LOOPBACK, LOOPBACK_ONLY, without_proxy
 from .session import local_machine
+from .temporary import ray_folder
+from .token import new_token
 
-LOOPBACK = "127.0.0.1"
 START_SECONDS = 90
+OTHER_CLUSTER = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN_PATH")
+"""Variables of the environment that name another cluster than the head's."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Head:
     def env(self) -> dict[str, str]:
         """Environment of what may talk to it. The mode is named: Ray's commands differ in what they assume."""
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in OTHER_CLUSTER},
+            **without_proxy(os.environ),
+            **LOOPBACK_ONLY,
+            "RAY_TMPDIR": str(ray_folder()),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -44,9 +50,7 @@ class Head:
 
 @contextmanager
 def local_head(config: ClusterConfig) -> Generator[Head]:
-    """Start a head whose dashboard and job server are on loopback; stop it on leaving.
-
-    Ray's own servers (GCS, raylet) listen on all interfaces whatever they are told; they ask for the token.
+    """Start a head whose servers listen on loopback alone; stop it on leaving.
 
     Raises:
         ValueError: a port is in use.
@@ -54,7 +58,7 @@ def local_head(config: ClusterConfig) -> Generator[Head]:
     """
     port = _claim(config.port, "cluster.port")
     dashboard = _claim(config.dashboard_port, "cluster.dashboard_port")
-    head = Head(f"http://{LOOPBACK}:{dashboard}", f"{LOOPBACK}:{port}", secrets.token_hex(16))
+    head = Head(f"http://{LOOPBACK}:{dashboard}", f"{LOOPBACK}:{port}", new_token())
     process = subprocess.Popen(
         _command(port, dashboard),
         stdout=subprocess.DEVNULL,

@@ -1,12 +1,12 @@
 """The command line: every stage is a command, and a user's error is one message."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cluster.credentials import load_credentials
 from rewriter_agent.commands.grade_options import add_options, reward_config
 from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.push.options import add_options as add_push_options
@@ -14,6 +14,7 @@ from rewriter_agent.push.options import named_repos
 from rewriter_agent.user_errors import user_message
 
 from .config import RunConfig, load_config
+from .environment import prepare_environment, use_utf8
 
 ARMS = ("base", "expert", "rewritten")
 STAGE_TEXTS = {
@@ -30,14 +31,15 @@ STAGE_TEXTS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status (2 for a user's error)."""
+    if arguments is None:
+        use_utf8()
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # A thread that an interrupt left behind would otherwise start a cluster of its own.
-    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     # Ray's job server ends a job with SIGTERM; engines and files are closed the same way as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    credentials = None
     try:
+        prepare_environment()
+        credentials = load_credentials()
         return _do(options)
     except KeyboardInterrupt:
         begins_anew = options.command in ("grade", "gap")
@@ -50,6 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {message}", file=sys.stderr)
         return 2
+    finally:
+        # The job that was given the file is the last that needs it.
+        if credentials:
+            credentials.unlink(missing_ok=True)
 
 
 def _do(options: argparse.Namespace) -> int:

@@ -166,7 +166,7 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
         check_evaluation(config.evaluate, config.model.max_model_len)
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
-    with connect(config.cluster) as machines:
+    with connect(config.cluster, config.output_dir) as machines:
         run = Run(config, machines, roles_of(stages, config))
         with exclusive(config.folder):
             run.write_config()

@@ -1,15 +1,16 @@
 """A run as a Ray job on a cluster that is there already."""
 
-import json
 import os
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from cluster.head import ray_command
+from cluster.credentials import hand_over, write_credentials
+from cluster.loopback import is_loopback
+from cluster.token import protect_token
 from rewriter_agent.config import load_config
-from rewriter_agent.tracking.workers import PASSED_ON
+
+from .ray_job import run_job
 
 ADDRESS = "RAY_API_SERVER_ADDRESS"
 THIS_MACHINE = "http://127.0.0.1:8265"
@@ -17,27 +18,34 @@ NOT_SENT = [".venv", "runs", ".git"]
 
 
 def submit(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -> int:
-    """`ray job submit` of `run CONFIG`, from a copy of the working directory; returns its exit status.
+    """Submit `run CONFIG` from a copy of the working directory, follow it, and return 0 if it succeeded.
 
-    The job has this process's W&B and Hugging Face environment. A config elsewhere has to be there on the head, too.
+    The job has this process's W&B and Hugging Face environment, from a file in `output_dir` that it removes. A config
+    outside of the working directory has to be on the head, too.
     """
     config = load_config(config_path, overrides)
+    address = os.environ.get(ADDRESS) or THIS_MACHINE
+    protect_token()
+    path = write_credentials(config.output_dir.absolute())
+    if path and not is_loopback(urlsplit(address).hostname):
+        print(
+            f"the job reads keys and tokens from {path}, which has to be there on the head, too", flush=True
+        )
+    runtime_env = {"working_dir": ".", "excludes": NOT_SENT, **(hand_over(path) if path else {})}
+    try:
+        return run_job(address, _command(config_path, overrides, seeds, config.output_dir), runtime_env)
+    except ValueError:
+        # No job will remove it.
+        if path:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _command(config_path: Path, overrides: list[str], seeds: Sequence[int], output_dir: Path) -> list[str]:
     whole, copied = config_path.resolve(), Path.cwd()
     path = whole.relative_to(copied) if whole.is_relative_to(copied) else whole
     command = ["python", "-m", "rewriter_agent", "run", str(path)]
     command += ["--seeds", *map(str, seeds)] if seeds else []
     command += [f"--set={override}" for override in overrides]
     # Ray removes the job's copy of the working directory, results and all.
-    command += [f"--set=output_dir={config.output_dir.absolute()}"]
-    environment = {"excludes": NOT_SENT, "env_vars": _passed_on()}
-    # In a file that only its owner can read: others see what is on a command line.
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(environment, file)
-        file.flush()
-        where = ["--address", os.environ.get(ADDRESS, THIS_MACHINE)]
-        options = [*where, "--working-dir", ".", "--runtime-env", file.name]
-        return subprocess.run([ray_command(), "job", "submit", *options, "--", *command]).returncode
-
-
-def _passed_on() -> dict[str, str]:
-    return {key: os.environ[key] for key in (*PASSED_ON, "WANDB_MODE") if key in os.environ}
+    return [*command, f"--set=output_dir={output_dir.absolute()}"]

@@ -64,7 +64,7 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResu
     """
     configs = {name: with_strategy(base, name) for name in names}
     stages = {name: replace(REWRITE, name=f"rewrite-{name}") for name in names}
-    with connect(base.cluster) as machines, exclusive(base.folder):
+    with connect(base.cluster, base.output_dir) as machines, exclusive(base.folder):
         wanted = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs.values()]
         run = Run(base, machines, set[str]().union(*wanted))
         run.write_config()

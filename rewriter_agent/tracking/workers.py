@@ -1,15 +1,11 @@
 """The environment of a training process, by which transformers' own callbacks report."""
 
-import os
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
 
 from .tensorboard import event_folder
 from .wandb_runs import run_group, run_id, wandb_mode
-
-PASSED_ON = ("WANDB_API_KEY", "WANDB_ENTITY", "WANDB_BASE_URL", "HF_TOKEN", "HF_HOME", "HF_ENDPOINT")
-"""From the user's environment."""
 
 
 def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
@@ -23,7 +19,6 @@ def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "TRL_EXPERIMENTAL_SILENCE": "1",
     }
-    env |= {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     if config.tracking.report_to == "wandb":
         return env | _wandb_env(config, folder)
     if config.tracking.report_to == "tensorboard":

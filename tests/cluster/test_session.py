@@ -1,13 +1,18 @@
 """Which cluster a run joins or starts."""
 
+import socket
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
 
+import cluster.session
 from cluster.config import ClusterConfig
+from cluster.credentials import JOB, VARIABLE
 from cluster.planning.machine import Machine
-from cluster.session import connect, local_machine
+from cluster.session import connect, host_and_port, local_machine
 
 
 @pytest.fixture
@@ -37,6 +42,7 @@ def test_the_configs_address_goes_before_the_environments(
     asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "there:1")
+    monkeypatch.setattr(cluster.session, "answers", lambda host, port: True)
     with connect(ClusterConfig()):
         assert asked[-1]["address"] == "there:1"
     with connect(ClusterConfig(address="here:2")):
@@ -56,11 +62,46 @@ def test_an_error_in_the_run_still_leaves_the_cluster(asked: list[dict[str, Any]
     assert asked[-1] == {"shutdown": True}
 
 
-def test_an_address_where_nothing_answers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_is_gone_is_named_at_once(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match=rf"no Ray cluster answers at '{address}'.*make cluster"):
+        connect(ClusterConfig()).__enter__()
+    assert time.monotonic() - begun < 30
+
+
+def test_a_cluster_that_refuses_is_named(asked: object, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(**_: object) -> None:
         raise ConnectionError("refused")
 
     monkeypatch.setattr(ray, "init", unreachable)
-    connection = connect(ClusterConfig(address="there:1"))
-    with pytest.raises(ValueError, match=r"no Ray cluster answers at 'there:1'.*make cluster"):
-        connection.__enter__()
+    with pytest.raises(ValueError, match=r"no Ray cluster answers at 'auto' \(refused\).*make cluster"):
+        connect(ClusterConfig(address="auto")).__enter__()
+
+
+def test_addresses() -> None:
+    assert host_and_port("there:1") == ("there", 1)
+    assert host_and_port("ray://there:10001") == ("there", 10001)
+    assert host_and_port("[::1]:6379") == ("::1", 6379)
+    assert host_and_port("auto")[0] == ""
+    for wrong in ("there:port", "http://there:8265", "there:70000"):
+        with pytest.raises(ValueError, match="is no address of a Ray cluster"):
+            host_and_port(wrong)
+
+
+def test_keys_are_handed_to_a_cluster_that_is_joined_by_a_file(
+    asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "its HF_TOKEN")
+    with connect(ClusterConfig(address="auto"), tmp_path):
+        (path,) = tmp_path.iterdir()
+        assert asked[-1]["runtime_env"]["env_vars"] == {VARIABLE: str(path)}
+        assert "its HF_TOKEN" not in str(asked)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv(JOB, "{}")
+    with connect(ClusterConfig(address="auto"), tmp_path):
+        assert asked[-1]["runtime_env"] is None

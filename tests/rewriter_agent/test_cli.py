@@ -59,7 +59,7 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that no Ray stands behind: what these runs refuse, they refuse before they use it."""
 
     @contextmanager
-    def connect(_: object) -> Iterator[list[Machine]]:
+    def connect(*_: object) -> Iterator[list[Machine]]:
         yield [Machine(cpus=2, memory_gb=64)]
 
     for module in (

@@ -36,7 +36,7 @@ def gap(config: RunConfig, sample: int) -> Gap:
         ValueError: no problem fits the model's context.
     """
     progress = Progress("gap")
-    with connect(config.cluster) as machines:
+    with connect(config.cluster, config.output_dir) as machines:
         run = Run(config, machines, ("encoder", "backbone"))
         with exclusive(config.folder):
             try:

@@ -41,7 +41,7 @@ def run_study(config: RunConfig) -> str:
     sizes = f"{len(study.arms)} arms x {len(study.learning_rates)} learning rates x {len(study.seeds)} seeds"
     progress(f"{sizes}, {layout.steps} steps each")
     failed: dict[str, str] = {}
-    with connect(config.cluster) as machines, exclusive(config.folder):
+    with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
         run = Run(base_config(layout), machines, _roles(layout))
         clock = Clock(config.folder / "seconds.json")
         try:

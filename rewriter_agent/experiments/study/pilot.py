@@ -51,7 +51,7 @@ def measure(layout: Layout) -> Speeds:
     # What is there, and what it has cached, would be found and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
-    with connect(config.cluster) as machines, exclusive(config.folder):
+    with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
         run = Run(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
         try:
             run.write_config()

@@ -1,0 +1,121 @@
+"""A command as a Ray job: submitted, followed, its exit status returned."""
+
+import asyncio
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
+BUSY = "No available agent"
+"""What Ray's job server says while the machine that shall run the job has not reported to it."""
+BUSY_SECONDS, PAUSE_SECONDS = 180.0, 2.0
+
+
+def run_job(
+    address: str, command: Sequence[str], runtime_env: dict[str, Any], token: str | None = None
+) -> int:
+    """Submit the command to the job server at `address`, and print its output until it ends: 0 if it succeeded.
+
+    Raises:
+        ValueError: the server does not answer, refuses the token, or has no room for the job for too long.
+    """
+    client = connect(address, token)
+    job = _submit(client, shlex.join(command), runtime_env)
+    print(f"Ray job {job} (`ray job stop {job}` ends it)", flush=True)
+    return _follow(client, job)
+
+
+def connect(address: str, token: str | None = None) -> "JobSubmissionClient":
+    """A client of the job server at `address`, which has answered."""
+    # Imported here: `ray` takes a second, and a wrong config is reported before that.
+    from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
+    from requests.exceptions import RequestException
+
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(_no_server(address, "the address has to begin with http:// or https://"))
+    # Ray prefers the environment's addresses, of another cluster maybe, to the one that it is given.
+    given = {name: os.environ.pop(name, None) for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")}
+    try:
+        return JobSubmissionClient(address, headers=headers)
+    except AuthenticationError as error:
+        raise ValueError(
+            f"the Ray job server at {address} refuses the token: {str(error).splitlines()[0]} "
+            "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN (or the file ~/.ray/auth_token) to that of the cluster."
+        ) from None
+    except (RequestException, ConnectionError, RuntimeError, KeyError) as error:
+        raise ValueError(_no_server(address, _first_line(error))) from None
+    finally:
+        os.environ.update({name: value for name, value in given.items() if value is not None})
+
+
+def _no_server(address: str, why: str) -> str:
+    return (
+        f"no Ray job server answers at '{address}' ({why}). Start a cluster (`make cluster`), let "
+        "RAY_API_SERVER_ADDRESS name one, for example http://127.0.0.1:8265, or use `rewriter-agent launch`, which "
+        "starts one of its own."
+    )
+
+
+def _submit(client: "JobSubmissionClient", entrypoint: str, runtime_env: dict[str, Any]) -> str:
+    """On a busy machine the job server answers before it knows where a job may run."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    waits = False
+    while True:
+        try:
+            return client.submit_job(entrypoint=entrypoint, runtime_env=runtime_env)
+        except RuntimeError as error:
+            if BUSY not in str(error):
+                raise ValueError(f"Ray did not take the job: {_first_line(error)}") from error
+            if time.monotonic() > deadline:
+                raise ValueError(
+                    f"the cluster had no machine for the job within {BUSY_SECONDS:g} s ({_first_line(error)}). The "
+                    "head may be overloaded, or still starting: try again, or look with `ray status`."
+                ) from error
+        if not waits:
+            print("the cluster is not ready to take a job; trying again", flush=True)
+        waits = True
+        time.sleep(PAUSE_SECONDS)
+
+
+def _follow(client: "JobSubmissionClient", job: str) -> int:
+    from aiohttp import ClientError
+    from requests.exceptions import RequestException
+
+    try:
+        asyncio.run(_print_log(client, job))
+        return _end(client, job)
+    except (ClientError, RequestException, RuntimeError) as error:
+        print(
+            f"the connection to the Ray job server was lost ({_first_line(error)}), so that what has become of job "
+            f"{job} is not known; the same command resumes the run",
+            flush=True,
+        )
+        return 1
+
+
+async def _print_log(client: "JobSubmissionClient", job: str) -> None:
+    async for lines in client.tail_job_logs(job):
+        print(lines, end="", flush=True)
+
+
+def _end(client: "JobSubmissionClient", job: str) -> int:
+    """Wait until the job has ended: its log may end a moment before."""
+    while not (status := client.get_job_status(job)).is_terminal():
+        time.sleep(PAUSE_SECONDS / 4)
+    if status.value != "SUCCEEDED":
+        message = getattr(client.get_job_info(job), "message", None) or "no reason given"
+        # The rest of the message repeats the log.
+        reason = _first_line(message).partition(", last available logs")[0]
+        print(f"job {job} {status.value.lower()}: {reason}", flush=True)
+        return 1
+    return 0
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().split("\n")[0][:300]

@@ -1,0 +1,44 @@
+"""Where Ray keeps its logs and sockets."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster.temporary import DEFAULT, LONGEST_PATH, ray_folder
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_TMPDIR", "TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_folder_with_a_path_too_long_for_sockets_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * LONGEST_PATH)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    assert ray_folder() == DEFAULT
+    monkeypatch.setenv("RAY_TMPDIR", str(long))
+    with pytest.raises(ValueError, match=r"RAY_TMPDIR=.* cannot be used: the path has \d+ bytes"):
+        ray_folder()
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/proc")
+    assert ray_folder() == DEFAULT
+    for name, fault in (
+        ("/proc", "no file can be written"),
+        ("/none", "no such folder"),
+        ("x", "not absolute"),
+    ):
+        monkeypatch.setenv("RAY_TMPDIR", name)
+        with pytest.raises(ValueError, match=fault):
+            ray_folder()
+
+
+def test_a_short_folder_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ray_folder() == DEFAULT
+    monkeypatch.setenv("RAY_TMPDIR", "/var/tmp")
+    assert ray_folder() == Path("/var/tmp")
