@@ -11,7 +11,7 @@ import psutil
 import ray
 from ray.exceptions import AuthenticationError
 
-from cluster.planning.machine import GB, Machine, of_nodes
+from cluster.planning.machine import GB, Machine, machines_from_ray
 
 from .config import ClusterConfig
 from .credentials import JOB, hand_over, write_credentials
@@ -40,7 +40,7 @@ def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list
             _join(address, hand_over(path) if path else None)
         else:
             _start()
-        yield of_nodes(ray.nodes())
+        yield machines_from_ray(ray.nodes())
     finally:
         ray.shutdown()
         if path:

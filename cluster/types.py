@@ -1,7 +1,11 @@
 """What goes to an engine and what comes back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+Log = Callable[[str], None]
+"""Function that shows one line of progress to the user."""
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,22 @@ from typing import Any
 
 from .named_weights import checkpoint_tensors, checksum
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""That vLLM makes room for."""
+SUPPORTED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Values of vLLM's `max_lora_rank`."""
 
 
-def room_for(rank: int) -> int:
-    """The rank that an engine makes room for, where adapters have this one.
+def supported_rank(rank: int) -> int:
+    """Smallest `max_lora_rank` of an engine that serves adapters of this rank.
 
     Raises:
-        ValueError: vLLM serves none so large.
+        ValueError: the rank is larger than vLLM supports.
     """
-    if rank > RANKS[-1]:
+    if rank > SUPPORTED_RANKS[-1]:
         raise ValueError(
-            f"cluster.enable_lora: the adapter's rank is {rank}, and vLLM serves up to {RANKS[-1]}; lower "
+            f"cluster.enable_lora: the adapter's rank is {rank}, and vLLM serves up to {SUPPORTED_RANKS[-1]}; lower "
             "train.lora.r, or set cluster.enable_lora=false, which serves merged weights"
         )
-    return next(room for room in RANKS if room >= rank)
+    return next(supported for supported in SUPPORTED_RANKS if supported >= rank)
 
 
 class Adapters:

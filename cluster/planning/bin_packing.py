@@ -1,4 +1,4 @@
-"""Which machine holds which processes: whether they fit at all, one machine at a time."""
+"""Assignment of processes to machines: whether every process fits onto one machine."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,62 +9,68 @@ from .roles import Role
 
 
 @dataclass
-class Place:
-    """A machine, and the processes that it holds, by role."""
+class NodeAllocation:
+    """A machine and the processes that are assigned to it."""
 
     machine: Machine
     base_gb: float
-    """Of Ray's own processes."""
-    held: Counter[str] = field(default_factory=Counter)
+    """Memory of Ray's own processes."""
+    processes: Counter[str] = field(default_factory=Counter)
+    """Number of processes by role."""
     memory_gb: float = 0.0
     gpus: float = 0.0
     threads: Counter[str] = field(default_factory=Counter)
+    """Threads by role."""
 
     def __post_init__(self) -> None:
         self.memory_gb = self.base_gb
 
-    def lacks(self, role: Role) -> list[str]:
-        """What it has too little of for one more; cores are shared by the processes of one role only."""
-        lacks = {
+    def missing_resources(self, role: Role) -> list[str]:
+        """Names of the resources that are too small for one more process of `role`.
+
+        Roles take turns on the cores, so that only processes of the same role compete for them.
+        """
+        missing = {
             "cores": self.threads[role.name] + role.threads > self.machine.cpus,
             "GPUs": self.gpus + role.num_gpus > self.machine.gpus,
             "labels": not self.machine.has_labels(role.labels),
             "memory": self.memory_gb + role.memory_gb > self.machine.memory_gb,
         }
-        return [name for name, lacking in lacks.items() if lacking]
+        return [name for name, is_missing in missing.items() if is_missing]
 
-    def take(self, role: Role) -> None:
-        """Hold one more."""
-        self.held[role.name] += 1
+    def add(self, role: Role) -> None:
+        """Assign one more process of `role`."""
+        self.processes[role.name] += 1
         self.threads[role.name] += role.threads
         self.gpus += role.num_gpus
         self.memory_gb += role.memory_gb
 
     @property
     def free(self) -> tuple[float, float]:
-        """GPUs and GiB."""
+        """Free GPUs and free GiB of host memory."""
         return self.machine.gpus - self.gpus, self.machine.memory_gb - self.memory_gb
 
 
-def place(roles: Sequence[Role], machines: Sequence[Machine], base_gb: float) -> list[Place]:
-    """The large ones first, each where most is free.
+def allocate(roles: Sequence[Role], machines: Sequence[Machine], base_gb: float) -> list[NodeAllocation]:
+    """Assign every process, the largest first, each to the machine with the most free resources.
 
     Raises:
-        ValueError: no machine has room for one of them; the message says which, and what the machines lack.
+        ValueError: no machine can take a process; the message names its role and the missing resources.
     """
-    places = [Place(machine, base_gb) for machine in machines]
+    nodes = [NodeAllocation(machine, base_gb) for machine in machines]
     for role in sorted(roles, key=lambda r: (r.num_gpus, r.memory_gb), reverse=True):
         for number in range(role.count):
-            lacking = [place.lacks(role) for place in places]
-            able = [place for place, lacks in zip(places, lacking, strict=True) if not lacks]
-            if not able:
-                short = sorted({name for lacks in lacking for name in lacks})
+            missing = [node.missing_resources(role) for node in nodes]
+            candidates = [node for node, lacks in zip(nodes, missing, strict=True) if not lacks]
+            if not candidates:
+                short = sorted({name for lacks in missing for name in lacks})
                 raise ValueError(
-                    f"role '{role.name}' does not fit: none of {len(machines)} machines has room for number "
+                    f"role '{role.name}' does not fit: none of {len(machines)} machines has capacity for process "
                     f"{number + 1} of {role.count} ({role.threads} thread(s), {role.num_gpus:g} GPUs, "
-                    f"{role.memory_gb:.1f} GiB), they lack {', '.join(short)}. Lower its count, or what one takes."
+                    f"{role.memory_gb:.1f} GiB); missing: {', '.join(short)}. Lower the number of its processes, or "
+                    "the resources of each."
                 )
-            # A process without GPUs leaves those machines to the others that have any.
-            best = (lambda p: p.free) if role.num_gpus else (lambda p: (-p.free[0], p.free[1]))
-            max(able, key=best).take(role)
-    return places
+            # Processes without GPUs prefer machines without free GPUs, to leave those to the roles that need them.
+            best = (lambda n: n.free) if role.num_gpus else (lambda n: (-n.free[0], n.free[1]))
+            max(candidates, key=best).add(role)
+    return nodes

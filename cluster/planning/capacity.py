@@ -1,21 +1,22 @@
-"""Waiting, but not for ever: for a cluster's machines to come up, and for those that others use to be free."""
+"""Waiting, for a limited time, until a cluster's machines are up and have free capacity."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import ray
 from ray.autoscaler.sdk import request_resources
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from cluster.config import ClusterConfig
+from cluster.types import Log
 
-from .machine import Machine, of_nodes
+from .machine import Machine, machines_from_ray
 from .plan import Plan, make_plan
 from .roles import Role, make_roles
 from .workload import Workload
 
-Say = Callable[[str], None]
 QUIET_SECONDS = 5
+"""Seconds of waiting before the user is told about it."""
 POLL_SECONDS = 2
 KEY = "cluster.wait_timeout"
 
@@ -26,26 +27,28 @@ def wait_for_plan(
     machines: Sequence[Machine],
     roles: Collection[str] | None,
     seconds: float,
-    say: Say,
+    log: Log,
 ) -> Plan:
-    """The first plan that the cluster allows, with these machines or with more; an autoscaler is asked for them.
+    """Return the first plan that fits these machines, or these and others that join within `seconds`.
+
+    An autoscaler, if there is one, is asked for the missing machines.
 
     Raises:
-        ValueError: there is none after so many seconds; the message names the role and what is short.
+        ValueError: no plan fits after `seconds`; the message names the role and the shortage.
     """
     deadline = time.monotonic() + seconds
-    asked = False
+    requested = False
     try:
         while True:
             try:
                 return make_plan(config, work, machines, roles)
             except ValueError as error:
                 if time.monotonic() >= deadline:
-                    waited = f" No more machines came within {seconds:g} s ({KEY})." if seconds else ""
+                    waited = f" No more machines joined within {seconds:g} s ({KEY})." if seconds else ""
                     raise ValueError(f"{error}{waited}") from None
-                if not asked:
-                    say(f"waiting up to {seconds:g} s for more machines ({KEY}): {error}")
-                    asked = True
+                if not requested:
+                    log(f"waiting up to {seconds:g} s for more machines ({KEY}): {error}")
+                    requested = True
                     wanted = [
                         r for r in make_roles(config, work, machines) if roles is None or r.name in roles
                     ]
@@ -53,19 +56,19 @@ def wait_for_plan(
                     selectors = labels if any(labels) else None
                     request_resources(bundles=bundles, bundle_label_selectors=selectors)
             time.sleep(POLL_SECONDS)
-            machines = of_nodes(ray.nodes())
+            machines = machines_from_ray(ray.nodes())
     finally:
-        if asked:
+        if requested:
             request_resources(bundles=[])
 
 
-def wait_for_room(roles: Sequence[Role], seconds: float, say: Say) -> None:
-    """Return when Ray has room for all processes of the roles at the same time.
+def wait_for_capacity(roles: Sequence[Role], seconds: float, log: Log) -> None:
+    """Return when Ray has free capacity for all processes of the roles at the same time.
 
-    An autoscaler, where there is one, starts what is missing.
+    An autoscaler, if there is one, starts the missing machines.
 
     Raises:
-        ValueError: it has not after so many seconds; the message names the roles and what is short.
+        ValueError: the capacity is not free after `seconds`; the message names the roles and the shortage.
     """
     bundles, labels = _bundles(roles)
     if not bundles:
@@ -74,18 +77,18 @@ def wait_for_room(roles: Sequence[Role], seconds: float, say: Say) -> None:
     try:
         if group.wait(min(QUIET_SECONDS, seconds)):
             return
-        say(f"waiting up to {seconds:g} s for room ({KEY}): {_shortfall(roles)}")
+        log(f"waiting up to {seconds:g} s for capacity ({KEY}): {_shortfall(roles)}")
         if not group.wait(max(0, seconds - QUIET_SECONDS)):
             raise ValueError(
-                f"no room within {seconds:g} s ({KEY}): {_shortfall(roles)}. Let the others end, ask for fewer, or "
-                "wait longer."
+                f"no capacity within {seconds:g} s ({KEY}): {_shortfall(roles)}. Wait for other jobs to end, request "
+                f"fewer processes, or raise {KEY}."
             )
     finally:
         remove_placement_group(group)
 
 
 def largest_phase(roles: Sequence[Role]) -> list[Role]:
-    """Those that need most GPUs, then most cores: phases follow one another on the same machines."""
+    """Roles of the phase that needs most GPUs, then most cores; phases follow one another on the same machines."""
     names = dict.fromkeys(role.phase for role in roles)
     phases = [[role for role in roles if role.phase == name] for name in names]
 
@@ -97,7 +100,7 @@ def largest_phase(roles: Sequence[Role]) -> list[Role]:
 
 
 def _bundles(roles: Sequence[Role]) -> tuple[list[dict[str, float]], list[dict[str, str]]]:
-    """What each process reserves, and the labels that it asks for; those that reserve nothing left out."""
+    """Resources and label selector of each process that reserves anything."""
     processes = [role for role in roles for _ in range(role.count) if _reserved(role)]
     return [_reserved(role) for role in processes], [dict(role.labels) for role in processes]
 
@@ -107,13 +110,15 @@ def _reserved(role: Role) -> dict[str, float]:
 
 
 def _shortfall(roles: Sequence[Role]) -> str:
-    """What the roles ask for, and what is free of it."""
-    asked, free = [], ray.available_resources()
+    """Requested and free resources, for a message."""
+    requests, free = [], ray.available_resources()
     for role in roles:
         each = ", ".join(f"{n:g} {name}" for name, n in _reserved(role).items())
-        asked.append(f"role '{role.name}' asks for {role.count} x ({each})")
+        requests.append(f"role '{role.name}' needs {role.count} x ({each})")
     totals = {
         name: sum(role.count * _reserved(role).get(name, 0) for role in roles) for name in ("CPU", "GPU")
     }
-    found = [f"{free.get(name, 0):g} of {needed:g} {name} free" for name, needed in totals.items() if needed]
-    return f"{'; '.join(asked)}; in the cluster {', '.join(found)}"
+    available = [
+        f"{free.get(name, 0):g} of {needed:g} {name} free" for name, needed in totals.items() if needed
+    ]
+    return f"{'; '.join(requests)}; in the cluster {', '.join(available)}"

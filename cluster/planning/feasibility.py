@@ -1,4 +1,4 @@
-"""Layouts that cannot be: each refusal names the role, what is short, and what to change."""
+"""Checks of a layout; each error names the role, the shortage and the setting to change."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ KEYS = {"policy": "cluster.engines", "backbone": "cluster.scorers", "sft": "sft.
 
 
 def check_cores(roles: Sequence[Role], cpus: int, config: ClusterConfig) -> None:
-    """Threads of a role's processes, which all work at once."""
+    """Check that the threads of each role, whose processes all work at once, fit the cores."""
     for role in roles:
         needed = role.count * role.threads
         if role.name in KEYS and needed > cpus:
@@ -24,7 +24,7 @@ def check_cores(roles: Sequence[Role], cpus: int, config: ClusterConfig) -> None
 
 
 def check_gpus(phase: str, roles: Sequence[Role], gpus: int) -> None:
-    """No two processes share a GPU."""
+    """Check that there is a GPU for each process that needs one; processes do not share GPUs."""
     needed = sum(role.count * role.num_gpus for role in roles)
     if needed > gpus:
         layout = ", ".join(f"{role.name} {role.count} x {role.num_gpus:g}" for role in roles)
@@ -35,41 +35,43 @@ def check_gpus(phase: str, roles: Sequence[Role], gpus: int) -> None:
         )
 
 
-def check_memory(phase: str, roles: Sequence[Role], needed: float, has: float) -> None:
-    """Of the host."""
-    if needed > has:
+def check_memory(phase: str, roles: Sequence[Role], needed: float, available: float) -> None:
+    """Check that the host memory of a phase suffices."""
+    if needed > available:
         largest = max(roles, key=lambda role: role.count * role.memory_gb)
         raise ValueError(
-            f"phase '{phase}' does not fit: about {needed:.1f} GiB, the machine has {has:.1f} GiB "
-            f"({needed - has:.1f} short). The largest role is '{largest.name}': {largest.count} x "
+            f"phase '{phase}' does not fit: about {needed:.1f} GiB, the machine has {available:.1f} GiB "
+            f"({needed - available:.1f} short). The largest role is '{largest.name}': {largest.count} x "
             f"{largest.memory_gb:.1f} GiB. Lower its count, its batch size or model.max_model_len."
         )
 
 
-def check_gpu_memory(roles: Sequence[Role], has: float | None, config: ClusterConfig, work: Workload) -> None:
-    """Of one GPU, as far as its size is known."""
-    if has is None:
+def check_gpu_memory(
+    roles: Sequence[Role], available: float | None, config: ClusterConfig, work: Workload
+) -> None:
+    """Check that the memory of one GPU suffices; nothing is checked if its size is unknown."""
+    if available is None:
         return
     one = sequence_gb(config, work)
     for role in (role for role in roles if role.num_gpus):
         if role.name in ("policy", "backbone") and role.gpu.kv_cache < one:
             raise ValueError(
-                f"role '{role.name}' does not fit: of {config.gpu_memory_utilization:g} x {has:.1f} GiB weights and "
-                f"activations leave {role.gpu.kv_cache:.1f} GiB for the KV cache, and one sequence of "
+                f"role '{role.name}' does not fit: of {config.gpu_memory_utilization:g} x {available:.1f} GiB, weights "
+                f"and activations leave {role.gpu.kv_cache:.1f} GiB for the KV cache, and one sequence of "
                 f"{work.max_model_len} tokens takes {one:.1f} ({one - role.gpu.kv_cache:.1f} short). Raise "
                 "cluster.tensor_parallel_size, or lower model.max_model_len."
             )
-        if role.gpu.total > has:
+        if role.gpu.total > available:
             raise ValueError(
-                f"role '{role.name}' does not fit: about {role.gpu.total:.1f} GiB on each GPU, which has {has:.1f} "
-                f"({role.gpu.total - has:.1f} short). {_gpu_advice(role)}"
+                f"role '{role.name}' does not fit: about {role.gpu.total:.1f} GiB on each GPU, which has "
+                f"{available:.1f} ({role.gpu.total - available:.1f} short). {_gpu_advice(role)}"
             )
 
 
 def _gpu_advice(role: Role) -> str:
     match role.name:
         case "policy" | "backbone":
-            return "Lower cluster.gpu_memory_utilization: scoring takes its memory beside that share."
+            return "Lower cluster.gpu_memory_utilization: scoring takes memory in addition to that share."
         case "learner":
             return "Lower train.per_device_train_batch_size, or set train.gradient_checkpointing=true."
         case "sft":
@@ -77,14 +79,14 @@ def _gpu_advice(role: Role) -> str:
                 "Raise sft.num_workers, set sft.gradient_checkpointing=true or sft.offload_optimizer_device=cpu, or "
                 "lower sft.per_device_train_batch_size or sft.max_length."
             )
-    return "Give reward.embedding_model a smaller one."
+    return "Set reward.embedding_model to a smaller model."
 
 
 def _advice(role: Role, key: str, cpus: int, threads_given: bool) -> str:
     advice = []
     if role.threads <= cpus:
         advice.append(f"{key} to {cpus // role.threads}")
-    # Fine-tuning takes its threads from the machine, not from the config.
+    # cluster.threads does not apply to fine-tuning, which takes its threads from the machine.
     if threads_given and role.phase == "rollout" and role.count <= cpus:
         advice.append(f"cluster.threads to {cpus // role.count}")
     return f"Lower {' or '.join(advice) or f'{key} and cluster.threads'}."

@@ -1,11 +1,11 @@
-"""What there is to share: the machines of a cluster."""
+"""The machines of a cluster and their resources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 GB = 1024**3
-# GiB of those GPUs that come in one size, by Ray's names; of the others the user has to say it.
+# GiB of the GPUs that exist in one size only, by Ray's accelerator type; for others, set cluster.gpu_memory_gb.
 GPU_MEMORY_GB = {
     "A10G": 22.5,
     "L4": 22.0,
@@ -21,18 +21,18 @@ GPU_MEMORY_GB = {
 
 @dataclass(frozen=True)
 class Machine:
-    """One node."""
+    """One node of a cluster."""
 
     cpus: int
     memory_gb: float
     gpus: int = 0
     gpu_memory_gb: float | None = None
-    """Of one GPU; None where nobody knows."""
+    """Memory of one GPU; None if unknown."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Ray's, by which a role may ask for it."""
+    """Ray labels, which a role's label selector refers to."""
 
     def has_labels(self, selector: Mapping[str, str]) -> bool:
-        """Whether it is one that a selector in Ray's syntax asks for: `a`, `!a`, `in(a,b)` or `!in(a,b)`."""
+        """Whether a label selector in Ray's syntax matches: `a`, `!a`, `in(a,b)` or `!in(a,b)`."""
         for key, wanted in selector.items():
             names = wanted.removeprefix("!").removeprefix("in(").removesuffix(")").split(",")
             if (self.labels.get(key) in [name.strip() for name in names]) == wanted.startswith("!"):
@@ -41,15 +41,15 @@ class Machine:
 
 
 def smallest_gpu_gb(machines: Sequence[Machine]) -> float | None:
-    """Memory of the smallest GPU; None where there is none, or nobody knows."""
+    """Memory of the smallest GPU; None without GPUs or if their memory is unknown."""
     return min((m.gpu_memory_gb for m in machines if m.gpus and m.gpu_memory_gb), default=None)
 
 
 def parse_machines(text: str) -> list[Machine]:
-    """`2 x cpus=64,memory=512,gpus=8,gpu_memory=80`: two such nodes, memory in GiB.
+    """Parse a description such as `2 x cpus=64,memory=512,gpus=8,gpu_memory=80`: two nodes, memory in GiB.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: the text has another form.
     """
     count, _, sizes = text.rpartition("x ")
     try:
@@ -61,19 +61,21 @@ def parse_machines(text: str) -> list[Machine]:
             raise ValueError(given)
     except (ValueError, KeyError):
         raise ValueError(
-            f"'{text}' describes no machines; write cpus=64,memory=512,gpus=8,gpu_memory=80 (GiB; the last two may "
-            "be left out), and before it '2 x ' for two such nodes"
+            f"'{text}' describes no machines; write cpus=64,memory=512,gpus=8,gpu_memory=80 (GiB; the last two are "
+            "optional), with the prefix '2 x ' for two such nodes"
         ) from None
     return [machine] * number
 
 
-def of_nodes(nodes: Sequence[Mapping[str, Any]]) -> list[Machine]:
-    """Those of a cluster, by what `ray.nodes()` says."""
-    return [_of_node(node["Resources"], node.get("Labels") or {}) for node in nodes if node["Alive"]]
+def machines_from_ray(nodes: Sequence[Mapping[str, Any]]) -> list[Machine]:
+    """Machines of a cluster, from the answer of `ray.nodes()`; dead nodes are left out."""
+    return [
+        _machine_from_node(node["Resources"], node.get("Labels") or {}) for node in nodes if node["Alive"]
+    ]
 
 
-def _of_node(resources: Mapping[str, float], labels: Mapping[str, str]) -> Machine:
-    # Ray counts only what it hands out; the object store takes its part beside it.
+def _machine_from_node(resources: Mapping[str, float], labels: Mapping[str, str]) -> Machine:
+    # Ray's `memory` excludes the object store, which takes its share of the machine too.
     memory = resources.get("memory", 0) + resources.get("object_store_memory", 0)
     kind = labels.get("ray.io/accelerator-type", "")
     return Machine(

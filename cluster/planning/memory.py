@@ -1,13 +1,13 @@
-"""How much memory a process takes, and for what: pure estimates, in GiB."""
+"""Estimates, in GiB, of the memory that each process takes and what takes it."""
 
 from dataclasses import dataclass, fields, replace
 
 from cluster.config import ClusterConfig
-from cluster.engine.lora import room_for
+from cluster.engine.lora import supported_rank
 from cluster.types import batched_tokens
 
 from .machine import GB
-from .workload import ModelShape, Training, Workload
+from .workload import ModelShape, TrainerWorkload, Workload
 
 # Measured on Linux: libraries and working memory of an engine and of a trainer; Ray's processes, driver and launcher.
 ENGINE_BASE_GB = 1.0
@@ -15,12 +15,12 @@ TRAINER_BASE_GB = 1.5
 RAY_BASE_GB = 2.5
 CUDA_BASE_GB = 0.8
 LIVE_PARAMETERS = 1_000_000_000
-"""DeepSpeed's `stage3_max_live_parameters`: those that a worker has gathered at a time."""
+"""Default of DeepSpeed's `stage3_max_live_parameters`: parameters that a worker keeps gathered at a time."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Of one process, by what holds it."""
+    """Memory of one process by its parts."""
 
     weights: float = 0.0
     kv_cache: float = 0.0
@@ -31,34 +31,38 @@ class Memory:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """Sum of the parts."""
         return sum(getattr(self, part.name) for part in fields(self))
 
 
-NOTHING = Memory()
+NO_MEMORY = Memory()
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a process takes of its machine, and of each of its GPUs."""
+    """Memory of one process on its machine and on each of its GPUs."""
 
     host: Memory
-    gpu: Memory = NOTHING
+    gpu: Memory = NO_MEMORY
 
 
-def engine(
+def engine_footprint(
     config: ClusterConfig, work: Workload, scores: bool, adapters: bool, gpu_memory_gb: float | None
 ) -> Footprint:
-    """A vLLM actor. On a GPU the KV cache has the rest of its share; where nobody knows of how much, one sequence."""
+    """Memory of a vLLM actor.
+
+    On a GPU the KV cache gets the rest of the engine's share, or the size of one sequence if the GPU's memory is
+    unknown.
+    """
     model = work.model
     weights = work.engine_bytes * model.parameters / GB
-    room = room_for(work.learner.adapter_rank) if adapters else 0
-    adapter = work.engine_bytes * room * model.linear_widths / GB
-    # Log-probs over the vocabulary and what they are computed from, both in fp32, of one scheduled batch.
+    rank = supported_rank(work.learner.adapter_rank) if adapters else 0
+    adapter = work.engine_bytes * rank * model.linear_widths / GB
+    # Logits of one scheduled batch and their log-softmax, both in fp32 over the whole vocabulary.
     tokens = batched_tokens(config.device, work.max_model_len)
     scoring = 8 * tokens * model.vocab_size / GB
     if config.device == "cpu":
-        # vLLM's CPU build keeps a packed copy of the weights, and an empty place for an adapter.
+        # vLLM's CPU build keeps a packed copy of the weights, and a second, empty adapter slot.
         return Footprint(
             Memory(
                 2 * (weights + adapter),
@@ -73,20 +77,20 @@ def engine(
         cache = sequence_gb(config, work)
     else:
         cache = config.gpu_memory_utilization * gpu_memory_gb - own - layer
-    # vLLM does not count what scoring takes as part of its share.
+    # vLLM's memory profiling does not include the log-probs of scored prompts.
     gpu = Memory(own, kv_cache=cache, activations=layer + scoring * scores, other=CUDA_BASE_GB)
     return Footprint(Memory(other=ENGINE_BASE_GB), gpu)
 
 
 def sequence_gb(config: ClusterConfig, work: Workload) -> float:
-    """KV cache, on one GPU, of one sequence of the greatest length."""
+    """KV cache of one sequence of maximal length on one GPU."""
     model = work.model
     keys_and_values = 2 * model.layers * model.kv_size * work.engine_bytes
     return work.max_model_len * keys_and_values / min(config.tensor_parallel_size, model.kv_heads) / GB
 
 
-def learner(work: Workload, on_gpu: bool) -> Footprint:
-    """The GRPO trainer: the model with an adapter, and the whole weights that it publishes."""
+def learner_footprint(work: Workload, on_gpu: bool) -> Footprint:
+    """Memory of the GRPO trainer: the model with an adapter, and a full copy of the weights to publish."""
     training = work.learner
     weights = training.weight_bytes * work.model.parameters / GB
     adapter = training.adapter_rank * work.model.linear_widths / GB
@@ -101,8 +105,8 @@ def learner(work: Workload, on_gpu: bool) -> Footprint:
     return Footprint(replace(trained, weights=trained.weights + weights, other=TRAINER_BASE_GB))
 
 
-def fine_tuning(work: Workload, on_gpu: bool) -> Footprint:
-    """A worker of fine-tuning under ZeRO-3: its part of all states, and whole weights where it computes."""
+def sft_footprint(work: Workload, on_gpu: bool) -> Footprint:
+    """Memory of a fine-tuning worker under ZeRO-3: its partition of all states, and the gathered weights."""
     training, model = work.sft, work.model
     states = _partitioned(model, training)
     gathered = training.weight_bytes * min(model.parameters, LIVE_PARAMETERS) / GB
@@ -114,7 +118,7 @@ def fine_tuning(work: Workload, on_gpu: bool) -> Footprint:
     if not on_gpu:
         whole = _sum(states, computing)
         return Footprint(replace(whole, other=TRAINER_BASE_GB))
-    # The first worker gathers the weights that are written; its part of them is counted at each.
+    # Rank 0 gathers the weights of a checkpoint; the estimate spreads them over all workers.
     written = training.weight_bytes * model.parameters / training.workers / GB
     host = Memory(written, other=TRAINER_BASE_GB)
     if training.offload:
@@ -122,19 +126,22 @@ def fine_tuning(work: Workload, on_gpu: bool) -> Footprint:
     return Footprint(host, replace(_sum(states, computing), other=CUDA_BASE_GB))
 
 
-def activations(model: ModelShape, training: Training) -> float:
-    """Of one pass of a worker: what each layer keeps, or with checkpointing one layer and the others' inputs; logits,
-    their log-softmax and its gradient in fp32, which dominate in small models."""
+def activations(model: ModelShape, training: TrainerWorkload) -> float:
+    """Memory of the activations of one pass of a worker.
+
+    Each layer keeps its own; with checkpointing only one does, and the others keep their inputs. Logits, their
+    log-softmax and its gradient in fp32 come on top and dominate in small models.
+    """
     layers = max(1, model.layers)
     kept = model.linear_widths
     if training.checkpointing:
         kept = model.linear_widths // layers + model.hidden_size * layers
     numbers = training.tokens * training.weight_bytes * kept + training.predicted * 12 * model.vocab_size
-    return numbers / training.shared_by / GB
+    return numbers / training.sp_size / GB
 
 
-def _partitioned(model: ModelShape, training: Training) -> Memory:
-    """Weights, gradients and two Adam moments; of 16-bit weights fp32 master weights as well."""
+def _partitioned(model: ModelShape, training: TrainerWorkload) -> Memory:
+    """Weights, gradients, two Adam moments and, for 16-bit weights, fp32 master weights, divided over the workers."""
     parameters = model.parameters / training.workers / GB
     weights = training.weight_bytes * parameters
     if training.adapter_rank:

@@ -1,4 +1,4 @@
-"""From config and machines to a layout with its limits: pure, before anything starts."""
+"""The layout of a run and its memory limits, computed from config and machines before anything starts."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -7,107 +7,108 @@ from functools import cached_property
 from cluster.config import ClusterConfig
 from cluster.types import EngineSpec
 
-from .bin_packing import Place, place
+from .bin_packing import NodeAllocation, allocate
 from .feasibility import check_cores, check_gpu_memory, check_gpus, check_memory
 from .machine import GB, Machine, smallest_gpu_gb
 from .memory import RAY_BASE_GB
-from .roles import Role, make_roles, threads_each
+from .roles import Role, make_roles, threads_per_process
 from .workload import Workload
 
 
 @dataclass(frozen=True)
 class Limit:
-    """GiB of which there are only so many."""
+    """Use of a limited amount of memory, in GiB."""
 
     name: str
     used: float
-    has: float
+    available: float
 
     @property
     def share(self) -> float:
-        """That is used."""
-        return self.used / self.has
+        """Used share."""
+        return self.used / self.available
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.used:.1f} of {self.has:.1f} GiB ({self.share:.0%})"
+        return f"{self.name}: {self.used:.1f} of {self.available:.1f} GiB ({self.share:.0%})"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The layout of a run, and the memory of its larger phase."""
+    """The layout of a run."""
 
     roles: tuple[Role, ...]
     machines: tuple[Machine, ...]
     store_gb: float = 0.0
-    """Published weights in the object store, on each machine of the rollout phase."""
+    """Size of published weights in the object store, on each machine of the rollout phase."""
     overlapped: bool = False
+    """Whether engines sample while the learner trains."""
 
     def role(self, name: str) -> Role:
-        """The role of that name."""
+        """The role with this name."""
         return next(role for role in self.roles if role.name == name)
 
-    def of_phase(self, phase: str) -> list[Role]:
-        """Those that are resident together."""
+    def roles_in(self, phase: str) -> list[Role]:
+        """Roles that are resident together in `phase`."""
         return [role for role in self.roles if role.phase == phase]
 
     @property
     def phases(self) -> list[str]:
-        """In the order of the roles."""
+        """Names of the phases, in the order of the roles."""
         return list(dict.fromkeys(role.phase for role in self.roles))
 
     @property
     def cpus(self) -> int:
-        """Of all machines."""
+        """Cores of all machines."""
         return sum(machine.cpus for machine in self.machines)
 
     @property
     def gpus(self) -> int:
-        """Of all machines."""
+        """GPUs of all machines."""
         return sum(machine.gpus for machine in self.machines)
 
     @property
     def host_gb(self) -> float:
-        """Of all machines."""
+        """Host memory of all machines."""
         return sum(machine.memory_gb for machine in self.machines)
 
     def base_gb(self, phase: str) -> float:
-        """What Ray takes of each machine."""
+        """Memory that Ray takes on each machine, its object store included."""
         return RAY_BASE_GB + (self.store_gb if phase == "rollout" else 0)
 
     def memory_gb(self, phase: str) -> float:
         """Host memory of all processes resident in `phase`, Ray included."""
-        roles = sum(r.count * r.memory_gb for r in self.of_phase(phase))
+        roles = sum(r.count * r.memory_gb for r in self.roles_in(phase))
         return len(self.machines) * self.base_gb(phase) + roles
 
     @cached_property
-    def places(self) -> dict[str, list[Place]]:
-        """By phase, a layout that fits; Ray may choose another one.
+    def allocations(self) -> dict[str, list[NodeAllocation]]:
+        """A feasible allocation for each phase; Ray may choose another one.
 
         Raises:
-            ValueError: there is none.
+            ValueError: no allocation is feasible.
         """
         return {
-            phase: place(self.of_phase(phase), self.machines, self.base_gb(phase)) for phase in self.phases
+            phase: allocate(self.roles_in(phase), self.machines, self.base_gb(phase)) for phase in self.phases
         }
 
     @property
     def limits(self) -> list[Limit]:
-        """Of memory, the tightest first."""
-        found = [
+        """Memory limits, the tightest first."""
+        limits = [
             Limit(
-                f"phase {phase}, memory of {f'machine {number}' if len(places) > 1 else 'the machine'}",
-                on.memory_gb,
-                on.machine.memory_gb,
+                f"phase {phase}, memory of {f'machine {number}' if len(nodes) > 1 else 'the machine'}",
+                node.memory_gb,
+                node.machine.memory_gb,
             )
-            for phase, places in self.places.items()
-            for number, on in enumerate(places)
+            for phase, nodes in self.allocations.items()
+            for number, node in enumerate(nodes)
         ]
         if gpu_memory := smallest_gpu_gb(self.machines):
             on_gpus = [role for role in self.roles if role.num_gpus]
-            found += [
+            limits += [
                 Limit(f"role {role.name}, memory of a GPU", role.gpu.total, gpu_memory) for role in on_gpus
             ]
-        return sorted(found, key=lambda limit: limit.share, reverse=True)
+        return sorted(limits, key=lambda limit: limit.share, reverse=True)
 
 
 def make_plan(
@@ -116,42 +117,42 @@ def make_plan(
     machines: Sequence[Machine],
     roles: Collection[str] | None = None,
 ) -> Plan:
-    """Lay the roles out on the machines; of `roles` only those, where the rest will not start.
+    """Lay the roles out on the machines; with `roles`, only those that will start.
 
     Raises:
-        ValueError: a role does not fit; the message names it, the shortfall and what to change.
+        ValueError: a role does not fit; the message names it, the shortage and the setting to change.
     """
     if config.gpu_memory_gb:
         machines = [replace(m, gpu_memory_gb=config.gpu_memory_gb) if m.gpus else m for m in machines]
     wanted = [role for role in make_roles(config, work, machines) if roles is None or role.name in roles]
     weights = work.engine_bytes * work.model.parameters / GB
-    # A version and the one before it, which is still being read.
+    # The object store holds the newest version and the one before it, which engines may still be reading.
     publishes = not config.enable_lora and {"policy", "learner"} <= {role.name for role in wanted}
     store = 2 * weights if publishes else 0.0
     plan = Plan(tuple(wanted), tuple(machines), store, work.overlapped)
     check_cores(plan.roles, plan.cpus, config)
     for phase in plan.phases:
-        check_gpus(phase, plan.of_phase(phase), plan.gpus)
-        check_memory(phase, plan.of_phase(phase), plan.memory_gb(phase), plan.host_gb)
+        check_gpus(phase, plan.roles_in(phase), plan.gpus)
+        check_memory(phase, plan.roles_in(phase), plan.memory_gb(phase), plan.host_gb)
     check_gpu_memory(plan.roles, smallest_gpu_gb(plan.machines), config, work)
-    _ = plan.places  # Refuses what none of the machines has room for.
+    _ = plan.allocations  # Raises if a process fits on no machine.
     return plan
 
 
-def side_by_side(plan: Plan, name: str, jobs: int) -> tuple[int, int]:
-    """How many of `jobs`, each of which takes all processes of a role, fit at a time, and a process's threads then."""
+def concurrent_jobs(plan: Plan, name: str, jobs: int) -> tuple[int, int]:
+    """Number of jobs that fit at the same time, each with all processes of a role, and the threads of a process."""
     role = plan.role(name)
     memory = plan.host_gb - len(plan.machines) * RAY_BASE_GB
     fit = [jobs, int(memory / (role.count * role.memory_gb or 1))]
     fit.append(plan.gpus // role.count if role.num_gpus else plan.cpus // role.count)
     at_a_time = max(1, min(fit))
-    return at_a_time, threads_each(plan.machines, role.count * at_a_time)
+    return at_a_time, threads_per_process(plan.machines, role.count * at_a_time)
 
 
 def engine_spec(
     config: ClusterConfig, role: Role, model: str, dtype: str, max_model_len: int, max_lora_rank: int = 0
 ) -> EngineSpec:
-    """What an engine actor of `role` starts with; with a `max_lora_rank` it can serve adapters."""
+    """Arguments of an engine actor of `role`; with `max_lora_rank` it can serve adapters."""
     return EngineSpec(
         model=model,
         dtype=dtype,

@@ -1,4 +1,4 @@
-"""What the memory of a run depends on."""
+"""The facts about a run that its memory depends on."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -6,82 +6,85 @@ from math import ceil
 
 @dataclass(frozen=True)
 class ModelShape:
-    """A causal LM, by its config alone."""
+    """Sizes of a causal LM, from its config."""
 
     parameters: int
-    """Tied ones once."""
+    """Number of parameters; tied ones count once."""
     vocab_size: int
     layers: int
     hidden_size: int
     kv_heads: int
-    """Heads that have keys of their own, over which tensor parallelism can share them."""
+    """Number of key-value heads, which limits how far tensor parallelism can divide the KV cache."""
     head_size: int
     linear_widths: int
-    """Inputs and outputs of all linear layers but the head: what a LoRA adapter of rank 1 has of parameters, and about
-    the numbers a token that the backward pass needs."""
+    """Sum of the input and output sizes of all linear layers except the head.
+
+    This is the number of parameters of a rank-1 LoRA adapter, and about the number of values per token that the
+    backward pass needs.
+    """
     shares_prompts: bool = True
-    """Whether the learner can compute a prompt once for several completions."""
+    """Whether the learner can compute a prompt once for all of its completions."""
 
     @property
     def kv_size(self) -> int:
-        """Width of a layer's keys."""
+        """Width of the keys of one layer."""
         return self.kv_heads * self.head_size
 
 
 @dataclass(frozen=True)
-class Training:
-    """One kind of trainer."""
+class TrainerWorkload:
+    """Batch shape and precision of one trainer (GRPO or fine-tuning)."""
 
     workers: int
     batch: int
     """Sequences in one forward and backward pass of a worker."""
     length: int
-    """Longest of them, in tokens."""
+    """Length of the longest sequence, in tokens."""
     weight_bytes: int = 2
-    """Of a weight that it computes with."""
+    """Bytes of a weight in the forward and backward pass."""
     adapter_rank: int = 0
-    """0 where all weights are trained."""
+    """LoRA rank; 0 if all weights are trained."""
     checkpointing: bool = False
-    """Whether activations are computed again in the backward pass."""
-    shared_by: int = 1
-    """Workers that share each sequence by its length."""
+    """Whether the backward pass recomputes activations (gradient checkpointing)."""
+    sp_size: int = 1
+    """Number of workers that each sequence is split over (sequence parallelism)."""
     offload: bool = False
-    """Whether it keeps its states in the host's memory though it works on GPUs."""
+    """Whether the states of a GPU trainer are kept in host memory."""
     reference: bool = False
-    """Whether it holds the model near another that each worker computes beside it."""
+    """Whether each worker also computes a frozen reference model."""
     group: int = 0
-    """Sequences of a batch that have one prompt, which is computed once for them; 0 where each is computed whole."""
+    """Number of sequences that share one prompt, which is computed once for them; 0 if prompts are not shared."""
     completion: int = 0
-    """Tokens of a sequence behind such a prompt, which alone have logits."""
+    """Tokens after a shared prompt; only these have logits."""
 
     @property
     def tokens(self) -> int:
-        """That a pass computes at most."""
+        """Largest number of tokens in one pass."""
         if not self.group:
             return self.batch * self.length
-        # A batch that is no multiple of a group, nor part of one, may begin and end within others.
-        torn = self.batch % self.group and self.group % self.batch
-        prompts = ceil(self.batch / self.group) + bool(torn)
+        # A batch that neither divides a group nor is a multiple of one may begin and end within groups.
+        misaligned = self.batch % self.group and self.group % self.batch
+        prompts = ceil(self.batch / self.group) + bool(misaligned)
         return self.batch * self.completion + prompts * (self.length - self.completion)
 
     @property
     def predicted(self) -> int:
-        """Those of them that have logits."""
+        """Largest number of tokens with logits in one pass."""
         return self.batch * (self.completion if self.group else self.length)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A run's model and its two trainings."""
+    """The model of a run and its two trainers."""
 
     model: ModelShape
     max_model_len: int
-    learner: Training
-    sft: Training
+    learner: TrainerWorkload
+    sft: TrainerWorkload
     overlapped: bool = False
-    """Whether engines work while the learner does."""
+    """Whether engines sample while the learner trains."""
     engine_bytes: int = 2
-    """Of a weight in the engines."""
+    """Bytes of a weight in the engines."""
     encoder_parameters: int = 0
-    """Of the text encoder that the reward needs; 0 for none."""
+    """Parameters of the text encoder of the reward; 0 for none."""
     encoder_on_gpu: bool = False

@@ -62,7 +62,7 @@ def train_refreshed(
         part = next_part(job, refresh, done)
         dropped = _write_part_rows(run, pool, part, folder, progress)
         run.release_engines()
-        run.wait_for_room("sft")
+        run.wait_for_capacity("sft")
         with progress.follow(job.metrics_path, shown):
             last = run_part(part)
         done.append(Part(first, last, _probe_kl(job.metrics_path), dropped))

@@ -47,7 +47,7 @@ def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[
     else:
         rows = write_inputs(run, data, folder)
         run.release_engines()
-        run.wait_for_room("sft")
+        run.wait_for_capacity("sft")
         progress(f"{rows} rows, {start}")
         with progress.follow(job.metrics_path, SHOWN):
             result = run_sft(job)

@@ -7,11 +7,11 @@ from typing import Literal
 
 import ray
 
-from cluster.engine.lora import room_for
+from cluster.engine.lora import supported_rank
 from cluster.fleet.base_model_view import SharedFleet
 from cluster.fleet.fleet import Fleet
 from cluster.fleet.settings import Settings
-from cluster.planning.capacity import wait_for_plan, wait_for_room
+from cluster.planning.capacity import wait_for_capacity, wait_for_plan
 from cluster.planning.machine import GB, Machine
 from cluster.planning.plan import Plan, engine_spec, make_plan
 from cluster.session import joined
@@ -70,10 +70,14 @@ class Run:
         model, cluster = self.config.model, self.config.cluster
         counts = {"policy": cluster.engines, "backbone": cluster.scorers}
         if not self._fleets:
-            self.wait_for_room(*(role.name for role in self.plan.of_phase("rollout")))
+            self.wait_for_capacity(*(role.name for role in self.plan.roles_in("rollout")))
         for name in dict.fromkeys(self.engine_role(name) for name in names):
             if name not in self._fleets:
-                rank = room_for(self.config.train.lora.r) if cluster.enable_lora and name == "policy" else 0
+                rank = (
+                    supported_rank(self.config.train.lora.r)
+                    if cluster.enable_lora and name == "policy"
+                    else 0
+                )
                 spec = engine_spec(
                     cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len, rank
                 )
@@ -83,14 +87,14 @@ class Run:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""
         return "policy" if name == "backbone" and not self.config.cluster.scorers else name
 
-    def wait_for_room(self, *roles: str) -> None:
+    def wait_for_capacity(self, *roles: str) -> None:
         """Return when the cluster has room for all processes of the roles, whoever else uses it.
 
         Raises:
             ValueError: it had none for too long.
         """
         if self._patience:
-            wait_for_room([self.plan.role(name) for name in roles], self._patience, self._say)
+            wait_for_capacity([self.plan.role(name) for name in roles], self._patience, self._say)
 
     @staticmethod
     def _say(message: str) -> None:

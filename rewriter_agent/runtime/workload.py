@@ -5,7 +5,7 @@ from dataclasses import fields
 from cluster.planning.memory import Memory, sequence_gb
 from cluster.planning.plan import Plan
 from cluster.planning.roles import Role
-from cluster.planning.workload import ModelShape, Training, Workload
+from cluster.planning.workload import ModelShape, TrainerWorkload, Workload
 from rewriter_agent.config import RunConfig
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import encoder_parameters
@@ -21,7 +21,7 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
     if reward.needs_embeddings:
         path = reward.embedding_model
         encoder = encoder_parameters(resolve_model(path)) if path else shape.parameters
-    learner = Training(
+    learner = TrainerWorkload(
         workers=1,
         batch=train.per_device_train_batch_size,
         length=config.model.max_model_len,
@@ -31,14 +31,14 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         group=train.num_generations if train.share_prompts and shape.shares_prompts else 0,
         completion=min(train.max_completion_length, config.model.max_model_len),
     )
-    tuning = Training(
+    tuning = TrainerWorkload(
         workers=sft.num_workers,
         batch=sft.per_device_train_batch_size,
         length=sft.max_length,
         weight_bytes=BYTES[sft.dtype],
         adapter_rank=sft.lora.r if sft.lora else 0,
         checkpointing=sft.gradient_checkpointing,
-        shared_by=sft.sp_size,
+        sp_size=sft.sp_size,
         offload="cpu" in (sft.offload_optimizer_device, sft.offload_param_device),
         reference=sft.uses_reference,
     )
@@ -84,16 +84,16 @@ def _role_lines(role: Role) -> list[str]:
 
 
 def _phase_lines(plan: Plan, phase: str) -> list[str]:
-    gpus = sum(role.count * role.num_gpus for role in plan.of_phase(phase))
+    gpus = sum(role.count * role.num_gpus for role in plan.roles_in(phase))
     taken = f"{gpus:g} of {plan.gpus} GPUs, " if plan.gpus else ""
     line = f"phase {phase}: {taken}about {plan.memory_gb(phase):.1f} of {plan.host_gb:.1f} GiB"
     if phase == "rollout" and plan.store_gb:
         line += f", {plan.store_gb:.1f} of each machine for published weights"
-    places = plan.places[phase]
-    if len(places) == 1:
+    nodes = plan.allocations[phase]
+    if len(nodes) == 1:
         return [line]
-    held = [", ".join(f"{count} x {name}" for name, count in place.held.items()) for place in places]
-    return [line, *(f"  machine {number}: {names or 'nothing'}" for number, names in enumerate(held))]
+    processes = [", ".join(f"{count} x {name}" for name, count in node.processes.items()) for node in nodes]
+    return [line, *(f"  machine {number}: {names or 'nothing'}" for number, names in enumerate(processes))]
 
 
 def _gib(value: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.engine.lora import room_for
+from cluster.engine.lora import supported_rank
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import write_json
 from rewriter_agent.models.resolve import load_tokenizer
@@ -51,7 +51,7 @@ def check_adapter(folder: Path, rank: int) -> None:
             "merged weights beside it"
         )
     its = json.loads((folder / "adapter_config.json").read_text())["r"]
-    if its > room_for(rank):
+    if its > supported_rank(rank):
         raise ValueError(
             f"rewrite.rewriter: the adapter in {folder} has rank {its}, and engines make room for the rank of "
             f"train.lora.r={rank}; set train.lora.r={its}"

@@ -61,7 +61,7 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
         "env": worker_env(run.config, folder, role.threads),
         "embedder": run.embedder,
     }
-    run.wait_for_room("learner")
+    run.wait_for_capacity("learner")
     progress("starting the learner")
     workers = Workers(
         count=1,

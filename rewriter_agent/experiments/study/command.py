@@ -125,7 +125,7 @@ def _finetune(run: Run, todo: Sequence[Cell], progress: Progress) -> dict[str, s
     if not jobs:
         return {}
     run.release_engines()
-    run.wait_for_room("sft")
+    run.wait_for_capacity("sft")
     room = at_a_time * sft_gb(run.weights_gb) + len(jobs) * run.weights_gb
     require_space(todo[0].config.folder, room, "study")
     progress(f"{len(jobs)} fine-tunings, {at_a_time} at a time")

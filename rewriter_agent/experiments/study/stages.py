@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from cluster.planning.plan import Plan, side_by_side
+from cluster.planning.plan import Plan, concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.served import evaluate_served
 from rewriter_agent.evaluate.summary import counts
@@ -66,7 +66,7 @@ def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
 
 def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
     """How many fit, and a worker's threads: the same for any number of them, so that a cell alone computes alike."""
-    return side_by_side(plan, "sft", plan.cpus)
+    return concurrent_jobs(plan, "sft", plan.cpus)
 
 
 def _source_stage(cell: Cell) -> Stage:

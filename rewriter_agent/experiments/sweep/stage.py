@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cluster.planning.plan import side_by_side
+from cluster.planning.plan import concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.served import evaluate_served
 from rewriter_agent.finetune.parallel import run_jobs
@@ -66,9 +66,9 @@ def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) 
     if not todo:
         return {}
     run.release_engines()
-    run.wait_for_room("sft")
+    run.wait_for_capacity("sft")
     # Not of those that are left: a trial that goes on keeps its number of threads.
-    at_a_time, threads = side_by_side(run.plan, "sft", len(all_trials))
+    at_a_time, threads = concurrent_jobs(run.plan, "sft", len(all_trials))
     require_space(folder, at_a_time * sft_gb(run.weights_gb) + len(todo) * run.weights_gb, "sweep")
     progress(f"{len(todo)} trials to train, {at_a_time} at a time")
     inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from cluster.engine.encoder import BATCH, Encoder
-from cluster.planning.memory import NOTHING, Footprint
+from cluster.planning.memory import NO_MEMORY, Footprint
 from cluster.planning.roles import Role
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.scoring.embedder import Embedder, start_embedder
@@ -26,7 +26,7 @@ def encoder() -> Encoder:
 def embedder() -> Iterator[Embedder]:
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     yield start_embedder(
-        str(LAB_FOLDER), 64, Role("encoder", "rollout", 1, 1, 0, 0, Footprint(NOTHING)), 120, restarts=1
+        str(LAB_FOLDER), 64, Role("encoder", "rollout", 1, 1, 0, 0, Footprint(NO_MEMORY)), 120, restarts=1
     )
     ray.shutdown()
 

@@ -12,7 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from ray.exceptions import RayTaskError
 
-from cluster.engine.lora import room_for
+from cluster.engine.lora import supported_rank
 from cluster.fleet.base_model_view import SharedFleet
 from cluster.fleet.fleet import Fleet
 from cluster.types import Beat, Completion, Scored, ScoreRequest
@@ -42,7 +42,7 @@ slow = pytest.mark.slow
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    spec = replace(SPEC, max_lora_rank=room_for(RANK))
+    spec = replace(SPEC, max_lora_rank=supported_rank(RANK))
     fleet = Fleet.start("policy", spec, 2, SETTINGS).wait()
     yield fleet
     fleet.shutdown()
@@ -204,12 +204,12 @@ def test_another_process_drives_both(fleet: Fleet, prompts: list[list[int]], tmp
 
 @pytest.mark.parametrize(("rank", "room"), [(1, 1), (2, 8), (8, 8), (16, 16), (65, 128), (512, 512)])
 def test_room_is_made_for_a_rank_that_vllm_knows(rank: int, room: int) -> None:
-    assert room_for(rank) == room
+    assert supported_rank(rank) == room
 
 
 def test_a_rank_that_no_engine_serves_is_refused() -> None:
     with pytest.raises(ValueError, match=r"rank is 600, and vLLM serves up to 512; lower train\.lora\.r"):
-        room_for(600)
+        supported_rank(600)
 
 
 def test_an_adapter_on_the_head_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plan: what fits, what is refused and how the refusal reads."""
+"""The plan: layouts that fit, layouts that do not, and the messages."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -9,19 +9,19 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cluster.config import ClusterConfig
-from cluster.planning.machine import Machine, of_nodes, parse_machines
+from cluster.planning.machine import Machine, machines_from_ray, parse_machines
 from cluster.planning.memory import activations
-from cluster.planning.plan import Plan, engine_spec, side_by_side
+from cluster.planning.plan import Plan, concurrent_jobs, engine_spec
 from cluster.planning.plan import make_plan as plan_for
-from cluster.planning.workload import ModelShape, Training, Workload
+from cluster.planning.workload import ModelShape, TrainerWorkload, Workload
 
 SMOLLM2 = ModelShape(135_000_000, 49_152, 30, 576, 3, 64, 30 * (11 * 576 + 3 * 1536))
 LARGE = replace(SMOLLM2, parameters=7_000_000_000, layers=32, kv_heads=8, head_size=128)
 WORK = Workload(
     model=SMOLLM2,
     max_model_len=640,
-    learner=Training(workers=1, batch=4, length=640, adapter_rank=16),
-    sft=Training(workers=2, batch=2, length=640),
+    learner=TrainerWorkload(workers=1, batch=4, length=640, adapter_rank=16),
+    sft=TrainerWorkload(workers=2, batch=2, length=640),
 )
 ROOMY = Machine(cpus=8, memory_gb=256, gpus=0)
 GPU_NODE = Machine(cpus=64, memory_gb=512, gpus=8, gpu_memory_gb=80)
@@ -34,7 +34,7 @@ def make_plan(
 
 
 def workload(sft: dict[str, Any] | None = None, learner_batch: int = 4, **changed: Any) -> Workload:
-    """`WORK`, changed."""
+    """`WORK` with changes."""
     learner = replace(WORK.learner, batch=learner_batch)
     return replace(WORK, learner=learner, sft=replace(WORK.sft, **(sft or {})), **changed)
 
@@ -57,7 +57,7 @@ def test_too_many_engines_are_refused() -> None:
     assert "Lower cluster.engines to 2." in message
 
 
-def test_only_the_roles_that_will_start_need_room() -> None:
+def test_only_roles_that_will_start_are_checked() -> None:
     config, machine = ClusterConfig(device="gpu"), Machine(cpus=8, memory_gb=64, gpus=1)
     assert "phase 'rollout' does not fit" in refusal(config, WORK, machine)
     plan = make_plan(config, WORK, machine, ("backbone",))
@@ -76,7 +76,7 @@ def test_learner_and_engines_that_work_at_once_share_the_cores() -> None:
 
 def test_two_cores_are_enough_for_learner_and_engines_at_once() -> None:
     plan = make_plan(ClusterConfig(), workload(overlapped=True), Machine(cpus=2, memory_gb=64))
-    assert [role.threads for role in plan.of_phase("rollout")] == [1, 1, 1]
+    assert [role.threads for role in plan.roles_in("rollout")] == [1, 1, 1]
 
 
 def test_too_many_scorers_are_refused_with_the_given_threads() -> None:
@@ -93,7 +93,7 @@ def test_too_many_threads_of_a_single_engine_name_only_threads() -> None:
     assert "cluster.engines" not in message
 
 
-def test_where_one_key_is_not_enough_both_are_named() -> None:
+def test_both_keys_are_named_if_one_is_not_enough() -> None:
     message = refusal(ClusterConfig(engines=9, threads=9), WORK, ROOMY)
     assert message.endswith("Lower cluster.engines and cluster.threads.")
 
@@ -102,7 +102,7 @@ def test_too_many_sft_workers_are_refused() -> None:
     message = refusal(ClusterConfig(threads=1), workload({"workers": 3}), Machine(cpus=2, memory_gb=256))
     assert "role 'sft'" in message
     assert "(1 short)" in message
-    # cluster.threads has no say in what a fine-tuning worker takes.
+    # cluster.threads does not apply to fine-tuning workers.
     assert message.endswith("Lower sft.num_workers to 2.")
 
 
@@ -146,7 +146,7 @@ def test_tensor_parallel_engines_take_their_gpus() -> None:
 )
 # Three roles of two thirds of a core each.
 @example(cpus=2, engines=1, scorers=1, workers=2, threads=None)
-def test_what_is_planned_fits_the_cores(
+def test_a_plan_fits_the_cores(
     cpus: int, engines: int, scorers: int, workers: int, threads: int | None
 ) -> None:
     assume(max(engines, scorers) * (threads or 1) <= cpus)
@@ -157,12 +157,12 @@ def test_what_is_planned_fits_the_cores(
     assert all(role.num_cpus > 0 for role in plan.roles)
     # Ray takes fractions below one CPU only.
     assert all(role.num_cpus < 1 or role.num_cpus == int(role.num_cpus) for role in plan.roles)
-    # Otherwise Ray would never place the last actor.
+    # Otherwise Ray could not place the last actor.
     assert reserved(plan, "rollout") <= cpus
     assert reserved(plan, "sft") <= cpus
 
 
-def test_engines_share_all_cores_where_threads_are_not_given() -> None:
+def test_engines_share_all_cores_by_default() -> None:
     plan = make_plan(ClusterConfig(engines=2, scorers=1), WORK, ROOMY)
     assert (plan.role("policy").threads, plan.role("backbone").threads) == (4, 8)
     assert (plan.role("sft").count, plan.role("sft").threads) == (2, 4)
@@ -192,7 +192,7 @@ def test_an_engine_starts_with_its_roles_threads_and_resources() -> None:
     assert spec.env["OMP_NUM_THREADS"] == spec.env["MKL_NUM_THREADS"] == "4"
 
 
-def test_an_encoder_is_a_role_only_where_the_reward_needs_one() -> None:
+def test_an_encoder_is_a_role_only_if_the_reward_needs_one() -> None:
     assert "encoder" not in {role.name for role in make_plan(ClusterConfig(), WORK, ROOMY).roles}
     plan = make_plan(ClusterConfig(), workload(encoder_parameters=22_000_000), ROOMY)
     encoder = plan.role("encoder")
@@ -218,19 +218,19 @@ def test_the_backbone_as_encoder_takes_a_gpu() -> None:
         (Machine(cpus=8, memory_gb=12), 2, 9, (1, 4)),
     ],
 )
-def test_trainings_side_by_side_share_cores_and_memory(
+def test_concurrent_trainings_share_cores_and_memory(
     machine: Machine, workers: int, jobs: int, expected: tuple[int, int]
 ) -> None:
     plan = make_plan(ClusterConfig(), workload({"workers": workers}), machine, {"sft"})
-    assert side_by_side(plan, "sft", jobs) == expected
+    assert concurrent_jobs(plan, "sft", jobs) == expected
 
 
-def test_trainings_side_by_side_share_gpus() -> None:
+def test_concurrent_trainings_share_gpus() -> None:
     plan = make_plan(ClusterConfig(device="gpu"), WORK, Machine(cpus=16, memory_gb=256, gpus=8), {"sft"})
-    assert side_by_side(plan, "sft", 9)[0] == 4
+    assert concurrent_jobs(plan, "sft", 9)[0] == 4
 
 
-def test_what_fine_tuning_keeps_beside_a_gpu_counts() -> None:
+def test_host_memory_of_offloaded_states_counts() -> None:
     machine = Machine(cpus=16, memory_gb=32, gpus=8)
     make_plan(ClusterConfig(device="gpu"), workload(model=LARGE), machine, {"sft"})
     offloaded = workload({"offload": True}, model=LARGE)
@@ -265,14 +265,14 @@ def test_checkpointing_and_shared_rows_take_less_activations() -> None:
         return make_plan(ClusterConfig(), workload(changed), ROOMY).role("sft").host.activations
 
     assert activations(checkpointing=True) < activations()
-    assert activations(shared_by=2) == pytest.approx(activations() / 2)
+    assert activations(sp_size=2) == pytest.approx(activations() / 2)
     assert activations(length=1280) == pytest.approx(2 * activations())
     # Logits, their log-softmax and its gradient in 32 bits, of 2 rows of 640 tokens.
     logits = 12 * 2 * 640 * SMOLLM2.vocab_size / 2**30
     assert activations() - logits == pytest.approx(2 * 2 * 640 * SMOLLM2.linear_widths / 2**30)
 
 
-def test_a_prompt_that_is_computed_once_takes_room_once() -> None:
+def test_a_shared_prompt_takes_memory_once() -> None:
     def of(batch: int, group: int) -> tuple[int, int]:
         training = replace(WORK.learner, batch=batch, length=640, group=group, completion=128)
         return training.tokens, training.predicted
@@ -307,7 +307,7 @@ def test_an_engine_that_cannot_hold_one_sequence_is_refused() -> None:
     assert "Raise cluster.tensor_parallel_size" in message
 
 
-def test_what_scoring_takes_beside_an_engines_share_is_refused() -> None:
+def test_scoring_memory_outside_an_engines_share_is_checked() -> None:
     config = ClusterConfig(device="gpu", gpu_memory_utilization=0.98)
     message = refusal(config, WORK, GPU_NODE)
     assert "role 'backbone' does not fit: about" in message
@@ -358,13 +358,13 @@ def test_no_process_is_spread_over_two_machines() -> None:
     config = ClusterConfig(device="gpu", tensor_parallel_size=4)
     node = replace(GPU_NODE, gpus=6)
     message = refusal(config, WORK, node, replace(node, gpus=3))
-    assert "does not fit: none of 2 machines has room for number" in message
-    assert "they lack GPUs" in message
+    assert "does not fit: none of 2 machines has capacity for process" in message
+    assert "missing: GPUs" in message
     plan = plan_for(config, WORK, [node, replace(node, gpus=8)])
-    assert [sum(place.held.values()) for place in plan.places["rollout"]] == [1, 2]
+    assert [sum(node.processes.values()) for node in plan.allocations["rollout"]] == [1, 2]
 
 
-def test_threads_are_those_that_each_machine_has_room_for() -> None:
+def test_threads_fit_on_each_machine() -> None:
     pair = [Machine(cpus=3, memory_gb=64), Machine(cpus=5, memory_gb=64)]
     for engines, threads in ((1, 5), (2, 3), (3, 2), (4, 1), (8, 1)):
         plan = plan_for(ClusterConfig(engines=engines), WORK, pair)
@@ -372,7 +372,7 @@ def test_threads_are_those_that_each_machine_has_room_for() -> None:
     assert "9 x 1 thread(s) = 9 cores" in refusal(ClusterConfig(engines=9), WORK, *pair)
 
 
-def test_machines_of_a_cluster_are_its_living_nodes() -> None:
+def test_dead_nodes_are_no_machines() -> None:
     gib = 2**30
     cpu = {"CPU": 4.0, "memory": 6.0 * gib, "object_store_memory": 2.0 * gib}
     nodes = [
@@ -381,7 +381,7 @@ def test_machines_of_a_cluster_are_its_living_nodes() -> None:
         {"Alive": True, "Resources": {**cpu, "GPU": 8.0}, "Labels": {"ray.io/accelerator-type": "H100"}},
         {"Alive": True, "Resources": {**cpu, "GPU": 8.0}, "Labels": {"ray.io/accelerator-type": "A100"}},
     ]
-    found = of_nodes(nodes)
+    found = machines_from_ray(nodes)
     assert [(m.cpus, m.memory_gb, m.gpus, m.gpu_memory_gb) for m in found] == [
         (4, 8.0, 0, None),
         (4, 8.0, 8, 79.2),
@@ -411,9 +411,9 @@ def test_labels_are_asked_for_in_rays_syntax(wanted: str, labels: dict[str, str]
 def test_a_role_goes_to_machines_with_its_labels() -> None:
     machines = [ROOMY, replace(ROOMY, labels={"pool": "trainers"})]
     config = ClusterConfig(label_selector={"learner": {"pool": "trainers"}, "policy": {"pool": "!trainers"}})
-    first, second = plan_for(config, WORK, machines).places["rollout"]
-    assert first.held["policy"] == second.held["learner"] == 1
-    assert "they lack labels" in refusal(config, WORK, machines[0])
+    first, second = plan_for(config, WORK, machines).allocations["rollout"]
+    assert first.processes["policy"] == second.processes["learner"] == 1
+    assert "missing: labels" in refusal(config, WORK, machines[0])
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_a_role_goes_to_machines_with_its_labels() -> None:
         ("2 x cpus=64, memory=512, gpus=8, gpu_memory=80", [GPU_NODE, GPU_NODE]),
     ],
 )
-def test_machines_in_words(text: str, machines: list[Machine]) -> None:
+def test_a_description_of_machines_is_parsed(text: str, machines: list[Machine]) -> None:
     assert parse_machines(text) == machines
 
 
@@ -439,7 +439,7 @@ def test_machines_in_words(text: str, machines: list[Machine]) -> None:
         "2 cpus",
     ],
 )
-def test_machines_that_are_none(text: str) -> None:
+def test_an_invalid_description_of_machines_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"describes no machines; write cpus=64,memory=512"):
         parse_machines(text)
 
@@ -461,9 +461,9 @@ def test_engines_that_serve_the_backbone_too_have_memory_to_score() -> None:
     assert policy.gpu.weights == pytest.approx(apart.role("policy").gpu.weights + room)
 
 
-def test_they_are_all_engines_that_there_are() -> None:
+def test_shared_engines_are_the_only_engines() -> None:
     plan = make_plan(SHARED, WORK, ROOMY)
-    assert [role.name for role in plan.of_phase("rollout")] == ["policy", "learner"]
+    assert [role.name for role in plan.roles_in("rollout")] == ["policy", "learner"]
     # Adapters are read from the run folder.
     assert plan.store_gb == 0
 
