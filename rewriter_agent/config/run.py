@@ -13,13 +13,14 @@ from rewriter_agent.user_errors import MAX_QUOTED, printable
 from sft.config.sft import SFTConfig
 
 from .base import Strict
+from .compose import read_config_tree
 from .data import DataConfig, SciqData
 from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
 from .outcomes import OUTCOMES
 from .rewrite import RewriteConfig
-from .safe_yaml import MAX_DEPTH, parse_yaml, read_yaml
+from .safe_yaml import MAX_DEPTH, parse_yaml
 from .study import StudyConfig
 from .train import PrepareConfig, TrackingConfig, TrainConfig
 
@@ -154,15 +155,12 @@ class RunConfig(Strict):
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
-    """Read a YAML file, apply `key.path=value` overrides (values as YAML), check everything.
+    """Read a YAML file with those that it builds on, apply `key.path=value` overrides (values as YAML), check all.
 
     Raises:
         ValueError: missing or malformed file, unknown key (names the nearest valid one), bad value.
     """
-    tree = read_yaml(path, "config", "the shipped ones are in configs/") or {}
-    if not isinstance(tree, dict):
-        raise ValueError(f"{path} must hold sections (model:, data:, ...), got {type(tree).__name__}")
-    return make_config(tree, overrides)
+    return make_config(read_config_tree(path), overrides)
 
 
 def make_config(tree: dict[str, Any], overrides: list[str] | None = None) -> RunConfig:

@@ -59,11 +59,10 @@ class Named:
 
 @dataclass(frozen=True)
 class Assigned:
-    """The values of several unknowns; `listed` tells `x = 1, y = 2` from `(x, y) = (1, 2)`."""
+    """The values of several unknowns."""
 
     names: tuple[str, ...]
     values: tuple["Form", ...]
-    listed: bool = False
 
 
 @dataclass(frozen=True)
