@@ -9,9 +9,9 @@ from typing import Any
 
 import ray
 
-from cluster.engine.vllm_engine import Engine
+from cluster.engine.vllm_engine import VLLMEngine
 from cluster.fleet.fleet import Fleet
-from cluster.fleet.settings import Settings
+from cluster.fleet.settings import FleetSettings
 from cluster.planning.plan import engine_spec
 from cluster.planning.roles import Role
 from cluster.session import connect
@@ -32,7 +32,7 @@ BARE, FLEET = "LLM.generate, one thread", "fleet of one, one thread"
 WIDE, TWO = "fleet of one, two threads", "fleet of two, one thread each"
 
 
-class BareEngine(Engine):
+class BareEngine(VLLMEngine):
     """An engine whose vLLM may be called as it is."""
 
     def bare(self, requests: Sequence[GenerateRequest]) -> int:
@@ -46,7 +46,7 @@ class BareEngine(Engine):
             )
             for r in requests
         ]
-        outputs = self.batching.alone(lambda: self.llm.generate(prompts, params, use_tqdm=False))
+        outputs = self.loop.exclusive(lambda: self.llm.generate(prompts, params, use_tqdm=False))
         return sum(len(output.outputs[0].token_ids) for output in outputs)
 
 
@@ -106,7 +106,7 @@ def spec(run: Run, threads: int) -> EngineSpec:
 
 def start(run: Run, of: EngineSpec, count: int) -> Fleet:
     """A fleet that is ready."""
-    return Fleet.start("policy", of, count, Settings.of(run.config.cluster)).wait()
+    return Fleet.start("policy", of, count, FleetSettings.of(run.config.cluster)).wait()
 
 
 def sampled(fleet: Fleet, requests: Sequence[GenerateRequest]) -> int:

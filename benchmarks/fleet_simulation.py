@@ -19,10 +19,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from cluster.fleet.health import HealthPolicy
-from cluster.fleet.settings import Settings
+from cluster.fleet.settings import FleetSettings, HealthPolicy
 from cluster.fleet.supervisor import Supervisor, Task
-from cluster.types import STARTED_WITH, Beat
+from cluster.types import BASE_WEIGHTS, Heartbeat
 
 GROUP = 8
 """Requests of one problem, which one engine answers together."""
@@ -79,12 +78,12 @@ class SleepingEngine:
             self._begin()
         else:
             self.steps += 1
-            future.set_result(0 if method == "ready" else Beat(0, 0, self.steps, True))
+            future.set_result(0 if method == "ready" else Heartbeat(0, 0, self.steps, True))
 
-    def lost(self, error: BaseException) -> None:
+    def loss_reason(self, error: BaseException) -> None:
         """Never."""
 
-    def unreachable(self, error: BaseException) -> bool:
+    def is_unreachable(self, error: BaseException) -> bool:
         """Never."""
         return False
 
@@ -134,22 +133,22 @@ def simulate(engines: int, requests: int, seconds_a_token: float, ahead: int) ->
     timer = Timer()
     timer.start()
     crew = [SleepingEngine(timer, seconds_a_token) for _ in range(engines)]
-    settings = Settings(HealthPolicy(), heartbeat_seconds=5, window=AT_ONCE + ahead)
-    supervisor = Supervisor("simulation", crew, crew.pop, STARTED_WITH, settings, print)
+    settings = FleetSettings(HealthPolicy(), heartbeat_seconds=5, window=AT_ONCE + ahead)
+    supervisor = Supervisor("simulation", crew, crew.pop, BASE_WEIGHTS, settings, print)
     supervisor.started().result()
-    # As many groups on their way as the engines have room for, and a few that wait here.
-    room = threading.Semaphore(engines * (settings.window + 1))
+    # As many groups in flight as the engines accept, and a few that wait here.
+    capacity = threading.Semaphore(engines * (settings.window + 1))
     random, memory, groups = Random(0), peak_mb(), requests // GROUP
     cpu, start = time.process_time(), time.perf_counter()
     for _ in range(groups):
-        room.acquire()
+        capacity.acquire()
         task = Task("work", lengths(random))
-        task.answer.add_done_callback(lambda _: room.release())
+        task.answer.add_done_callback(lambda _: capacity.release())
         supervisor.submit([task])
     fed = time.perf_counter() - start
     worked = sum(engine.count() for engine in crew)
     for _ in range(engines * (settings.window + 1)):
-        room.acquire()
+        capacity.acquire()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     supervisor.stop()
     idle = 1 - worked / (fed * engines * AT_ONCE)

@@ -1,4 +1,4 @@
-"""What goes to an engine and what comes back."""
+"""Requests to engines, their answers, and the specification of an engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """One completion to sample. The seed makes it independent of batch and order."""
+    """One completion to sample. Its seed makes it independent of batch and order."""
 
     prompt_ids: list[int]
     max_tokens: int
     temperature: float
     seed: int
-    of_backbone: bool = False
-    """Of the weights that engines have started with, whatever adapter they serve."""
+    use_base_model: bool = False
+    """Whether to use the base weights, whatever adapter the engine serves."""
 
 
 @dataclass(frozen=True)
@@ -29,72 +29,75 @@ class Completion:
     finished: bool
     """Ended with EOS, not cut at `max_tokens`."""
     version: int
-    """Of the weights that wrote it."""
+    """Version of the weights that sampled it."""
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A completion whose tokens' log-probs given the prompt are wanted, and where asked for, entropies."""
+    """A completion to score: log-probs of its tokens given the prompt and, on request, entropies."""
 
     prompt_ids: list[int]
     completion_ids: list[int]
     entropies: bool = False
-    of_backbone: bool = False
-    """As of a request to sample."""
+    use_base_model: bool = False
+    """Like that of GenerateRequest."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One value a completion token, in nats: its log-prob given the prompt and the tokens before it, and the
-    entropy of the distribution that it was drawn from (None where not asked for)."""
+    """One value per completion token, in nats: its log-prob given the prompt and the tokens before it, and the entropy
+    of the distribution at its position (None unless requested)."""
 
     logprobs: list[float]
     entropies: list[float] | None = None
 
     def __add__(self, tail: "Scored") -> "Scored":
-        """The values of two parts of one completion, joined."""
+        """Concatenate the values of two parts of one completion."""
         entropies = None if self.entropies is None else self.entropies + (tail.entropies or [])
         return Scored(self.logprobs + tail.logprobs, entropies)
 
 
 @dataclass(frozen=True)
-class Served:
-    """Weights that engines are to serve: the method by which one gets them, and what it is called with."""
+class WeightSpec:
+    """Weights to serve: the engine method that loads them, and its arguments."""
 
     version: int
     method: str
     args: tuple[Any, ...]
     checksum: int | None = None
-    """Of the tensors; None where it is not known here."""
+    """Checksum of the tensors; None if unknown to the sender."""
 
 
-STARTED_WITH = Served(0, "reset", ())
-"""The model that engines start with."""
+BASE_WEIGHTS = WeightSpec(0, "reset_to_base", ())
+"""The model that the engines have started with."""
 
 
 @dataclass(frozen=True)
-class Beat:
-    """An engine's sign of life."""
+class Heartbeat:
+    """Heartbeat of an engine."""
 
     pid: int
     version: int
     steps: int
-    """Of the engine since its start: it makes progress as long as they become more."""
+    """Engine steps since the start; an engine with work makes progress if they increase."""
     working: bool
     tokens: int = 0
-    """That it has computed since then, of prompts and of completions."""
+    """Prompt and completion tokens computed since the start."""
     busy_seconds: float = 0.0
-    """That its steps have taken."""
+    """Seconds spent in engine steps since the start."""
 
 
-def batched_tokens(device: str, max_model_len: int) -> int:
-    """That an engine schedules at once: it holds log-probs over the vocabulary of all, which vLLM does not budget."""
+def max_batched_tokens(device: str, max_model_len: int) -> int:
+    """Tokens that an engine schedules at once.
+
+    Scoring holds log-probs over the vocabulary for all of them, which vLLM's memory profiling does not include.
+    """
     return max(1024 if device == "cpu" else 4096, max_model_len)
 
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What an engine actor needs to start."""
+    """Arguments of an engine actor."""
 
     model: str
     dtype: str
@@ -108,16 +111,16 @@ class EngineSpec:
     num_cpus: float
     num_gpus: float
     labels: dict[str, str] = field(default_factory=dict)
-    """Of the machines that it may be on."""
+    """Ray label selector of the machines that it may run on."""
     max_lora_rank: int = 0
-    """Of an adapter that it can serve; 0 for none."""
+    """Largest rank of an adapter that it can serve; 0 disables adapters."""
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment of the actor's process; vLLM and OpenMP read it at import."""
+        """Environment of the actor's process, which vLLM and OpenMP read at import."""
         threads = str(self.threads)
         env = {
-            # One process to die with the actor, no orphaned engine core.
+            # Run the engine core in the actor's process: a child process would outlive a killed actor.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "VLLM_LOGGING_LEVEL": "WARNING",
             "VLLM_NO_USAGE_STATS": "1",
@@ -125,12 +128,12 @@ class EngineSpec:
             "MKL_NUM_THREADS": threads,
         }
         if self.device == "cpu":
-            # Compiling costs 35 s at the first request and wins nothing on small CPU models.
+            # torch.compile takes 35 s at the first request and gains nothing on small CPU models.
             env |= {
                 "TORCHDYNAMO_DISABLE": "1",
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-                # Read by glibc and by torch: freed blocks are used again, where the kernel would take them back at once
-                # and zero them for the next.
+                # Settings of glibc and torch: reuse freed blocks. By default large ones go back to the kernel, which
+                # has to zero them for the next allocation.
                 "MALLOC_MMAP_MAX_": "0",
                 "MALLOC_TRIM_THRESHOLD_": str(2**40),
                 "THP_MEM_ALLOC_ENABLE": "1",

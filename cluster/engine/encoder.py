@@ -16,14 +16,14 @@ class Encoder:
         torch.set_num_threads(threads)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
-        # The mean skips padding by its mask; on the right it also leaves a causal model's positions alone.
+        # The mean ignores padding by its mask. Right padding keeps the positions of a causal model unchanged too.
         self.tokenizer.padding_side = "right"
         loaded = AutoModel.from_pretrained(model, dtype=torch.float32, trust_remote_code=False)
         self.model = loaded.to("cuda" if device == "gpu" else "cpu").eval()
         self.max_length = min(max_length, loaded.config.max_position_embeddings)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text, order kept; a text is cut at `max_length` tokens."""
+        """One vector per text, in order; texts are truncated to `max_length` tokens."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         vectors: list[list[float]] = [[] for _ in texts]
         for start in range(0, len(order), BATCH):

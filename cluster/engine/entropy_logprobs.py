@@ -1,17 +1,18 @@
-"""What an engine keeps of a distribution: a token's log-prob and, where asked for, the exact entropy."""
+"""Exact entropies from vLLM, in place of the most likely token of `prompt_logprobs=1`."""
 
 from typing import Any
 
 ENTROPY_ID = -1
-"""Stands where a token id would: the entry beside a prompt token's own holds the entropy."""
+"""Token id of the entry that holds the entropy, next to the entry of the prompt token itself."""
 
 
 def gather_without_ranks(worker: Any) -> None:
-    """Make `prompt_logprobs=1` report entropies (nats) in place of the most likely token, and no ranks at all.
+    """Make `prompt_logprobs=1` report entropies (nats) in place of the most likely token, and no ranks.
 
-    To be run on each worker, once. The entropy needs the whole distribution, which only the worker ever has:
-    a tokens x vocabulary table is too large to send. The rank, which nobody reads, costs a pass over it.
+    Run once on each vLLM worker. The entropy needs the whole distribution, which only the worker has: a table of
+    tokens x vocabulary is too large to send. The rank is not used here, and takes a pass over that table.
     """
+    # vLLM has no option for either, so that its sampler's method is replaced.
     worker.model_runner.sampler.gather_logprobs = _gather
 
 

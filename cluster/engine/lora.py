@@ -1,4 +1,4 @@
-"""LoRA adapters in a vLLM engine: served one after the other, on weights that stay what they are."""
+"""LoRA adapters in a vLLM engine, served one at a time on unchanged base weights."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,60 +25,72 @@ def supported_rank(rank: int) -> int:
     return next(supported for supported in SUPPORTED_RANKS if supported >= rank)
 
 
-class Adapters:
-    """The adapter that an engine serves."""
+class LoraManager:
+    """The adapter that an engine currently serves."""
 
     def __init__(self, llm: Any) -> None:
-        llm.collective_rpc(_leave_head_alone)
+        llm.collective_rpc(_unwrap_head)
         self.llm = llm
         self.request: Any = None
-        """vLLM's name of it; None where there is none."""
+        """vLLM's LoRARequest of the adapter; None without one."""
         self._count = 0
 
     def serve(self, version: int, folder: Path) -> int:
-        """Serve the one that PEFT has saved in `folder` in place of the last; its checksum."""
+        """Replace the adapter with the one that PEFT has saved in `folder`; return its checksum."""
         from vllm.lora.request import LoRARequest
 
         self.drop()
         self._count += 1
-        # vLLM knows adapters, and what it has computed with them, by their names: a version may be published again.
+        # vLLM caches adapters and prefixes by name and id, and a version may be published again with other weights.
         self.request = LoRARequest(f"version {version}, number {self._count}", self._count, str(folder))
-        found = checksum(checkpoint_tensors(folder))
+        adapter_checksum = checksum(checkpoint_tensors(folder))
         self.llm.llm_engine.add_lora(self.request)
-        return found
+        return adapter_checksum
 
     def drop(self) -> None:
-        """Serve none."""
+        """Stop serving an adapter."""
         if self.request is not None:
             self.llm.llm_engine.remove_lora(self.request.lora_int_id)
             self.request = None
 
 
 @contextmanager
-def taken_off(model: Any) -> Generator[None]:
-    """The worker's model as it was before vLLM made room for adapters: checkpoints have its names."""
+def without_lora_layers(model: Any) -> Generator[None]:
+    """Remove vLLM's LoRA layers from the worker's model inside the block.
+
+    vLLM wraps linear layers when adapters are enabled, which renames their parameters, so that `reload_weights` no
+    longer finds those of a checkpoint.
+    """
     from vllm.lora.layers.base import BaseLayerWithLoRA
 
-    wrappers = [
-        found for found in _modules(model, BaseLayerWithLoRA) if not isinstance(found[0], BaseLayerWithLoRA)
+    # Layers within a LoRA layer are its own, and not to be touched.
+    wrapped = [
+        (parent, name, layer)
+        for parent, name, layer in _modules(model, BaseLayerWithLoRA)
+        if not isinstance(parent, BaseLayerWithLoRA)
     ]
-    for parent, name, wrapper in wrappers:
-        setattr(parent, name, wrapper.base_layer)
-    yield
-    for parent, name, wrapper in wrappers:
-        setattr(parent, name, wrapper)
+    for parent, name, layer in wrapped:
+        setattr(parent, name, layer.base_layer)
+    try:
+        yield
+    finally:
+        for parent, name, layer in wrapped:
+            setattr(parent, name, layer)
 
 
-def _leave_head_alone(worker: Any) -> None:
-    """No adapter is on the head, and with room for one vLLM cannot compute a prompt's log-probs on the CPU."""
+def _unwrap_head(worker: Any) -> None:
+    """Remove the LoRA layer of the head: with it vLLM cannot compute prompt log-probs on a CPU.
+
+    No adapter is on the head; `publish` of the learner refuses one that is.
+    """
     from vllm.lora.layers.logits_processor import LogitsProcessorWithLoRA
 
-    for parent, name, wrapper in _modules(worker.get_model(), LogitsProcessorWithLoRA):
-        setattr(parent, name, wrapper.base_layer)
+    for parent, name, layer in _modules(worker.get_model(), LogitsProcessorWithLoRA):
+        setattr(parent, name, layer.base_layer)
 
 
 def _modules(model: Any, kind: type) -> list[tuple[Any, str, Any]]:
-    """Each module of a kind, with the one that it is in and its name there."""
+    """Every module of a class, with its parent and its name in the parent."""
     return [
         (parent, name, child)
         for parent in model.modules()

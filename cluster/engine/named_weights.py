@@ -1,4 +1,4 @@
-"""Named tensors on their way to engines: those of a checkpoint, and a number that tells whether all arrived."""
+"""Named tensors that are sent to engines, and a checksum that shows whether all of them arrived."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,31 +6,31 @@ from typing import Any
 
 
 class Checksum:
-    """Of named tensors, whatever their order; equal where names, types, shapes and bytes are."""
+    """Order-independent checksum over names, types, shapes and bytes of tensors."""
 
     def __init__(self) -> None:
         self.value = 0
 
     def add(self, name: str, tensor: Any) -> None:
-        """Take one in."""
+        """Add a tensor."""
         import torch
         from xxhash import xxh3_64
 
         flat = tensor.detach().cpu().contiguous().reshape(-1)
-        # Not linear, as a CRC is: there two tensors whose bytes were exchanged make up for one another.
-        one = xxh3_64(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        one.update(memoryview(flat.view(torch.uint8).numpy()))
-        self.value = (self.value + one.intdigest()) % 2**64
+        # A linear hash such as a CRC would not notice that the bytes of two tensors were exchanged.
+        digest = xxh3_64(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(memoryview(flat.view(torch.uint8).numpy()))
+        self.value = (self.value + digest.intdigest()) % 2**64
 
     def through(self, weights: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-        """The same tensors, each taken in as it goes by."""
+        """Yield the same tensors, adding each."""
         for name, tensor in weights:
             self.add(name, tensor)
             yield name, tensor
 
 
 def checksum(weights: Iterable[tuple[str, Any]]) -> int:
-    """Of all of them."""
+    """Checksum of all the tensors."""
     total = Checksum()
     for name, tensor in weights:
         total.add(name, tensor)
@@ -38,7 +38,7 @@ def checksum(weights: Iterable[tuple[str, Any]]) -> int:
 
 
 def checkpoint_tensors(folder: Path) -> Iterable[tuple[str, Any]]:
-    """Name and tensor of everything in a folder's safetensors files."""
+    """Names and tensors of a folder's safetensors files."""
     from safetensors.torch import load_file
 
     for path in sorted(folder.glob("*.safetensors")):

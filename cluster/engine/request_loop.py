@@ -1,4 +1,4 @@
-"""One vLLM engine for many callers: what each asks for joins the batch that is running."""
+"""Loop that steps one vLLM engine for many callers, whose requests join the running batch."""
 
 import queue
 import time
@@ -12,35 +12,39 @@ Result = TypeVar("Result")
 
 
 class BrokenEngineError(RuntimeError):
-    """The engine cannot do the least any more."""
+    """The engine fails even a minimal request."""
 
 
 @dataclass(eq=False)
 class _Batch:
     outputs: dict[str, Any] = field(default_factory=dict)
-    """By vLLM's id, in the order in which they were asked for; None where there is none yet."""
+    """Outputs by vLLM's request id, in the order of the requests; None until they are finished."""
     done: Future[list[Any]] = field(default_factory=Future)
     missing: int = 0
 
 
-class Batching:
-    """A thread that steps the engine as long as there is something to do; only it touches the engine."""
+class RequestLoop:
+    """A thread that steps the engine while there are requests; no other thread uses the engine.
+
+    vLLM's `AsyncLLM` would batch calls as well, but runs the engine core in a process of its own. Here the core runs in
+    the actor's process, so that it cannot outlive a killed actor.
+    """
 
     def __init__(self, llm: Any, threads: int) -> None:
-        """`threads` are those of one step."""
+        """`threads` is the number of CPU threads of a step."""
         self.llm = llm
         self.threads = threads
         self.steps = 0
         self.tokens = 0
         self.busy_seconds = 0.0
-        self._asked: dict[str, _Batch] = {}
+        self._running: dict[str, _Batch] = {}
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], None]]] = queue.SimpleQueue()
         Thread(target=self._serve, name="engine", daemon=True).start()
 
     @property
     def working(self) -> bool:
-        """Whether it has something to do."""
-        return bool(self._asked)
+        """Whether there are running requests."""
+        return bool(self._running)
 
     def run(
         self,
@@ -48,27 +52,29 @@ class Batching:
         params: Sequence[Any],
         adapters: Callable[[], Sequence[Any] | None] = lambda: None,
     ) -> list[Any]:
-        """vLLM's final outputs, order kept; from any thread.
+        """Run a batch and return vLLM's final outputs in order; may be called from any thread.
 
-        `adapters` gives vLLM's requests for them, None for none; what it finds of the engine then stays so until all
-        outputs are there, and what it raises is raised.
+        `adapters` returns a LoRARequest (or None) per prompt, or None for all. It is called on the loop's thread when
+        the batch starts, and its errors are raised here. Weights cannot change between that call and the last output.
 
         Raises:
-            BrokenEngineError: the engine failed, and fails at everything.
-            RuntimeError: other calls wanted it for themselves meanwhile.
+            BrokenEngineError: the engine failed, and fails a probe request as well.
+            RuntimeError: an `exclusive` call aborted the batch.
         """
         batch = _Batch()
         self._inbox.put((batch.done, lambda: self._add(batch, prompts, params, adapters)))
         return batch.done.result()
 
-    def alone(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns; it has the engine for itself. What is being computed then is given up: whoever drives
-        the engine asks for this between two batches, so that nobody waits for those that are left (a learner that died
-        has left them)."""
+    def exclusive(self, call: Callable[[], Result]) -> Result:
+        """Abort all running requests, run `call` on the loop's thread and return its result.
+
+        Weights change between two batches. A batch that still runs then comes from a learner that has died, so that no
+        caller waits for it.
+        """
         done: Future[Result] = Future()
 
         def work() -> None:
-            self._give_up(RuntimeError("given up: the engine was wanted for other weights"))
+            self._abort(RuntimeError("aborted: the engine loads other weights"))
             done.set_result(call())
 
         self._inbox.put((done, work))
@@ -77,15 +83,15 @@ class Batching:
     def _serve(self) -> None:
         import torch
 
-        # A thread has its own number of threads in OpenMP.
+        # OpenMP keeps the number of threads per thread.
         torch.set_num_threads(self.threads)
         while True:
-            self._take_in()
-            if self._asked:
+            self._handle_inbox()
+            if self._running:
                 self._step()
 
-    def _take_in(self) -> None:
-        block = not self._asked
+    def _handle_inbox(self) -> None:
+        block = not self._running
         while True:
             try:
                 done, work = self._inbox.get(block)
@@ -95,7 +101,7 @@ class Batching:
             try:
                 work()
             except Exception as error:  # noqa: BLE001
-                # Whoever asked is to know; the others' requests are none the worse for it.
+                # The error is the caller's; the requests of others are not affected.
                 done.set_exception(error)
 
     def _add(
@@ -106,10 +112,10 @@ class Batching:
         adapters: Callable[[], Sequence[Any] | None],
     ) -> None:
         ids = self.llm.enqueue(list(prompts), list(params), lora_request=adapters(), use_tqdm=False)
-        # vLLM hands out an id with a random tail, and answers without it.
+        # vLLM appends a random suffix to its request ids, and its outputs carry the ids without it.
         names = [name.rpartition("-")[0] for name in ids]
         batch.outputs, batch.missing = dict.fromkeys(names), len(names)
-        self._asked.update(dict.fromkeys(names, batch))
+        self._running.update(dict.fromkeys(names, batch))
         if not names:
             batch.done.set_result([])
 
@@ -129,39 +135,42 @@ class Batching:
     def _finish(self, output: Any) -> None:
         self.tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
         self.tokens += sum(len(completion.token_ids) for completion in output.outputs)
-        batch = self._asked.pop(output.request_id)
+        batch = self._running.pop(output.request_id)
         batch.outputs[output.request_id] = output
         batch.missing -= 1
         if not batch.missing:
             batch.done.set_result(list(batch.outputs.values()))
 
     def _fail(self, error: Exception) -> None:
-        """Nothing of what was running is left for the next batch to get."""
-        failed = set(self._asked.values())
-        self._asked = {}
+        """Fail the running batches and abort their requests, which would otherwise be part of the next batch."""
+        failed = set(self._running.values())
+        self._running = {}
         try:
-            self._abort()
-            self._do_the_least()
+            self._abort_requests()
+            self._probe()
         except Exception as second:  # noqa: BLE001
+            # Whatever a probe raises, the engine is of no use any more.
             error = BrokenEngineError(
                 f"{type(error).__name__}: {error}; and then {type(second).__name__}: {second}"
             )
         for batch in failed:
             batch.done.set_exception(error)
 
-    def _give_up(self, reason: Exception) -> None:
-        given_up = set(self._asked.values())
-        self._asked = {}
-        for batch in given_up:
+    def _abort(self, reason: Exception) -> None:
+        aborted = set(self._running.values())
+        self._running = {}
+        for batch in aborted:
             batch.done.set_exception(reason)
-        if given_up:
-            self._abort()
+        if aborted:
+            self._abort_requests()
 
-    def _abort(self) -> None:
+    def _abort_requests(self) -> None:
         engine = self.llm.llm_engine
+        # `LLM` has no public way to abort its requests; `internal` says that the ids are those with the suffix.
         engine.abort_request(list(engine.output_processor.request_states), internal=True)
 
-    def _do_the_least(self) -> None:
+    def _probe(self) -> None:
+        """Sample one token."""
         from vllm import SamplingParams, TokensPrompt
 
         self.llm.generate(

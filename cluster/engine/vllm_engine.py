@@ -1,4 +1,4 @@
-"""A vLLM engine as a Ray actor: samples, scores, and swaps weights in place."""
+"""A vLLM engine as a Ray actor, which samples, scores and swaps weights in place."""
 
 import os
 import tempfile
@@ -8,19 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cluster.types import Beat, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, batched_tokens
+from cluster.types import (
+    Completion,
+    EngineSpec,
+    GenerateRequest,
+    Heartbeat,
+    Scored,
+    ScoreRequest,
+    max_batched_tokens,
+)
 
 from .entropy_logprobs import ENTROPY_ID, gather_without_ranks
-from .lora import Adapters, taken_off
+from .lora import LoraManager, without_lora_layers
 from .named_weights import Checksum, checkpoint_tensors
-from .request_loop import Batching
+from .request_loop import RequestLoop
 
 Weights = Sequence[tuple[str, Any]] | Path
-"""Tensors by their checkpoint names, or the folder of a checkpoint."""
+"""Tensors with their names in a checkpoint, or the folder of a checkpoint."""
 
 
-class Engine:
-    """Serves one set of weights, named by a version. Create it as a Ray actor with `spec.env`; calls may overlap."""
+class VLLMEngine:
+    """Serves one version of the weights. Create it as a Ray actor with `spec.env`; calls may overlap."""
 
     def __init__(self, spec: EngineSpec) -> None:
         import torch
@@ -28,55 +36,55 @@ class Engine:
 
         torch.set_num_threads(spec.threads)
         self.version = 0
-        # vLLM leaves the file by which its workers find one another.
+        # vLLM does not remove the rendezvous file of its workers.
         with _temporary_files():
             self.llm = LLM(
                 model=spec.model,
                 dtype=spec.dtype,  # ty: ignore[invalid-argument-type]
                 max_model_len=spec.max_model_len,
                 max_num_seqs=spec.max_num_seqs,
-                max_num_batched_tokens=batched_tokens(spec.device, spec.max_model_len),
-                # A prompt prefilled in parts rewinds its seeded generator, which vLLM's CPU sampler cannot.
+                max_num_batched_tokens=max_batched_tokens(spec.device, spec.max_model_len),
+                # Chunked prefill rewinds the generator of a seeded request, which vLLM's CPU sampler does not support.
                 enable_chunked_prefill=False if spec.device == "cpu" else None,
                 tensor_parallel_size=spec.tensor_parallel_size,
                 gpu_memory_utilization=spec.gpu_memory_utilization,
                 kv_cache_memory_bytes=int(spec.kv_cache_gb * 1024**3) if spec.device == "cpu" else None,
                 enforce_eager=spec.device == "cpu",
-                # Prefixes are shared by whole blocks, and the CPU's default is as long as many a prompt.
+                # Prefixes are shared in whole blocks, and the CPU's default block is as long as many prompts.
                 block_size=32 if spec.device == "cpu" else None,
-                # The importance ratio needs the log-probs that tokens were really sampled from.
+                # Importance ratios need the log-probs after temperature, from which tokens are sampled.
                 logprobs_mode="processed_logprobs",
                 enable_lora=spec.max_lora_rank > 0,
                 max_lora_rank=spec.max_lora_rank or 16,
-                # On a CPU vLLM has tokens without an adapter use the last place for one: that has to be empty.
+                # vLLM's CPU kernels map tokens without an adapter to the last adapter slot, which has to be empty.
                 max_loras=2 if spec.device == "cpu" else 1,
                 trust_remote_code=False,
                 disable_log_stats=True,
             )
-        self.adapters = Adapters(self.llm) if spec.max_lora_rank else None
-        self.own_weights = True
-        """Those that it has started with."""
+        self.lora = LoraManager(self.llm) if spec.max_lora_rank else None
+        self.has_base_weights = True
+        """Whether no checkpoint has replaced the weights that the engine has started with."""
         self.llm.collective_rpc(gather_without_ranks)
-        self.batching = Batching(self.llm, spec.threads)
+        self.loop = RequestLoop(self.llm, spec.threads)
 
     def ready(self) -> int:
-        """The version that it serves, once the model is loaded."""
+        """Return the served version, once the model is loaded."""
         return self.version
 
-    def beat(self) -> Beat:
-        """A sign of life, while it works as well."""
-        batching = self.batching
-        return Beat(
+    def heartbeat(self) -> Heartbeat:
+        """Report progress, also while requests are running."""
+        loop = self.loop
+        return Heartbeat(
             os.getpid(),
             self.version,
-            batching.steps,
-            batching.working,
-            batching.tokens,
-            batching.busy_seconds,
+            loop.steps,
+            loop.working,
+            loop.tokens,
+            loop.busy_seconds,
         )
 
     def generate(self, requests: Sequence[GenerateRequest], version: int) -> list[Completion]:
-        """Sample each request under the weights `version`, without top-p or top-k (they bias the ratio)."""
+        """Sample each request under weights `version`, without top-p or top-k, which would bias importance ratios."""
         from vllm import SamplingParams, TokensPrompt
 
         prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids) for r in requests]
@@ -86,13 +94,13 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.batching.run(prompts, params, lambda: self._adapters(requests, version))
+        outputs = self.loop.run(prompts, params, lambda: self._lora_requests(requests, version))
         return [_completion(o.outputs[0], version) for _, o in zip(requests, outputs, strict=True)]
 
     def score(self, requests: Sequence[ScoreRequest], version: int) -> list[Scored]:
-        """Each completion's tokens under the weights `version`; completions of one prompt share its computation."""
+        """Score each completion under weights `version`; completions of one prompt share its computation."""
         tails = self._score(requests, version, share_prefixes=True)
-        # Two completions that begin alike share that too, and of shared tokens there are no log-probs.
+        # Completions with a common beginning share that as well, and vLLM returns no log-probs of shared tokens.
         missed = [len(r.completion_ids) - len(tail.logprobs) for r, tail in zip(requests, tails, strict=True)]
         cut = [
             replace(r, completion_ids=r.completion_ids[:n])
@@ -103,61 +111,65 @@ class Engine:
         return [next(heads) + tail if n else tail for n, tail in zip(missed, tails, strict=True)]
 
     def publish(self, version: int, weights: Sequence[tuple[str, Any]]) -> tuple[int, int]:
-        """Serve `weights` (checkpoint name, tensor) from now on; answers the version served and their checksum."""
-        return self._serve(version, weights)
+        """Serve `weights` (checkpoint name, tensor); return the version and their checksum."""
+        return self._load_weights(version, weights)
 
     def load(self, version: int, folder: str) -> tuple[int, int]:
-        """Serve the safetensors checkpoint in `folder`; answers the version served and its checksum."""
-        return self._serve(version, Path(folder))
+        """Serve the safetensors checkpoint in `folder`; return the version and its checksum."""
+        return self._load_weights(version, Path(folder))
 
-    def adapt(self, version: int, folder: str) -> tuple[int, int]:
-        """Serve the model that it has started with under the adapter in `folder`; answers the version served and the
-        adapter's checksum."""
-        adapters = self.adapters
-        assert adapters is not None, "it has no room for adapters"
-        if not self.own_weights:
-            self.reset()
+    def load_lora(self, version: int, folder: str) -> tuple[int, int]:
+        """Serve the adapter in `folder` on the base weights; return the version and the adapter's checksum."""
+        lora = self.lora
+        assert lora is not None, "the engine was started without LoRA"
+        if not self.has_base_weights:
+            self.reset_to_base()
 
         def change() -> int:
-            found = adapters.serve(version, Path(folder))
+            adapter_checksum = lora.serve(version, Path(folder))
             self.version = version
-            return found
+            return adapter_checksum
 
-        return version, self.batching.alone(change)
+        return version, self.loop.exclusive(change)
 
-    def reset(self) -> tuple[int, int]:
-        """Serve the model that it has started with again, as version 0; answers this and its checksum."""
-        reset = self._serve(0, Path(self.llm.model_config.model))
-        self.own_weights = True
-        return reset
+    def reset_to_base(self) -> tuple[int, int]:
+        """Serve the base weights again, as version 0; return the version and their checksum."""
+        answer = self._load_weights(0, Path(self.llm.model_config.model))
+        self.has_base_weights = True
+        return answer
 
-    def _serve(self, version: int, weights: Weights) -> tuple[int, int]:
+    def _load_weights(self, version: int, weights: Weights) -> tuple[int, int]:
         def reload() -> int:
-            if self.adapters is not None:
-                self.adapters.drop()
-            # All of its workers, or it cannot serve.
+            if self.lora is not None:
+                self.lora.drop()
+            # All workers must have received the same tensors.
             (received,) = set(self.llm.collective_rpc(_reload, kwargs={"weights": weights}))
             self.llm.reset_prefix_cache()
-            self.version, self.own_weights = version, False
+            self.version, self.has_base_weights = version, False
             return received
 
-        return version, self.batching.alone(reload)
+        return version, self.loop.exclusive(reload)
 
-    def _adapters(self, requests: Sequence[GenerateRequest | ScoreRequest], version: int) -> list[Any] | None:
-        """What vLLM is to answer each of them with under the weights `version`.
+    def _lora_requests(
+        self, requests: Sequence[GenerateRequest | ScoreRequest], version: int
+    ) -> list[Any] | None:
+        """The LoRARequest, or None for the base model, of each request.
 
         Raises:
-            RuntimeError: it serves another version; or the backbone is asked, and it serves another checkpoint.
+            RuntimeError: the engine serves another version, or a request is for the base model, which a checkpoint has
+                replaced.
         """
         if version != self.version:
-            raise RuntimeError(f"asked for weights version {version}, this engine serves {self.version}")
-        if not self.own_weights and any(request.of_backbone for request in requests):
             raise RuntimeError(
-                f"asked for the backbone, this engine serves a checkpoint as version {self.version}"
+                f"request for weights version {version}, but this engine serves {self.version}"
             )
-        if self.adapters is None:
+        if not self.has_base_weights and any(request.use_base_model for request in requests):
+            raise RuntimeError(
+                f"request for the base model, but this engine serves a checkpoint as version {self.version}"
+            )
+        if self.lora is None:
             return None
-        return [None if request.of_backbone else self.adapters.request for request in requests]
+        return [None if request.use_base_model else self.lora.request for request in requests]
 
     def _score(self, requests: Sequence[ScoreRequest], version: int, share_prefixes: bool) -> list[Scored]:
         from vllm import SamplingParams, TokensPrompt
@@ -173,17 +185,21 @@ class Engine:
             )
             for r in requests
         ]
-        outputs = self.batching.run(prompts, params, lambda: self._adapters(requests, version))
+        outputs = self.loop.run(prompts, params, lambda: self._lora_requests(requests, version))
         return [_scored(request, output) for request, output in zip(requests, outputs, strict=True)]
 
 
 @contextmanager
 def _temporary_files() -> Generator[None]:
-    """What is put among this process's temporary files meanwhile is removed."""
+    """Use a temporary directory, removed at the end, for the temporary files that this process makes in the block."""
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="engine-") as tempfile.tempdir:
-        yield
-    tempfile.tempdir = before
+    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+        # A global of `tempfile`, which applies to the calls of vLLM.
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _completion(output: Any, version: int) -> Completion:
@@ -193,8 +209,8 @@ def _completion(output: Any, version: int) -> Completion:
 
 
 def _scored(request: ScoreRequest, output: Any) -> Scored:
-    """The completion's last tokens: all but those whose log-probs the prefix cache spared."""
-    # A token's log-prob comes from the position before it.
+    """Scores of the completion's tokens after the cached prefix."""
+    # A token's log-prob comes from the position before it, so that the first token after the prefix has none either.
     start = max(len(request.prompt_ids), output.num_cached_tokens + 1)
     entries = output.prompt_logprobs[start:]
     tokens = (request.prompt_ids + request.completion_ids)[start:]
@@ -205,18 +221,24 @@ def _scored(request: ScoreRequest, output: Any) -> Scored:
 
 
 def _reload(worker: Any, weights: Weights) -> int:
-    """In a worker: load them, and tell their checksum. The workers of an engine are other processes, where it has
-    several, so that what they are given has to be something that can be sent."""
+    """Load weights in a vLLM worker and return their checksum.
+
+    With tensor parallelism the workers are other processes, so that the arguments have to be picklable.
+    """
     received = Checksum()
     tensors = checkpoint_tensors(weights) if isinstance(weights, Path) else weights
-    with taken_off(worker.get_model()):
+    with without_lora_layers(worker.get_model()):
         worker.reload_weights(weights_iterator=received.through(tensors))
         _repack_tied_head(worker)
     return received.value
 
 
 def _repack_tied_head(worker: Any) -> None:
-    """Give a tied head the new embedding: vLLM skips it on reload, and on CPU it computes with a packed copy."""
+    """Repack a tied head after a reload.
+
+    vLLM skips a tied head when it loads weights. Its CPU backend computes the head with a packed copy of the embedding,
+    which would keep the old weights.
+    """
     from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
 
     if worker.model_config.hf_text_config.tie_word_embeddings:

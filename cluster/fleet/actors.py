@@ -1,4 +1,4 @@
-"""Engines as Ray actors, the way a supervisor wants them."""
+"""Engine handles on Ray actors."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -8,29 +8,29 @@ import ray
 from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayTaskError
 
 from cluster.engine.request_loop import BrokenEngineError
-from cluster.engine.vllm_engine import Engine
+from cluster.engine.vllm_engine import VLLMEngine
 from cluster.types import EngineSpec
 
 HEARTBEATS = "heartbeats"
 
 
 class EngineActor:
-    """A handle of one."""
+    """Handle of an engine in a Ray actor."""
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
 
     @classmethod
     def start(cls, spec: EngineSpec, window: int) -> "EngineActor":
-        """Have it placed; `window` calls run in it at a time, beside heartbeats."""
-        actor: Any = ray.remote(concurrency_groups={HEARTBEATS: 1})(Engine)  # ty: ignore[no-matching-overload]
+        """Create the actor; `window` calls run in it at a time, and heartbeats in a thread of their own."""
+        actor: Any = ray.remote(concurrency_groups={HEARTBEATS: 1})(VLLMEngine)  # ty: ignore[no-matching-overload]
         options = actor.options(
             num_cpus=spec.num_cpus,
             num_gpus=spec.num_gpus,
             max_concurrency=window,
-            # Started again by whoever watches over it: only there it is known what it has to serve.
+            # The supervisor restarts engines: only it knows which weights they have to serve.
             max_restarts=0,
-            # Not in the placement group of the trainer that replaces one.
+            # An engine that the learner restarts must not join the placement group of the learner.
             scheduling_strategy="DEFAULT",
             label_selector=spec.labels or None,
             runtime_env={"env_vars": spec.env},
@@ -38,34 +38,34 @@ class EngineActor:
         return cls(options.remote(spec))
 
     def call(self, method: str, args: Sequence[Any], done: Callable[[Future[Any]], None]) -> None:
-        """As the supervisor wants it."""
-        # Ray would start a cluster of its own for a call that comes too late.
+        """Call a method of the actor; `done` receives the result or error, on a thread of Ray's."""
+        # Without a session Ray would silently start a new cluster for the call.
         assert ray.is_initialized(), "the Ray session has ended before its engines"
         remote = getattr(self.actor, method)
-        if method == "beat":
+        if method == "heartbeat":
             remote = remote.options(concurrency_group=HEARTBEATS)
         remote.remote(*args).future().add_done_callback(done)
 
-    def lost(self, error: BaseException) -> str | None:
-        """What Ray says of the actor's end, or the engine of its own."""
+    def loss_reason(self, error: BaseException) -> str | None:
+        """Ray's reason for the actor's death, or the engine's own report that it is broken."""
         if isinstance(error, RayTaskError):
             broken = isinstance(error.cause, BrokenEngineError)
-            return f"cannot work any more: {error.cause}" if broken else None
-        if isinstance(error, RayActorError) and not self.unreachable(error):
+            return f"is broken: {error.cause}" if broken else None
+        if isinstance(error, RayActorError) and not self.is_unreachable(error):
             return f"died: {_cause(error)}"
         return "lost its answers" if isinstance(error, ObjectLostError) else None
 
-    def unreachable(self, error: BaseException) -> bool:
-        """Ray's word for an actor whose node does not answer, and is not given up yet."""
+    def is_unreachable(self, error: BaseException) -> bool:
+        """Whether Ray reports that the actor's node does not answer but has not been given up yet."""
         return isinstance(error, ActorUnavailableError)
 
     def kill(self) -> None:
-        """At once; one that has ended already is no error."""
+        """Kill the actor; no error if it has ended already."""
         ray.kill(self.actor)
 
 
 def _cause(error: RayActorError) -> str:
-    """Ray's report of a death has many lines; those that say why begin so."""
+    """The line of Ray's long report of a death that names the cause."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
-    telling = [line for line in lines if any(word in line.lower() for word in ("exit", "killed", "error"))]
-    return (telling or lines or ["no reason given"])[0]
+    causes = [line for line in lines if any(word in line.lower() for word in ("exit", "killed", "error"))]
+    return (causes or lines or ["no reason given"])[0]

@@ -1,4 +1,4 @@
-"""The backbone on engines that serve a policy as an adapter: a second fleet to its callers, and no engine more."""
+"""The base model on engines that serve a policy as a LoRA adapter: a second fleet without engines of its own."""
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
@@ -10,44 +10,46 @@ from .fleet import Fleet
 from .status import EngineStatus
 
 
-class SharedFleet(Fleet):
-    """Asks another fleet's engines for the weights beneath their adapter. Whoever has that fleet starts, lends and ends
-    the engines."""
+class BaseModelView(Fleet):
+    """View of a fleet that answers with the base weights, without the fleet's adapter.
 
-    def __init__(self, name: str, above: Fleet) -> None:
-        super().__init__(name, [], above.spec, above.settings)
-        self.above = above
+    The owner of that fleet starts, transfers and stops the engines.
+    """
+
+    def __init__(self, name: str, fleet: Fleet) -> None:
+        super().__init__(name, [], fleet.spec, fleet.settings)
+        self.fleet = fleet
 
     @property
     def version(self) -> int:
-        """The other's: a candidate carries it, whoever is asked."""
-        return self.above.version
+        """Version of the underlying fleet, which every answer carries."""
+        return self.fleet.version
 
     @property
     def engines(self) -> list[Any]:
-        """The other's."""
-        return self.above.engines
+        """Engines of the underlying fleet."""
+        return self.fleet.engines
 
-    def wait(self) -> "SharedFleet":
-        """Itself, once the engines can be used, with the backbone's weights beneath."""
-        self.above.wait()
-        if self.above.has_checkpoint:
-            self.above.reset()
+    def wait(self) -> "BaseModelView":
+        """Wait for the engines, reset them to the base weights if they serve a checkpoint, and return self."""
+        self.fleet.wait()
+        if self.fleet.has_checkpoint:
+            self.fleet.reset_to_base()
         return self
 
     def submit(
         self, method: Literal["generate", "score"], groups: Sequence[Sequence[Any]]
     ) -> list[Future[list[Any]]]:
-        """As the other's, of the backbone."""
-        return self.above.submit(
-            method, [[replace(request, of_backbone=True) for request in group] for group in groups]
+        """Submit the groups to the underlying fleet, to be answered by the base model."""
+        return self.fleet.submit(
+            method, [[replace(request, use_base_model=True) for request in group] for group in groups]
         )
 
     def status(self) -> list[EngineStatus]:
-        """The other's."""
-        return self.above.status()
+        """Status of the underlying fleet."""
+        return self.fleet.status()
 
     @contextmanager
-    def lent(self) -> Generator["SharedFleet"]:
-        """With the other."""
+    def transfer(self) -> Generator["BaseModelView"]:
+        """Yield self; the underlying fleet has to be transferred as well."""
         yield self

@@ -1,102 +1,103 @@
-"""Which engine does which task: bookkeeping only. No task is lost, and none is answered twice."""
+"""Bookkeeping of tasks and engines: no task is lost, and none is answered twice."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Task = TypeVar("Task")
-MOST_LOSSES = 5
-"""A task that was lost with so many engines is the likely cause of it."""
+TaskT = TypeVar("TaskT")
+MAX_LOSSES = 5
+"""Number of engines lost with the same task after which the task is the likely cause, and is given up."""
 
 
 @dataclass
-class _Sent(Generic[Task]):
-    task: Task
+class _QueuedTask(Generic[TaskT]):
+    task: TaskT
     losses: int = 0
 
 
-class Dispatch(Generic[Task]):
-    """Tasks that wait, and those that engines have; each engine has at most `window` of them."""
+class Dispatch(Generic[TaskT]):
+    """Queue of waiting tasks, and the tasks that each engine is running, at most `window` per engine."""
 
     def __init__(self, window: int) -> None:
         self.window = window
-        self._waiting: deque[_Sent[Task]] = deque()
-        self._running: dict[int, dict[int, _Sent[Task]]] = {}
+        self._waiting: deque[_QueuedTask[TaskT]] = deque()
+        self._running: dict[int, dict[int, _QueuedTask[TaskT]]] = {}
         self._open: set[int] = set()
-        # Engines with room, by how many tasks they have: the next task goes to one of those that have fewest.
-        self._room: list[dict[int, None]] = [{} for _ in range(window)]
+        # Engines with free capacity by number of tasks: the next task goes to one with the fewest.
+        self._by_load: list[dict[int, None]] = [{} for _ in range(window)]
         self._tickets = 0
 
     def __len__(self) -> int:
-        """Tasks not answered yet."""
+        """Number of unanswered tasks."""
         return len(self._waiting) + sum(map(len, self._running.values()))
 
     @property
     def engines(self) -> int:
-        """Engines that take work."""
+        """Number of engines that accept tasks."""
         return len(self._open)
 
     @property
     def waiting(self) -> int:
-        """Tasks that no engine has."""
+        """Number of tasks in the queue."""
         return len(self._waiting)
 
     def running(self, engine: int) -> int:
-        """Tasks that the engine has."""
+        """Number of tasks that the engine is running."""
         return len(self._running.get(engine, ()))
 
-    def add(self, tasks: Iterable[Task]) -> None:
-        """Behind all that wait."""
-        self._waiting.extend(map(_Sent, tasks))
+    def add(self, tasks: Iterable[TaskT]) -> None:
+        """Append tasks to the queue."""
+        self._waiting.extend(map(_QueuedTask, tasks))
 
     def open(self, engine: int) -> None:
-        """It takes work from now on."""
+        """Let the engine accept tasks."""
         self._open.add(engine)
-        self._place(engine)
+        self._update_load(engine)
 
     def close(self, engine: int) -> None:
-        """It takes no more; what it has may still be answered."""
+        """Send the engine no more tasks; its running ones may still be answered."""
         self._open.discard(engine)
-        self._place(engine)
+        self._update_load(engine)
 
-    def lost(self, engine: int, blame: bool = True) -> list[Task]:
-        """The engine takes no more, and what it had waits again, before all else.
+    def requeue(self, engine: int, blame: bool = True) -> list[TaskT]:
+        """Close the engine and put its running tasks back at the head of the queue.
 
-        `blame`: what it had may be why. Returns what was lost too often so, which waits no more.
+        With `blame` the tasks count as a possible cause of the loss. Returns the tasks that have reached MAX_LOSSES,
+        which are not queued again.
         """
         self.close(engine)
         given_up = []
-        for sent in reversed(self._running.pop(engine, {}).values()):
-            sent.losses += blame
-            if sent.losses < MOST_LOSSES:
-                self._waiting.appendleft(sent)
+        for queued in reversed(self._running.pop(engine, {}).values()):
+            queued.losses += blame
+            if queued.losses < MAX_LOSSES:
+                self._waiting.appendleft(queued)
             else:
-                given_up.append(sent.task)
+                given_up.append(queued.task)
         return given_up
 
-    def assign(self) -> Iterator[tuple[int, int, Task]]:
-        """Engine, ticket and task of each that is to be sent now."""
+    def assign(self) -> Iterator[tuple[int, int, TaskT]]:
+        """Assign queued tasks while engines have capacity; yields engine, ticket and task."""
         while self._waiting:
-            engine = next((next(iter(engines)) for engines in self._room if engines), None)
+            engine = next((next(iter(engines)) for engines in self._by_load if engines), None)
             if engine is None:
                 return
             self._tickets += 1
-            sent = self._waiting.popleft()
-            self._running.setdefault(engine, {})[self._tickets] = sent
-            self._place(engine)
-            yield engine, self._tickets, sent.task
+            queued = self._waiting.popleft()
+            self._running.setdefault(engine, {})[self._tickets] = queued
+            self._update_load(engine)
+            yield engine, self._tickets, queued.task
 
-    def answered(self, engine: int, ticket: int) -> bool:
-        """Whether the answer counts: not where the engine was given up, and the task sent to another, meanwhile."""
+    def complete(self, engine: int, ticket: int) -> bool:
+        """Record an answer; False if it is ignored, because the task was re-dispatched meanwhile."""
         counts = self._running.get(engine, {}).pop(ticket, None) is not None
         if counts:
-            self._place(engine)
+            self._update_load(engine)
         return counts
 
-    def _place(self, engine: int) -> None:
-        for engines in self._room:
+    def _update_load(self, engine: int) -> None:
+        for engines in self._by_load:
             engines.pop(engine, None)
         load = self.running(engine)
         if engine in self._open and load < self.window:
-            self._room[load][engine] = None
+            self._by_load[load][engine] = None

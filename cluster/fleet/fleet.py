@@ -9,63 +9,73 @@ from typing import Any, Literal
 import ray
 
 from cluster.engine.named_weights import checkpoint_tensors, checksum
-from cluster.types import STARTED_WITH, Completion, EngineSpec, GenerateRequest, Scored, ScoreRequest, Served
+from cluster.types import (
+    BASE_WEIGHTS,
+    Completion,
+    EngineSpec,
+    GenerateRequest,
+    Log,
+    Scored,
+    ScoreRequest,
+    WeightSpec,
+)
 
 from .actors import EngineActor
-from .prometheus import Exporter
-from .settings import Settings
+from .prometheus import PrometheusExporter
+from .settings import FleetSettings
 from .status import EngineStatus
-from .supervisor import EnginesLostError, Say, Supervisor, Task
+from .supervisor import EnginesLostError, Supervisor, Task
 
 
 class Fleet:
-    """Engines that serve one version of one model; those that die are replaced.
+    """Engines that serve one version of one model; lost engines are replaced.
 
-    Picklable: another process can drive it while it is `lent`. One process at a time watches over the engines.
+    A fleet is picklable: another process can use it inside `transfer`. One process at a time supervises the engines.
     """
 
     def __init__(
-        self, name: str, actors: Sequence[EngineActor], spec: EngineSpec, settings: Settings
+        self, name: str, actors: Sequence[EngineActor], spec: EngineSpec, settings: FleetSettings
     ) -> None:
         self.name = name
         self.spec = spec
         self.settings = settings
-        self.say: Say = _say
-        """Takes a line when something happens to an engine."""
-        self._served = STARTED_WITH
+        self.log: Log = _print
+        """Receives a line when an engine is lost, or the fleet pauses or resumes."""
+        self._weights = BASE_WEIGHTS
         self._actors = list(actors)
         self._proven = False
         self._supervisor: Supervisor[EngineActor] | None = None
 
     @classmethod
-    def start(cls, name: str, spec: EngineSpec, count: int, settings: Settings) -> "Fleet":
-        """Create `count` engine actors, which load the model meanwhile: `wait` before using them."""
+    def start(cls, name: str, spec: EngineSpec, count: int, settings: FleetSettings) -> "Fleet":
+        """Create `count` engine actors, which load the model in the background; call `wait` before use."""
         return cls(name, [EngineActor.start(spec, settings.window) for _ in range(count)], spec, settings)
 
     def __getstate__(self) -> dict[str, Any]:
-        assert self._supervisor is None, "it is watched over in this process: lend it"
+        assert self._supervisor is None, "the fleet is supervised in this process: transfer it first"
         return self.__dict__
 
     @property
     def version(self) -> int:
-        """Of what it serves."""
-        return self._served.version
+        """Version of the weights being served."""
+        return self._weights.version
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether it serves other weights than it has started with; an adapter leaves these as they are."""
-        return self._served.method in ("publish", "load")
+        """Whether a checkpoint has replaced the base weights; an adapter leaves them unchanged."""
+        return self._weights.method in ("publish", "load")
 
     @property
     def engines(self) -> list[Any]:
-        """The actors that hold its places now."""
+        """Current actor of each replica."""
         if self._supervisor is None:
             return [actor.actor for actor in self._actors]
-        return [slot.engine.actor for slot in self._supervisor.slots]
+        return [replica.engine.actor for replica in self._supervisor.replicas]
 
     def wait(self) -> "Fleet":
-        """Itself, once every engine has loaded the model; later on those that are there do the work of those that are
-        being replaced.
+        """Wait until every engine has loaded the model, and return self.
+
+        Later calls return at once: the remaining engines do the work of those that are being replaced.
 
         Raises:
             EnginesLostError: too few engines could be placed or started.
@@ -73,111 +83,118 @@ class Fleet:
         if self._proven and self._supervisor is not None:
             return self
         try:
-            self._watched().started().result()
+            self._supervised().started().result()
         except EnginesLostError as error:
-            raise EnginesLostError(f"{error}. {self._room()}") from None
+            raise EnginesLostError(f"{error}. {self._capacity()}") from None
         self._proven = True
         return self
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
-        """Sample every request under the fleet's current version; order kept."""
-        completions: list[Completion] = self._each("generate", requests)
+        """Sample a completion for every request under the current version, in order."""
+        completions: list[Completion] = self._map("generate", requests)
         assert all(c.version == self.version for c in completions)
         return completions
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
-        """Every completion's tokens (nats) under the current version; order kept."""
-        return self._each("score", requests)
+        """Score the tokens of every completion (nats) under the current version, in order."""
+        return self._map("score", requests)
 
     def submit(
         self, method: Literal["generate", "score"], groups: Sequence[Sequence[Any]]
     ) -> list[Future[list[Any]]]:
-        """Have each group of requests answered by one engine, under the current version; groups keep their order."""
+        """Send each group of requests to one engine, under the current version; returns futures in order."""
         tasks = [Task(method, group) for group in groups]
-        self._watched().submit(tasks)
+        self._supervised().submit(tasks)
         return [task.answer for task in tasks]
 
     def publish(self, version: int, weights: Iterable[tuple[str, Any]]) -> None:
-        """Send `weights` (checkpoint name, tensor) through the object store; return when all serve them."""
+        """Send `weights` (checkpoint name, tensor) through the object store; return when all engines serve them."""
         tensors = list(weights)
-        self._serve(Served(version, "publish", (version, ray.put(tensors)), checksum(tensors)))
+        self._serve(WeightSpec(version, "publish", (version, ray.put(tensors)), checksum(tensors)))
 
     def load(self, folder: Path) -> None:
-        """Serve the safetensors checkpoint in `folder`, which every engine's node can read."""
+        """Serve the safetensors checkpoint in `folder`, which every engine's node must be able to read."""
         version = self.version + 1
-        self._serve(Served(version, "load", (version, str(folder)), checksum(checkpoint_tensors(folder))))
+        self._serve(WeightSpec(version, "load", (version, str(folder)), checksum(checkpoint_tensors(folder))))
 
-    def adapt(self, version: int, folder: Path) -> None:
-        """Serve the model that engines have started with under the PEFT adapter in `folder`, which every engine's node
-        can read for as long as it is served."""
+    def load_lora(self, version: int, folder: Path) -> None:
+        """Serve the PEFT adapter in `folder` on the base weights.
+
+        Every engine's node must be able to read the folder as long as the adapter is served, for restarts.
+        """
         self._serve(
-            Served(version, "adapt", (version, str(folder.absolute())), checksum(checkpoint_tensors(folder)))
+            WeightSpec(
+                version, "load_lora", (version, str(folder.absolute())), checksum(checkpoint_tensors(folder))
+            )
         )
 
-    def reset(self) -> None:
-        """Serve the model that the engines have started with, as version 0."""
-        self._serve(STARTED_WITH)
+    def reset_to_base(self) -> None:
+        """Serve the base weights, with which the engines have started, as version 0."""
+        self._serve(BASE_WEIGHTS)
 
     @contextmanager
-    def lent(self) -> Generator["Fleet"]:
-        """For another process to drive meanwhile; afterwards it serves the model that it has started with."""
-        self._stop_watching()
-        yield self
-        self._served = STARTED_WITH
+    def transfer(self) -> Generator["Fleet"]:
+        """Hand the fleet over to another process inside the block; afterwards it serves the base weights again."""
+        self._stop_supervisor()
+        try:
+            yield self
+        finally:
+            # The next supervisor resets the engines to them, whatever the other process has left.
+            self._weights = BASE_WEIGHTS
         self.wait()
 
     def shutdown(self) -> None:
-        """End the engines and give their memory back."""
-        self._stop_watching()
+        """Kill the engines and free their memory."""
+        self._stop_supervisor()
         for actor in self._actors:
             actor.kill()
         self._actors = []
 
     def status(self) -> list[EngineStatus]:
-        """What each engine is doing, at its last heartbeat; while it is lent only its driver knows."""
+        """Status of each engine at its last heartbeat; empty while another process supervises the fleet."""
         return [] if self._supervisor is None else self._supervisor.status()
 
-    def _watched(self) -> Supervisor[EngineActor]:
+    def _supervised(self) -> Supervisor[EngineActor]:
         if self._supervisor is None:
             self._supervisor = Supervisor(
                 self.name,
                 self._actors,
-                self._replacement,
-                STARTED_WITH,
+                self._start_engine,
+                BASE_WEIGHTS,
                 self.settings,
-                self.say,
+                self.log,
                 self._proven,
-                Exporter(self.name),
+                PrometheusExporter(self.name),
             )
         return self._supervisor
 
-    def _replacement(self) -> EngineActor:
+    def _start_engine(self) -> EngineActor:
         return EngineActor.start(self.spec, self.settings.window)
 
-    def _stop_watching(self) -> None:
+    def _stop_supervisor(self) -> None:
         if self._supervisor is not None:
             self._supervisor.stop()
-            self._actors = [slot.engine for slot in self._supervisor.slots]
+            self._actors = [replica.engine for replica in self._supervisor.replicas]
             self._supervisor = None
 
-    def _serve(self, served: Served) -> None:
-        self._watched().serve(served).result()
-        self._served = served
+    def _serve(self, weights: WeightSpec) -> None:
+        self._supervised().serve(weights).result()
+        self._weights = weights
 
-    def _each(self, method: Literal["generate", "score"], requests: Sequence[Any]) -> list[Any]:
-        """Engines take the next chunk when they finish one, so that a slow one does not hold the others up."""
+    def _map(self, method: Literal["generate", "score"], requests: Sequence[Any]) -> list[Any]:
+        """Split the requests into chunks, which engines take as they become free: slow engines delay no others."""
         size = max(1, min(4 * self.spec.max_num_seqs, -(-len(requests) // len(self.engines))))
         chunks = [requests[i : i + size] for i in range(0, len(requests), size)]
         return [item for answer in self.submit(method, chunks) for item in answer.result()]
 
-    def _room(self) -> str:
+    def _capacity(self) -> str:
         free = ray.available_resources()
         return (
-            f"Each of its {len(self._actors)} engines asks for {self.spec.num_cpus:g} CPU and {self.spec.num_gpus:g} "
-            f"GPU; free in the cluster: {free.get('CPU', 0):g} CPU, {free.get('GPU', 0):g} GPU. Ask for fewer engines, "
+            f"Each of its {len(self._actors)} engines needs {self.spec.num_cpus:g} CPU and {self.spec.num_gpus:g} "
+            f"GPU; free in the cluster: {free.get('CPU', 0):g} CPU, {free.get('GPU', 0):g} GPU. Request fewer engines, "
             "or raise cluster.timeout if the machine is only slow"
         )
 
 
-def _say(message: str) -> None:
+def _print(message: str) -> None:
     print(message, flush=True)

@@ -1,131 +1,119 @@
-"""What is known of an engine and what may come next: a pure state machine, without clock, Ray or threads of its own."""
+"""State machine of one engine's health, without a clock, Ray calls or threads."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .settings import HealthPolicy
+
 
 class State(StrEnum):
-    """Of one engine."""
+    """Health of one engine."""
 
     RESTARTING = "restarting"
-    """Its process is being placed and loads the model; also at its first start."""
+    """The process is being placed or loads the model, also at the first start."""
     STALE = "stale"
-    """It runs, and has not yet acknowledged the weights that the fleet serves."""
+    """The engine runs but has not acknowledged the fleet's current weights."""
     HEALTHY = "healthy"
-    """It serves the fleet's version: the only state in which it gets work."""
+    """The engine serves the fleet's version; only then it gets work."""
     SUSPECT = "suspect"
-    """It has not been heard of for a while: it gets no more work, what it has may still be answered."""
+    """No recent heartbeat: the engine gets no new work, but may still answer its running tasks."""
     DEAD = "dead"
-    """It was given up; its requests go elsewhere."""
+    """The engine was given up; its tasks are re-dispatched."""
     RETIRED = "retired"
-    """Dead, and not to be started again."""
+    """Dead, and not restarted."""
 
 
-NEXT: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = {
     State.RESTARTING: frozenset({State.STALE, State.DEAD}),
     State.STALE: frozenset({State.HEALTHY, State.DEAD}),
     State.HEALTHY: frozenset({State.SUSPECT, State.STALE, State.DEAD}),
     State.SUSPECT: frozenset({State.HEALTHY, State.STALE, State.DEAD}),
-    # The point of it: what was dead serves again only after a start and an acknowledgement.
+    # A dead engine serves again only after a start and an acknowledgement of the current weights.
     State.DEAD: frozenset({State.RESTARTING, State.RETIRED}),
     State.RETIRED: frozenset(),
 }
 
 
-@dataclass(frozen=True)
-class HealthPolicy:
-    """When an engine is given up, and how often it is started again."""
-
-    start_seconds: float = 600.0
-    """A start, or loading weights, may take this long."""
-    suspect_seconds: float = 30.0
-    """Without a sign of life."""
-    dead_seconds: float = 120.0
-    """Without a sign of life, or with work and without progress at it."""
-    max_restarts: int = 3
-    """In a row: of an engine that has then worked for `start_seconds` they are forgotten."""
-
-
 @dataclass
 class Health:
-    """One engine's state; times are seconds of any clock that does not go back."""
+    """State of one engine; times are seconds of a monotonic clock."""
 
     policy: HealthPolicy
     since: float
-    """When the state began."""
+    """Start of the current state."""
     proven: bool = False
-    """It has worked before: one that never did is not started again."""
+    """Whether the engine has served before; one that never did is not restarted."""
     state: State = State.RESTARTING
-    seen: float = 0.0
-    """The last sign of life."""
+    last_seen: float = 0.0
+    """Time of the last heartbeat."""
     progress: tuple[int, float] = (0, 0.0)
-    """Engine steps done at the last sign of life, and when they last became more or the engine was idle."""
+    """Engine steps at the last heartbeat, and the last time that they had increased or the engine was idle."""
     restarts: int = 0
     acknowledged_at: float = float("inf")
-    """When it first served something since its start."""
-    late: bool = False
-    """It did not start in time when it was lost last: another one would not either."""
+    """Time of the first acknowledgement since the start."""
+    start_timed_out: bool = False
+    """Whether the last loss was a start that took too long; a further start would too."""
     reason: str = field(default="", compare=False)
-    """Why it died last."""
+    """Reason of the last loss."""
 
     def started(self, now: float) -> None:
-        """The model is loaded."""
+        """Record that the model is loaded."""
         self._move(State.STALE, now)
-        self.seen, self.progress = now, (0, now)
+        self.last_seen, self.progress = now, (0, now)
 
     def acknowledged(self, now: float) -> None:
-        """It serves the fleet's version."""
+        """Record that the engine serves the fleet's version."""
         self._move(State.HEALTHY, now)
-        self.seen, self.progress, self.proven = now, (self.progress[0], now), True
+        self.last_seen, self.progress, self.proven = now, (self.progress[0], now), True
         self.acknowledged_at = min(self.acknowledged_at, now)
 
     def outdated(self, now: float) -> None:
-        """The fleet serves another version from now on."""
+        """Record that the fleet serves another version from now on."""
         if self.state is not State.STALE:
             self._move(State.STALE, now)
 
-    def alive(self, now: float, steps: int, working: bool) -> None:
-        """A sign of life: engine steps done since the start, and whether it has work."""
-        self.seen = now
+    def record_heartbeat(self, now: float, steps: int, working: bool) -> None:
+        """Record a heartbeat with the engine steps since the start and whether the engine has work."""
+        self.last_seen = now
         if steps > self.progress[0] or not working:
             self.progress = (steps, now)
         if self.state is State.SUSPECT:
             self._move(State.HEALTHY, now)
 
     def unreachable(self, now: float) -> None:
-        """It could not be asked something, though it may live."""
+        """Record that a call did not reach the engine, which may still be alive."""
         if self.state is State.HEALTHY:
             self._move(State.SUSPECT, now)
 
     def lost(self, now: float, reason: str) -> None:
-        """Its process has ended, or was ended."""
-        self.late = self.state is State.RESTARTING and self._overdue(now)
+        """Record that the engine's process has ended or was killed."""
+        self.start_timed_out = self.state is State.RESTARTING and self._overdue(now)
         self._move(State.DEAD, now)
         self.reason = reason
 
-    def restarted(self, now: float) -> bool:
-        """Whether another start is allowed: it then begins."""
+    def try_restart(self, now: float) -> bool:
+        """Move to RESTARTING if the policy allows another start, else to RETIRED; return whether it does."""
         if now - self.acknowledged_at > self.policy.start_seconds:
             self.restarts = 0
         self.acknowledged_at = float("inf")
-        allowed = self.proven and not self.late and self.restarts < self.policy.max_restarts
+        allowed = self.proven and not self.start_timed_out and self.restarts < self.policy.max_restarts
         self._move(State.RESTARTING if allowed else State.RETIRED, now)
         self.restarts += allowed
         return allowed
 
     def check(self, now: float) -> str | None:
-        """Why the engine must be given up now; None while it need not. An engine that is silent becomes suspect."""
+        """Reason to give the engine up now, or None. An engine without recent heartbeats becomes suspect."""
         policy = self.policy
         if self.state in (State.RESTARTING, State.STALE):
-            what = "start" if self.state is State.RESTARTING else "load the weights"
-            return f"did not {what} within {policy.start_seconds:g} s" if self._overdue(now) else None
+            action = "start" if self.state is State.RESTARTING else "load the weights"
+            return f"did not {action} within {policy.start_seconds:g} s" if self._overdue(now) else None
         if self.state not in (State.HEALTHY, State.SUSPECT):
             return None
-        if now - self.seen > policy.dead_seconds:
-            return f"gave no sign of life for {policy.dead_seconds:g} s"
+        if now - self.last_seen > policy.dead_seconds:
+            return f"sent no heartbeat for {policy.dead_seconds:g} s"
         if now - self.progress[1] > policy.dead_seconds:
             return f"made no progress for {policy.dead_seconds:g} s"
-        if self.state is State.HEALTHY and now - self.seen > policy.suspect_seconds:
+        if self.state is State.HEALTHY and now - self.last_seen > policy.suspect_seconds:
             self._move(State.SUSPECT, now)
         return None
 
@@ -133,5 +121,5 @@ class Health:
         return now - self.since > self.policy.start_seconds
 
     def _move(self, state: State, now: float) -> None:
-        assert state in NEXT[self.state], f"no way from {self.state} to {state}"
+        assert state in TRANSITIONS[self.state], f"no transition from {self.state} to {state}"
         self.state, self.since = state, now

@@ -1,4 +1,4 @@
-"""What engines are doing, as Prometheus metrics on the port of Ray's own exporter."""
+"""Engine status as Prometheus metrics, on the port of Ray's exporter."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ from ray.util.metrics import Gauge
 from .status import EngineStatus
 
 GAUGES = {
-    "healthy": "1 where the engine gets work, else 0.",
-    "version": "Version of the weights that it serves.",
-    "queue": "Tasks that it has.",
-    "restarts": "Engines that were lost in its place.",
-    "tokens_per_second": "Tokens of prompts and completions that it computes.",
-    "busy": "Share of the time in which it has something to do.",
+    "healthy": "1 if the engine gets work, else 0.",
+    "version": "Version of the weights being served.",
+    "queue": "Tasks sent to the engine and not answered yet.",
+    "restarts": "Engines that this replica has lost.",
+    "tokens_per_second": "Prompt and completion tokens computed per second.",
+    "busy": "Share of the time in which the engine has work.",
 }
 
 
-class Exporter:
-    """Of one fleet; tags are `fleet` and `engine`."""
+class PrometheusExporter:
+    """Gauges of one fleet's engines, tagged with `fleet` and `engine`."""
 
     def __init__(self, fleet: str) -> None:
         self.fleet = fleet
@@ -27,7 +27,7 @@ class Exporter:
         }
 
     def __call__(self, engines: Sequence[EngineStatus]) -> None:
-        """Export what they are doing now."""
+        """Set the gauges to the current status."""
         for engine in engines:
             values = vars(engine) | {"healthy": engine.state == "healthy"}
             for name, gauge in self.gauges.items():

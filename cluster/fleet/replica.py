@@ -1,84 +1,85 @@
-"""A place in a fleet, and the engine that holds it."""
+"""One replica of a fleet and the engine that currently runs it."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from cluster.types import Beat
+from cluster.types import Heartbeat
 
 from .health import Health
 from .status import EngineStatus
 
 Answer = Future[Any]
-EngineT = TypeVar("EngineT", bound="Engine")
+EngineT = TypeVar("EngineT", bound="EngineHandle")
 
 
-class Engine(Protocol):
-    """An engine elsewhere."""
+class EngineHandle(Protocol):
+    """Handle of an engine that runs in another process or thread."""
 
     def call(self, method: str, args: Sequence[Any], done: Callable[[Answer], None]) -> None:
-        """Ask for something; `done` is called, from any thread, with the answer or what went wrong."""
+        """Call a method; `done` receives the result or error, on any thread."""
 
-    def lost(self, error: BaseException) -> str | None:
-        """Why the engine is gone, where the error says so; None where only the call failed."""
+    def loss_reason(self, error: BaseException) -> str | None:
+        """Reason why the engine is lost, or None if only the call failed."""
 
-    def unreachable(self, error: BaseException) -> bool:
-        """Whether the error says that the engine cannot be reached now, though it may live."""
+    def is_unreachable(self, error: BaseException) -> bool:
+        """Whether the error means that the engine cannot be reached now, though it may be alive."""
 
     def kill(self) -> None:
-        """End it, and give back what it holds."""
+        """Kill the engine and free its resources."""
 
 
 @dataclass(eq=False)
-class Slot(Generic[EngineT]):
-    """A place in the fleet, held by one engine after the other."""
+class Replica(Generic[EngineT]):
+    """A replica of the model, run by one engine after another."""
 
     number: int
     engine: EngineT
     health: Health
-    life: int = 0
-    """Of its engine: what an earlier one answers counts no more."""
-    asked: float = 0.0
-    """When the last heartbeat was asked for."""
-    beating: bool = False
-    """It has not been answered yet."""
+    generation: int = 0
+    """Number of engines lost so far; replies from earlier generations are ignored."""
+    heartbeat_sent: float = 0.0
+    """Time of the last heartbeat request."""
+    heartbeat_pending: bool = False
+    """Whether that request has not been answered yet."""
     loading: bool = False
-    """It has been told to load weights, and has not answered."""
-    beat: Beat | None = None
-    """The last of its engine."""
-    heard: float = 0.0
-    """When that was."""
+    """Whether the engine is loading weights."""
+    heartbeat: Heartbeat | None = None
+    """Last heartbeat of the current engine."""
+    heartbeat_received: float = 0.0
+    """Time of that heartbeat."""
     tokens_per_second: float = 0.0
     busy: float = 0.0
-    """Share of the time between its last two heartbeats."""
+    """Share of the time between the last two heartbeats in which the engine had work."""
     tokens: int = 0
     busy_seconds: float = 0.0
-    """Of all engines that have held the place."""
+    """Total of all generations, like `tokens`."""
 
-    def hear(self, now: float, beat: Beat) -> None:
-        """Note what its engine says of itself."""
-        if self.beat is not None and now > self.heard:
-            seconds = now - self.heard
-            tokens, busy_seconds = beat.tokens - self.beat.tokens, beat.busy_seconds - self.beat.busy_seconds
+    def record_heartbeat(self, now: float, heartbeat: Heartbeat) -> None:
+        """Update throughput and load from a heartbeat."""
+        if self.heartbeat is not None and now > self.heartbeat_received:
+            seconds = now - self.heartbeat_received
+            tokens = heartbeat.tokens - self.heartbeat.tokens
+            busy_seconds = heartbeat.busy_seconds - self.heartbeat.busy_seconds
             self.tokens_per_second, self.busy = tokens / seconds, min(1.0, busy_seconds / seconds)
             self.tokens += tokens
             self.busy_seconds += busy_seconds
-        self.beating, self.beat, self.heard = False, beat, now
+        self.heartbeat_pending, self.heartbeat, self.heartbeat_received = False, heartbeat, now
 
-    def replaced(self, engine: EngineT) -> None:
-        """Another engine holds the place."""
-        self.engine, self.beat, self.tokens_per_second, self.busy = engine, None, 0.0, 0.0
+    def replace_engine(self, engine: EngineT) -> None:
+        """Continue with another engine."""
+        self.engine, self.heartbeat, self.tokens_per_second, self.busy = engine, None, 0.0, 0.0
 
     def status(self, queue: int) -> EngineStatus:
-        """What those who look on may know; `queue` tasks are its."""
-        version = self.beat.version if self.beat else 0
+        """Status for monitoring; `queue` is the number of its tasks."""
+        version = self.heartbeat.version if self.heartbeat else 0
         return EngineStatus(
             self.number,
             self.health.state.value,
             version,
             queue,
-            self.life,
+            self.generation,
             self.tokens_per_second,
             self.busy,
             self.tokens,

@@ -1,25 +1,37 @@
-"""How a fleet is watched over."""
+"""Settings of a fleet and of the health checks of its engines."""
 
 from dataclasses import dataclass
 
 from cluster.config import ClusterConfig
 
-from .health import HealthPolicy
+
+@dataclass(frozen=True)
+class HealthPolicy:
+    """Limits after which an engine is given up, and the number of its restarts."""
+
+    start_seconds: float = 600.0
+    """Longest time for a start, or for loading weights."""
+    suspect_seconds: float = 30.0
+    """Time without a heartbeat after which an engine gets no more work."""
+    dead_seconds: float = 120.0
+    """Time without a heartbeat, or without progress despite work, after which an engine is given up."""
+    max_restarts: int = 3
+    """Restarts in a row; the count is cleared once an engine has served for `start_seconds`."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """When its engines are given up, and how much work each has."""
+class FleetSettings:
+    """Health policy and workload limits of a fleet."""
 
     health: HealthPolicy
     heartbeat_seconds: float = 5.0
     min_healthy: int = 1
-    """With fewer engines that can work the fleet pauses."""
+    """Number of engines below which the fleet pauses."""
     window: int = 1
-    """Tasks that an engine has at once."""
+    """Largest number of tasks that an engine has at once."""
 
     @classmethod
-    def of(cls, config: ClusterConfig, window: int = 1) -> "Settings":
-        """Those of a run."""
+    def of(cls, config: ClusterConfig, window: int = 1) -> "FleetSettings":
+        """Settings from a run's config."""
         health = HealthPolicy(config.timeout, 6 * config.heartbeat, config.timeout, config.max_restarts)
         return cls(health, config.heartbeat, config.min_healthy, window)

@@ -1,4 +1,4 @@
-"""What an engine is doing, for those who look on."""
+"""State and throughput of a fleet's engines, for monitoring."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,47 +7,47 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """Of one place in a fleet, at its engine's last heartbeat."""
+    """Status of one replica at its last heartbeat."""
 
     number: int
     state: str
-    """Of its health."""
+    """Health state."""
     version: int
-    """Of the weights that it serves."""
+    """Version of the weights being served."""
     queue: int
-    """Tasks that it has."""
+    """Number of tasks sent to it and not answered yet."""
     restarts: int
-    """Engines that were lost in this place."""
+    """Number of engines that this replica has lost."""
     tokens_per_second: float
-    """That it computes, of prompts and of completions, since the heartbeat before."""
+    """Throughput since the previous heartbeat, prompt and completion tokens together."""
     busy: float
-    """Share of that time in which it had something to do."""
+    """Share of that time in which the engine had work."""
     tokens: int = 0
-    """That were computed in this place since its first heartbeat."""
+    """Tokens computed by all engines of this replica."""
     busy_seconds: float = 0.0
-    """That they took."""
+    """Seconds of engine steps of all engines of this replica."""
 
 
 Observe = Callable[[Sequence[EngineStatus]], None]
 
 
 class FleetMetrics:
-    """Of all engines of a fleet, by the names under which a step logs them; rates are those since the step before."""
+    """Metrics of a whole fleet, by the names under which a step logs them; rates are since the previous call."""
 
     def __init__(self, status: Callable[[], Sequence[EngineStatus]]) -> None:
         self.status = status
-        self.looked = time.monotonic()
-        self.tokens, self.busy_seconds = _work(status())
+        self.last_call = time.monotonic()
+        self.tokens, self.busy_seconds = _totals(status())
 
     def __call__(self) -> dict[str, float]:
-        """As of the last heartbeats."""
+        """Metrics as of the last heartbeats."""
         engines, now = self.status(), time.monotonic()
         working = sum(engine.state == "healthy" for engine in engines)
-        tokens, busy_seconds = _work(engines)
-        seconds = now - self.looked
+        tokens, busy_seconds = _totals(engines)
+        seconds = now - self.last_call
         busy = min(1.0, (busy_seconds - self.busy_seconds) / seconds / working) if working else 0.0
         rate = (tokens - self.tokens) / seconds
-        self.looked, self.tokens, self.busy_seconds = now, tokens, busy_seconds
+        self.last_call, self.tokens, self.busy_seconds = now, tokens, busy_seconds
         return {
             "engines": working,
             "restarts": sum(engine.restarts for engine in engines),
@@ -57,5 +57,5 @@ class FleetMetrics:
         }
 
 
-def _work(engines: Sequence[EngineStatus]) -> tuple[int, float]:
+def _totals(engines: Sequence[EngineStatus]) -> tuple[int, float]:
     return sum(engine.tokens for engine in engines), sum(engine.busy_seconds for engine in engines)

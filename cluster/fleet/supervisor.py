@@ -1,4 +1,4 @@
-"""The thread that gives a fleet's engines their work, watches over them and replaces those that die."""
+"""The thread that dispatches a fleet's tasks, checks the health of its engines and replaces lost ones."""
 
 import queue
 import time
@@ -9,24 +9,22 @@ from functools import partial
 from threading import RLock, Thread
 from typing import Any, Generic
 
-from cluster.types import Beat, Served
+from cluster.types import Heartbeat, Log, WeightSpec
 
-from .dispatch import MOST_LOSSES, Dispatch
+from .dispatch import MAX_LOSSES, Dispatch
 from .health import Health, State
-from .replica import Answer, EngineT, Slot
-from .settings import Settings
+from .replica import Answer, EngineT, Replica
+from .settings import FleetSettings
 from .status import EngineStatus, Observe
-
-Say = Callable[[str], None]
 
 
 class EnginesLostError(RuntimeError):
-    """A fleet has too few engines left, and no more can come."""
+    """A fleet has fewer engines than it needs, and none can be restarted."""
 
 
 @dataclass(eq=False)
 class Task:
-    """One call of whichever engine is free."""
+    """One method call, answered by any engine of the fleet."""
 
     method: str
     requests: Sequence[Any]
@@ -34,87 +32,92 @@ class Task:
 
 
 class Supervisor(Generic[EngineT]):
-    """What is public may be called from any thread; all else happens on its own, one event after the other."""
+    """Event loop of a fleet.
+
+    Public methods may be called from any thread; they post events, which the supervisor's own thread handles one at a
+    time. All private methods run on that thread, except `_post`.
+    """
 
     def __init__(
         self,
         name: str,
         engines: Sequence[EngineT],
         replace: Callable[[], EngineT],
-        served: Served,
-        settings: Settings,
-        say: Say,
+        weights: WeightSpec,
+        settings: FleetSettings,
+        log: Log,
         proven: bool = False,
         observe: Observe | None = None,
     ) -> None:
-        """Wait for the `engines` to start and bring them to what is to be `served`; `replace` starts another one.
+        """Wait for `engines` to start and let them serve `weights`; `replace` starts a new engine.
 
-        `proven`: the engines have worked before, so that one that has died meanwhile is replaced. `observe` is told
-        what they are doing, about once a heartbeat.
+        `proven` says that the engines have served before, so that one that died meanwhile is replaced. `observe`
+        receives the status of the engines about once per heartbeat.
         """
         self.name = name
         self.settings = settings
         self._replace = replace
-        self._served = served
-        self._say = say
+        self._weights = weights
+        self._log = log
         self._observe = observe
         now = time.monotonic()
-        self.slots = [
-            Slot(i, engine, Health(settings.health, now, proven=proven)) for i, engine in enumerate(engines)
+        self.replicas = [
+            Replica(i, engine, Health(settings.health, now, proven=proven))
+            for i, engine in enumerate(engines)
         ]
         self._dispatch: Dispatch[Task] = Dispatch(settings.window)
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._waiters: list[tuple[Callable[[], bool], Future[None]]] = []
         self._tasks: set[Task] = set()
-        self._watched = self._observed = now
-        self._began = False
+        self._last_check = self._last_observation = now
+        self._has_started = False
         self._paused = False
         self._error: BaseException | None = None
         self._ended = False
-        self._ending = RLock()
-        """Held where it is told whether the thread still takes events, and where it ends."""
-        for slot in self.slots:
-            self._call(slot, "ready", (), self._ready)
+        self._end_lock = RLock()
+        """Guards `_ended`: an event is posted only while the thread still handles events."""
+        for replica in self.replicas:
+            self._call(replica, "ready", (), self._on_ready)
         self._thread = Thread(target=self._run, name=f"fleet-{name}", daemon=True)
         self._thread.start()
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Have the tasks done; each one's answer is set."""
-        self._ask(partial(self._add, tasks))
+        """Queue tasks; each task's `answer` is set when an engine has done it."""
+        self._post(partial(self._add, tasks))
 
-    def serve(self, served: Served) -> Future[None]:
-        """Have other weights served. Done when all engines have acknowledged them but those that are being replaced."""
+    def serve(self, weights: WeightSpec) -> Future[None]:
+        """Switch to other weights; the future is done when all engines but those being replaced acknowledge them."""
         done: Future[None] = Future()
-        self._ask(partial(self._change, served, done))
+        self._post(partial(self._change_weights, weights, done))
         return done
 
     def status(self) -> list[EngineStatus]:
-        """What each engine is doing, at its last heartbeat."""
-        return [slot.status(self._dispatch.running(slot.number)) for slot in self.slots]
+        """Status of each engine at its last heartbeat."""
+        return [replica.status(self._dispatch.running(replica.number)) for replica in self.replicas]
 
     def started(self) -> Future[None]:
-        """Done when every engine serves, or was given up for good."""
+        """Future that is done when every engine serves or is retired."""
         done: Future[None] = Future()
-        self._ask(partial(self._wait, self._all_started, done))
+        self._post(partial(self._add_waiter, self._all_started, done))
         return done
 
     def stop(self) -> None:
-        """End the thread; the engines stay. Who still waits for something gets a RuntimeError."""
+        """Stop the thread without killing engines; pending futures fail with RuntimeError."""
         self._events.put(None)
         self._thread.join()
 
-    def _ask(self, event: Callable[[], None]) -> None:
-        with self._ending:
+    def _post(self, event: Callable[[], None]) -> None:
+        with self._end_lock:
             if not self._ended:
                 self._events.put(event)
                 return
-        # It finds the error with which the thread has ended.
+        # The thread has ended and left an error, which the event hands on to its future.
         event()
 
     def _run(self) -> None:
         reason: BaseException = RuntimeError(f"fleet '{self.name}' has been shut down")
         try:
-            while self._work():
+            while self._step():
                 pass
         except BaseException as error:
             reason = error
@@ -122,8 +125,8 @@ class Supervisor(Generic[EngineT]):
         finally:
             self._end(reason)
 
-    def _work(self) -> bool:
-        """One event, if there is one, and what follows from it; False at the end."""
+    def _step(self) -> bool:
+        """Handle at most one event and its consequences; False at the end."""
         try:
             event = self._events.get(timeout=self.settings.heartbeat_seconds / 4)
         except queue.Empty:
@@ -132,19 +135,19 @@ class Supervisor(Generic[EngineT]):
             if event is None:
                 return False
             event()
-        self._watch()
-        self._send()
-        self._tell()
+        self._check_health()
+        self._send_tasks()
+        self._resolve_waiters()
         return True
 
     def _end(self, reason: BaseException) -> None:
-        """Others wait for this thread, and may ask it yet."""
-        with self._ending:
+        """Fail all futures, also those of events that are still in the queue."""
+        with self._end_lock:
             self._ended = True
             self._fail(reason)
-        for slot in self.slots:
-            # What engines still answer counts no more.
-            slot.life += 1
+        for replica in self.replicas:
+            # Later answers of the engines are ignored.
+            replica.generation += 1
         while not self._events.empty():
             if event := self._events.get():
                 event()
@@ -157,26 +160,26 @@ class Supervisor(Generic[EngineT]):
             self._tasks.update(tasks)
             self._dispatch.add(tasks)
 
-    def _change(self, served: Served, done: Future[None]) -> None:
-        self._wait(self._all_loaded, done)
+    def _change_weights(self, weights: WeightSpec, done: Future[None]) -> None:
+        self._add_waiter(self._all_loaded, done)
         if self._error is not None:
             return
         assert not self._tasks, "weights change between two tasks, not during one"
-        self._served = served
-        for slot in self.slots:
-            if slot.health.state in (State.HEALTHY, State.SUSPECT, State.STALE):
-                self._dispatch.close(slot.number)
-                slot.health.outdated(time.monotonic())
-                if not slot.loading:
-                    self._load(slot)
+        self._weights = weights
+        for replica in self.replicas:
+            if replica.health.state in (State.HEALTHY, State.SUSPECT, State.STALE):
+                self._dispatch.close(replica.number)
+                replica.health.outdated(time.monotonic())
+                if not replica.loading:
+                    self._load(replica)
 
-    def _wait(self, condition: Callable[[], bool], done: Future[None]) -> None:
+    def _add_waiter(self, condition: Callable[[], bool], done: Future[None]) -> None:
         if self._error is not None:
             done.set_exception(self._error)
         else:
             self._waiters.append((condition, done))
 
-    def _tell(self) -> None:
+    def _resolve_waiters(self) -> None:
         waiting = []
         for condition, done in self._waiters:
             if condition():
@@ -186,71 +189,72 @@ class Supervisor(Generic[EngineT]):
         self._waiters = waiting
 
     def _all_started(self) -> bool:
-        return all(slot.health.state in (State.HEALTHY, State.SUSPECT, State.RETIRED) for slot in self.slots)
+        return all(r.health.state in (State.HEALTHY, State.SUSPECT, State.RETIRED) for r in self.replicas)
 
     def _all_loaded(self) -> bool:
-        loading = any(slot.health.state is State.STALE for slot in self.slots)
+        loading = any(replica.health.state is State.STALE for replica in self.replicas)
         return not loading and self._dispatch.engines >= self.settings.min_healthy
 
     def _call(
         self,
-        slot: Slot[EngineT],
+        replica: Replica[EngineT],
         method: str,
         args: Sequence[Any],
-        then: Callable[[Slot[EngineT], Answer], None],
+        then: Callable[[Replica[EngineT], Answer], None],
     ) -> None:
-        life = slot.life
+        """Call the replica's engine and handle its answer, or its loss, on the supervisor's thread."""
+        generation = replica.generation
 
         def event(answer: Answer) -> None:
             error = answer.exception()
-            if slot.life != life:
+            if replica.generation != generation:
                 return
-            if error is not None and (reason := slot.engine.lost(error)):
-                self._lose(slot, reason)
-            elif error is not None and slot.engine.unreachable(error):
-                self._unreachable(slot)
+            if error is not None and (reason := replica.engine.loss_reason(error)):
+                self._lose(replica, reason)
+            elif error is not None and replica.engine.is_unreachable(error):
+                self._suspect(replica)
             else:
-                then(slot, answer)
+                then(replica, answer)
 
-        slot.engine.call(method, args, lambda answer: self._events.put(partial(event, answer)))
+        replica.engine.call(method, args, lambda answer: self._events.put(partial(event, answer)))
 
-    def _ready(self, slot: Slot[EngineT], answer: Answer) -> None:
+    def _on_ready(self, replica: Replica[EngineT], answer: Answer) -> None:
         if error := answer.exception():
-            self._lose(slot, f"did not start: {first_line(error)}")
+            self._lose(replica, f"did not start: {first_line(error)}")
             return
-        slot.health.started(time.monotonic())
-        if answer.result() == self._served.version == 0:
-            self._acknowledge(slot)
+        replica.health.started(time.monotonic())
+        if answer.result() == self._weights.version == 0:
+            self._acknowledge(replica)
         else:
-            self._load(slot)
+            self._load(replica)
 
-    def _load(self, slot: Slot[EngineT]) -> None:
-        slot.loading = True
-        self._call(slot, self._served.method, self._served.args, partial(self._loaded, self._served))
+    def _load(self, replica: Replica[EngineT]) -> None:
+        replica.loading = True
+        self._call(replica, self._weights.method, self._weights.args, partial(self._on_loaded, self._weights))
 
-    def _loaded(self, served: Served, slot: Slot[EngineT], answer: Answer) -> None:
-        slot.loading = False
-        if served is not self._served:
-            # One after the other: an engine may do two calls in either order.
-            self._load(slot)
+    def _on_loaded(self, weights: WeightSpec, replica: Replica[EngineT], answer: Answer) -> None:
+        replica.loading = False
+        if weights is not self._weights:
+            # The weights have changed meanwhile. Loads are sent one by one, since an engine may swap concurrent ones.
+            self._load(replica)
         elif error := answer.exception():
-            self._lose(slot, f"could not load weights version {served.version}: {first_line(error)}")
-        elif answer.result() != (served.version, served.checksum or answer.result()[1]):
+            self._lose(replica, f"could not load weights version {weights.version}: {first_line(error)}")
+        elif answer.result() != (weights.version, weights.checksum or answer.result()[1]):
             version, checksum = answer.result()
             self._lose(
-                slot,
-                f"serves version {version} with checksum {checksum:016x} where {served.version} with "
-                f"{served.checksum or 0:016x} was published",
+                replica,
+                f"serves version {version} with checksum {checksum:016x}, but version {weights.version} with "
+                f"{weights.checksum or 0:016x} was published",
             )
         else:
-            self._acknowledge(slot)
+            self._acknowledge(replica)
 
-    def _acknowledge(self, slot: Slot[EngineT]) -> None:
-        slot.health.acknowledged(time.monotonic())
-        self._dispatch.open(slot.number)
+    def _acknowledge(self, replica: Replica[EngineT]) -> None:
+        replica.health.acknowledged(time.monotonic())
+        self._dispatch.open(replica.number)
 
-    def _answered(self, ticket: int, task: Task, slot: Slot[EngineT], answer: Answer) -> None:
-        if not self._dispatch.answered(slot.number, ticket):
+    def _on_answer(self, ticket: int, task: Task, replica: Replica[EngineT], answer: Answer) -> None:
+        if not self._dispatch.complete(replica.number, ticket):
             return
         self._tasks.discard(task)
         if error := answer.exception():
@@ -258,56 +262,59 @@ class Supervisor(Generic[EngineT]):
         else:
             task.answer.set_result(answer.result())
 
-    def _beat(self, slot: Slot[EngineT], answer: Answer) -> None:
-        beat: Beat = answer.result()
-        suspected = slot.health.state is State.SUSPECT
-        slot.hear(time.monotonic(), beat)
-        slot.health.alive(time.monotonic(), beat.steps, beat.working)
+    def _on_heartbeat(self, replica: Replica[EngineT], answer: Answer) -> None:
+        heartbeat: Heartbeat = answer.result()
+        suspected = replica.health.state is State.SUSPECT
+        replica.record_heartbeat(time.monotonic(), heartbeat)
+        replica.health.record_heartbeat(time.monotonic(), heartbeat.steps, heartbeat.working)
         if suspected:
-            self._dispatch.open(slot.number)
+            self._dispatch.open(replica.number)
 
-    def _unreachable(self, slot: Slot[EngineT]) -> None:
-        """It may live: what it has is asked of others, and heartbeats tell what has become of it."""
-        slot.beating = False
-        if slot.health.state in (State.HEALTHY, State.SUSPECT):
-            slot.health.unreachable(time.monotonic())
-            self._dispatch.lost(slot.number, blame=False)
+    def _suspect(self, replica: Replica[EngineT]) -> None:
+        """Re-dispatch the tasks of an engine that cannot be reached; heartbeats show whether it is alive."""
+        replica.heartbeat_pending = False
+        if replica.health.state in (State.HEALTHY, State.SUSPECT):
+            replica.health.unreachable(time.monotonic())
+            self._dispatch.requeue(replica.number, blame=False)
         else:
-            self._lose(slot, "could not be reached")
+            self._lose(replica, "could not be reached")
 
-    def _lose(self, slot: Slot[EngineT], reason: str) -> None:
+    def _lose(self, replica: Replica[EngineT], reason: str) -> None:
+        """Give the engine up, re-dispatch its tasks and start another one if the policy allows it."""
         now = time.monotonic()
-        slot.health.lost(now, reason)
-        slot.life += 1
-        slot.beating = slot.loading = False
-        slot.engine.kill()
-        self._send_again(slot, reason)
-        if slot.health.restarted(now):
-            again = f"; another one starts ({slot.health.restarts} of {slot.health.policy.max_restarts})"
-            slot.replaced(self._replace())
-            self._call(slot, "ready", (), self._ready)
+        replica.health.lost(now, reason)
+        replica.generation += 1
+        replica.heartbeat_pending = replica.loading = False
+        replica.engine.kill()
+        self._redispatch(replica, reason)
+        if replica.health.try_restart(now):
+            restart = f"; restarting ({replica.health.restarts} of {replica.health.policy.max_restarts})"
+            replica.replace_engine(self._replace())
+            self._call(replica, "ready", (), self._on_ready)
         else:
-            again = "; it is not started again (cluster.max_restarts)" if slot.health.proven else ""
-        self._say(f"fleet '{self.name}': engine {slot.number} {reason}{again}")
-        self._require_enough()
+            restart = "; not restarted (cluster.max_restarts)" if replica.health.proven else ""
+        self._log(f"fleet '{self.name}': engine {replica.number} {reason}{restart}")
+        self._check_min_healthy()
 
-    def _send_again(self, slot: Slot[EngineT], reason: str) -> None:
-        for task in self._dispatch.lost(slot.number):
+    def _redispatch(self, replica: Replica[EngineT], reason: str) -> None:
+        for task in self._dispatch.requeue(replica.number):
             self._tasks.discard(task)
             task.answer.set_exception(
                 RuntimeError(
-                    f"fleet '{self.name}': {MOST_LOSSES} engines were lost with the same {len(task.requests)} requests "
+                    f"fleet '{self.name}': {MAX_LOSSES} engines were lost with the same {len(task.requests)} requests "
                     f"of '{task.method}', the last of them because it {reason}"
                 )
             )
 
-    def _require_enough(self) -> None:
-        left = [slot for slot in self.slots if slot.health.state is not State.RETIRED]
+    def _check_min_healthy(self) -> None:
+        left = [replica for replica in self.replicas if replica.health.state is not State.RETIRED]
         if len(left) < self.settings.min_healthy:
-            reasons = "; ".join(f"engine {s.number} {s.health.reason}" for s in self.slots if s not in left)
+            reasons = "; ".join(
+                f"engine {r.number} {r.health.reason}" for r in self.replicas if r not in left
+            )
             self._fail(
                 EnginesLostError(
-                    f"fleet '{self.name}' has {len(left)} of {len(self.slots)} engines left and needs "
+                    f"fleet '{self.name}' has {len(left)} of {len(self.replicas)} engines left and needs "
                     f"{self.settings.min_healthy} (cluster.min_healthy): {reasons}"
                 )
             )
@@ -319,49 +326,52 @@ class Supervisor(Generic[EngineT]):
         self._tasks, self._waiters = set(), []
         self._dispatch = Dispatch(self.settings.window)
 
-    def _watch(self) -> None:
+    def _check_health(self) -> None:
         now = time.monotonic()
-        if now - self._watched < self.settings.heartbeat_seconds / 4:
+        if now - self._last_check < self.settings.heartbeat_seconds / 4:
             return
-        self._watched = now
-        for slot in self.slots:
-            if reason := slot.health.check(now):
-                self._lose(slot, reason)
-            elif slot.health.state is State.SUSPECT:
-                self._dispatch.close(slot.number)
-            due = not slot.beating and now - slot.asked >= self.settings.heartbeat_seconds
-            if due and slot.health.state in (State.HEALTHY, State.SUSPECT):
-                slot.beating, slot.asked = True, now
-                self._call(slot, "beat", (), self._beat)
-        if self._observe is not None and now - self._observed >= self.settings.heartbeat_seconds:
-            self._observed = now
+        self._last_check = now
+        for replica in self.replicas:
+            if reason := replica.health.check(now):
+                self._lose(replica, reason)
+            elif replica.health.state is State.SUSPECT:
+                self._dispatch.close(replica.number)
+            elapsed = now - replica.heartbeat_sent
+            due = not replica.heartbeat_pending and elapsed >= self.settings.heartbeat_seconds
+            if due and replica.health.state in (State.HEALTHY, State.SUSPECT):
+                replica.heartbeat_pending, replica.heartbeat_sent = True, now
+                self._call(replica, "heartbeat", (), self._on_heartbeat)
+        if self._observe is not None and now - self._last_observation >= self.settings.heartbeat_seconds:
+            self._last_observation = now
             self._observe(self.status())
 
-    def _send(self) -> None:
+    def _send_tasks(self) -> None:
         enough = self._dispatch.engines >= self.settings.min_healthy
         if enough:
             for number, ticket, task in self._dispatch.assign():
-                args = (task.requests, self._served.version)
-                self._call(self.slots[number], task.method, args, partial(self._answered, ticket, task))
-        self._tell_of_pauses(enough)
+                args = (task.requests, self._weights.version)
+                self._call(self.replicas[number], task.method, args, partial(self._on_answer, ticket, task))
+        self._log_pauses(enough)
 
-    def _tell_of_pauses(self, enough: bool) -> None:
-        """Not of the first start: all wait for it."""
-        self._began = self._began or enough
-        # Of those that load weights, nobody is to be told.
-        there = sum(slot.health.state in (State.HEALTHY, State.SUSPECT, State.STALE) for slot in self.slots)
-        missed = bool(self._waiters) and there < self.settings.min_healthy
-        paused = self._began and not enough and (self._dispatch.waiting > 0 or missed)
-        usable = f"{self._dispatch.engines} of {len(self.slots)} engines"
+    def _log_pauses(self, enough: bool) -> None:
+        """Log when the fleet pauses and resumes; the initial start is no pause."""
+        self._has_started = self._has_started or enough
+        # Engines that load weights are about to be available, so they do not count as missing.
+        present = sum(
+            replica.health.state in (State.HEALTHY, State.SUSPECT, State.STALE) for replica in self.replicas
+        )
+        missed = bool(self._waiters) and present < self.settings.min_healthy
+        paused = self._has_started and not enough and (self._dispatch.waiting > 0 or missed)
+        available = f"{self._dispatch.engines} of {len(self.replicas)} engines"
         if paused and not self._paused:
-            needed = f"{self.settings.min_healthy} must (cluster.min_healthy)"
-            self._say(f"fleet '{self.name}': paused, {usable} can work and {needed}")
+            needed = f"{self.settings.min_healthy} needed (cluster.min_healthy)"
+            self._log(f"fleet '{self.name}': paused, {available} available, {needed}")
         elif enough and self._paused:
-            self._say(f"fleet '{self.name}': goes on with {usable}")
+            self._log(f"fleet '{self.name}': resumed with {available}")
         self._paused = paused or (self._paused and not enough)
 
 
 def first_line(error: BaseException) -> str:
-    """The kind of an error and the first line of what it says."""
+    """The type of an error and the first line of its message."""
     cause = getattr(error, "cause", None) or error
     return f"{type(cause).__name__}: {str(cause).strip().split(chr(10))[0]}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 
 from cluster.config import ClusterConfig
 from cluster.engine.lora import supported_rank
-from cluster.types import batched_tokens
+from cluster.types import max_batched_tokens
 
 from .machine import GB
 from .workload import ModelShape, TrainerWorkload, Workload
@@ -59,7 +59,7 @@ def engine_footprint(
     rank = supported_rank(work.learner.adapter_rank) if adapters else 0
     adapter = work.engine_bytes * rank * model.linear_widths / GB
     # Logits of one scheduled batch and their log-softmax, both in fp32 over the whole vocabulary.
-    tokens = batched_tokens(config.device, work.max_model_len)
+    tokens = max_batched_tokens(config.device, work.max_model_len)
     scoring = 8 * tokens * model.vocab_size / GB
     if config.device == "cpu":
         # vLLM's CPU build keeps a packed copy of the weights, and a second, empty adapter slot.

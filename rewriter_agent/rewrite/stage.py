@@ -93,7 +93,7 @@ def _load_rewriter(run: Run, progress: Progress) -> int:
     progress(f"loading the rewriter, trained for {card.steps} steps, into the engines")
     run.start_engines("policy", "backbone")
     if run.config.cluster.enable_lora:
-        run.policy.adapt(run.policy.version + 1, folder / ADAPTER)
+        run.policy.load_lora(run.policy.version + 1, folder / ADAPTER)
     else:
         run.policy.load((folder / MODEL).absolute())
     return card.steps

@@ -8,9 +8,9 @@ from typing import Literal
 import ray
 
 from cluster.engine.lora import supported_rank
-from cluster.fleet.base_model_view import SharedFleet
+from cluster.fleet.base_model_view import BaseModelView
 from cluster.fleet.fleet import Fleet
-from cluster.fleet.settings import Settings
+from cluster.fleet.settings import FleetSettings
 from cluster.planning.capacity import wait_for_capacity, wait_for_plan
 from cluster.planning.machine import GB, Machine
 from cluster.planning.plan import Plan, engine_spec, make_plan
@@ -81,7 +81,9 @@ class Run:
                 spec = engine_spec(
                     cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len, rank
                 )
-                self._fleets[name] = Fleet.start(name, spec, counts[name], Settings.of(cluster, self._window))
+                self._fleets[name] = Fleet.start(
+                    name, spec, counts[name], FleetSettings.of(cluster, self._window)
+                )
 
     def engine_role(self, name: str) -> str:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""
@@ -127,7 +129,7 @@ class Run:
         """Engines that serve the frozen backbone."""
         self.wait_engines("backbone")
         if self.engine_role("backbone") == "policy":
-            return SharedFleet("backbone", self._fleets["policy"]).wait()
+            return BaseModelView("backbone", self._fleets["policy"]).wait()
         return self._fleets["backbone"]
 
     @cached_property

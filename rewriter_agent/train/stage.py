@@ -48,7 +48,7 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
     policy, backbone = run.policy, run.backbone
     if policy.version:
         # What another rewriter has left there.
-        policy.reset()
+        policy.reset_to_base()
     role = run.plan.role("learner")
     # The worker runs in another directory.
     config = run.config.model_copy(update={"output_dir": run.config.output_dir.absolute()})
@@ -71,7 +71,11 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
         start_timeout=config.cluster.timeout,
         labels=dict(role.labels),
     )
-    with progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS), policy.lent(), backbone.lent():
+    with (
+        progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS),
+        policy.transfer(),
+        backbone.transfer(),
+    ):
         fleets = {"policy": policy, "backbone": backbone}
         run_workers(_learn, job | fleets, workers, "train", folder / "ray")
         if (folder / LOST).exists():

@@ -36,7 +36,7 @@ def publish(fleet: Fleet, version: int, model: PeftModel, folder: Path) -> None:
         shutil.rmtree(adapter)
     with atomic(adapter) as temporary:
         model.save_pretrained(str(temporary))
-    fleet.adapt(version, adapter)
+    fleet.load_lora(version, adapter)
     # Until all served it, an engine that was replaced would have been given the one before.
     for other in adapter.parent.iterdir():
         if other != adapter:

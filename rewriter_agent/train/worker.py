@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from transformers.integrations import get_reporting_integration_callbacks
 from trl import GRPOConfig
 
-from cluster.fleet.base_model_view import SharedFleet
+from cluster.fleet.base_model_view import BaseModelView
 from reward import Verifier
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.prompt_encoder import Tokens
@@ -46,7 +46,7 @@ def learn(job: dict[str, Any]) -> None:
         # Killed behind its last step, and started again.
         return
     for fleet in (job["policy"], job["backbone"]):
-        fleet.say = partial(_note, folder / EVENTS)
+        fleet.log = partial(_note, folder / EVENTS)
     tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
@@ -57,7 +57,7 @@ def learn(job: dict[str, Any]) -> None:
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
         reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
         if config.train.max_staleness:
-            shared = isinstance(job["backbone"], SharedFleet)
+            shared = isinstance(job["backbone"], BaseModelView)
             reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample, shared)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],

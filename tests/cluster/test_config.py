@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cluster.config import ClusterConfig
-from cluster.fleet.settings import Settings
+from cluster.fleet.settings import FleetSettings
 
 
 def test_no_more_engines_can_be_required_than_there_are() -> None:
@@ -16,7 +16,9 @@ def test_no_more_engines_can_be_required_than_there_are() -> None:
 
 
 def test_a_fleet_is_watched_over_as_the_section_says() -> None:
-    settings = Settings.of(ClusterConfig(timeout=60, heartbeat=2, max_restarts=5, min_healthy=1), window=3)
+    settings = FleetSettings.of(
+        ClusterConfig(timeout=60, heartbeat=2, max_restarts=5, min_healthy=1), window=3
+    )
     assert settings.health.start_seconds == settings.health.dead_seconds == 60
     assert settings.health.suspect_seconds == 12
     assert (settings.health.max_restarts, settings.heartbeat_seconds, settings.window) == (5, 2, 3)

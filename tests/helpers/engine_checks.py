@@ -1,4 +1,4 @@
-"""Real engines on the laboratory's backbone, and transformers to hold them against."""
+"""Specification of real engines on the laboratory's backbone, and transformers as the reference."""
 
 from itertools import chain
 from pathlib import Path
@@ -7,14 +7,13 @@ import torch
 from transformers import LlamaForCausalLM
 
 from cluster.fleet.fleet import Fleet
-from cluster.fleet.health import HealthPolicy
-from cluster.fleet.settings import Settings
+from cluster.fleet.settings import FleetSettings, HealthPolicy
 from cluster.types import Completion, EngineSpec, GenerateRequest, ScoreRequest
 from rewriter_agent.models.lab import LAB_FOLDER
 
 TIMEOUT = 120
-SETTINGS = Settings(HealthPolicy(TIMEOUT, TIMEOUT, TIMEOUT), heartbeat_seconds=1, window=2)
-# Nats a token between two float32 computations of the same weights; wrong weights differ by far more.
+SETTINGS = FleetSettings(HealthPolicy(TIMEOUT, TIMEOUT, TIMEOUT), heartbeat_seconds=1, window=2)
+# Nats per token between two float32 computations of the same weights; other weights differ far more.
 MEAN_TOLERANCE, TOKEN_TOLERANCE = 1e-4, 1e-2
 SPEC = EngineSpec(
     model=str(LAB_FOLDER),
@@ -45,7 +44,7 @@ def logprobs(fleet: Fleet, asked: list[ScoreRequest]) -> list[list[float]]:
 
 @torch.inference_mode()
 def reference_logprobs(model: LlamaForCausalLM, request: ScoreRequest) -> list[float]:
-    """Of the completion's tokens, in nats."""
+    """Log-probs of the completion's tokens, in nats."""
     logits = model(torch.tensor([request.prompt_ids + request.completion_ids])).logits[0].float()
     rows = logits[len(request.prompt_ids) - 1 : -1].log_softmax(-1)
     return rows.gather(1, torch.tensor(request.completion_ids)[:, None])[:, 0].tolist()
@@ -64,7 +63,7 @@ def load_reference(folder: Path) -> LlamaForCausalLM:
 
 
 def perturb(model: LlamaForCausalLM, seed: int) -> LlamaForCausalLM:
-    """Changes every matrix, the tied embedding among them."""
+    """Change every matrix, the tied embedding included."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in model.parameters():

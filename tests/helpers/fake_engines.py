@@ -1,4 +1,4 @@
-"""Engines that answer after a while, and can be made to die, hang, or be cut off."""
+"""Engines that answer after a delay, and can be made to die, hang or be cut off."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Lock
 from typing import Any
 
-from cluster.types import Beat
+from cluster.types import Heartbeat
 
 
 class LostError(Exception):
@@ -47,10 +47,10 @@ class FakeEngine:
         else:
             self._pool.submit(self._answer, future, method, args)
 
-    def lost(self, error: BaseException) -> str | None:
+    def loss_reason(self, error: BaseException) -> str | None:
         return f"died: {error}" if isinstance(error, LostError) else None
 
-    def unreachable(self, error: BaseException) -> bool:
+    def is_unreachable(self, error: BaseException) -> bool:
         return isinstance(error, UnreachableError)
 
     def kill(self) -> None:
@@ -72,7 +72,7 @@ class FakeEngine:
             return
         if method == "work" and self.hung.is_set():
             return
-        if method != "beat":
+        if method != "heartbeat":
             time.sleep(self.seconds)
         try:
             answer = getattr(self, f"_{method}")(*args)
@@ -92,15 +92,15 @@ class FakeEngine:
     def _ready(self) -> int:
         return self.version
 
-    def _beat(self) -> Beat:
+    def _heartbeat(self) -> Heartbeat:
         self.steps += not self.hung.is_set()
-        return Beat(0, self.version, self.steps, True, 10 * self.steps, self.seconds * self.steps)
+        return Heartbeat(0, self.version, self.steps, True, 10 * self.steps, self.seconds * self.steps)
 
     def _load(self, version: int, checksum: int) -> tuple[int, int]:
         self.version = version
         return version, checksum ^ self.corrupt
 
-    def _reset(self) -> tuple[int, int]:
+    def _reset_to_base(self) -> tuple[int, int]:
         self.version = 0
         return 0, 0
 

@@ -1,4 +1,4 @@
-"""A fleet of one model in this process whose weights can be published: GRPO without engines to start."""
+"""A fleet of one transformers model in this process, to run GRPO without engines."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Engines that serve adapters, and the backbone beneath them, against PEFT on the same weights."""
+"""Engines that serve adapters and the base model, compared with PEFT on the same weights."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +13,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from ray.exceptions import RayTaskError
 
 from cluster.engine.lora import supported_rank
-from cluster.fleet.base_model_view import SharedFleet
+from cluster.fleet.base_model_view import BaseModelView
 from cluster.fleet.fleet import Fleet
-from cluster.types import Beat, Completion, Scored, ScoreRequest
+from cluster.types import Completion, Heartbeat, Scored, ScoreRequest
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import Tokens
@@ -56,7 +56,7 @@ def prompts() -> list[list[int]]:
 
 
 def adapted(seed: int, targets: str | list[str] = "all-linear") -> PeftModel:
-    """The laboratory's backbone with an adapter that changes much."""
+    """The laboratory's backbone with an adapter of large random weights."""
     config = LoraConfig(task_type="CAUSAL_LM", r=RANK, lora_alpha=2 * RANK, target_modules=targets)
     model = get_peft_model(load_reference(LAB_FOLDER), config).eval()
     generator = torch.Generator().manual_seed(seed)
@@ -77,10 +77,10 @@ def backbone_reference(asked: list[ScoreRequest]) -> list[list[float]]:
 
 
 @slow
-def test_an_adapter_is_sampled_and_scored_and_the_backbone_beneath_it(
+def test_the_adapter_and_the_base_model_are_served(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
-    backbone = SharedFleet("backbone", fleet)
+    backbone = BaseModelView("backbone", fleet)
     for version in (1, 2):
         model = adapted(version)
         publish(fleet, version, model, tmp_path)
@@ -97,40 +97,40 @@ def test_an_adapter_is_sampled_and_scored_and_the_backbone_beneath_it(
 
 
 @slow
-def test_both_are_asked_at_once(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
+def test_both_are_scored_at_the_same_time(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
     model = adapted(3)
     publish(fleet, fleet.version + 1, model, tmp_path)
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     groups = [asked[i : i + 3] for i in range(0, len(asked), 3)]
-    above, beneath = (fleet.submit("score", groups), SharedFleet("backbone", fleet).submit("score", groups))
+    above, beneath = (fleet.submit("score", groups), BaseModelView("backbone", fleet).submit("score", groups))
     found = [[scored.logprobs for answer in side for scored in answer.result()] for side in (above, beneath)]
     assert_agree(found[0], reference(model, asked))
     assert_agree(found[1], backbone_reference(asked))
 
 
 @slow
-def test_one_batch_has_requests_of_both(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
+def test_one_batch_may_mix_both(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
     model = adapted(3)
     publish(fleet, fleet.version + 1, model, tmp_path)
-    sampled = [replace(request, of_backbone=bool(i % 2)) for i, request in enumerate(requests(prompts))]
+    sampled = [replace(request, use_base_model=bool(i % 2)) for i, request in enumerate(requests(prompts))]
     (batch,) = fleet.submit("generate", [sampled])
     completions = batch.result()
     asked = score_requests(prompts, completions)
     above, beneath = reference(model, asked), backbone_reference(asked)
     expected = [pair[i % 2] for i, pair in enumerate(zip(above, beneath, strict=True))]
     assert_agree([completion.logprobs for completion in completions], expected)
-    (scored,) = fleet.submit("score", [[replace(r, of_backbone=bool(i % 2)) for i, r in enumerate(asked)]])
+    (scored,) = fleet.submit("score", [[replace(r, use_base_model=bool(i % 2)) for i, r in enumerate(asked)]])
     assert_agree([each.logprobs for each in scored.result()], expected)
 
 
 @slow
-def test_a_version_that_is_published_again_is_the_new_one(
+def test_a_version_may_be_published_again_with_other_weights(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
     version = fleet.version + 1
     publish(fleet, version, adapted(4), tmp_path)
     before = fleet.generate(requests(prompts))
-    fleet.reset()
+    fleet.reset_to_base()
     plain = fleet.generate(requests(prompts))
     assert_agree(
         [completion.logprobs for completion in plain], backbone_reference(score_requests(prompts, plain))
@@ -143,16 +143,16 @@ def test_a_version_that_is_published_again_is_the_new_one(
 
 
 @slow
-def test_checkpoints_are_loaded_as_well_and_an_adapter_is_on_the_backbone_again(
+def test_an_adapter_after_a_checkpoint_is_on_the_base_weights(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
     other = perturb(load_reference(LAB_FOLDER), seed=1)
     other.save_pretrained(tmp_path / "model")
-    backbone = SharedFleet("backbone", fleet)
+    backbone = BaseModelView("backbone", fleet)
     fleet.load(tmp_path / "model")
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     assert_agree(logprobs(fleet, asked), [reference_logprobs(other, request) for request in asked])
-    with pytest.raises(RayTaskError, match="asked for the backbone, this engine serves a checkpoint"):
+    with pytest.raises(RayTaskError, match="request for the base model, but this engine serves a checkpoint"):
         backbone.score(asked)
     model = adapted(6)
     publish(fleet, fleet.version + 1, model, tmp_path)
@@ -163,7 +163,7 @@ def test_checkpoints_are_loaded_as_well_and_an_adapter_is_on_the_backbone_again(
 
 
 @slow
-def test_an_engine_that_is_killed_comes_back_with_the_adapter(
+def test_a_killed_engine_is_restarted_with_the_adapter(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
     publish(fleet, fleet.version + 1, adapted(7), tmp_path)
@@ -175,8 +175,10 @@ def test_an_engine_that_is_killed_comes_back_with_the_adapter(
 
     with ThreadPoolExecutor(1) as pool:
         again = pool.submit(sample, 0)
-        beats: list[Beat] = ray.get([engine.beat.remote() for engine in fleet.engines], timeout=TIMEOUT)
-        psutil.Process(beats[0].pid).kill()
+        heartbeats: list[Heartbeat] = ray.get(
+            [engine.heartbeat.remote() for engine in fleet.engines], timeout=TIMEOUT
+        )
+        psutil.Process(heartbeats[0].pid).kill()
         found = again.result(TIMEOUT)
     assert [c.token_ids for c in found] == [c.token_ids for c in expected]
 
@@ -184,17 +186,17 @@ def test_an_engine_that_is_killed_comes_back_with_the_adapter(
 @slow
 def test_another_process_drives_both(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
     if fleet.version:
-        fleet.reset()
+        fleet.reset_to_base()
     model, sampled = adapted(8), requests(prompts)
 
-    # In here, as the other process cannot import this file.
+    # Nested, and so pickled by value: the other process cannot import this file.
     def drive(job: dict[str, Fleet]) -> tuple[list[Completion], list[list[Scored]]]:
         publish(job["policy"], 1, model, tmp_path)
         completions = job["policy"].generate(sampled)
         asked = [ScoreRequest(r.prompt_ids, c.token_ids) for r, c in zip(sampled, completions, strict=True)]
         return completions, [fleet.score(asked) for fleet in job.values()]
 
-    with fleet.lent(), SharedFleet("backbone", fleet).lent() as backbone:
+    with fleet.transfer(), BaseModelView("backbone", fleet).transfer() as backbone:
         driven = ray.remote(num_cpus=0)(drive).remote({"policy": fleet, "backbone": backbone})
         completions, scored = ray.get(driven, timeout=TIMEOUT)
     asked = score_requests(prompts, completions)
@@ -202,12 +204,12 @@ def test_another_process_drives_both(fleet: Fleet, prompts: list[list[int]], tmp
         assert_agree([each.logprobs for each in found], expected)
 
 
-@pytest.mark.parametrize(("rank", "room"), [(1, 1), (2, 8), (8, 8), (16, 16), (65, 128), (512, 512)])
-def test_room_is_made_for_a_rank_that_vllm_knows(rank: int, room: int) -> None:
-    assert supported_rank(rank) == room
+@pytest.mark.parametrize(("rank", "supported"), [(1, 1), (2, 8), (8, 8), (16, 16), (65, 128), (512, 512)])
+def test_ranks_are_rounded_up_to_those_that_vllm_supports(rank: int, supported: int) -> None:
+    assert supported_rank(rank) == supported
 
 
-def test_a_rank_that_no_engine_serves_is_refused() -> None:
+def test_a_rank_above_vllms_maximum_is_refused() -> None:
     with pytest.raises(ValueError, match=r"rank is 600, and vLLM serves up to 512; lower train\.lora\.r"):
         supported_rank(600)
 

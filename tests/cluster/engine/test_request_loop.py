@@ -1,4 +1,4 @@
-"""Calls of one engine that overlap, with an engine that is made up."""
+"""Overlapping calls of one engine, with a fake engine."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cluster.engine.request_loop import Batching, BrokenEngineError
+from cluster.engine.request_loop import BrokenEngineError, RequestLoop
 
 
 class FakeLLM:
-    """Finishes a request after as many steps as its prompt says; steps wait for the gate."""
+    """Finishes a request after the number of steps in its prompt; steps wait for the gate."""
 
     def __init__(self) -> None:
         self.gate = Event()
@@ -44,7 +44,7 @@ class FakeLLM:
         done = [name for name, left in self.running.items() if left == 0]
         for name in done:
             del self.running[name]
-        # Five tokens of the prompt, two of them spared by the cache, and three written.
+        # Five prompt tokens, two of them cached, and three completion tokens.
         tokens = {
             "prompt_token_ids": [1] * 5,
             "num_cached_tokens": 2,
@@ -67,8 +67,8 @@ def llm() -> FakeLLM:
 
 
 @pytest.fixture
-def batching(llm: FakeLLM) -> Batching:
-    return Batching(llm, threads=1)
+def loop(llm: FakeLLM) -> RequestLoop:
+    return RequestLoop(llm, threads=1)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -82,80 +82,80 @@ def ids(outputs: Sequence[Any]) -> list[str]:
     return [output.request_id for output in outputs]
 
 
-def run(batching: Batching, *steps: int) -> list[Any]:
-    return batching.run(steps, [None] * len(steps))
+def run(loop: RequestLoop, *steps: int) -> list[Any]:
+    return loop.run(steps, [None] * len(steps))
 
 
-def test_outputs_come_in_the_order_of_the_requests(batching: Batching) -> None:
-    assert ids(run(batching, 3, 1, 2, 1)) == ["0", "1", "2", "3"]
-    assert batching.steps == 3
-    assert run(batching) == []
-    assert not batching.working
+def test_outputs_come_in_the_order_of_the_requests(loop: RequestLoop) -> None:
+    assert ids(run(loop, 3, 1, 2, 1)) == ["0", "1", "2", "3"]
+    assert loop.steps == 3
+    assert run(loop) == []
+    assert not loop.working
 
 
-def test_what_comes_meanwhile_joins_the_running_batch(batching: Batching, llm: FakeLLM) -> None:
+def test_later_requests_join_the_running_batch(loop: RequestLoop, llm: FakeLLM) -> None:
     llm.gate.clear()
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(run, batching, 9, 9)
-        until(lambda: batching.working)
-        second = pool.submit(run, batching, 3)
-        until(lambda: not batching._inbox.empty())
+        first = pool.submit(run, loop, 9, 9)
+        until(lambda: loop.working)
+        second = pool.submit(run, loop, 3)
+        until(lambda: not loop._inbox.empty())
         llm.gate.set()
         assert len(first.result(10)) == 2
         assert len(second.result(10)) == 1
     assert llm.largest == 3
 
 
-def test_a_request_that_is_refused_harms_no_other(batching: Batching) -> None:
+def test_a_refused_request_does_not_affect_others(loop: RequestLoop) -> None:
     with pytest.raises(ValueError, match="an empty prompt"):
-        run(batching, 1, 0)
-    assert len(run(batching, 2)) == 1
+        run(loop, 1, 0)
+    assert len(run(loop, 2)) == 1
 
 
-def test_a_failed_step_fails_what_was_running_and_leaves_nothing(batching: Batching, llm: FakeLLM) -> None:
+def test_a_failed_step_fails_the_running_requests(loop: RequestLoop, llm: FakeLLM) -> None:
     llm.fails = True
     with pytest.raises(RuntimeError, match="out of memory"):
-        run(batching, 5, 5)
+        run(loop, 5, 5)
     assert llm.running == {}
-    assert len(run(batching, 2)) == 1
+    assert len(run(loop, 2)) == 1
 
 
-def test_an_engine_that_fails_at_the_least_is_broken(batching: Batching, llm: FakeLLM) -> None:
+def test_an_engine_that_fails_the_probe_is_broken(loop: RequestLoop, llm: FakeLLM) -> None:
     llm.fails = llm.broken = True
     with pytest.raises(BrokenEngineError, match=r"out of memory; and then RuntimeError: device lost"):
-        run(batching, 5)
+        run(loop, 5)
 
 
-def test_weights_change_alone_and_what_was_running_then_is_given_up(batching: Batching, llm: FakeLLM) -> None:
-    assert batching.alone(lambda: "loaded") == "loaded"
+def test_an_exclusive_call_aborts_the_running_requests(loop: RequestLoop, llm: FakeLLM) -> None:
+    assert loop.exclusive(lambda: "loaded") == "loaded"
     with pytest.raises(KeyError):
-        batching.alone(lambda: {}["missing"])
+        loop.exclusive(lambda: {}["missing"])
     llm.gate.clear()
     with ThreadPoolExecutor(2) as pool:
-        running = pool.submit(run, batching, 2)
-        until(lambda: batching.working)
-        loading = pool.submit(batching.alone, lambda: len(llm.running))
-        until(lambda: not batching._inbox.empty())
+        running = pool.submit(run, loop, 2)
+        until(lambda: loop.working)
+        loading = pool.submit(loop.exclusive, lambda: len(llm.running))
+        until(lambda: not loop._inbox.empty())
         llm.gate.set()
         assert loading.result(10) == 0
-        with pytest.raises(RuntimeError, match="given up: the engine was wanted for other weights"):
+        with pytest.raises(RuntimeError, match="aborted: the engine loads other weights"):
             running.result(10)
-    assert len(run(batching, 2)) == 1
+    assert len(run(loop, 2)) == 1
 
 
-def test_what_is_asked_under_weights_that_are_gone_is_refused_alone(batching: Batching) -> None:
+def test_a_request_for_old_weights_is_refused(loop: RequestLoop) -> None:
     def gone() -> None:
         raise RuntimeError("asked for weights version 1")
 
     with pytest.raises(RuntimeError, match="version 1"):
-        batching.run([1], [None], gone)
-    assert len(run(batching, 2)) == 1
+        loop.run([1], [None], gone)
+    assert len(run(loop, 2)) == 1
 
 
-def test_what_it_computes_and_how_long_is_counted(llm: FakeLLM, batching: Batching) -> None:
-    batching.run([1, 2, 1], [None] * 3)
-    assert batching.tokens == 3 * (5 - 2 + 3)
-    before = batching.busy_seconds
+def test_tokens_and_busy_seconds_are_counted(llm: FakeLLM, loop: RequestLoop) -> None:
+    loop.run([1, 2, 1], [None] * 3)
+    assert loop.tokens == 3 * (5 - 2 + 3)
+    before = loop.busy_seconds
     assert before > 0
     time.sleep(0.02)
-    assert batching.busy_seconds == before
+    assert loop.busy_seconds == before

@@ -1,4 +1,4 @@
-"""A fleet of real vLLM engines against transformers on the same weights, those of the laboratory."""
+"""A fleet of vLLM engines compared with transformers on the same weights, those of the laboratory."""
 
 import re
 import time
@@ -18,11 +18,10 @@ from peft import LoraConfig, get_peft_model
 from ray.exceptions import RayTaskError
 from transformers import LlamaForCausalLM
 
-from cluster.engine.vllm_engine import Engine
+from cluster.engine.vllm_engine import VLLMEngine
 from cluster.fleet.fleet import Fleet
-from cluster.fleet.health import HealthPolicy
-from cluster.fleet.settings import Settings
-from cluster.types import Beat, Completion, EngineSpec, GenerateRequest, ScoreRequest
+from cluster.fleet.settings import FleetSettings, HealthPolicy
+from cluster.types import Completion, EngineSpec, GenerateRequest, Heartbeat, ScoreRequest
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
 from rewriter_agent.data.load import load_problems
@@ -108,7 +107,7 @@ def test_entropies_agree_with_transformers_and_leave_logprobs_alone(
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     plain = fleet.score(asked)
     assert {scored.entropies for scored in plain} == {None}
-    # Mixed in one batch: each request gets what it asked for.
+    # Requests with and without entropies in one batch.
     mixed = fleet.score([replace(request, entropies=i % 2 == 0) for i, request in enumerate(asked)])
     assert_agree([scored.logprobs for scored in mixed], [scored.logprobs for scored in plain])
     assert all((scored.entropies is None) == (i % 2 == 1) for i, scored in enumerate(mixed))
@@ -118,7 +117,7 @@ def test_entropies_agree_with_transformers_and_leave_logprobs_alone(
 
 
 def test_sharing_prefixes_changes_no_logprob(fleet: Fleet, prompts: list[list[int]]) -> None:
-    # Lengths around the ends of blocks; among the completions some begin alike, and two are the same.
+    # Prompt lengths around block boundaries; some completions have a common beginning, and two are equal.
     long = [*chain(*prompts)]
     rest = long[200:264]
     asked = [
@@ -150,7 +149,7 @@ def test_a_seed_gives_the_same_completion_whatever_the_batch_and_order(
     alone = [fleet.generate([request])[0].token_ids for request in asked[:4]]
     assert reversed_order == together
     assert alone == together[:4]
-    # Not because sampling is off: other seeds give other completions.
+    # Sampling is random: other seeds give other completions.
     others = [GenerateRequest(r.prompt_ids, r.max_tokens, r.temperature, r.seed + 1000) for r in asked]
     assert [c.token_ids for c in fleet.generate(others)] != together
 
@@ -162,10 +161,10 @@ def test_requests_beyond_one_chunk_keep_their_order(fleet: Fleet, prompts: list[
     assert fleet.generate([]) == []
 
 
-def test_a_batch_that_fails_half_way_leaves_nothing_for_the_next(
+def test_a_failed_batch_does_not_affect_the_next(
     spec: EngineSpec, fleet: Fleet, prompts: list[list[int]]
 ) -> None:
-    class Breaking(Engine):
+    class Breaking(VLLMEngine):
         def break_off(self) -> None:
             engine = self.llm.llm_engine
             step, left = engine.step, iter(range(3))
@@ -189,12 +188,12 @@ def test_a_batch_that_fails_half_way_leaves_nothing_for_the_next(
 
 
 def test_published_weights_are_served(fleet: Fleet, prompts: list[list[int]]) -> None:
-    # One prompt fills whole blocks of the prefix cache, which must not outlive its weights.
+    # One prompt fills whole blocks of the prefix cache, which must be reset with the weights.
     prompts = [*prompts, [*chain(*prompts)][:400]]
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
     before = logprobs(fleet, asked)
     model = perturb(load_reference(LAB_FOLDER), seed=1)
-    # As the learner does: the tied head is not sent.
+    # Like the learner, which does not send a tied head.
     weights = [(name, w.detach()) for name, w in model.state_dict().items() if name != "lm_head.weight"]
     assert len(weights) == len(model.state_dict()) - 1
     version = fleet.version + 5
@@ -202,7 +201,7 @@ def test_published_weights_are_served(fleet: Fleet, prompts: list[list[int]]) ->
     assert fleet.version == version
     after = logprobs(fleet, asked)
     assert_agree(after, [reference_logprobs(model, request) for request in asked])
-    # The comparison above can tell old weights from new ones.
+    # The tolerance is small enough to tell old weights from new ones.
     with pytest.raises(AssertionError):
         assert_agree(after, before)
     completions = fleet.generate(requests(prompts))
@@ -223,10 +222,10 @@ def test_a_loaded_checkpoint_is_served(fleet: Fleet, prompts: list[list[int]], t
     assert_agree(logprobs(fleet, asked), [reference_logprobs(original, request) for request in asked])
 
 
-def test_what_fine_tuning_saves_is_served_with_the_same_logprobs(
+def test_a_fine_tuned_model_is_served_with_the_same_logprobs(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
-    """An adapter, merged into a model with tied embeddings and saved in 16 bits."""
+    """An adapter is merged into a model with tied embeddings and saved in 16 bits."""
     adapter = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
     torch.manual_seed(0)
     adapted = get_peft_model(load_reference(LAB_FOLDER), adapter)
@@ -238,7 +237,7 @@ def test_what_fine_tuning_saves_is_served_with_the_same_logprobs(
     fleet.load(tmp_path / "model")
     served = logprobs(fleet, asked)
     assert_agree(served, [reference_logprobs(saved, request) for request in asked])
-    # The weights were rounded to 16 bits; without the adapter they would be further away by far.
+    # Rounding to 16 bits changes log-probs far less than the adapter does.
     difference = torch.tensor([*chain(*served)]) - torch.tensor(
         [value for request in asked for value in reference_logprobs(adapted, request)]
     )
@@ -248,9 +247,9 @@ def test_what_fine_tuning_saves_is_served_with_the_same_logprobs(
     assert moved.abs().mean() > 20 * difference.abs().mean()
 
 
-def test_only_the_version_that_is_served_is_answered(fleet: Fleet, prompts: list[list[int]]) -> None:
+def test_a_request_for_another_version_is_refused(fleet: Fleet, prompts: list[list[int]]) -> None:
     engine, other = fleet.engines[0], fleet.version + 1
-    message = f"asked for weights version {other}, this engine serves {fleet.version}"
+    message = f"request for weights version {other}, but this engine serves {fleet.version}"
     for call in (
         engine.generate.remote(requests(prompts[:2]), other),
         engine.score.remote([ScoreRequest(prompts[0], prompts[1])], other),
@@ -259,53 +258,53 @@ def test_only_the_version_that_is_served_is_answered(fleet: Fleet, prompts: list
             ray.get(call, timeout=TIMEOUT)
 
 
-def beats(fleet: Fleet) -> list[Beat]:
-    return ray.get([engine.beat.remote() for engine in fleet.engines], timeout=TIMEOUT)
+def heartbeats(fleet: Fleet) -> list[Heartbeat]:
+    return ray.get([engine.heartbeat.remote() for engine in fleet.engines], timeout=TIMEOUT)
 
 
 def kill(pid: int) -> None:
     psutil.Process(pid).kill()
 
 
-def test_calls_that_overlap_share_the_engines_batch(fleet: Fleet, prompts: list[list[int]]) -> None:
+def test_overlapping_calls_share_a_batch(fleet: Fleet, prompts: list[list[int]]) -> None:
     engine, asked = fleet.engines[0], requests(prompts[:8])
     expected = [c.token_ids for c in ray.get(engine.generate.remote(asked, fleet.version), timeout=TIMEOUT)]
-    before = beats(fleet)[0].steps
+    before = heartbeats(fleet)[0].steps
     (first, second) = ray.get(
         [engine.generate.remote(asked[i : i + 4], fleet.version) for i in (0, 4)], timeout=TIMEOUT
     )
     assert [c.token_ids for c in first + second] == expected
-    assert beats(fleet)[0].steps - before < sum(
+    assert heartbeats(fleet)[0].steps - before < sum(
         max(len(c.token_ids) for c in part) for part in (first, second)
     )
 
 
 @pytest.mark.parametrize("victims", [1, 2])
-def test_killed_engines_are_replaced_and_serve_what_was_published(
+def test_killed_engines_are_replaced_and_serve_the_published_weights(
     fleet: Fleet, prompts: list[list[int]], victims: int
 ) -> None:
     fleet.publish(fleet.version + 1, perturb(load_reference(LAB_FOLDER), seed=3).state_dict().items())
     asked = [replace(r, max_tokens=128) for r in requests(prompts) * 4]
     expected = fleet.generate(asked)
-    pids = {beat.pid for beat in beats(fleet)}
+    pids = {heartbeat.pid for heartbeat in heartbeats(fleet)}
     killed = list(pids)[:victims]
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(fleet.generate, asked)
-        while not any(beat.working for beat in beats(fleet)):
+        while not any(heartbeat.working for heartbeat in heartbeats(fleet)):
             time.sleep(0.01)
         for pid in killed:
             kill(pid)
         assert [c.token_ids for c in answer.result(TIMEOUT)] == [c.token_ids for c in expected]
-    # The others do the work meanwhile.
+    # The other engines take over meanwhile.
     assert fleet.wait() is fleet
     deadline = time.monotonic() + TIMEOUT
     while {engine.state for engine in fleet.status()} != {"healthy"} and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert {beat.version for beat in beats(fleet)} == {fleet.version}
-    assert not {beat.pid for beat in beats(fleet)} & set(killed)
+    assert {heartbeat.version for heartbeat in heartbeats(fleet)} == {fleet.version}
+    assert not {heartbeat.pid for heartbeat in heartbeats(fleet)} & set(killed)
 
 
-def test_what_engines_do_is_exported_for_prometheus(fleet: Fleet, prompts: list[list[int]]) -> None:
+def test_engine_status_is_exported_for_prometheus(fleet: Fleet, prompts: list[list[int]]) -> None:
     (node,) = ray.nodes()
     url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     fleet.load(LAB_FOLDER)
@@ -324,17 +323,17 @@ def test_what_engines_do_is_exported_for_prometheus(fleet: Fleet, prompts: list[
     ] * 2
 
 
-def test_another_process_drives_a_lent_fleet(fleet: Fleet, prompts: list[list[int]]) -> None:
-    # Inside, so that it travels by its code: the other process does not know the tests.
+def test_another_process_uses_a_transferred_fleet(fleet: Fleet, prompts: list[list[int]]) -> None:
+    # Nested, and so pickled by value: the other process cannot import the tests.
     @ray.remote(num_cpus=0)
-    def drive(lent: Fleet, weights: Any, asked: list[GenerateRequest]) -> list[Completion]:
-        lent.publish(9, weights)
-        return lent.generate(asked)
+    def drive(policy: Fleet, weights: Any, asked: list[GenerateRequest]) -> list[Completion]:
+        policy.publish(9, weights)
+        return policy.generate(asked)
 
-    fleet.reset()
+    fleet.reset_to_base()
     expected = [c.token_ids for c in fleet.generate(requests(prompts))]
     weights = list(perturb(load_reference(LAB_FOLDER), seed=4).state_dict().items())
-    with fleet.lent():
+    with fleet.transfer():
         written = ray.get(drive.remote(fleet, weights, requests(prompts)), timeout=TIMEOUT)
     assert {c.version for c in written} == {9}
     assert [c.token_ids for c in written] != expected
@@ -342,15 +341,19 @@ def test_another_process_drives_a_lent_fleet(fleet: Fleet, prompts: list[list[in
     assert [c.token_ids for c in fleet.generate(requests(prompts))] == expected
 
 
-def test_engines_that_cannot_be_placed_are_named_with_what_is_free(spec: EngineSpec, fleet: Fleet) -> None:
+def test_an_error_names_engines_that_cannot_be_placed_and_the_free_resources(
+    spec: EngineSpec, fleet: Fleet
+) -> None:
     greedy = replace(spec, num_cpus=64)
-    never = Fleet.start("backbone", greedy, 1, Settings(HealthPolicy(start_seconds=1), heartbeat_seconds=0.2))
+    never = Fleet.start(
+        "backbone", greedy, 1, FleetSettings(HealthPolicy(start_seconds=1), heartbeat_seconds=0.2)
+    )
     with pytest.raises(RuntimeError, match=r"fleet 'backbone'.* 64 CPU .*cluster\.timeout"):
         never.wait()
 
 
-def test_shutdown_ends_the_engines(fleet: Fleet) -> None:
-    pids = [beat.pid for beat in beats(fleet)]
+def test_shutdown_kills_the_engines(fleet: Fleet) -> None:
+    pids = [heartbeat.pid for heartbeat in heartbeats(fleet)]
     assert len(set(pids)) == 2
     assert all(psutil.pid_exists(pid) for pid in pids)
     fleet.shutdown()

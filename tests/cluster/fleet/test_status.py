@@ -1,46 +1,47 @@
-"""What is told of engines: rates between heartbeats, and the sums that a step logs."""
+"""Engine status: rates between heartbeats, and the totals that a step logs."""
 
 from dataclasses import replace
 
 import pytest
 
-from cluster.fleet.health import Health, HealthPolicy
-from cluster.fleet.replica import Slot
+from cluster.fleet.health import Health
+from cluster.fleet.replica import Replica
+from cluster.fleet.settings import HealthPolicy
 from cluster.fleet.status import EngineStatus, FleetMetrics
-from cluster.types import Beat
+from cluster.types import Heartbeat
 from tests.helpers.fake_engines import FakeEngine
 
 
 @pytest.fixture
-def slot() -> Slot[FakeEngine]:
-    return Slot(3, FakeEngine(), Health(HealthPolicy(), 0.0))
+def replica() -> Replica[FakeEngine]:
+    return Replica(3, FakeEngine(), Health(HealthPolicy(), 0.0))
 
 
-def beat(tokens: int, busy_seconds: float) -> Beat:
-    return Beat(pid=1, version=7, steps=1, working=True, tokens=tokens, busy_seconds=busy_seconds)
+def heartbeat(tokens: int, busy_seconds: float) -> Heartbeat:
+    return Heartbeat(pid=1, version=7, steps=1, working=True, tokens=tokens, busy_seconds=busy_seconds)
 
 
-def test_rates_are_those_between_two_heartbeats(slot: Slot[FakeEngine]) -> None:
-    slot.hear(10.0, beat(1000, 4.0))
-    assert slot.status(0).tokens_per_second == 0
-    slot.hear(15.0, beat(1500, 6.0))
-    assert slot.status(2) == EngineStatus(3, "restarting", 7, 2, 0, 100.0, 0.4, 500, 2.0)
-    slot.hear(20.0, beat(1500, 6.0))
-    assert (slot.status(0).tokens_per_second, slot.status(0).busy) == (0, 0)
+def test_rates_are_computed_between_two_heartbeats(replica: Replica[FakeEngine]) -> None:
+    replica.record_heartbeat(10.0, heartbeat(1000, 4.0))
+    assert replica.status(0).tokens_per_second == 0
+    replica.record_heartbeat(15.0, heartbeat(1500, 6.0))
+    assert replica.status(2) == EngineStatus(3, "restarting", 7, 2, 0, 100.0, 0.4, 500, 2.0)
+    replica.record_heartbeat(20.0, heartbeat(1500, 6.0))
+    assert (replica.status(0).tokens_per_second, replica.status(0).busy) == (0, 0)
 
 
-def test_an_engine_that_replaces_another_begins_at_nothing(slot: Slot[FakeEngine]) -> None:
-    slot.hear(10.0, beat(1000, 4.0))
-    slot.hear(15.0, beat(1500, 6.0))
-    slot.replaced(FakeEngine())
-    assert slot.status(0).tokens_per_second == slot.status(0).version == 0
-    slot.hear(20.0, beat(10, 0.1))
-    assert slot.status(0).tokens_per_second == 0
-    slot.hear(25.0, beat(60, 0.6))
-    assert (slot.status(0).tokens_per_second, slot.status(0).tokens) == (10, 550)
+def test_rates_of_a_replaced_engine_start_at_zero(replica: Replica[FakeEngine]) -> None:
+    replica.record_heartbeat(10.0, heartbeat(1000, 4.0))
+    replica.record_heartbeat(15.0, heartbeat(1500, 6.0))
+    replica.replace_engine(FakeEngine())
+    assert replica.status(0).tokens_per_second == replica.status(0).version == 0
+    replica.record_heartbeat(20.0, heartbeat(10, 0.1))
+    assert replica.status(0).tokens_per_second == 0
+    replica.record_heartbeat(25.0, heartbeat(60, 0.6))
+    assert (replica.status(0).tokens_per_second, replica.status(0).tokens) == (10, 550)
 
 
-def test_a_step_logs_what_its_engines_did_since_the_step_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_cover_the_time_since_the_previous_step(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 100.0
     monkeypatch.setattr("cluster.fleet.status.time.monotonic", lambda: clock)
     engines = [

@@ -1,4 +1,4 @@
-"""Work and engines that come and go, with engines that are threads of this process."""
+"""Dispatch, loss and replacement of engines, with engines that are threads of this process."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,10 +8,10 @@ from threading import Thread
 import pytest
 
 from cluster.fleet.health import HealthPolicy, State
-from cluster.fleet.settings import Settings
+from cluster.fleet.settings import FleetSettings
 from cluster.fleet.status import EngineStatus
 from cluster.fleet.supervisor import Supervisor, Task
-from cluster.types import STARTED_WITH, Served
+from cluster.types import BASE_WEIGHTS, WeightSpec
 from tests.helpers.fake_engines import FakeEngine
 
 QUICK = HealthPolicy(start_seconds=5, suspect_seconds=0.2, dead_seconds=0.6, max_restarts=100)
@@ -19,22 +19,22 @@ SECONDS = 20
 
 
 class Crew:
-    """A supervisor with all engines that it has ever had, and what it has said."""
+    """A supervisor, all engines that it has ever had, and the lines that it has logged."""
 
     def __init__(
-        self, count: int, settings: Settings, make: Callable[[], FakeEngine], served: Served
+        self, count: int, settings: FleetSettings, make: Callable[[], FakeEngine], weights: WeightSpec
     ) -> None:
         self.make = make
         self.engines = [make() for _ in range(count)]
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.seen: list[Sequence[EngineStatus]] = []
         self.supervisor = Supervisor(
             "crew",
             self.engines[:],
             self.another,
-            served,
+            weights,
             settings,
-            self.said.append,
+            self.lines.append,
             observe=self.seen.append,
         )
 
@@ -49,7 +49,7 @@ class Crew:
 
     @property
     def states(self) -> list[State]:
-        return [slot.health.state for slot in self.supervisor.slots]
+        return [replica.health.state for replica in self.supervisor.replicas]
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def crew() -> Iterator[Callable[..., Crew]]:
         count: int,
         make: Callable[[], FakeEngine] = FakeEngine,
         health: HealthPolicy = QUICK,
-        served: Served = STARTED_WITH,
+        weights: WeightSpec = BASE_WEIGHTS,
         **settings: float,
     ) -> Crew:
-        options = Settings(health=health, heartbeat_seconds=0.05, **settings)  # ty: ignore[invalid-argument-type]
-        crews.append(Crew(count, options, make, served))
+        options = FleetSettings(health=health, heartbeat_seconds=0.05, **settings)  # ty: ignore[invalid-argument-type]
+        crews.append(Crew(count, options, make, weights))
         return crews[-1]
 
     yield start
@@ -83,22 +83,22 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_work_is_done_and_shared(crew: Callable[..., Crew]) -> None:
+def test_tasks_are_shared_by_all_engines(crew: Callable[..., Crew]) -> None:
     some = crew(3)
     tasks = some.submit(30)
     assert answers(tasks) == [[f"{i}.0", f"{i}.1"] for i in range(30)]
     assert all(engine.calls.count("work") >= 5 for engine in some.engines)
-    assert some.said == []
+    assert some.lines == []
 
 
-def test_weights_are_served_by_all_before_anything_is_asked_of_them(crew: Callable[..., Crew]) -> None:
+def test_all_engines_load_weights_before_they_get_tasks(crew: Callable[..., Crew]) -> None:
     some = crew(3)
-    some.supervisor.serve(Served(7, "load", (7, 99), 99)).result(SECONDS)
+    some.supervisor.serve(WeightSpec(7, "load", (7, 99), 99)).result(SECONDS)
     tasks = some.submit(10)
     assert {(served, asked) for task in tasks for _, served, asked in task.answer.result(SECONDS)} == {(7, 7)}
 
 
-def test_engines_that_have_served_something_else_start_with_what_is_to_be_served(
+def test_engines_that_served_other_weights_load_the_current_ones(
     crew: Callable[..., Crew],
 ) -> None:
     def used() -> FakeEngine:
@@ -111,29 +111,30 @@ def test_engines_that_have_served_something_else_start_with_what_is_to_be_served
     assert [engine.version for engine in some.engines] == [0, 0]
 
 
-def test_a_dead_engine_is_replaced_and_loads_what_is_served_first(crew: Callable[..., Crew]) -> None:
+def test_a_dead_engine_is_replaced_by_one_that_first_loads_the_weights(crew: Callable[..., Crew]) -> None:
     some = crew(2, make=lambda: FakeEngine(seconds=0.02))
-    some.supervisor.serve(Served(3, "load", (3, 5), 5)).result(SECONDS)
+    some.supervisor.serve(WeightSpec(3, "load", (3, 5), 5)).result(SECONDS)
     tasks = some.submit(40)
     until(lambda: any(task.answer.done() for task in tasks))
     some.engines[0].kill()
     assert answers(tasks) == [[f"{i}.0", f"{i}.1"] for i in range(40)]
     until(lambda: some.states == [State.HEALTHY] * 2)
     assert some.engines[2].calls[:2] == ["ready", "load"]
-    assert some.said == ["fleet 'crew': engine 0 died: killed; another one starts (1 of 100)"]
+    assert some.lines == ["fleet 'crew': engine 0 died: killed; restarting (1 of 100)"]
 
 
-def test_an_engine_that_serves_other_weights_than_published_is_replaced(crew: Callable[..., Crew]) -> None:
+def test_an_engine_with_a_wrong_checksum_is_replaced(crew: Callable[..., Crew]) -> None:
     bad = iter([True, False])
     some = crew(1, make=lambda: FakeEngine(corrupt=next(bad)))
     some.supervisor.started().result(SECONDS)
-    some.supervisor.serve(Served(1, "load", (1, 4), 4)).result(SECONDS)
-    said, paused, goes_on = some.said
+    some.supervisor.serve(WeightSpec(1, "load", (1, 4), 4)).result(SECONDS)
+    lost, paused, resumed = some.lines
     assert (
-        "serves version 1 with checksum 0000000000000005 where 1 with 0000000000000004 was published" in said
+        "serves version 1 with checksum 0000000000000005, but version 1 with 0000000000000004 was published"
+        in lost
     )
-    assert paused == "fleet 'crew': paused, 0 of 1 engines can work and 1 must (cluster.min_healthy)"
-    assert goes_on == "fleet 'crew': goes on with 1 of 1 engines"
+    assert paused == "fleet 'crew': paused, 0 of 1 engines available, 1 needed (cluster.min_healthy)"
+    assert resumed == "fleet 'crew': resumed with 1 of 1 engines"
     assert some.engines[1].version == 1
 
 
@@ -142,10 +143,10 @@ def test_an_engine_that_hangs_is_replaced(crew: Callable[..., Crew]) -> None:
     some.supervisor.started().result(SECONDS)
     some.engines[0].hung.set()
     assert answers(some.submit(10)) == [[f"{i}.0", f"{i}.1"] for i in range(10)]
-    assert any("engine 0 made no progress for 0.6 s" in said for said in some.said)
+    assert any("engine 0 made no progress for 0.6 s" in said for said in some.lines)
 
 
-def test_an_engine_that_is_cut_off_works_on_when_it_is_back(crew: Callable[..., Crew]) -> None:
+def test_an_engine_that_was_cut_off_resumes_work(crew: Callable[..., Crew]) -> None:
     some = crew(2, health=HealthPolicy(start_seconds=5, suspect_seconds=1, dead_seconds=10), min_healthy=1)
     some.supervisor.started().result(SECONDS)
     for engine in some.engines:
@@ -157,13 +158,13 @@ def test_an_engine_that_is_cut_off_works_on_when_it_is_back(crew: Callable[..., 
         engine.cut.clear()
     assert answers(tasks) == [[f"{i}.0", f"{i}.1"] for i in range(10)]
     assert len(some.engines) == 2
-    assert some.said == [
-        "fleet 'crew': paused, 0 of 2 engines can work and 1 must (cluster.min_healthy)",
-        "fleet 'crew': goes on with 1 of 2 engines",
+    assert some.lines == [
+        "fleet 'crew': paused, 0 of 2 engines available, 1 needed (cluster.min_healthy)",
+        "fleet 'crew': resumed with 1 of 2 engines",
     ]
 
 
-def test_below_the_least_number_the_fleet_waits(crew: Callable[..., Crew]) -> None:
+def test_the_fleet_pauses_below_min_healthy(crew: Callable[..., Crew]) -> None:
     slow = iter([FakeEngine(), FakeEngine(), FakeEngine(seconds=0.3)])
     some = crew(2, make=lambda: next(slow), min_healthy=2)
     some.supervisor.started().result(SECONDS)
@@ -172,10 +173,10 @@ def test_below_the_least_number_the_fleet_waits(crew: Callable[..., Crew]) -> No
     start = time.monotonic()
     assert answers(some.submit(1)) == [["0.0", "0.1"]]
     assert time.monotonic() - start > 0.25
-    assert "paused, 1 of 2 engines can work and 2 must" in some.said[-2]
+    assert "paused, 1 of 2 engines available, 2 needed" in some.lines[-2]
 
 
-def test_too_few_left_is_an_error_with_every_reason(crew: Callable[..., Crew]) -> None:
+def test_too_few_engines_left_is_an_error_with_every_reason(crew: Callable[..., Crew]) -> None:
     once = HealthPolicy(start_seconds=5, suspect_seconds=1, dead_seconds=5, max_restarts=0)
     some = crew(2, make=lambda: FakeEngine(seconds=5), health=once)
     tasks = some.submit(3)
@@ -203,7 +204,7 @@ def test_engines_that_never_start_are_an_error(crew: Callable[..., Crew]) -> Non
     assert engine.killed.is_set()
 
 
-def test_what_kills_every_engine_is_given_up_and_nothing_else(crew: Callable[..., Crew]) -> None:
+def test_only_a_task_that_kills_every_engine_is_given_up(crew: Callable[..., Crew]) -> None:
     def deadly(engine: FakeEngine) -> FakeEngine:
         answer = engine._answer
 
@@ -226,18 +227,18 @@ def test_what_kills_every_engine_is_given_up_and_nothing_else(crew: Callable[...
     assert answers(good) == [[f"{i}.0", f"{i}.1"] for i in range(20)]
 
 
-def test_an_error_in_a_call_is_the_callers(crew: Callable[..., Crew]) -> None:
+def test_an_error_in_a_call_is_raised_to_its_caller(crew: Callable[..., Crew]) -> None:
     some = crew(1)
     bad = Task("work", ["bad"])
     some.supervisor.submit([bad])
     with pytest.raises(ValueError, match="a bad request"):
         bad.answer.result(SECONDS)
     assert answers(some.submit(1)) == [["0.0", "0.1"]]
-    assert some.said == []
+    assert some.lines == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_hundred_deaths_lose_nothing(crew: Callable[..., Crew], seed: int) -> None:
+def test_no_task_is_lost_in_a_hundred_deaths(crew: Callable[..., Crew], seed: int) -> None:
     random = Random(seed)
     some = crew(4, make=lambda: FakeEngine(seconds=0.001), health=HealthPolicy(max_restarts=1000), window=2)
     some.supervisor.started().result(SECONDS)
@@ -253,7 +254,7 @@ def test_a_hundred_deaths_lose_nothing(crew: Callable[..., Crew], seed: int) -> 
     killer.start()
     try:
         for versions in range(1, 2000):
-            some.supervisor.serve(Served(versions, "load", (versions, 1), 1)).result(SECONDS)
+            some.supervisor.serve(WeightSpec(versions, "load", (versions, 1), 1)).result(SECONDS)
             batch = [Task("work", [f"{versions}.{i}"]) for i in range(8)]
             some.supervisor.submit(batch)
             tasks += batch
@@ -269,9 +270,9 @@ def test_a_hundred_deaths_lose_nothing(crew: Callable[..., Crew], seed: int) -> 
     assert len(tasks) == 8 * versions
 
 
-def test_those_who_look_on_see_what_engines_do(crew: Callable[..., Crew]) -> None:
+def test_observers_see_the_status_of_engines(crew: Callable[..., Crew]) -> None:
     some = crew(2)
-    some.supervisor.serve(Served(3, "load", (3, 1), 1)).result(SECONDS)
+    some.supervisor.serve(WeightSpec(3, "load", (3, 1), 1)).result(SECONDS)
     some.engines[0].kill()
     until(lambda: len(some.engines) == 3)
     answers(some.submit(200))
@@ -283,7 +284,7 @@ def test_those_who_look_on_see_what_engines_do(crew: Callable[..., Crew]) -> Non
     until(lambda: [engine.queue for engine in some.supervisor.status()] == [0, 0])
 
 
-def test_who_still_waits_when_it_is_stopped_is_told(crew: Callable[..., Crew]) -> None:
+def test_pending_futures_fail_when_the_supervisor_stops(crew: Callable[..., Crew]) -> None:
     some = crew(1)
     some.supervisor.started().result(SECONDS)
     some.engines[0].hung.set()
@@ -297,40 +298,40 @@ def test_who_still_waits_when_it_is_stopped_is_told(crew: Callable[..., Crew]) -
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_who_asks_after_its_thread_has_failed_is_told(crew: Callable[..., Crew]) -> None:
+def test_calls_fail_after_the_supervisor_has_failed(crew: Callable[..., Crew]) -> None:
     some = crew(2)
     some.supervisor.started().result(SECONDS)
 
     def full(message: str) -> None:
         raise OSError("no space left on device")
 
-    some.supervisor._say = full
+    some.supervisor._log = full
     some.engines[0].kill()
     some.supervisor._thread.join(SECONDS)
     (task,) = some.submit(1)
     for answer in (
         task.answer,
         some.supervisor.started(),
-        some.supervisor.serve(Served(1, "load", (1, 4), 4)),
+        some.supervisor.serve(WeightSpec(1, "load", (1, 4), 4)),
     ):
         with pytest.raises(OSError, match="no space left"):
             answer.result(SECONDS)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_weights_that_come_while_work_is_under_way_are_refused(crew: Callable[..., Crew]) -> None:
+def test_weights_cannot_change_while_tasks_run(crew: Callable[..., Crew]) -> None:
     some = crew(1)
     some.supervisor.started().result(SECONDS)
     some.engines[0].hung.set()
     (task,) = some.submit(1)
-    for answer in (some.supervisor.serve(Served(1, "load", (1, 4), 4)), task.answer):
+    for answer in (some.supervisor.serve(WeightSpec(1, "load", (1, 4), 4)), task.answer):
         with pytest.raises(AssertionError, match="weights change between two tasks"):
             answer.result(SECONDS)
 
 
-def test_weights_that_all_load_at_the_same_time_are_no_pause(crew: Callable[..., Crew]) -> None:
+def test_loading_weights_is_no_pause(crew: Callable[..., Crew]) -> None:
     some = crew(2, make=lambda: FakeEngine(seconds=0.05))
     some.supervisor.started().result(SECONDS)
     for version in (1, 2, 3):
-        some.supervisor.serve(Served(version, "load", (version, 4), 4)).result(SECONDS)
-    assert some.said == []
+        some.supervisor.serve(WeightSpec(version, "load", (version, 4), 4)).result(SECONDS)
+    assert some.lines == []
