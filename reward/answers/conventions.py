@@ -8,12 +8,16 @@ from reward.types import Check, GradeReason, Verdict
 
 from .compare import exact
 from .extract import final_answer as extract
+from .extract.visible import is_blank, visible, visible_blocks
 from .formats import choice, code, contains, json_text, json_value, text_answer
 
 Result = tuple[Verdict, GradeReason | None]
 
 MAX_CHARS_HERE = 64
 """Longest mathematical answer that is compared in the caller's process; a child does the others."""
+
+FENCED = ("json", "python")
+"""Conventions whose answer is a fenced block, which shows all that it holds."""
 
 CODE_LENGTH_FACTOR = 20
 """How many times `max_answer_chars` code and its tests may be long."""
@@ -31,13 +35,16 @@ class Domain:
 def extract_answer(text: str, convention: str, *, strict: bool = True) -> str | None:
     """The final answer that `text` states under `convention`, or None where it states none; linear in time.
 
-    With `strict=False` a text that breaks the convention still yields its last box, statement, letter or
-    number; such an answer is for reports only, since a policy paid for it learns to drop its reasoning.
+    What a reader does not see, such as a comment, states nothing. With `strict=False` a text that breaks the
+    convention still yields its last box, statement, letter or number; such an answer is for reports only, since a
+    policy paid for it learns to drop its reasoning.
 
     Raises:
         ValueError: `convention` is unknown.
     """
-    return _domain(convention).extract(text, strict)
+    seen = visible_blocks(text) if convention in FENCED else visible(text)
+    answer = _domain(convention).extract(seen, strict)
+    return None if answer is None or is_blank(answer) else answer
 
 
 def decide(check: Check, config: RewardConfig) -> Result | None:
