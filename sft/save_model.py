@@ -22,7 +22,7 @@ def publish_model(checkpoint: Path, base_model: Path, target: Path, dtype: str) 
     """
     with _whole(target) as folder:
         if (checkpoint / ADAPTER[0]).exists():
-            model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype)
+            model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype, trust_remote_code=False)
             PeftModel.from_pretrained(model, str(checkpoint)).merge_and_unload().save_pretrained(folder)
         else:
             _copy(checkpoint, WEIGHTS, folder)

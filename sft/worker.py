@@ -146,7 +146,10 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
 def load_model(job: SFTJob) -> PreTrainedModel:
     """The model that training starts from."""
     return AutoModelForCausalLM.from_pretrained(
-        job.model, dtype=job.sft.dtype, attn_implementation=job.sft.attn_implementation
+        job.model,
+        dtype=job.sft.dtype,
+        attn_implementation=job.sft.attn_implementation,
+        trust_remote_code=False,
     )
 
 

@@ -7,6 +7,8 @@ HEAD = 512
 """Bytes that show of which kind a file is."""
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 PARQUET = b"PAR1"
+ANY = b""
+"""First bytes of a binary file of a kind that has no mark."""
 KINDS: tuple[tuple[bytes, str, str], ...] = (
     (LFS_POINTER, "a Git LFS pointer, not the file itself", "fetch the file with `git lfs pull`"),
     (b"\x1f\x8b", "compressed with gzip", "decompress it with gunzip"),
@@ -14,7 +16,7 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ\x00", "compressed with xz", "decompress it with unxz"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it with unzstd"),
     (b"PK\x03\x04", "a zip archive", "unpack it"),
-    (PARQUET, "a Parquet file", "name it .parquet"),
+    (PARQUET, "a Parquet file, not text", "name it .parquet if its rows are wanted"),
     (b"ARROW1", "an Arrow file", "save it as Parquet"),
     (b"SQLite format 3", "an SQLite database", "export its rows"),
     (b"GGUF", "a GGUF file", "give the model as save_pretrained writes it: config.json and safetensors"),
@@ -57,10 +59,10 @@ def check_file(path: Path, what: str, change: str, expected: bytes | None = None
 
 def check_kind(head: bytes, path: Path, what: str, expected: bytes | None = None) -> None:
     """Raise ValueError if a file's first bytes are those of another kind than `expected` (None: UTF-8 text)."""
-    if expected is not None and head.startswith(expected):
-        return
     if expected is not None and not head:
         raise ValueError(f"{what}: '{path}' is empty; copy or download it again")
+    if expected is not None and head.startswith(expected) and not head.startswith(LFS_POINTER):
+        return
     for magic, kind, change in KINDS:
         if head.startswith(magic):
             raise ValueError(f"{what}: '{path}' is {kind}; {change}")

@@ -4,14 +4,24 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from rewriter_agent.user_errors import blaming
+
+from .folder import check_model_folder
 from .lab import LAB, LAB_FOLDER
 from .smollm2 import SMOLLM2, smollm2_folder
 
+UNLOADABLE = (
+    "Check the name or the files, and for a model on the hub the network and (if it is gated) HF_TOKEN; offline only "
+    "models in the cache can be used. Code of the model's own is never run."
+)
+"""What to change about a model that transformers refuses."""
 
-def resolve_model(name_or_path: str) -> str:
+
+def resolve_model(name_or_path: str, key: str = "model.name_or_path") -> str:
     """A local folder or a Hugging Face name; an embedded model's name becomes its folder.
 
-    Raises ValueError for a local folder that is missing or holds no model.
+    Raises:
+        ValueError: a local folder is missing or holds no whole model; the message has the config `key`.
     """
     if name_or_path == SMOLLM2:
         return str(smollm2_folder())
@@ -20,11 +30,7 @@ def resolve_model(name_or_path: str) -> str:
     if is_on_hub(name_or_path):
         return name_or_path
     folder = Path(name_or_path).expanduser()
-    if not (folder / "config.json").is_file():
-        raise ValueError(
-            f"model.name_or_path: there is no model in {name_or_path!r} (no config.json); give a folder "
-            f"written by save_pretrained, a Hugging Face name such as org/model, {SMOLLM2!r} or {LAB!r}"
-        )
+    check_model_folder(folder, key)
     return str(folder)
 
 
@@ -36,11 +42,13 @@ def is_on_hub(name_or_path: str) -> bool:
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model that `resolve_model` gave; no code from the model's folder is run.
+    """Tokenizer of a model that `resolve_model` gave; no code from the model's folder is run.
 
-    Raises ValueError when it has no chat template, which all prompts are made with.
+    Raises:
+        ValueError: it cannot be loaded, or has no chat template, which all prompts are made with.
     """
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    with blaming(f"the tokenizer of the model {path!r} cannot be loaded", UNLOADABLE):
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     assert isinstance(tokenizer, PreTrainedTokenizerBase)
     if tokenizer.chat_template is None:
         raise ValueError(

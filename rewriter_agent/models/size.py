@@ -3,6 +3,9 @@
 from typing import Any
 
 from cluster.planning.workload import ModelShape
+from rewriter_agent.user_errors import blaming
+
+from .resolve import UNLOADABLE
 
 
 def model_shape(path: str) -> ModelShape:
@@ -41,11 +44,27 @@ def encoder_parameters(path: str) -> int:
 
 def _on_meta(path: str, kind: Any) -> Any:
     import torch
-    from transformers import AutoConfig
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-    with torch.device("meta"):
-        return kind.from_config(config, trust_remote_code=False)
+    with blaming(f"the model {path!r} cannot be loaded", UNLOADABLE):
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        if kind is AutoModelForCausalLM:
+            _require_causal(config)
+        with torch.device("meta"):
+            return kind.from_config(config, trust_remote_code=False)
+
+
+def _require_causal(config: Any) -> None:
+    """Raise ValueError for weights of another task: transformers would give some of them an untrained head."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    given = getattr(config, "architectures", None) or []
+    known = {name for names in KNOWN.values() for name in ([names] if isinstance(names, str) else names)}
+    writes = [name for name in given if name in known or name.endswith(("ForCausalLM", "LMHeadModel"))]
+    if (given and not writes) or getattr(config, "is_encoder_decoder", False):
+        raise ValueError(
+            f"its architecture {', '.join(map(str, given))} is not a causal language model, such as LlamaForCausalLM"
+        )
 
 
 def _parameters(model: Any) -> int:

@@ -30,10 +30,14 @@ def _convert(folder: Path) -> None:
     assert package is not None
     assert package.submodule_search_locations is not None
     source = package.submodule_search_locations[0]
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF_FILE)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF_FILE, trust_remote_code=False)
     assert isinstance(tokenizer, PreTrainedTokenizerFast)
     model = AutoModelForCausalLM.from_pretrained(
-        source, gguf_file=GGUF_FILE, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        source,
+        gguf_file=GGUF_FILE,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.bfloat16,
+        trust_remote_code=False,
     )
     _split_digits(tokenizer)
     model.save_pretrained(folder)

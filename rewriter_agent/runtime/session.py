@@ -144,7 +144,9 @@ class Run:
         if not reward.needs_embeddings:
             return None
         return start_embedder(
-            resolve_model(reward.embedding_model or model.name_or_path),
+            resolve_model(reward.embedding_model, "reward.embedding_model")
+            if reward.embedding_model
+            else self.model_path,
             model.max_model_len,
             self.plan.role("encoder"),
             self.config.cluster.timeout,

@@ -20,7 +20,9 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
     encoder = 0
     if reward.needs_embeddings:
         path = reward.embedding_model
-        encoder = encoder_parameters(resolve_model(path)) if path else shape.parameters
+        encoder = (
+            encoder_parameters(resolve_model(path, "reward.embedding_model")) if path else shape.parameters
+        )
     learner = TrainerWorkload(
         workers=1,
         batch=train.per_device_train_batch_size,

@@ -8,6 +8,7 @@ from typing import Any
 from cluster.engine.lora import supported_rank
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import write_json
+from rewriter_agent.models.folder import check_model_folder
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.runtime.session import Run
 
@@ -80,6 +81,7 @@ def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
             f"rewrite.rewriter: {folder} was trained on another backbone ({card.backbone}, {card.backbone_identity}) "
             f"than model.name_or_path names ({identity}); name that backbone, or train a rewriter for this one"
         )
+    check_model_folder(folder / MODEL, "rewrite.rewriter")
     its = load_tokenizer(str(folder / MODEL))
     if its.get_vocab() != tokenizer.get_vocab() or its.chat_template != tokenizer.chat_template:
         raise ValueError(

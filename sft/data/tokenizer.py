@@ -9,14 +9,14 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
     """Tokenizer in the folder of a model."""
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     assert tokenizer is not None
     return tokenizer
 
 
 def eos_token_ids(model: Path) -> set[int]:
     """End-of-sequence ids: the tokenizer's own, and those that the model's config lists besides."""
-    configured = AutoConfig.from_pretrained(model).eos_token_id
+    configured = AutoConfig.from_pretrained(model, trust_remote_code=False).eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
     return {load_tokenizer(model).eos_token_id, *listed} - {None}
 

@@ -33,7 +33,7 @@ MAX_CHARS = 4_000
 _SCORE = re.compile(r"\d{1,3}-\d{1,3}|\d{1,2}/\d{1,2}/\d{1,2}")
 _PAIR = re.compile(r"[A-Za-z]{2}")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|operatorname)[a-z]*\*?\s*\{")
-_BETWEEN = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
+_BETWEEN = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])|(?<=\d) (?=[a-z](?![A-Za-z0-9]))")
 _RATIO = re.compile(r"([1-9]\d{0,8}) ?: ?([1-9]\d{0,8})")
 
 
@@ -203,5 +203,5 @@ def _difference(relation: Relation) -> Expr | None:
 
 
 def _squeezed(text: str) -> str:
-    """`text` without the blanks that mean nothing: those beside a sign."""
+    """`text` without the blanks that mean nothing: those beside a sign, and in "3 t"."""
     return _BETWEEN.sub("", text)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from reward.answers.math.forms import (
     Assigned,
@@ -20,6 +21,7 @@ from reward.answers.math.forms import (
 from reward.types import Verdict
 
 MAX_UNORDERED = 64
+_UNKNOWNS = frozenset("xyztrkmnpquvwXYZ\\")
 _NO_MEANING = re.compile(r"[ (){}]")
 Decision = Verdict | None
 """None where the comparison at hand cannot tell; a stronger one may."""
@@ -109,14 +111,24 @@ def _match_named(named: Named, other: Form, by: Comparison) -> Decision:
             return by.relation(named.source, other.source)
         return Verdict.DIFFERENT
     if isinstance(other, Assigned):
-        return Verdict.DIFFERENT
+        return _match_assigned(other, named, by)
     form = named.form
+    if isinstance(other, Group) and any(isinstance(part, Relation) for part in other.parts):
+        return match(_spread(named), other, by)
     # "x = 5" names the only member of {5}.
     if isinstance(form, Value) and isinstance(other, Group) and other.kind == "set" and len(other.parts) == 1:
         return match(form, other.parts[0], by)
     if isinstance(other, Value) and isinstance(form, Group) and form.kind == "set" and len(form.parts) == 1:
         return match(form.parts[0], other, by)
     return match(form, other, by)
+
+
+def _spread(named: Named) -> Form:
+    """`y = \\pm x` as the list of `y = x` and `y = -x`."""
+    if named.source is None or not isinstance(named.form, Group) or named.form.kind != "list":
+        return named.form
+    name = named.source.sides[0]
+    return Group("list", tuple(Relation(("=",), (name, part)) for part in named.form.parts))
 
 
 def _match_assigned(assigned: Assigned, other: Form, by: Comparison) -> Decision:
@@ -126,12 +138,29 @@ def _match_assigned(assigned: Assigned, other: Form, by: Comparison) -> Decision
         values = dict(zip(other.names, other.values, strict=True))
         pairs = zip(assigned.values, (values[name] for name in assigned.names), strict=True)
         return all_of(match(one, two, by) for one, two in pairs)
-    if isinstance(other, Group) and other.kind == "tuple":
-        return _match_ordered(assigned.values, other.parts, by)
-    are_roots = len({name.partition("_")[0] for name in assigned.names}) == 1
-    if isinstance(other, Group) and other.kind in ("list", "set") and are_roots:
+    if isinstance(other, Named):
+        is_same = _root_of(assigned.names) == other.name and isinstance(other.form, Group)
+        return _match_assigned(assigned, other.form, by) if is_same else Verdict.DIFFERENT
+    if not isinstance(other, Group):
+        return _mismatch(assigned, other, by)
+    if other.kind == "tuple":
+        pairs = zip(assigned.names, assigned.values, strict=True)
+        ordered = sorted(pairs, key=itemgetter(0)) if assigned.listed else pairs
+        return _match_ordered([value for _, value in ordered], other.parts, by)
+    if other.kind in ("list", "set") and _root_of(assigned.names):
         return _match_unordered(assigned.values, other.parts, by)
-    return _mismatch(assigned, other, by)
+    # Labels before values are left out as a rule, in the order in which they stand.
+    is_listed = other.kind == "list" and assigned.listed and not other.joined
+    return _match_ordered(assigned.values, other.parts, by) if is_listed else Verdict.DIFFERENT
+
+
+def _root_of(names: Sequence[str]) -> str | None:
+    """The unknown whose solutions are called `x_1`, `x_2`; the terms of a sequence are in order."""
+    stems = {name.partition("_")[0] for name in names}
+    indices = sorted(name.partition("_")[2] for name in names)
+    stem = next(iter(stems))
+    is_root = stem[:1] in _UNKNOWNS and indices == [str(index) for index in range(1, len(names) + 1)]
+    return stem if len(stems) == 1 and is_root else None
 
 
 def _match_relation(relation: Relation, other: Form, by: Comparison) -> Decision:

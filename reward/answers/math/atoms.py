@@ -13,7 +13,7 @@ from .counted import counts, foreign_unit, is_fraction, without_comparison
 from .expression import FUNCTIONS, NotAlgebra, read_expression
 from .numbers import number_prefix, read_number
 from .tree import Call, Expr, Num, Sym, symbols
-from .units import PERCENT, Unit, is_known, read_unit
+from .units import PERCENT, Unit, is_known, read_unit, singular
 
 MAX_UNIT_WORDS = 4
 MAX_WORDS_CHARS = 200
@@ -38,7 +38,7 @@ _WORDS_ALONE = re.compile(r"[^\W\d_]+(?:[ '.,!?-]+[^\W\d_]+)*[.!?]*")
 _ORDINAL = re.compile(r"(\d+) ?\^? ?\{? ?(st|nd|rd|th) ?\}?")
 _REDUCED = re.compile(r"(\d{1,9}) to (\d{1,9})")
 _ARTICLE = re.compile(r"(?:an?|the) (?=\S{2})")
-_SYNONYMS = {"dne": "does not exist"}
+_SYNONYMS = {"dne": "doe not exist"}
 _BASED = re.compile(r"\(?(\d[0-9A-Fa-f]*|[A-F][0-9A-F]+)\)?_(?:\{ ?(\d{1,2}) ?\}|(\d{1,2}))")
 _HALF_DAY = re.compile(r"(\d{1,2})(?: ?: ?(\d{2}))? ?([ap])\.? ?m\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
@@ -291,6 +291,10 @@ def _other(text: str) -> Leaf:
             return Unread(text, malformed=True)
     key = " ".join(text.casefold().replace("{", " ").replace("}", " ").split()).strip(_OUTER)
     key = _ARTICLE.sub("", key, count=1) if _ARTICLE.match(key) else key
+    words = key.split(" ")
+    if len(words) > 1:
+        # "no real solutions" are "no real solution"
+        key = " ".join(singular(word) for word in words)
     return Words(_SYNONYMS.get(key, key) or text.casefold())
 
 

@@ -59,10 +59,11 @@ class Named:
 
 @dataclass(frozen=True)
 class Assigned:
-    """The values of several unknowns."""
+    """The values of several unknowns; `listed` tells `x = 1, y = 2` from `(x, y) = (1, 2)`."""
 
     names: tuple[str, ...]
     values: tuple["Form", ...]
+    listed: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 import re
 
 _ALIGNED = r"\\begin\s*\{(?P<name>(?:aligned|align|alignat|gathered|gather|split|eqnarray|equation)\*?)\}"
-_SYSTEM = r"\\left\s*\\(?:\{|lbrace)\s*\\begin\s*\{array\}"
-_ENVIRONMENT = re.compile(
-    rf"(?P<brace>\\left\s*\\(?:\{{|lbrace)\s*)?{_ALIGNED}|(?P<system>{_SYSTEM})\s*(?:\{{[lcr| ]*\}})?"
-)
+_BRACE = r"(?:\\left\s*)?\\(?:\{|lbrace)"
+_SYSTEM = rf"{_BRACE}\s*\\begin\s*\{{array\}}"
+_ENVIRONMENT = re.compile(rf"(?P<brace>{_BRACE}\s*)?{_ALIGNED}|(?P<system>{_SYSTEM})\s*(?:\{{[lcr| ]*\}})?")
 # The closing stop may have been taken for a sentence's.
-_BRACE_END = re.compile(r"\s*\\right\s*(?:\.|\Z)")
+_BRACE_END = re.compile(r"\s*\\right\s*(?:\.|\Z)|(?=\s*(?!\\right|\\\}))")
 _ROW_END = re.compile(r"\\\\(?:\s*\[[^\[\]]{0,20}\])?|\\cr(?![A-Za-z])")
-_ROW_STOP = re.compile(r"(?<!\\)[,;]\Z")
+_ROW_STOP = re.compile(r"(?<!\\)[,;.]\Z")
 _CONTINUES = re.compile(r"[=<>+\-*/]|\\(?:le|leq|ge|geq|approx|neq|cdot|times)(?![A-Za-z])")
+_RELATED = re.compile(r"[=<>]|\\(?:le|leq|ge|geq|ne|neq|in|leqslant|geqslant)(?![A-Za-z])")
+_CONDITION = re.compile(
+    rf"^\s*(?!{_CONTINUES.pattern})(?=\S).*(?:{_RELATED.pattern}|otherwise|else)", re.DOTALL
+)
 _COLOURED = re.compile(r"\\(?:text)?color\s*(?:\[[^\[\]]{0,20}\])?\s*\{[^{}]*\}")
 _ROOT = re.compile(r"\\root\s*(?:\{([^{}]{1,20})\}|([^{}\\]{1,20}?))\s*\\of(?![A-Za-z])\s*")
 _INFIX = re.compile(r"(\\(?:over|choose)(?![A-Za-z])|\\.|[{}])", re.DOTALL)
@@ -48,7 +51,15 @@ def _without_alignment(text: str) -> str:
         if brace_end is None:
             return text
         rest = brace_end.end()
+        if _is_piecewise(body):
+            return rf"{text[: begin.start()]} \begin{{cases}}{body}\end{{cases}} {text[rest:]}"
     return f"{text[: begin.start()]} {_joined(body)} {text[rest:]}"
+
+
+def _is_piecewise(body: str) -> bool:
+    """Whether each row is a value and a condition on it, rather than an equation cut at its sign."""
+    rows = [row.split("&") for row in _ROW_END.split(body) if row.strip()]
+    return all(len(row) == 2 and not _RELATED.search(row[0]) and _CONDITION.search(row[1]) for row in rows)
 
 
 def _joined(body: str) -> str:

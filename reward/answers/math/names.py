@@ -4,12 +4,20 @@ import re
 
 _NAME = re.compile(
     r"(?:\\frac ?\{ ?(?:d|\\partial) ?[A-Za-z]? ?\}\{ ?(?:d|\\partial) ?[a-z] ?\}|"
-    r"(?:\\(?:angle|vec|overline) ?)?(?:\{[A-Z]{1,3}\}|[A-Z]{2,3}|[A-Za-z]"
+    r"(?:\\(?:angle|vec|overline) ?)?(?:\{ ?(?:[A-Z]{1,3}|[a-z]) ?\}|[A-Z]{2,3}|[A-Za-z]"
     r"|\\[A-Za-z]{2,10}))(?: ?_ ?(?:\w|\{[^{}]{1,20}\}))?'{0,3}(?: ?\^ ?\{ ?-1 ?\})?(?: ?\( ?\w{1,5}(?:, ?\w)? ?\))?"
 )
 _QUANTITY = re.compile(
     r"\|[A-Z]{2}\||(?:\\mathbb ?\{ ?[PE] ?\}|\\Pr|[PE]|Pr) ?(?:\([^()]{1,40}\)|\[[^\[\]]{1,40}\])"
     r"|(?:\\angle|\\triangle) ?[A-Z]{1,3}"
+    # The modulus of x or y is rather an equation for it.
+    r"|\|(?: ?[+-]? ?\d?(?:\\vec ?\{? ?[A-Za-z]{1,2} ?\}?|\\overline ?\{ ?[A-Z]{2} ?\}"
+    r"|[a-cu-wzA-Z](?:_\{?\d\}?)?)){1,4} ?\|"
+    r"|\\(?:sin|cos|tan|cot|sec|csc) ?(?:\^ ?\{? ?2 ?\}? ?)?"
+    r"\(? ?(?:\d ?)?(?:\\angle ?)?(?:[A-Z]{1,3}|[a-z]|\\[a-z]{2,7}) ?\)?"
+)
+_QUOTIENT = re.compile(
+    r"\\frac ?\{([^{}]{1,30}(?:\{[^{}]{1,10}\})?)\} ?\{([^{}]{1,30}(?:\{[^{}]{1,10}\})?)\}"
 )
 # Sums of coordinates are left out: x + y = 5 is a line.
 _SUM = re.compile(r"[a-wA-Z](?: ?\+ ?[a-wA-Z]){1,9}")
@@ -30,13 +38,21 @@ def name_of(text: str) -> str | None:
 
 
 def quantity_of(text: str) -> str | None:
-    """The quantity that `text` names without being an unknown: |AB|, P(A = 1), or a sum of different letters."""
-    if _QUANTITY.fullmatch(text):
+    """The quantity that `text` names without being an unknown: |AB|, tan A, AB:CD, or a sum of different letters."""
+    if _QUANTITY.fullmatch(text) or _is_ratio(text):
         return re.sub(r"[ {}]", "", text)
     if not _SUM.fullmatch(text):
         return None
     letters = sorted(letter.strip() for letter in text.split("+"))
     return "+".join(letters) if len(set(letters)) == len(letters) and not {"e", "i"} & set(letters) else None
+
+
+def _is_ratio(text: str) -> bool:
+    """Whether `text` is a ratio or quotient of two or more different names."""
+    quotient = _QUOTIENT.fullmatch(text)
+    parts = [quotient[1], quotient[2]] if quotient else re.split("[:/]", text, maxsplit=4)
+    names = [_NAME.fullmatch(part.strip()) and name_of(part.strip()) for part in parts]
+    return 1 < len(parts) < 5 and all(names) and len(set(names)) == len(names)
 
 
 def has_unknowns(text: str) -> bool:

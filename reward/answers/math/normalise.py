@@ -8,6 +8,7 @@ from reward.answers.extract.clean import clean_answer
 
 from .atoms import unit_of
 from .layout import flatten
+from .notations import name_functions, rewrite_notations
 from .units import is_known
 
 _GREEK_NAMES = (
@@ -97,6 +98,8 @@ _COMMANDS: dict[str, str] = {
     **dict.fromkeys(("lvert", "rvert", "vert"), "|"),
     "varnothing": r"\emptyset ",
     **dict.fromkeys(("ldots", "cdots", "dotsc", "dotsb", "dots"), r"\dots "),
+    "bigcup": r"\cup ",
+    "bigcap": r"\cap ",
     "wedge": r"\land ",
     "vee": r"\lor ",
     "overrightarrow": r"\vec",
@@ -174,6 +177,8 @@ def normalise(text: str) -> str:
     text = clean_answer(text)
     if not text.isascii():
         text = _ascii(_without_emoji(text))
+    if "\\" in text or "tg" in text:
+        text = name_functions(text)
     if "**" in text:
         text = _BOLD.sub(r"\1", text)
     if "\\" in text:
@@ -192,6 +197,7 @@ def normalise(text: str) -> str:
     text = clean_answer(" ".join(text.split()))
     if " " in text:
         text = _STATEMENT.sub("", text, count=1)
+    text = rewrite_notations(text)
     return _REMARK.sub(_remark, text) if text.endswith(")") else text
 
 

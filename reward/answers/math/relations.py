@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from reward.answers.compare.real_sets import union
+from reward.answers.compare.real_sets import bound_of, union
 from reward.answers.compare.rounding import is_rounding
 
 from .brackets import RELATIONS, split
@@ -111,6 +111,8 @@ def _inequality(parts: list[str], operators: list[str], sides: tuple[Form, ...])
     closed = [operator == r"\leq" for operator in operators]
     if (bounded := _absolute(parts, sides, closed)) is not None:
         return bounded
+    if (ring := _ring(parts, sides, closed)) is not None:
+        return ring
     names = [name_of(part) for part in parts]
     if len(parts) == 3 and names[1]:
         return Named(names[1], Interval(sides[0], sides[2], (closed[0], closed[1])), None)
@@ -147,3 +149,15 @@ def _absolute(parts: list[str], sides: tuple[Form, ...], closed: list[bool]) -> 
         below = Interval(Value(r"-\infty"), near, (False, closed[0]))
         return Named(name, union((below, Interval(far, Value(r"\infty"), (closed[0], False)))), None)
     return None
+
+
+def _ring(parts: list[str], sides: tuple[Form, ...], closed: list[bool]) -> Form | None:
+    """`1 < |x| < 3` as the two ranges on either side of zero."""
+    bar = _ABSOLUTE.fullmatch(parts[1]) if len(parts) == 3 else None
+    low, high = bound_of(sides[0]), bound_of(sides[-1])
+    if bar is None or low is None or high is None or not 0 <= low < high or not name_of(bar[1]):
+        return None
+    below = Interval(Value(f"-{parts[2]}"), Value(f"-{parts[0]}"), (closed[1], closed[0]))
+    return Named(
+        str(name_of(bar[1])), union((below, Interval(sides[0], sides[2], (closed[0], closed[1])))), None
+    )

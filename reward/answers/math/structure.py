@@ -5,17 +5,19 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal
 
-from reward.answers.compare.real_sets import LINE, bound_of, difference, intersection, union
+from reward.answers.compare.real_sets import bound_of, difference, intersection, union
 
+from .arrays import read_array
 from .atoms import is_balanced
 from .brackets import RELATIONS, WORD_END, split
 from .compound import read_compound
 from .forms import Assigned, Form, Group, Interval, Matrix, Named, Relation, Value
-from .names import mentions
+from .names import mentions, name_of
 from .numbers import read_number
+from .phrases import read_phrase
 from .relations import read_relation
 from .set_builder import read_builder
-from .vectors import determinant, read_vector
+from .vectors import read_vector
 
 MAX_DEPTH = 8
 # Nobody writes (1,000) for the point (1,0).
@@ -25,14 +27,9 @@ _OR = rf"\\lor{WORD_END}|(?<![A-Za-z\\])(?:or|OR){WORD_END}"
 _SETS = rf"\\(?:cup|cap|setminus|backslash){WORD_END}|-(?= ?\\\{{)"
 _MINUS = frozenset((r"\setminus", r"\backslash", "-"))
 _LETTERS = re.compile(r"[^\W\d_]+(?:[ '.-]+[^\W\d_]+)*")
-_ROWS = r"\\\\"
 _CUP = re.compile(rf"\\cup{WORD_END}")
 _CLOSES = {"(": ")", "\\langle": "\\rangle"}
 _PLUS_MINUS = re.compile(rf"\\(pm|mp){WORD_END}")
-_MATRIX = re.compile(
-    r"\\begin ?\{((?:p|b|B|v|V|small)?matrix|array|cases)\*?\}(?: ?\{[lcr| ]*\})?(.*)\\end ?\{\1\*?\}",
-    re.DOTALL,
-)
 _FOR_ALL = re.compile(
     r"([A-Za-z] ?\( ?([a-z]) ?\) ?=.+?)[ ,;]{1,3}(?:for (?:all|any|every|each)|\\forall)(?: reals?(?: numbers?)?)?"
     r" ?\2(?: ?\\in ?\\mathbb ?(?:\{ ?R ?\}|R))?",
@@ -42,7 +39,7 @@ _FOR_SOME = re.compile(
     r"([A-Za-z] ?\( ?[a-z] ?\) ?=.+?)[ ,;]{1,3}for (?:some|any|every|all|an arbitrary)(?: real)? constants? ([A-Za-z])",
     re.DOTALL,
 )
-_LINES = frozenset((r"\mathbb{R}", r"\mathbb R", "all real numbers", "all reals", "all real number"))
+_UNEQUAL = re.compile(rf"(?P<name>[^,;]{{1,20}}?) ?\\neq{WORD_END}")
 
 
 def read_form(text: str, depth: int = 0) -> Form:
@@ -58,6 +55,7 @@ def read_form(text: str, depth: int = 0) -> Form:
         _read_alternatives,
         _read_list,
         _read_sets,
+        _read_two_signs,
         _read_related,
         _read_brackets,
         _read_vector,
@@ -120,6 +118,11 @@ def _read_list(text: str, depth: int) -> Form | None:
     if len(kept) < 2 or not all(kept):
         return None
     words = {separator.lower().lstrip("\\l") for separator in separators}
+    if (excluded := _UNEQUAL.match(kept[0])) and "or" not in words:
+        # "x \\neq 1, 2" excludes both.
+        bare = [split(part, RELATIONS) for part in kept[1:]]
+        if all(part is not None and not part[1] for part in bare):
+            kept, words = [kept[0], *(f"{excluded[0]} {part}" for part in kept[1:])], {"and"}
     items = [read_form(part, depth + 1) for part in kept]
     # "1/2 or 0.5" is one value, written in two ways.
     if words == {"or"} and len(items) == 2 and items[0] != items[1]:
@@ -162,8 +165,8 @@ def _pairs(form: Form) -> list[tuple[str, Form]]:
 
 
 def _assign(pairs: Iterable[tuple[str, Form]]) -> Assigned:
-    ordered = sorted(pairs, key=lambda pair: pair[0])
-    return Assigned(tuple(name for name, _ in ordered), tuple(form for _, form in ordered))
+    names, values = zip(*pairs, strict=True)
+    return Assigned(names, values, listed=True)
 
 
 def _blocks(pairs: Iterable[tuple[str, Form]]) -> list[Form]:
@@ -248,17 +251,22 @@ def _read_sets(text: str, depth: int) -> Form | None:
     return kept or Relation(tuple("-" if operator in _MINUS else operator for operator in found[1]), parts)
 
 
+def _read_two_signs(text: str, depth: int) -> Form | None:
+    """`\\sqrt{3} y = \\pm x` as the two equations; `y = \\pm x` is a name with two values."""
+    found = split(text, "=") if _PLUS_MINUS.search(text) else None
+    if found is None or len(found[0]) != 2 or any(map(name_of, found[0])):
+        return None
+    return _read_plus_minus(text, depth)
+
+
 def _read_related(text: str, depth: int) -> Form | None:
     return read_relation(text, lambda part: read_form(part, depth + 1))
 
 
 def _read_brackets(text: str, depth: int) -> Form | None:
-    if text in _LINES:
-        return LINE
-    if text == r"\emptyset":
-        return Group("set", ())
-    if matrix := _MATRIX.fullmatch(text):
-        return _read_matrix(matrix[1], matrix[2].strip(), depth)
+    found = read_phrase(text) or read_array(text, lambda part: read_form(part, depth + 1))
+    if found is not None:
+        return found
     for opening, closing in (("\\{", "\\}"), ("\\langle", "\\rangle"), ("(", ")"), ("{", "}")):
         if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening + closing):
             inner = text[len(opening) : -len(closing)].strip()
@@ -314,20 +322,6 @@ def _read_interval(text: str, depth: int) -> Form | None:
     if text[0] != "[" or text[-1] != "]":
         return None
     return members[0] if len(members) == 1 else Group("tuple", members)
-
-
-def _read_matrix(kind: str, content: str, depth: int) -> Form | None:
-    found = split(content.replace(r"\hline", " "), _ROWS, keep_groups=False)
-    if found is None:
-        return None
-    rows = [row for row in found[0] if row]
-    if kind == "cases":
-        return None if any("&" in row for row in rows) else read_form(", ".join(rows), depth + 1)
-    cells = [split(row, "&", keep_groups=False) for row in rows]
-    entries = tuple(tuple(read_form(cell, depth + 1) for cell in row[0]) for row in cells if row is not None)
-    if kind == "vmatrix" and (value := determinant(entries)) is not None:
-        return value
-    return Matrix(entries, kind in ("vmatrix", "Vmatrix")) if len(entries) == len(rows) > 0 else None
 
 
 def _read_vector(text: str, depth: int) -> Form | None:

@@ -226,7 +226,7 @@ def is_known(word: str) -> bool:
 def is_plural(word: str) -> bool:
     """Whether `word` has the form of a plural."""
     is_short = len(word) == 3 and word[:2].isupper() and word.endswith("s")
-    return is_short or word.casefold() in _IRREGULAR or _singular(word) != word.casefold()
+    return is_short or word.casefold() in _IRREGULAR or singular(word) != word.casefold()
 
 
 @lru_cache(maxsize=4096)
@@ -300,13 +300,14 @@ def _lookup(word: str) -> tuple[str, int, Fraction]:
     if word in _SYMBOLS:
         return _SYMBOLS[word]
     folded = "".join(word.split()).casefold()
-    for name in (folded, _singular(folded), folded.removesuffix("s")):
+    for name in (folded, singular(folded), folded.removesuffix("s")):
         if name in _UNITS:
             return _UNITS[name]
-    return _THING + _singular(folded), 1, Fraction(1)
+    return _THING + singular(folded), 1, Fraction(1)
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """The singular of a noun, in lower case; any other word is what the same rules make of it."""
     word = word.casefold()
     if word in _IRREGULAR:
         return _IRREGULAR[word]

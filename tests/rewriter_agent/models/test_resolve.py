@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rewriter_agent.lab.tokenizer import CHAT_TEMPLATE, make_tokenizer
+from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 
 
@@ -23,9 +24,8 @@ def test_missing_folder(name: str) -> None:
         resolve_model(name)
 
 
-def test_folder_with_a_model(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    assert resolve_model(str(tmp_path)) == str(tmp_path)
+def test_folder_with_a_model() -> None:
+    assert resolve_model(str(LAB_FOLDER)) == str(LAB_FOLDER)
 
 
 def test_tokenizer_needs_a_chat_template(tmp_path: Path) -> None:

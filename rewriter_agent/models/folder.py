@@ -1,0 +1,86 @@
+"""Checks of a model's folder without loading it: its files are whole and of the kind that their names say."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from rewriter_agent.io.given_file import ANY, check_file
+from rewriter_agent.user_errors import blaming
+
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
+INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+ADAPTER = "adapter_"
+"""How the names of an adapter's files begin."""
+CHANGE = "copy or download the model again"
+
+
+def check_model_folder(folder: Path, key: str) -> None:
+    """Raise ValueError unless the folder holds a config and whole weights; `key` is the config key that names it."""
+    if folder.is_file():
+        check_file(folder, key, CHANGE)
+        raise ValueError(
+            f"{key}: '{folder}' is a file; give the folder of a model, as save_pretrained writes it"
+        )
+    config = folder / "config.json"
+    if not config.exists() and not config.is_symlink():
+        raise ValueError(f"{key}: there is no model in '{folder}' (no config.json); {_instead(folder)}")
+    # A Git LFS pointer in place of a tokenizer's file would be one of transformers' many errors.
+    for path in sorted(folder.glob("*.json")):
+        check_file(path, key, CHANGE)
+    for path in sorted(folder.glob("*.model")):
+        check_file(path, key, CHANGE, expected=ANY)
+    _read_object(config, key)
+    _check_weights(folder, key)
+
+
+def _instead(folder: Path) -> str:
+    if any(folder.glob("*.gguf")):
+        return "GGUF files are not read: give the model as save_pretrained writes it, with config.json and safetensors"
+    if (folder / f"{ADAPTER}config.json").exists():
+        return "the folder holds an adapter: merge it into its base model first (merge_and_unload)"
+    return (
+        "give a folder written by save_pretrained, a Hugging Face name such as org/model, or an embedded model "
+        "(smollm2-135m-instruct, lab)"
+    )
+
+
+def _read_object(path: Path, key: str) -> dict[str, Any]:
+    check_file(path, key, CHANGE)
+    with blaming(f"{key}: '{path}' is not JSON", f"Mend it, or {CHANGE}."):
+        value = json.loads(path.read_bytes())
+    if not isinstance(value, dict):
+        raise ValueError(f"{key}: '{path}' holds a {type(value).__name__}, not an object; {CHANGE}")
+    return value
+
+
+def _check_weights(folder: Path, key: str) -> None:
+    found = {
+        path for pattern in WEIGHTS for path in folder.glob(pattern) if not path.name.startswith(ADAPTER)
+    }
+    for index in INDEXES:
+        if (folder / index).exists():
+            shards = _read_object(folder / index, key).get("weight_map")
+            if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+                raise ValueError(f"{key}: '{folder / index}' has no weight_map of file names; {CHANGE}")
+            found |= {folder / shard for shard in shards.values()}
+    if not found:
+        raise ValueError(
+            f"{key}: there are no weights in '{folder}' (no {', '.join(WEIGHTS)}); {CHANGE}, with its weights"
+        )
+    for path in sorted(found):
+        _check_whole(path, key)
+
+
+def _check_whole(path: Path, key: str) -> None:
+    check_file(path, key, CHANGE, expected=ANY)
+    what = f"{key}: '{path}' is damaged or not whole"
+    if path.suffix == ".safetensors":
+        with blaming(what, f"{CHANGE.capitalize()}."), safe_open(path, "np"):
+            return
+    with path.open("rb") as file:
+        is_archive = file.read(2) == b"PK"
+    if is_archive and not zipfile.is_zipfile(path):
+        raise ValueError(f"{what}; {CHANGE}")
