@@ -11,6 +11,8 @@ from reward.answers.math.congruence import align_congruences
 from reward.answers.math.numbers import read_number
 from reward.answers.math.tokens import without_recurring
 
+from .applications import mark_applications
+
 MAX_CHARS = 4_000
 """Longer texts stay as they are."""
 _DEGREES = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+) ?°")
@@ -51,7 +53,7 @@ def align(left: str, right: str) -> tuple[str, str]:
         left, right = _DOTS.sub("...", left), _DOTS.sub("...", right)
     left, right = align_congruences(*_align_angles(left, right))
     left, right = _align_parameters(left, right)
-    return _align_constants(*_align_arguments(left, right))
+    return mark_applications(*_align_constants(*_align_arguments(left, right)))
 
 
 def _plain(text: str) -> str:

@@ -3,8 +3,8 @@
 import re
 from fractions import Fraction
 
-from .tokens import is_number, tokens
-from .tree import Call, Expr, Num, Sym
+from .tokens import APPLICATION, is_number, tokens
+from .tree import CONSTANTS, FUNCTION, Call, Expr, Num, Sym
 
 MAX_DEPTH = 40
 MAX_TOKENS = 300
@@ -15,7 +15,16 @@ _SEVERAL = frozenset(("gcd", "lcm", "max", "min"))
 """Functions of several arguments, in round brackets or in those of a set."""
 _WORDS = FUNCTIONS | _SEVERAL | {"pi", "theta"}
 INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
-_OPAQUE_FUNCTIONS = frozenset("fgFG")
+_FUNCTIONS_ONLY = frozenset((*"fgFG", r"\Gamma", r"\zeta", r"\Phi", r"\Psi", r"\psi"))
+"""What is never a factor before brackets."""
+_INVERTIBLE = frozenset("fgFGhH")
+_OFTEN_FUNCTIONS = frozenset((*"hHPQyuvwNTVx", r"\phi", r"\sigma", r"\delta", r"\theta", r"\mu", r"\lambda"))
+"""Functions if they stand before a constant, or before a letter that is rather an argument than a factor."""
+_OFTEN_ARGUMENTS = frozenset((*"txn", r"\theta"))
+_SPECIAL = {r"\Gamma": "gamma", r"\zeta": "zeta"}
+_INVERSE_OF = ["^", "{", "-", "1", "}", "("]
+_MAX_ARGUMENT = 40
+"""Most tokens in the argument of a function that only its argument tells to be one."""
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi "
     "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar"
@@ -191,10 +200,47 @@ class _Reader:
         if self.peek() == "_":
             self._take()
             name += f"_{self._raw_argument()}"
-        if name[0] in _OPAQUE_FUNCTIONS and self.peek() == "(":
+        if name in _INVERTIBLE and self._tokens[:-7:-1] == _INVERSE_OF:
+            del self._tokens[-5:]
+            name += "^-1"
+        if not self._is_applied(name):
+            return Sym(name)
+        if self.peek() == APPLICATION:
             self._take()
-            return Call(f"function {name}", self._arguments(")"))
-        return Sym(name)
+        self._expect("(")
+        args = self._arguments(")")
+        is_known = name in _SPECIAL and len(args) == 1
+        return Call(_SPECIAL[name] if is_known else FUNCTION + name, args)
+
+    def _is_applied(self, name: str) -> bool:
+        """Whether the name is that of a function and what follows its argument, rather than a factor."""
+        if self.peek() == APPLICATION:
+            return True
+        if self.peek() != "(" or name in CONSTANTS:
+            return False
+        letter = name.partition("_")[0].rstrip("'")
+        if name[-1] == "'" or name.endswith("^-1") or letter in _FUNCTIONS_ONLY:
+            return True
+        inner = self._enclosed()
+        bare = inner[1:] if inner[:1] in (["-"], ["+"]) else inner
+        if "," in inner or (len(bare) == 1 and is_number(bare[0])):
+            return True
+        is_argument = all(map(_is_of_constant, bare)) or (
+            len(bare) == 1 and bare[0] in _OFTEN_ARGUMENTS - {letter}
+        )
+        return letter in _OFTEN_FUNCTIONS and is_argument
+
+    def _enclosed(self) -> list[str]:
+        """The tokens in the brackets that come next, as far as they are few."""
+        inner: list[str] = []
+        depth = 0
+        for token in self._tokens[:-_MAX_ARGUMENT:-1]:
+            depth += (token in ("(", "[")) - (token in (")", "]"))
+            if depth == 0:
+                return inner[1:]
+            # Commas within deeper brackets separate no arguments of this function.
+            inner.append("(" if token == "," and depth > 1 else token)
+        return []
 
     def _arguments(self, closing: str) -> tuple[Expr, ...]:
         outer_bars, self._bars = self._bars, 0
@@ -305,6 +351,10 @@ class _Reader:
                 argument = self._juxtaposed(argument)
         self._depth -= 1
         return argument
+
+
+def _is_of_constant(token: str) -> bool:
+    return is_number(token) or token in (r"\pi", r"\frac", "{", "}", "/")
 
 
 def _is_proper(expression: Expr) -> bool:

@@ -2,6 +2,8 @@
 
 import re
 
+from .tokens import APPLICATION
+
 _NAME = re.compile(
     r"(?:\\frac ?\{ ?(?:d|\\partial) ?[A-Za-z]? ?\}\{ ?(?:d|\\partial) ?[a-z] ?\}|"
     r"(?:\\(?:angle|vec|overline) ?)?(?:\{ ?(?:[A-Z]{1,3}|[a-z]) ?\}|[A-Z]{2,3}|[A-Za-z]"
@@ -29,6 +31,7 @@ _NO_NAMES = frozenset(("e", "i", r"\pi", r"\infty", r"\emptyset", r"\frac", r"\s
 
 def name_of(text: str) -> str | None:
     """The unknown that `text` is: a letter with what belongs to it (`x_{1}`, `f(x)`), or words."""
+    text = text.replace(APPLICATION, "")
     if text in _NO_NAMES:
         return None
     if _NAME.fullmatch(text):
@@ -39,6 +42,7 @@ def name_of(text: str) -> str | None:
 
 def quantity_of(text: str) -> str | None:
     """The quantity that `text` names without being an unknown: |AB|, tan A, AB:CD, or a sum of different letters."""
+    text = text.replace(APPLICATION, "")
     if _QUANTITY.fullmatch(text) or _is_ratio(text):
         return re.sub(r"[ {}]", "", text)
     if not _SUM.fullmatch(text):
@@ -62,5 +66,5 @@ def has_unknowns(text: str) -> bool:
 
 def mentions(text: str, name: str) -> bool:
     """Whether the unknown `name` occurs in `text`."""
-    letter = re.escape(name)
+    text, letter = text.replace(APPLICATION, ""), re.escape(name)
     return re.search(rf"(?<![\\A-Za-z]){letter}(?![A-Za-z_])|(?<![A-Za-z\\]){letter}", text) is not None

@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+APPLICATION = "\u2061"
+"""Unicode's sign for the application of a function, between its name and the brackets of its argument."""
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 _TOKEN = re.compile(rf"{_NUMBER}|\\[A-Za-z]+|\\[{{}}]|[A-Za-z]+|\S")
 _RECURRING = re.compile(

@@ -1,0 +1,43 @@
+"""Marks what is a function applied to its argument, where the two answers show it: P in `P(t) = 5`, `P'`, `P(0)`.
+
+Without the mark `a(b + 1)` is a product. A product is a function too, of its second factor, so that answers which are
+equal with the mark are equal without it.
+"""
+
+import re
+
+from reward.answers.math.expression import GREEK
+from reward.answers.math.tokens import APPLICATION
+
+_LETTERS = rf"\\(?:{'|'.join(sorted(GREEK))})(?![A-Za-z])|(?<![\\A-Za-z]{{2}})(?<!\\)[A-Za-z]"
+_NAME = rf"({_LETTERS})'{{0,3}}(?: ?_ ?(?:\w|\{{[^{{}}]{{1,20}}\}}))?"
+_NUMBER = r"[+-]? ?\d+(?:\.\d+)?"
+_EVIDENCE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?:^|[,;=]|(?<![A-Za-z])(?:and|or)) ?{_NAME} ?\( ?(?:{_NUMBER}|[A-Za-z]|\\theta) ?\) ?=",
+        rf"{_NAME} ?\( ?{_NUMBER} ?\)",
+        rf"({_LETTERS})'",
+        r"\\frac ?\{ ?d ?\^? ?\{?2?\}? ?([A-Za-z]) ?\} ?\{ ?d ?[A-Za-z]",
+    )
+)
+_APPLIED = re.compile(rf"({_NAME}) ?\(")
+_CONSTANTS = frozenset(("e", "i"))
+
+
+def mark_applications(left: str, right: str) -> tuple[str, str]:
+    """The two texts with a mark before the argument of each function that one of them shows to be one."""
+    if "(" not in left + right:
+        return left, right
+    names = {match[1] for text in (left, right) for pattern in _EVIDENCE for match in pattern.finditer(text)}
+    names -= _CONSTANTS
+    if not names:
+        return left, right
+    return _marked(left, names), _marked(right, names)
+
+
+def _marked(text: str, names: set[str]) -> str:
+    def mark(match: re.Match[str]) -> str:
+        return f"{match[1]}{APPLICATION}(" if match[2] in names else match[0]
+
+    return _APPLIED.sub(mark, text)
