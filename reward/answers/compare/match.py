@@ -22,6 +22,9 @@ from reward.types import Verdict
 
 MAX_UNORDERED = 64
 _UNKNOWNS = frozenset("xyztrkmnpquvwXYZ\\")
+_LABEL = re.compile(
+    r"(\\(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|\\ln|\\log(?: ?_ ?(?:\w|\{[^{}]*\}))?|\\exp) ?(\([^=]+\)|[^-+=^()*/]+)"
+)
 _NO_MEANING = re.compile(r"[ (){}]")
 Decision = Verdict | None
 """None where the comparison at hand cannot tell; a stronger one may."""
@@ -115,6 +118,13 @@ def _match_named(named: Named, other: Form, by: Comparison) -> Decision:
     form = named.form
     if isinstance(other, Group) and any(isinstance(part, Relation) for part in other.parts):
         return match(_spread(named), other, by)
+    if isinstance(other, Group) and set(_names(other.parts)) - {named.name}:
+        return Verdict.DIFFERENT
+    if isinstance(other, Group) and other.kind in ("list", "set") and _names(other.parts):
+        if not isinstance(form, Group) or form.kind not in ("list", "set"):
+            return match(named, other.parts[0], by) if len(other.parts) == 1 else Verdict.DIFFERENT
+        parts = tuple(Named(named.name, part, None) for part in form.parts)
+        return _match_groups(Group(form.kind, parts, form.joined), other, by)
     # "x = 5" names the only member of {5}.
     if isinstance(form, Value) and isinstance(other, Group) and other.kind == "set" and len(other.parts) == 1:
         return match(form, other.parts[0], by)
@@ -129,6 +139,16 @@ def _spread(named: Named) -> Form:
         return named.form
     name = named.source.sides[0]
     return Group("list", tuple(Relation(("=",), (name, part)) for part in named.form.parts))
+
+
+def _names(parts: Iterable[Form]) -> list[str]:
+    """The unknowns that the parts name."""
+    return [part.name for part in parts if isinstance(part, Named)]
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    """The names without subscripts, which only number the values of one unknown."""
+    return {name.partition("_")[0] for name in names}
 
 
 def _match_assigned(assigned: Assigned, other: Form, by: Comparison) -> Decision:
@@ -146,12 +166,13 @@ def _match_assigned(assigned: Assigned, other: Form, by: Comparison) -> Decision
     if other.kind == "tuple":
         pairs = zip(assigned.names, assigned.values, strict=True)
         ordered = sorted(pairs, key=itemgetter(0)) if assigned.listed else pairs
-        return _match_ordered([value for _, value in ordered], other.parts, by)
+        return _match_ordered([Named(name, value, None) for name, value in ordered], other.parts, by)
+    named = [Named(name, value, None) for name, value in zip(assigned.names, assigned.values, strict=True)]
     if other.kind in ("list", "set") and _root_of(assigned.names):
-        return _match_unordered(assigned.values, other.parts, by)
+        return _match_unordered(named, other.parts, by)
     # Labels before values are left out as a rule, in the order in which they stand.
     is_listed = other.kind == "list" and assigned.listed and not other.joined
-    return _match_ordered(assigned.values, other.parts, by) if is_listed else Verdict.DIFFERENT
+    return _match_ordered(named, other.parts, by) if is_listed else Verdict.DIFFERENT
 
 
 def _root_of(names: Sequence[str]) -> str | None:
@@ -173,6 +194,8 @@ def _match_relation(relation: Relation, other: Form, by: Comparison) -> Decision
                 return decision
         if relation.operators != other.operators or _is_trivial(relation) != _is_trivial(other):
             return Verdict.DIFFERENT
+        if not _have_equal_labels(relation, other, by):
+            return Verdict.DIFFERENT
         decision = _match_ordered(relation.sides, other.sides, by)
         is_symmetric = set(relation.operators) <= {"=", r"\neq", r"\approx"}
         if decision is Verdict.DIFFERENT and is_symmetric:
@@ -187,6 +210,20 @@ def _is_trivial(relation: Relation) -> bool:
     """Whether the relation is between one text and itself, which says less than any other identity."""
     texts = {_NO_MEANING.sub("", side.text) if isinstance(side, Value) else side for side in relation.sides}
     return len(texts) == 1
+
+
+def _have_equal_labels(relation: Relation, other: Relation, by: Comparison) -> bool:
+    """Whether relations that say what a function is at some argument are about the same one."""
+    label, against = _label(relation), _label(other)
+    if label is None or against is None:
+        return True
+    return label[1] == against[1] and by.leaf(label[2], against[2]) is not Verdict.DIFFERENT
+
+
+def _label(relation: Relation) -> re.Match[str] | None:
+    found = [_LABEL.fullmatch(side.text) for side in relation.sides if isinstance(side, Value)]
+    labels = [label for label in found if label]
+    return labels[0] if len(labels) == 1 else None
 
 
 def _match_chain(chain: Relation, other: Form, by: Comparison) -> Decision:
@@ -223,6 +260,8 @@ def _match_groups(left: Group, right: Group, by: Comparison) -> Decision:
     if {left.joined, right.joined} == {"and", "or"}:
         return Verdict.DIFFERENT
     if kinds <= {"list", "set"}:
+        if {len(_stems(_names(side.parts))) > 1 for side in (left, right)} == {True, False}:
+            return Verdict.DIFFERENT
         sides = [side.parts if side.kind == "list" else _distinct(side.parts, by) for side in (left, right)]
         return _match_unordered(sides[0], sides[1], by)
     return _match_unordered(left.parts, right.parts, by) if len(kinds) == 1 else Verdict.DIFFERENT

@@ -44,7 +44,8 @@ def quantity_of(text: str) -> str | None:
     """The quantity that `text` names without being an unknown: |AB|, tan A, AB:CD, or a sum of different letters."""
     text = text.replace(APPLICATION, "")
     if _QUANTITY.fullmatch(text) or _is_ratio(text):
-        return re.sub(r"[ {}]", "", text)
+        # The brackets in sin(A) say nothing.
+        return re.sub(r"[ {}()]" if text[0] == "\\" else r"[ {}]", "", text)
     if not _SUM.fullmatch(text):
         return None
     letters = sorted(letter.strip() for letter in text.split("+"))

@@ -31,12 +31,14 @@ _CUP = re.compile(rf"\\cup{WORD_END}")
 _CLOSES = {"(": ")", "\\langle": "\\rangle"}
 _PLUS_MINUS = re.compile(rf"\\(pm|mp){WORD_END}")
 _FOR_ALL = re.compile(
-    r"([A-Za-z]\u2061? ?\( ?([a-z]) ?\) ?=.+?)[ ,;]{1,3}(?:for (?:all|any|every|each)|\\forall)(?: reals?(?: numbers?)?)?"
+    r"([A-Za-z]\u2061? ?\( ?([a-z]) ?\) ?=.+?)[ ,;]{1,3}"
+    r"(?:for (?:all|any|every|each)|\\forall)(?: reals?(?: numbers?)?)?"
     r" ?\2(?: ?\\in ?\\mathbb ?(?:\{ ?R ?\}|R))?",
     re.DOTALL,
 )
 _FOR_SOME = re.compile(
-    r"([A-Za-z]\u2061? ?\( ?[a-z] ?\) ?=.+?)[ ,;]{1,3}for (?:some|any|every|all|an arbitrary)(?: real)? constants? ([A-Za-z])",
+    r"([A-Za-z]\u2061? ?\( ?[a-z] ?\) ?=.+?)[ ,;]{1,3}"
+    r"for (?:some|any|every|all|an arbitrary)(?: real)? constants? ([A-Za-z])",
     re.DOTALL,
 )
 _UNEQUAL = re.compile(rf"(?P<name>[^,;]{{1,20}}?) ?\\neq{WORD_END}")
