@@ -18,7 +18,6 @@ from cluster.session import connect
 from cluster.types import EngineSpec, GenerateRequest
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.seeds import request_seed
 from rewriter_agent.runtime.session import Run
 
@@ -86,7 +85,7 @@ def measure(run: Run) -> None:
 def make_requests(run: Run) -> list[GenerateRequest]:
     """Some for each training problem, as the rewriting policy is asked."""
     config = run.config
-    tokens = Tokens(run.tokenizer, config.model.system_prompt)
+    tokens = run.tokens
     length, temperature = config.rewrite.max_completion_length, config.rewrite.temperature
     return [
         GenerateRequest(
@@ -101,7 +100,8 @@ def spec(run: Run, threads: int) -> EngineSpec:
     """Of an engine that reserves nothing: only one works at a time."""
     config, role = run.config, run.plan.role("policy")
     role = Role(role.name, role.phase, 1, threads, 0, role.num_gpus, role.footprint)
-    return engine_spec(config.cluster, role, run.model_path, config.model.dtype, config.model.max_model_len)
+    model, ends = config.model, run.tokens.ends.ids
+    return engine_spec(config.cluster, role, run.model_path, model.dtype, model.max_model_len, ends)
 
 
 def start(run: Run, of: EngineSpec, count: int) -> Fleet:

@@ -132,7 +132,7 @@ def main() -> None:
     with connect(config.cluster) as machines:
         run = Run(config, machines)
         try:
-            compare(run, groups, Tokens(run.tokenizer, config.model.system_prompt))
+            compare(run, groups, run.tokens)
         finally:
             run.close()
 

@@ -66,15 +66,15 @@ def _trl(config_json: str, folder: str) -> None:
     from transformers import AutoModelForCausalLM
     from trl import GRPOTrainer
 
-    from rewriter_agent.data.prompt_encoder import Tokens
-    from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+    from rewriter_agent.data.prompt_encoder import load_tokens
+    from rewriter_agent.models.resolve import resolve_model
     from rewriter_agent.train.problems import training_problems
     from rewriter_agent.train.worker import dataset, grpo_config
     from sft.runtime.metrics import MetricsWriter
 
     config = RunConfig.model_validate(json.loads(config_json))
     model = resolve_model(config.model.name_or_path)
-    tokens = Tokens(load_tokenizer(model), config.model.system_prompt)
+    tokens = load_tokens(model, config.model)
     GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(model, dtype=config.model.dtype),
         processing_class=tokens.tokenizer,

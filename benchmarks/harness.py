@@ -52,7 +52,7 @@ def compare(run: Run, name: str, template: bool, items: int) -> None:
     config = run.config.evaluate.model_copy(
         update={"retention_limit": items, "apply_chat_template": template}
     )
-    lm = FleetLM(run.backbone, run.tokenizer, config.seed)
+    lm = FleetLM(run.backbone, run.tokens.tokenizer, config.seed)
     start = time.perf_counter()
     ours = evaluate_retention(lm, name, config)
     between = time.perf_counter()

@@ -107,7 +107,7 @@ class Recorder:
 
 
 def _tokens(run: Run) -> Tokens:
-    return Tokens(run.tokenizer, run.config.model.system_prompt)
+    return run.tokens
 
 
 def _scorer(run: Run) -> GroupScorer:

@@ -19,8 +19,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from cluster.session import connect
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.prompt_encoder import Tokens
-from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.data.prompt_encoder import load_tokens
+from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.tracking.workers import worker_env
 from sft.config.sft import SFTConfig
 from sft.data.rows import SFTRow, write_rows
@@ -152,9 +152,11 @@ def measure(variant: str, config: RunConfig, rows: Path, folder: Path) -> Measur
         }
     )
     threads = max(1, (os.cpu_count() or 1) // sft.num_workers)
+    model = resolve_model(config.model.name_or_path)
     job = SFTJob(
-        model=Path(resolve_model(config.model.name_or_path)),
+        model=Path(model),
         rows=rows,
+        end_token_ids=load_tokens(model, config.model).ends.ids,
         output_dir=folder,
         sft=sft,
         threads=threads,
@@ -172,7 +174,7 @@ def measure(variant: str, config: RunConfig, rows: Path, folder: Path) -> Measur
 
 def make_rows(config: RunConfig, path: Path) -> None:
     """Expert solutions, with log-probs that are made up: they cost what real ones cost."""
-    tokens = Tokens(load_tokenizer(resolve_model(config.model.name_or_path)), config.model.system_prompt)
+    tokens = load_tokens(resolve_model(config.model.name_or_path), config.model)
     rows = []
     for problem in load_problems(config.data).train:
         ids = tokens.expert(problem)

@@ -18,7 +18,6 @@ from cluster.fleet.fleet import Fleet
 from cluster.session import connect
 from cluster.types import Completion, GenerateRequest, ScoreRequest
 from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_EXPERT, SFT_REWRITTEN, TRAIN
 from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.runner import run_stage
@@ -87,7 +86,7 @@ def scoring(fleet: Fleet, prompts: list[list[int]], completions: list[Completion
 def engines(run: Run) -> None:
     """Sampling and scoring."""
     torch.set_num_threads(run.plan.cpus)
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    tokens = run.tokens
     problems = list(anchored_problems(run.config).values())
     prompts = [tokens.rewriting(problems[i % len(problems)]) for i in range(PROMPTS)]
     model = AutoModelForCausalLM.from_pretrained(run.model_path, dtype=run.config.model.dtype)

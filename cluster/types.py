@@ -22,14 +22,19 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class Completion:
-    """Token ids as sampled (EOS included) and their log-probs (nats) under the engine that wrote them."""
+    """Token ids as sampled (the end token included) and their log-probs (nats) under the engine that wrote them."""
 
     token_ids: list[int]
     logprobs: list[float]
     finished: bool
-    """Ended with EOS, not cut at `max_tokens`."""
+    """Whether it ended with one of the engine's `stop_token_ids`, and was not cut at `max_tokens`."""
     version: int
     """Version of the weights that sampled it."""
+
+    @property
+    def text_ids(self) -> list[int]:
+        """The token ids without the end token."""
+        return self.token_ids[:-1] if self.finished else self.token_ids
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ class EngineSpec:
     """Ray label selector of the machines that it may run on."""
     max_lora_rank: int = 0
     """Largest rank of an adapter that it can serve; 0 disables adapters."""
+    stop_token_ids: tuple[int, ...] = ()
+    """The ids that end a completion; what the model's files name besides does not."""
 
     @property
     def env(self) -> dict[str, str]:

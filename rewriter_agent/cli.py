@@ -145,14 +145,19 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     from cluster.planning.machine import parse_machines
     from cluster.planning.plan import make_plan
     from cluster.session import local_machine
+    from rewriter_agent.data.prompt_encoder import load_tokens
+    from rewriter_agent.models.end_tokens import end_tokens_text
     from rewriter_agent.models.resolve import resolve_model
     from rewriter_agent.models.size import model_shape
     from rewriter_agent.runtime.workload import plan_table, workload
 
     given = [machine for text in machines for machine in parse_machines(text)]
-    work = workload(config, model_shape(resolve_model(config.model.name_or_path)))
+    path = resolve_model(config.model.name_or_path)
+    tokens = load_tokens(path, config.model)
+    work = workload(config, model_shape(path))
     plan = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(plan, config, work))
+    print(end_tokens_text(tokens.ends, tokens.tokenizer))
     if config.study is None:
         if measure:
             raise ValueError("--measure times the work of a study, and the config has no section `study`")

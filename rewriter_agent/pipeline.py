@@ -7,7 +7,6 @@ from typing import Any
 
 from cluster.session import connect
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.model import check_evaluation, forget_grades
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.served import evaluate_served
@@ -45,7 +44,7 @@ def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[st
 
 def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """One HTML page, report.json and report.md from the run folder."""
-    pieces = partial(token_pieces, tokens=Tokens(run.tokenizer, run.config.model.system_prompt))
+    pieces = partial(token_pieces, tokens=run.tokens)
     swept = run.config.sft.sweep is not None
     build_report(collect(run.config.folder, pieces, swept), folder / "report.html")
     return {"report": str(folder / "report.html")}

@@ -4,7 +4,7 @@ import json
 from importlib.util import find_spec
 
 from sft.data.rows import check_rows, drop_long_rows, read_rows, read_vocabulary
-from sft.data.tokenizer import eos_token_ids, vocabulary_hash
+from sft.data.tokenizer import vocabulary_hash
 
 from .job import SFTJob
 
@@ -40,7 +40,7 @@ def check_data(job: SFTJob) -> tuple[int, int]:
             f"none of the {len(rows)} rows of {job.rows} has at most max_length={job.sft.max_length} tokens; "
             "raise max_length or give shorter rows"
         )
-    check_rows(kept, job.sft, eos_token_ids(job.model))
+    check_rows(kept, job.sft, job.end_token_ids)
     return len(kept), len(rows) - len(kept)
 
 

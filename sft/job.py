@@ -41,6 +41,9 @@ class SFTJob(BaseModel):
     behavior_step: int = Field(0, ge=0)
     """Step of the job whose model the newest rows' log-probs are of."""
 
+    end_token_ids: tuple[int, ...] = Field(min_length=1)
+    """Ids that end a text: each row ends in one of them, and the trained model names them."""
+
     output_dir: AbsolutePath
     """Holds `model/`, `adapter/` of LoRA, `metrics.jsonl`, `result.json` at the end; checkpoints until then."""
 
@@ -142,7 +145,7 @@ def run_sft(job: SFTJob) -> SFTResult:
     checkpoint = _trained(job)
     if job.sft.lora:
         publish_adapter(checkpoint, job.adapter_dir)
-    publish_model(checkpoint, job.model, job.model_dir, job.sft.dtype)
+    publish_model(checkpoint, job.model, job.model_dir, job.sft.dtype, job.end_token_ids)
     result = SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"])
     _write_json(result_path, asdict(result))
     shutil.rmtree(job.checkpoints_dir)
@@ -160,7 +163,7 @@ def run_part(job: SFTJob) -> int:
 
     _begin(job)
     checkpoint = _trained(job)
-    publish_model(checkpoint, job.model, job.student_dir, job.sft.dtype)
+    publish_model(checkpoint, job.model, job.student_dir, job.sft.dtype, job.end_token_ids)
     return read_state(checkpoint)["global_step"]
 
 

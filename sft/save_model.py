@@ -1,8 +1,9 @@
 """What a finished job leaves: a model folder that plain transformers and vLLM load, and the adapter if there is one."""
 
+import json
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +16,13 @@ WEIGHTS = ("config.json", "generation_config.json", "*.safetensors", "*.safetens
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 
-def publish_model(checkpoint: Path, base_model: Path, target: Path, dtype: str) -> None:
+def publish_model(
+    checkpoint: Path, base_model: Path, target: Path, dtype: str, end_token_ids: Sequence[int]
+) -> None:
     """Put the weights of a checkpoint into `target`, an adapter merged into those of `base_model` in `dtype`.
 
-    The tokenizer is the base model's own: the trainer may have set a padding token on the one it holds.
+    The tokenizer is the base model's own: the trainer may have set a padding token on the one it holds. The
+    generation config names all of `end_token_ids`, so that the model stops in other hands as it was trained to.
     """
     with _whole(target) as folder:
         if (checkpoint / ADAPTER[0]).exists():
@@ -28,12 +32,18 @@ def publish_model(checkpoint: Path, base_model: Path, target: Path, dtype: str) 
             _copy(checkpoint, WEIGHTS, folder)
         assert any(folder.glob("*.safetensors")), f"{checkpoint} holds no weights"
         load_tokenizer(base_model).save_pretrained(folder)
+        _name_ends(folder / "generation_config.json", end_token_ids)
 
 
 def publish_adapter(checkpoint: Path, target: Path) -> None:
     """Copy the adapter of a checkpoint to `target`."""
     with _whole(target) as folder:
         _copy(checkpoint, ADAPTER, folder)
+
+
+def _name_ends(path: Path, end_token_ids: Sequence[int]) -> None:
+    config = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(config | {"eos_token_id": list(end_token_ids)}, indent=2) + "\n")
 
 
 @contextmanager

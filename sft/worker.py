@@ -126,7 +126,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     return WeightedSFTTrainer(
         model=load_model(job),
         args=args,
-        data_collator=SFTCollator(tokenizer.eos_token_id, job.sft.packing, shared),
+        data_collator=SFTCollator(job.end_token_ids[0], job.sft.packing, shared),
         train_dataset=to_dataset(rows, outcomes, pack_length),
         processing_class=tokenizer,
         callbacks=[

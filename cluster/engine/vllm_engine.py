@@ -61,6 +61,7 @@ class VLLMEngine:
                 trust_remote_code=False,
                 disable_log_stats=True,
             )
+        self.stop_token_ids = spec.stop_token_ids
         self.lora = LoraManager(self.llm) if spec.max_lora_rank else None
         self.has_base_weights = True
         """Whether no checkpoint has replaced the weights that the engine has started with."""
@@ -90,7 +91,14 @@ class VLLMEngine:
         prompts = [TokensPrompt(prompt_token_ids=r.prompt_ids) for r in requests]
         params = [
             SamplingParams(
-                max_tokens=r.max_tokens, temperature=r.temperature, seed=r.seed, logprobs=0, detokenize=False
+                max_tokens=r.max_tokens,
+                temperature=r.temperature,
+                seed=r.seed,
+                logprobs=0,
+                detokenize=False,
+                # vLLM would add the ends that it makes out by itself.
+                ignore_eos=True,
+                stop_token_ids=list(self.stop_token_ids),
             )
             for r in requests
         ]

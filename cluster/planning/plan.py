@@ -150,7 +150,13 @@ def concurrent_jobs(plan: Plan, name: str, jobs: int) -> tuple[int, int]:
 
 
 def engine_spec(
-    config: ClusterConfig, role: Role, model: str, dtype: str, max_model_len: int, max_lora_rank: int = 0
+    config: ClusterConfig,
+    role: Role,
+    model: str,
+    dtype: str,
+    max_model_len: int,
+    stop_token_ids: tuple[int, ...],
+    max_lora_rank: int = 0,
 ) -> EngineSpec:
     """Arguments of an engine actor of `role`; with `max_lora_rank` it can serve adapters."""
     return EngineSpec(
@@ -167,4 +173,5 @@ def engine_spec(
         num_gpus=role.num_gpus,
         labels=dict(role.labels),
         max_lora_rank=max_lora_rank,
+        stop_token_ids=stop_token_ids,
     )

@@ -1,19 +1,25 @@
 """Texts to the token ids that engines, trainers and scorers share."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from rewriter_agent.config.model import ModelConfig
 
 from .problem import Problem
 from .prompts import Messages, qa_messages, rewrite_messages
 from .text_encoder import text_encoder
 
+if TYPE_CHECKING:
+    from rewriter_agent.models.end_tokens import EndTokens
+
 
 class Tokens:
-    """A backbone's tokenizer with the run's prompts."""
+    """A backbone's tokenizer with the run's prompts, and with the tokens that end a text."""
 
-    def __init__(self, tokenizer: Any, system_prompt: str | None) -> None:
+    def __init__(self, tokenizer: Any, system_prompt: str | None, ends: "EndTokens") -> None:
         self.tokenizer = tokenizer
         self.system_prompt = system_prompt
+        self.ends = ends
 
     def question(self, problem: Problem) -> list[int]:
         """The QA prompt: what SFT trains on and the backbone's log-probs condition on."""
@@ -30,17 +36,41 @@ class Tokens:
         )
 
     def expert(self, problem: Problem) -> list[int]:
-        """The expert solution as a completion, EOS included."""
-        return [*text_encoder(self.tokenizer).completion(problem.solution), self.tokenizer.eos_token_id]
+        """The expert solution as a completion, with the end that the model writes after an assistant's turn."""
+        return [*text_encoder(self.tokenizer).completion(problem.solution), *self.ends.turn]
 
     def prompt(self, messages: Messages) -> list[int]:
         """Messages under the chat template, up to where the assistant begins."""
         return text_encoder(self.tokenizer).chat(messages)
 
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
-        """Whether a completion holds control tokens before its last one, which `text` leaves out."""
-        return not text_encoder(self.tokenizer).control.ids.isdisjoint(ids[:-1])
+        """Whether a completion holds control tokens before its end, which `text` leaves out."""
+        return not text_encoder(self.tokenizer).control.ids.isdisjoint(self._without_end(ids))
+
+    def finished(self, ids: Sequence[int]) -> bool:
+        """Whether a completion ended by itself."""
+        return bool(ids) and ids[-1] in self.ends.sources
 
     def text(self, ids: list[int]) -> str:
-        """A completion as text, special tokens left out."""
-        return self.tokenizer.decode(ids, skip_special_tokens=True)
+        """A completion as text, its end and special tokens left out."""
+        return self.tokenizer.decode(self._without_end(ids), skip_special_tokens=True)
+
+    def _without_end(self, ids: Sequence[int]) -> list[int]:
+        turn = self.ends.turn
+        if not self.finished(ids):
+            return list(ids)
+        return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
+
+
+def load_tokens(path: str, model: ModelConfig) -> Tokens:
+    """The tokens of the model that `resolve_model` gave, under the options of a config.
+
+    Raises:
+        ValueError: the model has no chat template, or nothing says what ends its texts.
+    """
+    # A report that is only collected needs no tokenizer, and these import transformers.
+    from rewriter_agent.models.end_tokens import end_tokens
+    from rewriter_agent.models.resolve import load_tokenizer
+
+    tokenizer = load_tokenizer(path)
+    return Tokens(tokenizer, model.system_prompt, end_tokens(path, tokenizer))

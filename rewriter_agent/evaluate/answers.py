@@ -38,7 +38,7 @@ class Answer:
     """0 is greedy; from 1 on they are sampled at `temperature`."""
     text: str
     length: int
-    """Tokens, EOS included."""
+    """Tokens, the end token included."""
     finished: bool
     """Ended by itself; False where it was cut, or the context had no room for an answer."""
 
@@ -91,5 +91,5 @@ def _ask(
 
 
 def _answer(problem: Problem, sample: int, completion: Completion, asking: Asking) -> Answer:
-    text, ended = asking.answer(completion.token_ids)
+    text, ended = asking.answer(completion.text_ids)
     return Answer(problem.id, sample, text, len(completion.token_ids), completion.finished or ended)

@@ -83,7 +83,7 @@ class FleetLM(TextLM):
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """Greedy texts, cut before the first stop string."""
         completions = self.fleet.generate([self._generate_request(*request.args) for request in requests])
-        texts = [decode(self.tokenizer, c.token_ids) for c in completions]
+        texts = [decode(self.tokenizer, c.text_ids) for c in completions]
         return [_cut(text, _until(request.args[1])) for text, request in zip(texts, requests, strict=True)]
 
     def _generate_request(self, context: str, gen_kwargs: dict) -> GenerateRequest:

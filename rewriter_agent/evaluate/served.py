@@ -39,7 +39,7 @@ def evaluate_served(
     config = run.config
     evaluate_model(
         Subject(Served(run, model), run.release_engines, _on_transformers(run, model)),
-        Asking(run.tokenizer, config.evaluate.prompt, config.model.system_prompt),
+        Asking(run.tokens.tokenizer, config.evaluate.prompt, config.model.system_prompt),
         run.test_problems(),
         config.evaluate,
         run.verifier.verify,
@@ -59,4 +59,5 @@ def _on_transformers(run: Run, model: Path | None) -> TransformersModel | None:
         max_model_len=run.config.model.max_model_len,
         use_gpu=role.num_gpus > 0,
         threads=role.count * role.threads,
+        end_token_ids=run.tokens.ends.ids,
     )

@@ -23,6 +23,7 @@ class TransformersModel:
     max_model_len: int
     use_gpu: bool
     threads: int
+    end_token_ids: tuple[int, ...]
 
 
 def evaluate_on_transformers(
@@ -52,4 +53,5 @@ def _evaluate(
         max_length=model.max_model_len,
         trust_remote_code=False,
     )
+    lm.model.generation_config.eos_token_id = list(model.end_token_ids)
     return evaluate_retention(lm, name, config, system_prompt)

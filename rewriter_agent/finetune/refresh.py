@@ -7,7 +7,6 @@ from itertools import cycle, islice
 from math import ceil
 from pathlib import Path
 
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import batches, read_jsonl, write_json, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
@@ -153,7 +152,7 @@ def _rewrite(run: Run, part: SFTJob, ids: list[str], target: Path, progress: Pro
     run.start_engines("backbone")
     run.backbone.load(part.student_dir)
     problems = anchored_problems(run.config)
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    tokens = run.tokens
     identity = model_identity(str(part.student_dir)), run.config.model.dtype
     with AnchorCache(target / "anchors.sqlite") as cache:
         rows = [

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rewriter_agent.config.outcomes import EXPERT_FALLBACK
 from rewriter_agent.config.strategies import StrategyName
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import prepared, prepared_file
 from rewriter_agent.runtime.session import Run
@@ -18,14 +17,14 @@ TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome"
 
 def expert_rows(run: Run) -> Iterator[SFTRow]:
     """The expert's solutions, with their log-probs under the backbone."""
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    tokens = run.tokens
     for row in prepared(prepared_file(run.config)):
         yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
 
 
 def rewritten_rows(run: Run, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
     """The targets in a file of rewrites, each with the id of its problem."""
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    tokens = run.tokens
     prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
     for row in read_table(rewrites, TARGET):
         problem_id = row["problem_id"]
@@ -43,7 +42,7 @@ def rewritten_rows(run: Run, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
 
 def own_answers(run: Run) -> Iterator[SFTRow]:
     """What the backbone answers by itself to the first training questions."""
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    tokens = run.tokens
     for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
         yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
 

@@ -91,6 +91,7 @@ def make_job(
         model=Path(run.model_path),
         rows=inputs / ROWS,
         probe=inputs / PROBE,
+        end_token_ids=run.tokens.ends.ids,
         output_dir=output.absolute(),
         sft=sft,
         seed=seed,

@@ -32,7 +32,7 @@ class Prepared:
 
     problem: AnchoredProblem
     expert_ids: list[int]
-    """EOS included."""
+    """The end token included."""
     expert_logprobs: list[float]
     """In nats."""
     own_ids: list[int]

@@ -36,7 +36,7 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     problems = load_problems(config.data)
     for line in problems.skipped:
         progress(line)
-    tokens = Tokens(run.tokenizer, config.model.system_prompt)
+    tokens = run.tokens
     train = [problem for problem in problems.train if fits(problem, tokens, config)]
     require_some(train, config)
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")

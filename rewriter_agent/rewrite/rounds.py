@@ -132,7 +132,7 @@ class Rewriter:
         ids = completion.token_ids
         return Sample(
             self.tokens.text(ids),
-            completion.finished,
+            self.tokens.finished(ids),
             tuple(ids),
             tuple(completion.logprobs),
             has_control_tokens=self.tokens.has_control_tokens(ids),

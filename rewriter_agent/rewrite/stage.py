@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 from cluster.fleet.fleet import Fleet
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import STRATEGIES, Writer, budget, uses_policy
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import read_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import prepared_file
@@ -46,7 +45,7 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         progress("scoring some rows once more")
         counts |= rescore(
             folder / "rewrites.parquet",
-            Tokens(run.tokenizer, config.model.system_prompt),
+            run.tokens,
             _writers(run),
             config.rewrite.temperature,
             config.seed,
@@ -89,7 +88,7 @@ def _problems_done(folder: Path, config: RewriteConfig) -> int:
 def _load_rewriter(run: Run, progress: Progress) -> int:
     """Put the rewriter's weights into the policy's engines; returns the steps that it was trained for."""
     folder = rewriter_folder(run.config)
-    card = read_rewriter(folder, run.backbone_identity[0], run.tokenizer)
+    card = read_rewriter(folder, run.backbone_identity[0], run.tokens.tokenizer)
     progress(f"loading the rewriter, trained for {card.steps} steps, into the engines")
     run.start_engines("policy", "backbone")
     if run.config.cluster.enable_lora:
@@ -106,7 +105,7 @@ def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
 
 def _rewriter(run: Run, seed: int) -> Rewriter:
     config = run.config
-    tokens = Tokens(run.tokenizer, config.model.system_prompt)
+    tokens = run.tokens
     solutions = (row["solution"] for row in read_table(prepared_file(config), ["solution"]))
     embed = diversity_embed(run.embedder, list(solutions) if run.embedder else [], config.reward)
     scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)

@@ -18,8 +18,9 @@ from cluster.session import joined
 from reward import Verifier
 from rewriter_agent.config import RunConfig, dump_config
 from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.io.files import atomic, read_jsonl
-from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 from rewriter_agent.scoring.embedder import Embedder, start_embedder
 
@@ -39,7 +40,7 @@ class Run:
         self.config = config
         self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
         self.model_path = resolve_model(config.model.name_or_path)
-        self.tokenizer = load_tokenizer(self.model_path)
+        self.tokens = load_tokens(self.model_path, config.model)
         self._shape = model_shape(self.model_path)
         self.weights_gb = 2 * self._shape.parameters / GB
         # A cluster of its own has no other machines and no other users.
@@ -79,7 +80,13 @@ class Run:
                     else 0
                 )
                 spec = engine_spec(
-                    cluster, self.plan.role(name), self.model_path, model.dtype, model.max_model_len, rank
+                    cluster,
+                    self.plan.role(name),
+                    self.model_path,
+                    model.dtype,
+                    model.max_model_len,
+                    self.tokens.ends.ids,
+                    rank,
                 )
                 self._fleets[name] = Fleet.start(
                     name, spec, counts[name], FleetSettings.of(cluster, self._window)

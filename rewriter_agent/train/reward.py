@@ -32,12 +32,11 @@ class GroupReward:
     __name__ = "group_reward"
 
     def __init__(
-        self, scorer: GroupScorer, problems: dict[str, AnchoredProblem], num_generations: int, eos_id: int
+        self, scorer: GroupScorer, problems: dict[str, AnchoredProblem], num_generations: int
     ) -> None:
         self.scorer = scorer
         self.problems = problems
         self.num_generations = num_generations
-        self.eos_id = eos_id
         self.ahead: Ahead | None = None
         """Has the scores where they were asked for before."""
 
@@ -75,7 +74,7 @@ class GroupReward:
         tokens = self.scorer.tokens
         return Sample(
             tokens.text(list(ids)),
-            ids[-1] == self.eos_id,
+            tokens.finished(ids),
             tuple(ids),
             has_control_tokens=tokens.has_control_tokens(ids),
         )

@@ -39,7 +39,7 @@ def rewriter_folder(config: RunConfig) -> Path:
 def check_rewriter(run: Run) -> None:
     """Raise ValueError where the config names a rewriter that cannot be used; see `read_rewriter`."""
     if folder := run.config.rewrite.rewriter:
-        read_rewriter(folder, run.backbone_identity[0], run.tokenizer)
+        read_rewriter(folder, run.backbone_identity[0], run.tokens.tokenizer)
         if run.config.cluster.enable_lora:
             check_adapter(folder / ADAPTER, run.config.train.lora.r)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from cluster.fleet.supervisor import EnginesLostError
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.session import Run
@@ -42,7 +41,7 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
-    tokens = Tokens(run.tokenizer, run.config.model.system_prompt)
+    tokens = run.tokens
     progress(f"{len(training_problems(run.config, tokens))} problems; starting the engines")
     run.start_engines("policy", "backbone")
     policy, backbone = run.policy, run.backbone

@@ -8,16 +8,15 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.integrations import get_reporting_integration_callbacks
 from trl import GRPOConfig
 
 from cluster.fleet.base_model_view import BaseModelView
 from reward import Verifier
 from rewriter_agent.config import RunConfig
-from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
 from rewriter_agent.io.files import atomic
-from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
@@ -47,7 +46,7 @@ def learn(job: dict[str, Any]) -> None:
         return
     for fleet in (job["policy"], job["backbone"]):
         fleet.log = partial(_note, folder / EVENTS)
-    tokens = Tokens(load_tokenizer(job["model"]), config.model.system_prompt)
+    tokens = load_tokens(job["model"], config.model)
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
     with Verifier(config.reward) as verifier:
@@ -55,7 +54,7 @@ def learn(job: dict[str, Any]) -> None:
         solutions = [problem.solution for problem in anchored_problems(config).values()]
         embed = diversity_embed(job["embedder"], solutions, config.reward)
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
-        reward = GroupReward(scorer, problems, config.train.num_generations, tokens.tokenizer.eos_token_id)
+        reward = GroupReward(scorer, problems, config.train.num_generations)
         if config.train.max_staleness:
             shared = isinstance(job["backbone"], BaseModelView)
             reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample, shared)
@@ -65,9 +64,7 @@ def learn(job: dict[str, Any]) -> None:
             ahead=reward.ahead,
             table_rows=table_rows,
             share_prompts=config.train.share_prompts,
-            model=AutoModelForCausalLM.from_pretrained(
-                job["model"], dtype=config.model.dtype, trust_remote_code=False
-            ),
+            model=load_model(job["model"], config, tokens),
             processing_class=tokens.tokenizer,
             reward_funcs=[reward],
             args=grpo_config(config, folder),
@@ -89,6 +86,13 @@ def learn(job: dict[str, Any]) -> None:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finish_reporting(config.tracking.report_to)
     save(trainer, tokens, folder)
+
+
+def load_model(path: str, config: RunConfig, tokens: Tokens) -> PreTrainedModel:
+    """The backbone; TRL, and whoever loads the rewriter, reads from it what ends a text."""
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=config.model.dtype, trust_remote_code=False)
+    model.generation_config.eos_token_id = list(tokens.ends.ids)
+    return model
 
 
 def _note(path: Path, line: str) -> None:

@@ -38,7 +38,7 @@ class SFTRow:
     """Token ids that the model is conditioned on; they carry no loss."""
 
     completion_ids: list[int]
-    """Token ids that are learned, ending in an end-of-sequence id."""
+    """Token ids that are learned, ending in an end token."""
 
     behavior_logprobs: list[float] | None
     """Natural-log probability of each completion token under `behavior`, or None."""
@@ -70,7 +70,7 @@ class SFTRow:
         if len(logprobs) != len(self.completion_ids):
             raise ValueError(
                 f"{len(logprobs)} behavior_logprobs for {len(self.completion_ids)} completion_ids; give one "
-                "per completion token, the end-of-sequence token included"
+                "per completion token, the end token included"
             )
         for position, logprob in enumerate(logprobs):
             # Rounding in bfloat16 engines puts the log-prob of a sure token slightly above 0.
@@ -84,8 +84,8 @@ class SFTRow:
         return len(self.prompt_ids) + len(self.completion_ids)
 
 
-def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, eos_token_ids: Collection[int]) -> None:
-    """Raise ValueError unless every row suits its rule and ends in one of `eos_token_ids`."""
+def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, end_token_ids: Collection[int]) -> None:
+    """Raise ValueError unless every row suits its rule and ends in one of `end_token_ids`."""
     given = {row.outcome for row in rows}
     for outcome in sorted(given):
         rule = sft.rule(outcome)
@@ -97,11 +97,11 @@ def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, eos_token_ids: Collection
                 f"'{outcome}' have none; score those rows under the backbone, leave them out, or give the outcome a "
                 "kind without them (none, dft, eaft, asft) in outcome_weights"
             )
-    endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in eos_token_ids]
+    endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in end_token_ids]
     if endless:
         raise ValueError(
-            f"{len(endless)} of {len(rows)} rows do not end in an end-of-sequence token (row {endless[0]} "
-            f"ends in id {rows[endless[0]].completion_ids[-1]}, allowed are {sorted(eos_token_ids)}); a "
+            f"{len(endless)} of {len(rows)} rows do not end in an end token (row {endless[0]} "
+            f"ends in id {rows[endless[0]].completion_ids[-1]}, allowed are {sorted(end_token_ids)}); a "
             "model trained on them does not learn to stop: drop truncated completions, or append the token"
         )
 

@@ -1,10 +1,10 @@
-"""The tokenizer of a model folder, and the ids that end a completion."""
+"""The tokenizer of a model folder."""
 
 import hashlib
 import json
 from pathlib import Path
 
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 
 def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
@@ -12,13 +12,6 @@ def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     assert tokenizer is not None
     return tokenizer
-
-
-def eos_token_ids(model: Path) -> set[int]:
-    """End-of-sequence ids: the tokenizer's own, and those that the model's config lists besides."""
-    configured = AutoConfig.from_pretrained(model, trust_remote_code=False).eos_token_id
-    listed = configured if isinstance(configured, list) else [configured]
-    return {load_tokenizer(model).eos_token_id, *listed} - {None}
 
 
 def vocabulary_hash(model: Path) -> str:

@@ -14,10 +14,10 @@ import yaml
 from transformers import AutoModelForCausalLM
 
 from rewriter_agent.config import load_config
-from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.config.model import ModelConfig
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.prepare.records import anchored_problems
 from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
 from tests.helpers.processes import ROOT
@@ -78,7 +78,7 @@ def test_the_last_adapter_is_all_that_is_left(folder: Path) -> None:
 @torch.inference_mode()
 def test_rewrites_are_scored_by_the_backbone(folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32)
-    tokens = Tokens(load_tokenizer(str(LAB_FOLDER)), None)
+    tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
     rows = pq.read_table(folder / "rewrite" / "rewrites.parquet").to_pylist()
     rewritten = [row for row in rows if row["outcome"] == "rewritten"]
     assert rewritten

@@ -16,8 +16,9 @@ import torch
 from datasets import load_dataset
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
@@ -155,7 +156,7 @@ def test_behavior_logprobs_are_the_backbones_given_the_question(
     whole_run: WholeRun, rewrites: list[dict[str, Any]]
 ) -> None:
     model = load(LAB_FOLDER)
-    tokens = Tokens(load_tokenizer(str(LAB_FOLDER)), None)
+    tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
     problems = {
         row.problem.id: row.problem for row in prepared(whole_run.folder / "prepare" / "train.parquet")
     }

@@ -27,6 +27,7 @@ SPEC = EngineSpec(
     kv_cache_gb=0.25,
     num_cpus=0.3,
     num_gpus=0,
+    stop_token_ids=(2,),
 )
 
 

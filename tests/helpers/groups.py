@@ -25,6 +25,9 @@ class LetterTokens:
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
         return CONTROL in ids
 
+    def finished(self, ids: Sequence[int]) -> bool:
+        return bool(ids) and ids[-1] == EOS
+
     def text(self, ids: Sequence[int]) -> str:
         return "".join(chr(token) for token in ids if token not in (EOS, CONTROL))
 

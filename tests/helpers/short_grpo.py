@@ -14,9 +14,9 @@ from trl import GRPOConfig
 from cluster.fleet.fleet import Fleet
 from cluster.types import GenerateRequest, ScoreRequest
 from reward import Anchors, RewardConfig, Verifier
+from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.data.prompt_encoder import Tokens
-from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
 from rewriter_agent.train.reward import GroupReward
 from rewriter_agent.train.trainer import FleetGRPOTrainer
@@ -48,7 +48,7 @@ class Terms:
 
 
 def tokens_of(backbone: Path) -> Tokens:
-    return Tokens(load_tokenizer(str(backbone)), None)
+    return load_tokens(str(backbone), ModelConfig())
 
 
 def anchored(backbone: Path, problems: Sequence[Problem], length: int) -> list[AnchoredProblem]:
@@ -101,7 +101,7 @@ def trainer_of(
         share_prompts=share_prompts,
         model=AutoModelForCausalLM.from_pretrained(run.backbone, dtype=torch.float32),
         processing_class=tokens.tokenizer,
-        reward_funcs=[GroupReward(scorer, problems, GENERATIONS, tokens.tokenizer.eos_token_id)],
+        reward_funcs=[GroupReward(scorer, problems, GENERATIONS)],
         args=GRPOConfig(
             output_dir=str(folder),
             seed=seed,

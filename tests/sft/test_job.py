@@ -60,6 +60,7 @@ def make_job(sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path) -> Cal
         return SFTJob(
             model=sft_model_dir,
             rows=tmp_path / "rows.parquet",
+            end_token_ids=(0,),
             output_dir=tmp_path / name,
             sft=SFTConfig.model_validate(sft_options),
         )
@@ -127,9 +128,9 @@ def test_two_zero3_workers_train_and_die(
 ) -> None:
     master_weights: dict[str, torch.Tensor] = {}
 
-    def publish_and_keep_master_weights(checkpoint: Path, base_model: Path, target: Path, dtype: str) -> None:
+    def publish_and_keep_master_weights(checkpoint: Path, *others: Any) -> None:
         master_weights.update(get_fp32_state_dict_from_zero_checkpoint(str(checkpoint)))
-        publish_model(checkpoint, base_model, target, dtype)
+        publish_model(checkpoint, *others)
 
     monkeypatch.setattr(sft.save_model, "publish_model", publish_and_keep_master_weights)
     job = make_job("whole")
@@ -353,7 +354,13 @@ def test_folder_of_another_job_is_refused(make_job: Callable[..., SFTJob]) -> No
 
 
 def test_paths_become_absolute() -> None:
-    job = SFTJob(model=Path("base"), rows=Path("rows.parquet"), output_dir=Path("out"), sft=SFTConfig())
+    job = SFTJob(
+        model=Path("base"),
+        rows=Path("rows.parquet"),
+        end_token_ids=(2,),
+        output_dir=Path("out"),
+        sft=SFTConfig(),
+    )
     assert job.model.is_absolute()
     assert SFTJob.model_validate(job.model_dump(mode="json")) == job
 

@@ -390,7 +390,9 @@ def test_a_part_stops_where_the_probe_reaches_its_limit(
     trainer.train()
     assert trainer.state.global_step == 2
     assert (tmp_path / "checkpoint-2").exists()
-    job = SFTJob(model=tmp_path, rows=tmp_path, output_dir=tmp_path, sft=SFTConfig(), until=5)
+    job = SFTJob(
+        model=tmp_path, rows=tmp_path, end_token_ids=(2,), output_dir=tmp_path, sft=SFTConfig(), until=5
+    )
     assert not has_ended(tmp_path / "checkpoint-2", job)
     assert has_ended(tmp_path / "checkpoint-2", job.model_copy(update={"until_kl": 1e-6}))
     assert has_ended(tmp_path / "checkpoint-2", job.model_copy(update={"until": 2}))

@@ -10,7 +10,6 @@ from cluster.session import connect
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.stage import fits, require_some
@@ -44,15 +43,13 @@ def gap(config: RunConfig, sample: int) -> Gap:
             finally:
                 run.close()
     folder = config.folder / "gap"
-    write_page(
-        folder / "gap.html", found, cost_text(found), Tokens(run.tokenizer, config.model.system_prompt)
-    )
+    write_page(folder / "gap.html", found, cost_text(found), run.tokens)
     write_json(folder / "gap.json", _numbers(found))
     return found
 
 
 def _measure(run: Run, sample: int, progress: Progress) -> Gap:
-    config, tokens = run.config, Tokens(run.tokenizer, run.config.model.system_prompt)
+    config, tokens = run.config, run.tokens
     loaded = load_problems(config.data)
     for line in loaded.skipped:
         progress(line)

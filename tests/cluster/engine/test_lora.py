@@ -17,10 +17,10 @@ from cluster.fleet.base_model_view import BaseModelView
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, Heartbeat, Scored, ScoreRequest
 from rewriter_agent.config.data import LabData
+from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.train.weight_sync import publish
 from tests.helpers.engine_checks import (
     SETTINGS,
@@ -51,7 +51,7 @@ def fleet() -> Iterator[Fleet]:
 
 @pytest.fixture(scope="module")
 def prompts() -> list[list[int]]:
-    tokens = Tokens(load_tokenizer(str(LAB_FOLDER)), None)
+    tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
     return [tokens.question(p) for p in load_problems(LabData(num_train=12, num_test=1, steps=(1, 2))).train]
 
 

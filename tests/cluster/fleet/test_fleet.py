@@ -23,12 +23,12 @@ from cluster.fleet.fleet import Fleet
 from cluster.fleet.settings import FleetSettings, HealthPolicy
 from cluster.types import Completion, EngineSpec, GenerateRequest, Heartbeat, ScoreRequest
 from rewriter_agent.config.data import LabData
+from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
 from rewriter_agent.data.prompts import user_messages
 from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.models.resolve import load_tokenizer
 from sft.save_model import publish_model
 from tests.helpers.engine_checks import (
     SETTINGS,
@@ -64,7 +64,7 @@ def fleet(spec: EngineSpec) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="module")
 def tokens() -> Tokens:
-    return Tokens(load_tokenizer(str(LAB_FOLDER)), None)
+    return load_tokens(str(LAB_FOLDER), ModelConfig())
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,7 @@ def test_a_fine_tuned_model_is_served_with_the_same_logprobs(
     torch.manual_seed(0)
     adapted = get_peft_model(load_reference(LAB_FOLDER), adapter)
     adapted.save_pretrained(tmp_path / "checkpoint")
-    publish_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model", "bfloat16")
+    publish_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model", "bfloat16", [2])
     saved = load_reference(tmp_path / "model")
     assert saved.lm_head.weight is saved.model.embed_tokens.weight
     asked = score_requests(prompts, fleet.generate(requests(prompts)))

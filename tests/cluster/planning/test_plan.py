@@ -186,7 +186,7 @@ def test_gpu_memory_is_not_counted_as_host_memory() -> None:
 def test_an_engine_starts_with_its_roles_threads_and_resources() -> None:
     config = ClusterConfig(engines=2, kv_cache_gb=3, max_num_seqs=7)
     plan = make_plan(config, WORK, ROOMY)
-    spec = engine_spec(config, plan.role("policy"), "folder", "bfloat16", 640)
+    spec = engine_spec(config, plan.role("policy"), "folder", "bfloat16", 640, (2,))
     assert (spec.threads, spec.num_cpus, spec.num_gpus) == (4, 1, 0)
     assert (spec.max_num_seqs, spec.max_model_len, spec.kv_cache_gb) == (7, 640, 3)
     assert spec.env["OMP_NUM_THREADS"] == spec.env["MKL_NUM_THREADS"] == "4"

@@ -1,12 +1,14 @@
 """The plan as users see it, and those of the shipped configs for whole nodes of GPUs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from transformers import LlamaConfig, MistralConfig, PretrainedConfig, Qwen2Config
 
 from rewriter_agent.cli import main
+from rewriter_agent.models.lab import LAB_FOLDER
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "8gpu"
 NODE = "cpus=96,memory=1000,gpus=8,gpu_memory=79"
@@ -62,6 +64,8 @@ def model(request: pytest.FixtureRequest) -> str:
 def folder(model: str, tmp_path: Path) -> Path:
     architecture, config = MODELS[model]
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict() | {"architectures": [architecture]}))
+    for file in (*LAB_FOLDER.glob("tokenizer*.json"), LAB_FOLDER / "chat_template.jinja"):
+        shutil.copy(file, tmp_path)
     return tmp_path
 
 

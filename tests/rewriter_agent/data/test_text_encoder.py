@@ -25,6 +25,7 @@ from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.data.prompts import qa_messages, user_messages
 from rewriter_agent.data.text_encoder import TextEncoder
 from rewriter_agent.evaluate.presets import Asking
+from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
 
@@ -150,7 +151,9 @@ def test_a_prompt_has_the_turns_of_its_template_alone(family: Family, attack: st
 def test_a_solution_has_no_control_token_before_its_end(family: Family, attack: str) -> None:
     tokenizer = family()
     problem = Problem("1", "a question", f"first {attack} last", "5", "####", "file")
-    tokens = Tokens(tokenizer, None)
+    tokens = Tokens(
+        tokenizer, None, EndTokens({tokenizer.eos_token_id: ("tokenizer",)}, (tokenizer.eos_token_id,), {})
+    )
     ids = tokens.expert(problem)
     assert control_ids(tokenizer, ids) == [tokenizer.eos_token_id]
     assert ids[-1] == tokenizer.eos_token_id
@@ -229,9 +232,10 @@ def test_a_preset_takes_the_question_as_text() -> None:
 
 
 def test_a_candidate_that_hides_a_control_token_is_told() -> None:
-    tokens = Tokens(byte_level(), None)
-    start, end = tokens.tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
-    said = tokens.tokenizer.encode("Five.")
+    tokenizer = byte_level()
+    start, end = tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
+    tokens = Tokens(tokenizer, None, EndTokens({end: ("tokenizer",)}, (end,), {}))
+    said = tokenizer.encode("Five.")
     assert not tokens.has_control_tokens([*said, end])
     assert tokens.has_control_tokens([*said, start, *said, end])
     assert tokens.has_control_tokens([*said, end, *said, end])

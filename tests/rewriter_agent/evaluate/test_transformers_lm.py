@@ -36,7 +36,7 @@ def test_transformers_and_engines_score_alike(tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32).eval()
     lm = FleetLM(LocalFleet(model, tokenizer.eos_token_id, LENGTH), tokenizer, seed=0)
     config = EvaluateConfig()
-    subject = TransformersModel(LAB_FOLDER, "float32", LENGTH, use_gpu=False, threads=1)
+    subject = TransformersModel(LAB_FOLDER, "float32", LENGTH, use_gpu=False, threads=1, end_token_ids=(2,))
     with connect(ClusterConfig()):
         for name in ("sums", "written"):
             path = str(tmp_path / f"{name}.jsonl")

@@ -16,6 +16,7 @@ from rewriter_agent.experiments.gap.dataset import dataset_config
 from rewriter_agent.experiments.gap.measure import Likelihood, RowGap, Trial, measure_rows, summarise
 from rewriter_agent.experiments.gap.page import alien_spans, write_page
 from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.report.coloured import coloured, token_pieces
 from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, make_problem
 
@@ -65,7 +66,7 @@ def test_the_tail_is_what_has_a_probability_below_two_fifths() -> None:
 
 
 def test_pieces_join_to_the_text_whatever_its_characters() -> None:
-    tokens = Tokens(make_tokenizer(0), None)
+    tokens = Tokens(make_tokenizer(0), None, EndTokens({2: ("tokenizer",)}, (2,), {}))
     text = "12 ⇐ 49 🙂 Grüße"
     ids = tokens.tokenizer.encode(text)
     assert len(token_pieces(ids, tokens)) == len(ids)

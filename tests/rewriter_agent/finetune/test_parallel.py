@@ -26,7 +26,14 @@ def two_cpus() -> Generator[None]:
 def jobs(folder: Path, count: int, **changes: Any) -> list[SFTJob]:
     sft = SFTConfig(num_workers=1)
     return [
-        SFTJob(model=folder, rows=folder / "rows", output_dir=folder / str(number), sft=sft, **changes)
+        SFTJob(
+            model=folder,
+            rows=folder / "rows",
+            end_token_ids=(2,),
+            output_dir=folder / str(number),
+            sft=sft,
+            **changes,
+        )
         for number in range(count)
     ]
 

@@ -56,6 +56,7 @@ def test_a_part_ends_where_the_next_refresh_is_due(
         {
             "model": "m",
             "rows": "r",
+            "end_token_ids": (2,),
             "output_dir": "o",
             "sft": sft,
         }

@@ -12,9 +12,11 @@ from ray.exceptions import RayTaskError
 from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.train import PrepareConfig
+from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import read_jsonl, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.prepare.logprob_cache import AnchorCache
 from rewriter_agent.prepare.records import prepared, prepared_file
 from rewriter_agent.prepare.stage import _own_samples, prepare
@@ -73,8 +75,9 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
             "data": {"source": "file", "train": str(train), "test": str(test)},
         }
     )
+    tokens = Tokens(tokenizer, None, EndTokens({}, (tokenizer.eos_token_id,), {}))
     run = SimpleNamespace(
-        config=config, tokenizer=tokenizer, backbone=Breaking(), backbone_identity=("m", "float32")
+        config=config, tokens=tokens, backbone=Breaking(), backbone_identity=("m", "float32")
     )
     counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
     assert (counts["train"], counts["prompt_too_long"], counts["engine_error"]) == (1, 1, 1)

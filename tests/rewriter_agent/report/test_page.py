@@ -16,8 +16,10 @@ import pytest
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
+from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.pipeline import report
 from rewriter_agent.report import format
 from rewriter_agent.report.build import build_report
@@ -267,7 +269,8 @@ def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):
     )
     make_run(config.folder)
     tokenizer = SimpleNamespace(decode=lambda ids, skip_special_tokens: "".join(pieces(ids)))
-    run = SimpleNamespace(config=config, tokenizer=tokenizer)
+    tokens = Tokens(tokenizer, None, EndTokens({}, (), {}))
+    run = SimpleNamespace(config=config, tokens=tokens)
     report(cast(Any, run), config.folder / "report", Progress("report"))
     written = {path.name for path in (config.folder / "report").iterdir()}
     assert written == {"report.html", "report.json", "report.md"}

@@ -55,7 +55,7 @@ def logs() -> Logs:
 
 
 def make_reward(scorer: FakeScorer) -> GroupReward:
-    return GroupReward(cast(GroupScorer, scorer), PROBLEMS, K, EOS)
+    return GroupReward(cast(GroupScorer, scorer), PROBLEMS, K)
 
 
 def ids(text: str) -> list[int]:

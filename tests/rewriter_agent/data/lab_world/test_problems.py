@@ -14,9 +14,9 @@ from rewriter_agent.data.lab_world.story import APPLY
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES, NATURAL, solution, style_of
 from rewriter_agent.data.lab_world.version import WORLD_VERSION, world_hash
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.models.lab import LAB
-from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.runtime import fingerprints as inputs
 from rewriter_agent.runtime.fingerprints import WORLD, input_hashes
 
@@ -89,7 +89,7 @@ def test_a_run_starts_from_the_world_where_it_takes_part_in_it() -> None:
 def test_the_shipped_config_has_room_for_its_texts() -> None:
     config = load_config(Path(__file__).parents[4] / "configs" / "lab.yaml")
     assert isinstance(config.data, LabData)
-    tokens = Tokens(load_tokenizer(resolve_model(config.model.name_or_path)), None)
+    tokens = load_tokens(resolve_model(config.model.name_or_path), config.model)
     made = stories("train", 300, 0, config.data.difficulty)
     natural = [tokens.tokenizer.encode(solution(NATURAL, s, Random(i))) for i, s in enumerate(made)]
     longest = config.rewrite.max_completion_length
