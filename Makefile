@@ -8,13 +8,14 @@ PYTEST ?=
 OUTPUT_DIR ?= $(CURDIR)/runs
 BIN := .venv/bin
 STAMP := .venv/.installed-$(PROFILE)
+DOCS_STAMP := .venv/.installed-docs
 PACKAGES := rewriter_agent reward cluster sft
 # Ray's commands differ in what they assume where the mode is not named.
 export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run gap compare sweep dashboard study test test-fast test-long check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
+.PHONY: docs help install demo run gap compare sweep dashboard study test test-fast test-long check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +58,15 @@ test-fast: $(STAMP) ## Tests that start no engine
 
 check: $(STAMP) ## Lint, format and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/ty check $(PACKAGES)
+
+docs: $(DOCS_STAMP) ## Build the documentation site in build/docs; a dead link fails
+	@$(BIN)/python -m rewriter_agent.config.reference > docs/reference/config.md
+	@$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
+	@echo "docs: build/docs/index.html"
+
+$(DOCS_STAMP): $(STAMP) requirements/docs.txt
+	@$(BIN)/python -m pip --disable-pip-version-check -qq install --no-deps -r requirements/docs.txt
+	@touch $@
 
 format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

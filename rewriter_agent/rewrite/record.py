@@ -135,7 +135,9 @@ def _targets(
     rule = config.select or STRATEGIES[config.strategy].select
     draw = Random(f"{origin.seed}/{attempt.problem.id}")
     chosen = select(rule, tried.samples, tried.scores, config.num_targets, draw)
-    return [_target(i, tried, config.behavior) for i in chosen] or [_experts(attempt, tried, expert)]
+    if not chosen:
+        return [fallback(attempt, tried, expert)]
+    return [_target(i, tried, config.behavior) for i in chosen]
 
 
 def _target(selected: int, tried: _Tried, behavior: Literal["backbone", "rewriter"]) -> dict[str, Any]:
@@ -152,8 +154,11 @@ def _target(selected: int, tried: _Tried, behavior: Literal["backbone", "rewrite
     }
 
 
-def _experts(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str, Any]:
-    """The expert's solution as target. No rewriter wrote it, so its log-probs are always the backbone's."""
+def fallback(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str, Any]:
+    """The expert's solution as the target, since no candidate passed the gate or the problem was not to be rewritten.
+
+    The reason is the rule that refused most candidates. No rewriter wrote it, so its log-probs are the backbone's.
+    """
     reasons = Counter(score.reason for score in tried.scores)
     commonest = reasons.most_common(1)[0][0] if reasons else None
     outcome = EXPERT_FALLBACK if tried.scores or attempt.skipped else EXPERT
