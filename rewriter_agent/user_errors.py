@@ -1,6 +1,7 @@
 """Errors that a user can cause and mend, named once; every other error is a fault of the program."""
 
 import errno
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -11,6 +12,18 @@ MAX_QUOTED = 300
 RESUME = "What was done is kept: the same command resumes."
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE_TEXTS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "database or disk is full",
+    "disk I/O error",
+    # Torch's writer of zip files, which does not pass on why a write has failed.
+    "] . unexpected pos",
+    "PytorchStreamWriter failed",
+    "requested and 0 written",
+)
+WRITERS = ("safetensors.SafetensorError", "sqlite3.OperationalError", "pyarrow.lib.ArrowException")
+"""What libraries say of a full disk that do not raise an OSError with its number."""
 PATH_ERRORS: dict[int, str] = {
     errno.EACCES: "give this user the right to use it, or name another path",
     errno.EPERM: "give this user the right to use it, or name another path",
@@ -28,7 +41,12 @@ PATH_ERRORS: dict[int, str] = {
 """What to change, by the number of an OSError that names a path."""
 
 NETWORK = "Check the name, the network and HF_TOKEN; offline, only what is in the cache or a local folder can be used."
+NOT_STARTED = (
+    "Engines that never worked are not started again: change what the message names, or give another model "
+    "(model.name_or_path), model.dtype, model.max_model_len or cluster.device."
+)
 CLASSES: dict[str, str] = {
+    "cluster.fleet.supervisor.EnginesNotStartedError": NOT_STARTED,
     "cluster.fleet.supervisor.EnginesLostError": RESUME,
     "huggingface_hub.errors.HfHubHTTPError": NETWORK,
     "huggingface_hub.errors.OfflineModeIsEnabled": NETWORK,
@@ -62,7 +80,7 @@ def blaming(what: str, change: str) -> Generator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_SPACE):
+        if isinstance(error, MemoryError) or _is_full(error):
             raise
         raise ValueError(f"{what} ({quoted(error)}). {change}") from error
 
@@ -81,8 +99,8 @@ def printable(text: str, length: int) -> str:
 
 
 def _own_message(error: BaseException) -> str | None:
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        where = error.filename or "the run folder"
+    if _is_full(error):
+        where = getattr(error, "filename", None) or f"the run folder, or {tempfile.gettempdir()}"
         return f"no disk space left: {where}. Free some; the same command resumes."
     if isinstance(error, OSError) and error.errno in PATH_ERRORS and error.filename is not None:
         return f"{error.filename}: {error.strerror}; {PATH_ERRORS[error.errno]}"
@@ -96,6 +114,13 @@ def _own_message(error: BaseException) -> str | None:
     names = [_name(kind) for kind in type(error).__mro__]
     change = next((CLASSES[name] for name in names if name in CLASSES), None)
     return None if change is None else f"{str(error).rstrip('. ')}. {change}"
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in NO_SPACE
+    told = isinstance(error, OSError | RuntimeError) or _name(type(error)) in WRITERS
+    return told and any(text in str(error) for text in NO_SPACE_TEXTS)
 
 
 def _name(kind: type) -> str:

@@ -65,6 +65,17 @@ class RequestLoop:
         self._inbox.put((batch.done, lambda: self._add(batch, prompts, params, adapters)))
         return batch.done.result()
 
+    def try_out(self) -> None:
+        """Sample and score a token or two, so that a missing kernel is noticed.
+
+        Raises:
+            BrokenEngineError: the engine fails at it.
+        """
+        from vllm import SamplingParams, TokensPrompt
+
+        least = SamplingParams(max_tokens=2, temperature=0, prompt_logprobs=0, detokenize=False)
+        self.run([TokensPrompt(prompt_token_ids=[1, 1])], [least])
+
     def exclusive(self, call: Callable[[], Result]) -> Result:
         """Abort all running requests, run `call` on the loop's thread and return its result.
 
@@ -150,9 +161,7 @@ class RequestLoop:
             self._probe()
         except Exception as second:  # noqa: BLE001
             # Whatever a probe raises, the engine is of no use any more.
-            error = BrokenEngineError(
-                f"{type(error).__name__}: {error}; and then {type(second).__name__}: {second}"
-            )
+            error = BrokenEngineError(_both(error, second))
         for batch in failed:
             batch.done.set_exception(error)
 
@@ -178,3 +187,9 @@ class RequestLoop:
             SamplingParams(max_tokens=1, detokenize=False),
             use_tqdm=False,
         )
+
+
+def _both(first: Exception, second: Exception) -> str:
+    """Both messages, or one if they are the same."""
+    messages = [f"{type(error).__name__}: {error}" for error in (first, second)]
+    return "; and then ".join(dict.fromkeys(messages))

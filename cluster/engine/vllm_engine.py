@@ -67,6 +67,8 @@ class VLLMEngine:
         """Whether no checkpoint has replaced the weights that the engine has started with."""
         self.llm.collective_rpc(gather_without_ranks)
         self.loop = RequestLoop(self.llm, spec.threads)
+        # What fails here fails at every start: an engine that never started is not restarted.
+        self.loop.try_out()
 
     def ready(self) -> int:
         """Return the served version, once the model is loaded."""

@@ -1,5 +1,6 @@
 """Engine handles on Ray actors."""
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -12,6 +13,10 @@ from cluster.engine.vllm_engine import VLLMEngine
 from cluster.types import EngineSpec
 
 HEARTBEATS = "heartbeats"
+ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit): ")
+"""Beginning of the line of a traceback that names the error."""
+MAX_RAISED = 500
+"""Characters of an error's message."""
 
 
 class EngineActor:
@@ -51,6 +56,8 @@ class EngineActor:
         if isinstance(error, RayTaskError):
             broken = isinstance(error.cause, BrokenEngineError)
             return f"is broken: {error.cause}" if broken else None
+        if isinstance(error, RayActorError) and error.actor_init_failed:
+            return f"did not start: {_raised(str(error))}"
         if isinstance(error, RayActorError) and not self.is_unreachable(error):
             return f"died: {_cause(error)}"
         return "lost its answers" if isinstance(error, ObjectLostError) else None
@@ -69,3 +76,11 @@ def _cause(error: RayActorError) -> str:
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     causes = [line for line in lines if any(word in line.lower() for word in ("exit", "killed", "error"))]
     return (causes or lines or ["no reason given"])[0]
+
+
+def _raised(report: str) -> str:
+    """The last error of a report of tracebacks, in one line."""
+    lines = [line.strip() for line in report.split("\n") if line.strip()]
+    starts = [i for i, line in enumerate(lines) if ERROR.match(line)]
+    raised = " ".join(lines[starts[-1] if starts else 0 :])[:MAX_RAISED]
+    return raised.removeprefix(f"{BrokenEngineError.__module__}.{BrokenEngineError.__qualname__}: ")

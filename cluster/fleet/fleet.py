@@ -24,7 +24,7 @@ from .actors import EngineActor
 from .prometheus import PrometheusExporter
 from .settings import FleetSettings
 from .status import EngineStatus
-from .supervisor import EnginesLostError, Supervisor, Task
+from .supervisor import EnginesLostError, EnginesNotStartedError, Supervisor, Task
 
 
 class Fleet:
@@ -84,6 +84,8 @@ class Fleet:
             return self
         try:
             self._supervised().started().result()
+        except EnginesNotStartedError:
+            raise
         except EnginesLostError as error:
             raise EnginesLostError(f"{error}. {self._capacity()}") from None
         self._proven = True

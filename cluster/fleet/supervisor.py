@@ -22,6 +22,10 @@ class EnginesLostError(RuntimeError):
     """A fleet has fewer engines than it needs, and none can be restarted."""
 
 
+class EnginesNotStartedError(EnginesLostError):
+    """No engine of a fleet has ever worked, though none ran out of time."""
+
+
 @dataclass(eq=False)
 class Task:
     """One method call, answered by any engine of the fleet."""
@@ -312,8 +316,10 @@ class Supervisor(Generic[EngineT]):
             reasons = "; ".join(
                 f"engine {r.number} {r.health.reason}" for r in self.replicas if r not in left
             )
+            may_work = any(r.health.proven or r.health.start_timed_out for r in self.replicas)
+            kind = EnginesLostError if may_work else EnginesNotStartedError
             self._fail(
-                EnginesLostError(
+                kind(
                     f"fleet '{self.name}' has {len(left)} of {len(self.replicas)} engines left and needs "
                     f"{self.settings.min_healthy} (cluster.min_healthy): {reasons}"
                 )

@@ -1,6 +1,7 @@
 """A command as a Ray job: submitted, followed, its exit status returned."""
 
 import asyncio
+import logging
 import os
 import shlex
 import time
@@ -25,7 +26,7 @@ def run_job(
     """
     client = connect(address, token)
     job = _submit(client, shlex.join(command), runtime_env)
-    print(f"Ray job {job} (`ray job stop {job}` ends it)", flush=True)
+    print(f"Ray job {job}", flush=True)
     return _follow(client, job)
 
 
@@ -36,6 +37,8 @@ def connect(address: str, token: str | None = None) -> "JobSubmissionClient":
     from ray.job_submission import JobSubmissionClient
     from requests.exceptions import RequestException
 
+    # It tells of every file that it does not send.
+    logging.getLogger("ray").setLevel(logging.ERROR)
     headers = {"Authorization": f"Bearer {token}"} if token else None
     if not address.startswith(("http://", "https://")):
         raise ValueError(_no_server(address, "the address has to begin with http:// or https://"))

@@ -2,8 +2,18 @@
 
 import errno
 import pkgutil
+import random
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from rewriter_agent.user_errors import CLASSES, MAX_MESSAGE, MAX_QUOTED, blaming, user_message
 
@@ -51,3 +61,58 @@ def test_hostile_text_is_cut_and_escaped() -> None:
 def test_a_full_disk_is_nobody_elses_fault() -> None:
     with pytest.raises(OSError, match="full"), blaming("the file", "Mend it."):
         raise OSError(errno.ENOSPC, "full")
+
+
+def torch_save(folder: Path) -> None:
+    torch.save(torch.zeros(2_000_000), folder / "x.pt")
+
+
+def safetensors_save(folder: Path) -> None:
+    save_file({"x": torch.zeros(2_000_000)}, folder / "x.safetensors")
+
+
+def sqlite_insert(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "x.db")) as database:
+        database.execute("create table t (x blob)")
+        database.execute("insert into t values (zeroblob(8000000))")
+        database.commit()
+
+
+def parquet_write(folder: Path) -> None:
+    pq.write_table(pa.table({"x": [random.Random(0).randbytes(8_000_000)]}), folder / "x.parquet")
+
+
+def text_write(folder: Path) -> None:
+    (folder / "x.txt").write_text("x" * 8_000_000)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [torch_save, safetensors_save, sqlite_insert, parquet_write, text_write],
+    ids=lambda f: f.__name__,
+)
+def test_every_library_that_fills_a_disk_is_understood(
+    small_disk: Path, write: Callable[[Path], None]
+) -> None:
+    with pytest.raises(Exception) as error:  # noqa: PT011
+        write(small_disk)
+    assert "no disk space left" in (user_message(error.value) or "")
+
+
+def test_other_errors_of_the_same_libraries_are_not_about_the_disk() -> None:
+    assert user_message(sqlite3.OperationalError("no such table: t")) is None
+    assert user_message(RuntimeError("PytorchStreamReader failed reading zip archive")) is None
+    # Quoted by a program that wants something else.
+    assert user_message(KeyError("No space left on device")) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.engine.request_loop import BrokenEngineError, RequestLoop
+from cluster.engine.request_loop import BrokenEngineError, RequestLoop, _both
 
 
 class FakeLLM:
@@ -159,3 +159,7 @@ def test_tokens_and_busy_seconds_are_counted(llm: FakeLLM, loop: RequestLoop) ->
     assert before > 0
     time.sleep(0.02)
     assert loop.busy_seconds == before
+
+
+def test_an_error_that_occurs_twice_is_reported_once() -> None:
+    assert _both(ValueError("no kernel"), ValueError("no kernel")) == "ValueError: no kernel"

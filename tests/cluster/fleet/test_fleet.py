@@ -16,11 +16,12 @@ import ray
 import torch
 from peft import LoraConfig, get_peft_model
 from ray.exceptions import RayTaskError
-from transformers import LlamaForCausalLM
+from transformers import AutoConfig, LlamaForCausalLM
 
 from cluster.engine.vllm_engine import VLLMEngine
 from cluster.fleet.fleet import Fleet
 from cluster.fleet.settings import FleetSettings, HealthPolicy
+from cluster.fleet.supervisor import EnginesNotStartedError
 from cluster.types import Completion, EngineSpec, GenerateRequest, Heartbeat, ScoreRequest
 from rewriter_agent.config.data import LabData
 from rewriter_agent.config.model import ModelConfig
@@ -350,6 +351,19 @@ def test_an_error_names_engines_that_cannot_be_placed_and_the_free_resources(
     )
     with pytest.raises(RuntimeError, match=r"fleet 'backbone'.* 64 CPU .*cluster\.timeout"):
         never.wait()
+
+
+def test_an_engine_without_a_kernel_for_its_model_says_so_at_its_first_start(
+    spec: EngineSpec, fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = AutoConfig.from_pretrained(LAB_FOLDER, head_dim=20)
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    load_tokenizer(str(LAB_FOLDER)).save_pretrained(tmp_path)
+    capsys.readouterr()
+    never = Fleet.start("backbone", replace(spec, model=str(tmp_path)), 1, SETTINGS)
+    with pytest.raises(EnginesNotStartedError, match=r"engine 0 did not start: .*head_dim=20"):
+        never.wait()
+    assert capsys.readouterr().out.count("did not start") == 1
 
 
 def test_shutdown_kills_the_engines(fleet: Fleet) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cluster.fleet.health import HealthPolicy, State
 from cluster.fleet.settings import FleetSettings
 from cluster.fleet.status import EngineStatus
-from cluster.fleet.supervisor import Supervisor, Task
+from cluster.fleet.supervisor import EnginesLostError, EnginesNotStartedError, Supervisor, Task
 from cluster.types import BASE_WEIGHTS, WeightSpec
 from tests.helpers.fake_engines import FakeEngine
 
@@ -202,6 +202,20 @@ def test_engines_that_never_start_are_an_error(crew: Callable[..., Crew]) -> Non
         some.supervisor.started().result(SECONDS)
     (engine,) = some.engines
     assert engine.killed.is_set()
+
+
+def test_engines_that_never_worked_are_told_from_lost_ones(crew: Callable[..., Crew]) -> None:
+    once = HealthPolicy(start_seconds=5, suspect_seconds=1, dead_seconds=5, max_restarts=0)
+    never = crew(1, make=lambda: FakeEngine(seconds=5), health=once)
+    never.engines[0].kill()
+    with pytest.raises(EnginesNotStartedError):
+        never.submit(1)[0].answer.result(SECONDS)
+    worked = crew(1, health=once)
+    worked.supervisor.started().result(SECONDS)
+    worked.engines[0].kill()
+    with pytest.raises(EnginesLostError) as error:
+        worked.submit(1)[0].answer.result(SECONDS)
+    assert not isinstance(error.value, EnginesNotStartedError)
 
 
 def test_only_a_task_that_kills_every_engine_is_given_up(crew: Callable[..., Crew]) -> None:
