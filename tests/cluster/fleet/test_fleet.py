@@ -16,7 +16,7 @@ import ray
 import torch
 from peft import LoraConfig, get_peft_model
 from ray.exceptions import RayTaskError
-from transformers import AutoConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoTokenizer, LlamaForCausalLM
 
 from cluster.engine.vllm_engine import VLLMEngine
 from cluster.fleet.fleet import Fleet
@@ -358,7 +358,7 @@ def test_an_engine_without_a_kernel_for_its_model_says_so_at_its_first_start(
 ) -> None:
     config = AutoConfig.from_pretrained(LAB_FOLDER, head_dim=20)
     LlamaForCausalLM(config).save_pretrained(tmp_path)
-    load_tokenizer(str(LAB_FOLDER)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(LAB_FOLDER).save_pretrained(tmp_path)
     capsys.readouterr()
     never = Fleet.start("backbone", replace(spec, model=str(tmp_path)), 1, SETTINGS)
     with pytest.raises(EnginesNotStartedError, match=r"engine 0 did not start: .*head_dim=20"):
