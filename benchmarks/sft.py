@@ -101,9 +101,9 @@ def worker(task: dict[str, Any]) -> None:
     """Train a few steps; rank 0 leaves what it measured."""
     job = SFTJob.model_validate(task["job"])
     os.environ.update(job.env)
-    from sft.worker import build_trainer, join
+    from sft.worker import build_trainer, join_process_group
 
-    join(job)
+    join_process_group(job)
     trainer = plain_trl(job) if task["variant"] == TRL else build_trainer(job)
     # A checkpoint would cost time and memory that differ from run to run.
     trainer.args.save_strategy = "no"

@@ -30,7 +30,7 @@ from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import Stage, roles_of
 from rewriter_agent.train.rewriter import check_rewriter
 from rewriter_agent.train.stage import train
-from sft.config.sweep import Data
+from sft.config.sweep import SweepData
 
 from .config import RunConfig
 
@@ -91,7 +91,7 @@ REWRITE = Stage(
 DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
 
 
-def _finetuning(data: Data, source: Stage) -> Stage:
+def _finetuning(data: SweepData, source: Stage) -> Stage:
     work = partial(finetune, data=data)
 
     def roles(config: RunConfig) -> tuple[str, ...]:

@@ -206,19 +206,21 @@ def has_ended(checkpoint: Path, job: SFTJob) -> bool:
     """Whether the job, or its part, ended with this checkpoint."""
     from sft.runtime.checkpoints import is_final, read_state
     from sft.runtime.metrics import read_metrics
-    from sft.runtime.stop import reaches
+    from sft.runtime.stop import reached_kl
 
     step = read_state(checkpoint)["global_step"]
     if is_final(checkpoint) or (job.until is not None and step >= job.until):
         return True
-    return any(reaches(line, job.until_kl) for line in read_metrics(job.metrics_path) if line["step"] == step)
+    return any(
+        reached_kl(line, job.until_kl) for line in read_metrics(job.metrics_path) if line["step"] == step
+    )
 
 
 def _train(job: SFTJob) -> None:
     if job.in_process:
-        from sft.runtime.in_process import train_alone
+        from sft.runtime.in_process import train_in_process
 
-        train_alone(job)
+        train_in_process(job)
         return
     workers = Workers(
         count=job.sft.num_workers,

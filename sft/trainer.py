@@ -15,29 +15,28 @@ from sft.data.dataset import IGNORE_INDEX
 from sft.loss.forward import Completions, fused_completions, referenced_completions
 from sft.loss.probe import Probe
 from sft.loss.statistics import WeightSums, weight_statistics
-from sft.loss.weights import Tokens, TokenWeights, weights_by_rule
+from sft.loss.weights import TokenBatch, TokenWeights, weights_by_rule
 
-OF_WEIGHTS = ("behavior_logprobs", "outcome", "row")
-OURS = (*OF_WEIGHTS, "attended")
-"""Tensors of a batch that the model does not take."""
+WEIGHT_COLUMNS = ("behavior_logprobs", "outcome", "row")
+EXTRA_COLUMNS = (*WEIGHT_COLUMNS, "attended")
+"""Tensors of a batch that are not arguments of the model."""
 
 
 class WeightedSFTTrainer(SFTTrainer):
     """Minimises `-sum_t w_t log pi_theta(y_t) / N` with `w` under stop-gradient, plus under `asft`
     `beta sum_t KL(pi_ref || pi_theta) / N`.
 
-    N counts the completion tokens of the whole optimizer step, over ranks and accumulation steps, so that a
-    token counts the same wherever it lands. Takes SFTTrainer's arguments; the dataset is that of `to_dataset` and
-    the collator is SFTCollator, so `args` must skip TRL's dataset preparation.
+    N counts the completion tokens of the whole optimizer step, over ranks and accumulation steps, so that every token
+    has the same influence. Takes SFTTrainer's arguments. The dataset has to come from `to_dataset` and the collator has
+    to be an SFTCollator, so that `args` must skip TRL's dataset preparation.
 
-    `rules` is the rule of each outcome, in the order in which the dataset numbers them.
-    `reference` is the frozen model that `asft` needs unless an adapter is trained; `probe_rows` are the backbone's own
-    answers.
+    `rules` maps each outcome to its rule, in the order of the dataset's `outcomes`. `reference` is the frozen model
+    that `asft` needs unless an adapter is trained. `probe_rows` are the backbone's own answers.
 
-    Logs next to `loss`: `unweighted_loss` (and by outcome, `unweighted_loss/<outcome>`), `ess`, `clip_fraction`,
-    `mask_fraction`, `ratio_mean`, `ratio_max`, `mean_token_accuracy`, `num_tokens` and `tokens_per_second`, each over
-    all tokens since the last log; and with a probe `probe/kl`, KL(pi_0 || pi_theta) on it, in nats a token, once in
-    `probe_steps` steps and at the end.
+    Logs next to `loss`, over all tokens since the last log: `unweighted_loss` (also by outcome, as
+    `unweighted_loss/<outcome>`), `ess`, `clip_fraction`, `mask_fraction`, `ratio_mean`, `ratio_max`,
+    `mean_token_accuracy`, `num_tokens` and `tokens_per_second`. With a probe, also `probe/kl`: KL(pi_0 || pi_theta) in
+    nats per token, every `probe_steps` steps and at the end.
     """
 
     def __init__(
@@ -52,8 +51,8 @@ class WeightedSFTTrainer(SFTTrainer):
         super().__init__(*args, **kwargs)
         if self.aux_loss_enabled:
             raise ValueError(
-                "the model asks for a mixture-of-experts auxiliary loss, which the weighted loss does not "
-                "add; set router_aux_loss_coef to 0.0 in the training arguments"
+                "the model has a mixture-of-experts auxiliary loss, which the weighted loss does not "
+                "include; set router_aux_loss_coef to 0.0 in the training arguments"
             )
         if not self.args.average_tokens_across_devices:
             raise ValueError("average_tokens_across_devices is False; the weighted loss needs True")
@@ -62,7 +61,7 @@ class WeightedSFTTrainer(SFTTrainer):
         self.anchored = bool(self.betas.any())
         self.reference = reference
         assert not self.anchored or reference is not None or is_peft_model(self.model), (
-            "asft needs the model that it starts from"
+            "asft needs a reference model"
         )
         self.probe = Probe(
             probe_rows,
@@ -72,12 +71,13 @@ class WeightedSFTTrainer(SFTTrainer):
             self.accelerator.num_processes,
         )
         self.probe_steps = probe_steps
-        # The loss below is normalised over the accumulation window whatever the model's forward accepts.
+        # Only if the forward method of the model accepts `num_items_in_batch` does transformers compute it, and not
+        # divide the loss by the accumulation steps. Here `compute_loss` normalises, whatever the model accepts.
         self.model_accepts_loss_kwargs = True
         self._reset_window()
 
-    def goes_on_after(self, log_history: Sequence[Mapping[str, float]]) -> None:
-        """Count tokens from where the run of a checkpoint had got to."""
+    def restore_token_count(self, log_history: Sequence[Mapping[str, float]]) -> None:
+        """Continue the token count of a checkpoint's log, which TRL does not save."""
         self._total_train_tokens = max((line.get("num_tokens", 0) for line in log_history), default=0)
 
     def _reset_window(self) -> None:
@@ -86,30 +86,36 @@ class WeightedSFTTrainer(SFTTrainer):
         self._nll_sum, self._num_correct, self._num_attended = torch.zeros(
             3, dtype=torch.float64, device=device
         )
-        # Negative log-likelihoods and tokens by outcome.
+        # Rows: sum of negative log-likelihoods, number of tokens. Columns: outcomes.
         self._by_outcome = torch.zeros(2, len(self.rules), dtype=torch.float64, device=device)
         self._window_start: float | None = None
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """As TRL's; a window's time begins with its first step."""
+        """Run TRL's step; the first step of a logging window starts its clock."""
         self._window_start = self._window_start or time.perf_counter()
         return super().training_step(*args, **kwargs)
 
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """To the device. Under DeepSpeed transformers turns every float into the model's 16 bits, which would move a
-        log-prob by up to 0.4 %."""
-        ours = {name: inputs[name].to(self.args.device) for name in OURS}
-        rest = {name: value for name, value in inputs.items() if name not in OURS}
-        return super()._prepare_inputs(rest) | ours
+        """Move a batch to the device, and keep behaviour log-probs in float32.
+
+        Under DeepSpeed transformers casts every float tensor to the model's 16 bits, which would change a log-prob by
+        up to 0.4 %. It has no option to exclude tensors.
+        """
+        extra = {name: inputs[name].to(self.args.device) for name in EXTRA_COLUMNS}
+        rest = {name: value for name, value in inputs.items() if name not in EXTRA_COLUMNS}
+        return super()._prepare_inputs(rest) | extra
 
     def _get_num_items_in_batch(
         self, batch_samples: list[dict[str, Any]], device: torch.device
     ) -> Tensor | int | None:
-        """Of all ranks. transformers leaves it out where workers share rows, as it reduces the model's own loss."""
+        """Count the labels of a step over all ranks, also under sequence parallelism.
+
+        There transformers returns None, since DeepSpeed's loader has replaced `labels` with `shift_labels`.
+        """
         if not batch_samples or "labels" in batch_samples[0]:
             return super()._get_num_items_in_batch(batch_samples, device)
-        ours = torch.stack([(batch["shift_labels"] != IGNORE_INDEX).sum() for batch in batch_samples])
-        return self.accelerator.gather(ours.sum().to(device)[None]).sum()
+        labels = torch.stack([(batch["shift_labels"] != IGNORE_INDEX).sum() for batch in batch_samples])
+        return self.accelerator.gather(labels.sum().to(device)[None]).sum()
 
     def compute_loss(
         self,
@@ -118,13 +124,13 @@ class WeightedSFTTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """Weighted loss of a batch of SFTCollator, a scalar scaled for averaging over ranks."""
-        model_inputs = {name: tensor for name, tensor in inputs.items() if name not in OURS}
+        """Weighted loss of a batch of SFTCollator, a scalar that is scaled for averaging over ranks."""
+        model_inputs = {name: tensor for name, tensor in inputs.items() if name not in EXTRA_COLUMNS}
         completions, outputs = self._forward(model, model_inputs)
-        # All but the first place, or where workers share rows all that have been shifted before.
-        places = completions.logprobs.shape[1]
-        behavior_logprobs, outcome, rows = (inputs[name][:, -places:] for name in OF_WEIGHTS)
-        tokens = Tokens(
+        # Drop the first position, which has no prediction; under sequence parallelism columns are already shifted.
+        length = completions.logprobs.shape[1]
+        behavior_logprobs, outcome, rows = (inputs[name][:, -length:] for name in WEIGHT_COLUMNS)
+        tokens = TokenBatch(
             completions.logprobs.detach(), behavior_logprobs, completions.entropies, completions.mask, rows
         )
         values = weights_by_rule(self.rules, outcome, tokens)
@@ -135,7 +141,7 @@ class WeightedSFTTrainer(SFTTrainer):
         if num_items_in_batch is None:
             loss = total / completions.mask.sum()
         else:
-            # Gradients are averaged over ranks, and num_items_in_batch counts the tokens of all of them.
+            # Gradients are averaged over ranks, but num_items_in_batch counts the tokens of all ranks.
             loss = total * self.accelerator.num_processes / num_items_in_batch
         if model.training:
             self._add_to_window(values, completions, outcome, inputs["attended"].sum())
@@ -166,11 +172,11 @@ class WeightedSFTTrainer(SFTTrainer):
         self._by_outcome.index_add_(1, outcome.flatten(), by_token)
 
     def _drain_window(self) -> dict[str, float]:
-        """Metrics over all ranks since the last call; empty when no token was seen. Collective."""
+        """Return metrics over all ranks since the last call, empty without tokens. All ranks must call it."""
         totals = torch.stack([self._nll_sum, self._num_correct, self._num_attended])
         weights = self._weight_sums.stack()
         per_rank = self.accelerator.gather(torch.cat([weights, totals, self._by_outcome.flatten()])[None])
-        # After the gathering, which waits for the device and for the slowest rank.
+        # Measured after the gather, which waits for the device and the slowest rank.
         seconds = time.perf_counter() - (self._window_start or 0.0)
         self._reset_window()
         n = len(weights)
@@ -199,9 +205,9 @@ class WeightedSFTTrainer(SFTTrainer):
         return step >= self.state.max_steps or step // every > (step - self.state.logging_steps) // every
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the window's metrics and the probe's to `logs` and hand them on. Called by every rank."""
+        """Log with the metrics of the window and of the probe added. All ranks must call it."""
         logs.update(self._drain_window())
-        # The summary at the end of training has no loss, and has been logged as the last step.
+        # The summary at the end of training has no loss; its metrics were logged with the last step.
         if self.probe.batches and "loss" in logs and self._probe_due():
             assert self.model_wrapped is not None
             sums = self.probe.sums(self.model_wrapped, self.args.device)

@@ -19,8 +19,8 @@ from sft.data.dataset import to_dataset
 from sft.data.rows import drop_long_rows, read_rows
 from sft.data.tokenizer import load_tokenizer
 from sft.runtime.checkpoints import MarkComplete, newest_complete, read_state, remove_incomplete
-from sft.runtime.metrics import LogAgain, MetricsWriter, finish_reporting
-from sft.runtime.sequence_parallel import laid_out, length_multiple, parallelism, skip_by_drawing
+from sft.runtime.metrics import MetricsWriter, ReplayLog, finish_reporting
+from sft.runtime.sequence_parallel import flatten_epochs, length_multiple, parallelism, patch_skip_batches
 from sft.runtime.stop import StopAt
 
 from .job import SFTJob, has_ended
@@ -71,7 +71,7 @@ def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
 
 def train(job: SFTJob) -> None:
     """Train until the final checkpoint is complete, from the newest complete one where there is one."""
-    join(job)
+    join_process_group(job)
     if dist.get_rank() == 0:
         remove_incomplete(job.checkpoints_dir)
     dist.barrier()
@@ -80,13 +80,13 @@ def train(job: SFTJob) -> None:
     if checkpoint is None or not has_ended(checkpoint, job):
         trainer = build_trainer(job)
         if checkpoint is not None:
-            trainer.goes_on_after(read_state(checkpoint)["log_history"])
+            trainer.restore_token_count(read_state(checkpoint)["log_history"])
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         finish_reporting(job.report_to)
-        forget(trainer)
+        release_deepspeed(trainer)
 
 
-def forget(trainer: WeightedSFTTrainer) -> None:
+def release_deepspeed(trainer: WeightedSFTTrainer) -> None:
     """Have DeepSpeed let go of the model and the optimizer, which it keeps for as long as the process lives."""
     engine: Any = trainer.model_wrapped
     engine.destroy()
@@ -97,7 +97,7 @@ def forget(trainer: WeightedSFTTrainer) -> None:
             cached.cache_clear()
 
 
-def join(job: SFTJob) -> None:
+def join_process_group(job: SFTJob) -> None:
     """Join the job's other ranks."""
     torch.set_num_threads(job.threads)
     # DeepSpeed would compile a collective that only inference uses: half a minute, and a lock file that
@@ -118,9 +118,9 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     tokenizer = load_tokenizer(job.model)
     shared = length_multiple(job.sft, job.use_gpu) if job.sft.sp_size > 1 else None
     if shared:
-        skip_by_drawing()
+        patch_skip_batches()
         steps = job.sft.total_steps(len(rows))
-        rows = laid_out(rows, steps * job.sft.rows_per_step, job.seed)
+        rows = flatten_epochs(rows, steps * job.sft.rows_per_step, job.seed)
         args.max_steps = steps
     pack_length = job.sft.max_length if job.sft.packing else None
     return WeightedSFTTrainer(
@@ -132,7 +132,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
         callbacks=[
             MarkComplete(),
             MetricsWriter(job.metrics_path, job.behavior_step),
-            *([LogAgain(job.metrics_path)] if job.report_to == "wandb" else []),
+            *([ReplayLog(job.metrics_path)] if job.report_to == "wandb" else []),
             *([StopAt(job.until, job.until_kl)] if job.until else []),
         ],
         peft_config=LoraConfig(task_type="CAUSAL_LM", **job.sft.lora.model_dump()) if job.sft.lora else None,

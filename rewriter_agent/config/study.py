@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from rewriter_agent.experiments.study.arms import ARMS, REFERENCES
-from sft.config.unique_list import Different, Rates
+from sft.config.sweep import LearningRates, UniqueList
 from sft.config.weights import TokenISWeight, Weight
 
 from .base import Strict
@@ -12,14 +12,14 @@ from .base import Strict
 class StudyConfig(Strict):
     """Arms x learning rates x seeds, for the command `study`."""
 
-    seeds: Different[int] = Field([0, 1, 2, 3, 4], min_length=1)
+    seeds: UniqueList[int] = Field([0, 1, 2, 3, 4], min_length=1)
     """Of training, sampling and data order; the problems and the evaluation's items are the same for all. Intervals are
     over seeds: one alone has none."""
 
-    learning_rates: Rates = Field([1e-5, 3e-5, 1e-4], min_length=1)
+    learning_rates: LearningRates = Field([1e-5, 3e-5, 1e-4], min_length=1)
     """Peak rates of fine-tuning; each arm is measured at every one of them."""
 
-    arms: Different[str] = Field(list(ARMS), min_length=1)
+    arms: UniqueList[str] = Field(list(ARMS), min_length=1)
     """What is compared, by name (docs/study.md); the base model is always there."""
 
     weight: Weight = TokenISWeight()

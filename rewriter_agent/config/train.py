@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from sft.config.lora import LoraSection
+from sft.config.sft import LoraSection
 
 from .base import Strict
 

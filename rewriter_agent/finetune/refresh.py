@@ -16,9 +16,8 @@ from rewriter_agent.prepare.stage import anchors
 from rewriter_agent.rewrite.stage import rewrite_problems
 from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.runtime.session import Run
-from sft.config.refresh import RefreshSection
-from sft.config.sft import SFTConfig
-from sft.data.epochs import passes
+from sft.config.sft import RefreshSection, SFTConfig
+from sft.data.dataset import shuffled_epochs
 from sft.data.rows import SFTRow, drop_long_rows, read_rows, write_rows
 from sft.data.tokenizer import vocabulary_hash
 from sft.job import SFTJob, SFTResult, run_part, run_sft
@@ -116,7 +115,7 @@ class Pool:
     def take(self, first: int, wanted: int) -> list[str]:
         """Problems for `wanted` rows, after those for the `first` rows."""
         start, end = first * len(self.ids) // self.rows, ceil((first + wanted) * len(self.ids) / self.rows)
-        return list(islice(passes(self.ids, self.seed), start, end))
+        return list(islice(shuffled_epochs(self.ids, self.seed), start, end))
 
 
 def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:

@@ -8,7 +8,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.tracking.workers import worker_env
 from sft.config.sft import SFTConfig
-from sft.config.sweep import Data
+from sft.config.sweep import SweepData
 from sft.config.weights import NoWeight
 from sft.data.rows import write_rows
 from sft.data.tokenizer import vocabulary_hash
@@ -34,7 +34,7 @@ def plain(sft: SFTConfig) -> SFTConfig:
     return sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}, "refresh": None})
 
 
-def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[str, Any]:
+def finetune(run: Run, folder: Path, progress: Progress, *, data: SweepData) -> dict[str, Any]:
     """Plain SFT on expert solutions, or SFT on the rewritten targets with the weight that the config names."""
     sft = run.config.sft.model_copy(update={"sweep": None})
     sft = plain(sft) if data == "expert" else sft
@@ -65,7 +65,7 @@ def finetune(run: Run, folder: Path, progress: Progress, *, data: Data) -> dict[
     }
 
 
-def write_inputs(run: Run, data: Data, folder: Path) -> int:
+def write_inputs(run: Run, data: SweepData, folder: Path) -> int:
     """Write the rows to train on and the probe into `folder`; returns the number of rows."""
     if data == "expert":
         rows = list(expert_rows(run))
@@ -83,10 +83,12 @@ def write_probe(run: Run, folder: Path) -> None:
 
 
 def make_job(
-    run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int, of_many: bool = False
+    run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int, reuse_process: bool = False
 ) -> SFTJob:
-    """The fine-tuning of the run's backbone on what `write_inputs` has left in `inputs`; `of_many` where others are
-    done in the same Ray tasks."""
+    """Job that fine-tunes the backbone on the files of `write_inputs` in `inputs`.
+
+    `reuse_process` says that its Ray task runs further jobs, which then train in that process if they have one worker.
+    """
     return SFTJob(
         model=Path(run.model_path),
         rows=inputs / ROWS,
@@ -96,7 +98,7 @@ def make_job(
         sft=sft,
         seed=seed,
         threads=threads,
-        in_process=of_many and sft.num_workers == 1,
+        in_process=reuse_process and sft.num_workers == 1,
         use_gpu=run.plan.role("sft").num_gpus > 0,
         labels=dict(run.plan.role("sft").labels),
         max_failures=run.config.cluster.max_failures,

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from rewriter_agent.tracking.tables import log_completions
-from sft.runtime.metrics import LogAgain
+from sft.runtime.metrics import ReplayLog
 
 
-class LogCompletionsAgain(LogAgain):
-    """LogAgain with the table of the step's completions."""
+class ReplayCompletions(ReplayLog):
+    """ReplayLog with the table of the step's completions."""
 
     def __init__(self, folder: Path, table_rows: int) -> None:
         """`folder` is the learner's."""
@@ -15,8 +15,8 @@ class LogCompletionsAgain(LogAgain):
         self.folder = folder
         self.table_rows = table_rows
 
-    def tell(self, line: dict[str, float]) -> None:
+    def replay(self, line: dict[str, float]) -> None:
         """Log a step of the learner's metrics, and its table."""
-        super().tell(line)
+        super().replay(line)
         if self.table_rows:
             log_completions(self.folder, int(line["step"]), self.table_rows)

@@ -26,7 +26,7 @@ from sft.runtime.metrics import MetricsWriter, finish_reporting
 from .files import EVENTS
 from .prefetch import Ahead
 from .problems import training_problems
-from .replay_log import LogCompletionsAgain
+from .replay_log import ReplayCompletions
 from .reward import GroupReward
 from .rewriter import ADAPTER, MODEL
 from .trainer import FleetGRPOTrainer
@@ -74,7 +74,7 @@ def learn(job: dict[str, Any]) -> None:
                 MarkComplete(),
                 MetricsWriter(folder / "metrics.jsonl"),
                 *get_reporting_integration_callbacks(config.tracking.report_to),
-                *([LogCompletionsAgain(folder, table_rows)] if config.tracking.report_to == "wandb" else []),
+                *([ReplayCompletions(folder, table_rows)] if config.tracking.report_to == "wandb" else []),
             ],
         )
         remove_incomplete(folder)

@@ -1,4 +1,4 @@
-"""The rules by which completion tokens are weighted, as a user names them."""
+"""Rules that weight completion tokens, as a user names them."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ class _Rule(BaseModel):
 
     @property
     def needs_behavior(self) -> bool:
-        """Whether it reads the behaviour log-probs."""
+        """Whether the rule reads the behaviour log-probs."""
         return False
 
 
@@ -21,21 +21,21 @@ class _OffPolicyRule(_Rule):
 
 
 class NoWeight(_Rule):
-    """Plain maximum likelihood: every completion token weighs 1."""
+    """Plain maximum likelihood: every completion token has weight 1."""
 
     kind: Literal["none"] = "none"
     """Name of the rule."""
 
 
 class DFTWeight(_Rule):
-    """Dynamic fine-tuning (arXiv 2508.05629): a token weighs its own probability under the model."""
+    """Dynamic fine-tuning (arXiv 2508.05629): the weight of a token is its probability under the model."""
 
     kind: Literal["dft"] = "dft"
     """Name of the rule."""
 
 
 class TokenISWeight(_OffPolicyRule):
-    """Importance sampling by token: a token weighs its ratio `pi_theta / pi_behavior`."""
+    """Importance sampling by token: the weight of a token is its ratio `pi_theta / pi_behavior`."""
 
     kind: Literal["token_is"] = "token_is"
     """Name of the rule."""
@@ -44,11 +44,11 @@ class TokenISWeight(_OffPolicyRule):
     """Largest ratio."""
 
     mode: Literal["truncate", "mask"] = "truncate"
-    """What becomes of a larger one: `truncate` sets it to `clip_max`, `mask` to 0."""
+    """Treatment of larger values: `truncate` sets them to `clip_max`, `mask` to 0."""
 
 
 class SequenceISWeight(_OffPolicyRule):
-    """Importance sampling by row: all tokens of a row weigh the geometric mean of their ratios."""
+    """Importance sampling by row: the weight of its tokens is the geometric mean of their ratios."""
 
     kind: Literal["sequence_is"] = "sequence_is"
     """Name of the rule."""
@@ -57,53 +57,53 @@ class SequenceISWeight(_OffPolicyRule):
     """Largest mean."""
 
     mode: Literal["truncate", "mask"] = "truncate"
-    """What becomes of a larger one: `truncate` sets it to `clip_max`, `mask` to 0."""
+    """Treatment of larger values: `truncate` sets them to `clip_max`, `mask` to 0."""
 
 
 class IWSFTWeight(_OffPolicyRule):
-    """Importance-weighted SFT (arXiv 2507.12856): a row weighs the geometric mean of its ratios to a power."""
+    """Importance-weighted SFT (arXiv 2507.12856): the weight is the geometric mean of a row's ratios to a power."""
 
     kind: Literal["iw_sft"] = "iw_sft"
     """Name of the rule."""
 
     scale: float = Field(2.0, gt=0)
-    """The power."""
+    """Power."""
 
     clip_max: float = Field(16.0, gt=0)
     """Largest weight."""
 
 
 class EAFTWeight(_Rule):
-    """Entropy-adaptive fine-tuning (arXiv 2601.02151): what the model is sure of otherwise weighs little."""
+    """Entropy-adaptive fine-tuning (arXiv 2601.02151): tokens at which the model is certain have small weights."""
 
     kind: Literal["eaft"] = "eaft"
     """Name of the rule."""
 
     top_k: int = Field(20, ge=2)
-    """A token weighs the entropy of its distribution as a share of `ln(top_k)`, 1 at most."""
+    """The weight is the entropy of a token's distribution as a share of `ln(top_k)`, at most 1."""
 
     alpha: float = Field(1.0, gt=0)
     """Power of that share."""
 
 
 class LowPerplexityMask(_OffPolicyRule):
-    """Selective token masking (arXiv 2501.14315): only tokens that the backbone finds likely are learned."""
+    """Selective token masking (arXiv 2501.14315): only tokens that are likely under the backbone are learned."""
 
     kind: Literal["low_perplexity_mask"] = "low_perplexity_mask"
     """Name of the rule."""
 
     max_perplexity: float = Field(2.5, gt=1)
-    """Tokens with a higher one under the behaviour distribution weigh 0; 2.5 is a probability of 0.4."""
+    """Largest perplexity under the behaviour distribution; other tokens get weight 0. 2.5 is a probability of 0.4."""
 
 
 class ASFTWeight(_Rule):
-    """Anchored SFT (arXiv 2509.23753): `dft`, and a KL divergence that holds the model near the one it starts from."""
+    """Anchored SFT (arXiv 2509.23753): `dft` with a KL divergence that keeps the model near the initial one."""
 
     kind: Literal["asft"] = "asft"
     """Name of the rule."""
 
     beta: float = Field(0.05, gt=0)
-    """Weight of the divergence, nats a token. Its reference is a frozen copy of the model in every worker."""
+    """Weight of the divergence (nats per token) from a frozen copy of the initial model, held by every worker."""
 
 
 Weight = Annotated[

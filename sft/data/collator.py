@@ -1,4 +1,4 @@
-"""Joins examples to a batch, with the behaviour log-probs aligned with the labels."""
+"""Collator that aligns behaviour log-probs with the labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,18 +11,21 @@ from trl.trainer.utils import pad
 
 
 class SFTCollator:
-    """TRL's collator, and beside its tensors those that the weights read.
+    """TRL's collator, with additional tensors for the weights.
 
-    Labels and mask follow from the lengths: in some models the padding id is the end-of-sequence id, so
-    masking by id would stop the model from learning to stop.
+    Labels and mask follow from the lengths. Masking by id would be wrong for models whose padding id is the
+    end-of-sequence id: they would not learn to stop.
     """
 
     def __init__(self, pad_token_id: int, padding_free: bool = False, shared: int | None = None) -> None:
-        """`pad_token_id` fills `input_ids`, any id of the vocabulary does; `padding_free` puts all rows one behind
-        the other, each with positions from 0, which keeps attention within it.
+        """Set the layout of batches.
 
-        Where workers share a batch by its length, that is a multiple of `shared`, positions take the place of the
-        mask, and the tensors of the weights are shifted as the labels will be, before they are cut.
+        `pad_token_id` fills `input_ids`; any id of the vocabulary works. `padding_free` concatenates all rows, each
+        with positions from 0, which keeps attention within a row.
+
+        `shared` is for sequence parallelism, which splits a batch by its length: the length is padded to a multiple of
+        it, positions replace the mask, and the tensors of the weights are shifted in the same way as Accelerate shifts
+        the labels before it splits them.
         """
         self.padding_free = padding_free
         self.shared = shared
@@ -33,18 +36,17 @@ class SFTCollator:
         )
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Batch of B examples with the columns of `to_dataset`, padded to the longest, L tokens; or B = 1 and L all
-        their tokens.
+        """Collate B examples with the columns of `to_dataset`, padded to L tokens; padding-free, B is 1.
 
-        Returns what TRL's collator does and, (B, L) each: `behavior_logprobs`, float32; `outcome` and `row`, the
-        number of a token's row in the batch, int64; `attended`, 1 where there is a token, 0 on padding.
+        Returns the tensors of TRL's collator and, of shape (B, L): `behavior_logprobs` (float32), `outcome` (int64),
+        `row` (int64, the number of a token's row in the batch) and `attended` (1 for tokens, 0 for padding).
         """
         batch = self.collate([dict(example) for example in examples])
         lengths = [length for example in examples for length in example["seq_lengths"]]
         numbers = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         sizes = [len(example["input_ids"]) for example in examples]
         logprobs = [torch.tensor(example["behavior_logprobs"], dtype=torch.float32) for example in examples]
-        of_weights = {
+        weight_columns = {
             "behavior_logprobs": self._join(logprobs),
             "outcome": self._join([torch.tensor(example["outcome"]) for example in examples]),
             "row": self._join(list(numbers.split(sizes))),
@@ -53,9 +55,11 @@ class SFTCollator:
             del batch["attention_mask"]
             length = batch["input_ids"].shape[1]
             batch["position_ids"] = torch.arange(length).expand(len(examples), -1).contiguous()
-            of_weights = {name: functional.pad(value, (0, 1))[:, 1:] for name, value in of_weights.items()}
+            weight_columns = {
+                name: functional.pad(value, (0, 1))[:, 1:] for name, value in weight_columns.items()
+            }
         attended = self._join([torch.ones(size, dtype=torch.int64) for size in sizes])
-        return {**batch, **of_weights, "attended": attended}
+        return {**batch, **weight_columns, "attended": attended}
 
     def _join(self, columns: list[Tensor]) -> Tensor:
         if self.padding_free:

@@ -1,9 +1,11 @@
-"""Rows as a `datasets.Dataset` of token columns, packed or not."""
+"""Rows as a `datasets.Dataset` of token columns, optionally packed, and their order over epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .rows import SFTRow
 
@@ -11,17 +13,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 IGNORE_INDEX = -100
+Item = TypeVar("Item")
 
 
 def to_dataset(
     rows: Iterable[SFTRow], outcomes: Sequence[str] = (), pack_length: int | None = None
 ) -> Dataset:
-    """In memory, one example a row; with `pack_length`, as many rows an example as fit into that many tokens.
+    """Build a dataset in memory: one example per row, or with `pack_length` per pack of that many tokens.
 
-    Every column but `seq_lengths` has a value for each token of prompt and completion: `input_ids`; `labels`,
-    IGNORE_INDEX on the prompt; `behavior_logprobs`, 0 on the prompt and NaN on the completion of a row that has none;
-    `outcome`, its position in `outcomes`, 0 where there are none. `seq_lengths` are the tokens of each row of an
-    example. No row may be longer than `pack_length`: TRL would cut it.
+    Every column except `seq_lengths` has a value for each token of prompt and completion:
+
+    - `input_ids`
+    - `labels`: IGNORE_INDEX on the prompt
+    - `behavior_logprobs`: 0 on the prompt, and NaN on the completion of a row without them
+    - `outcome`: its position in `outcomes`, or 0 if `outcomes` is empty
+
+    `seq_lengths` has the number of tokens of each row in an example. No row may be longer than `pack_length`, since
+    TRL would cut it.
     """
     from datasets import Dataset
     from trl import pack_dataset
@@ -35,7 +43,7 @@ def to_dataset(
 
 def _columns(row: SFTRow, outcomes: Sequence[str]) -> dict[str, list[Any]]:
     prompt = len(row.prompt_ids)
-    # NaN, not 0: a rule that reads what is not there must not train on it.
+    # NaN, not 0, makes it visible if a rule reads log-probs that are missing.
     logprobs = row.behavior_logprobs or [float("nan")] * len(row.completion_ids)
     return {
         "input_ids": [*row.prompt_ids, *row.completion_ids],
@@ -43,3 +51,9 @@ def _columns(row: SFTRow, outcomes: Sequence[str]) -> dict[str, list[Any]]:
         "behavior_logprobs": [0.0] * prompt + logprobs,
         "outcome": [outcomes.index(row.outcome) if outcomes else 0] * len(row),
     }
+
+
+def shuffled_epochs(items: Sequence[Item], seed: int) -> Iterator[Item]:
+    """Yield the items endlessly, once per epoch, in an order that depends on seed and epoch."""
+    for epoch in count():
+        yield from random.Random(f"{seed}/{epoch}").sample(items, len(items))

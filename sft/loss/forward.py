@@ -1,4 +1,4 @@
-"""A forward pass, and what the losses read of it."""
+"""Forward passes, and the tensors that the losses read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,57 +12,63 @@ from sft.data.dataset import IGNORE_INDEX
 
 @dataclass(frozen=True)
 class Completions:
-    """Of a batch of B rows of L tokens: (B, L-1) each, a place for each token but the first; 0 where there is no
-    label."""
+    """Values of the labels in a batch of B rows of L tokens.
+
+    Each tensor has shape (B, L-1), with an element for every token but the first, and 0 at tokens without a label.
+    """
 
     logprobs: Tensor
-    """Of the labels, in nats; carries the gradient."""
+    """Log-probs of the labels, in nats, with gradient."""
 
     entropies: Tensor
-    """In nats, detached."""
+    """Entropies of the distributions, in nats, detached."""
 
     is_top1: Tensor
     """Whether the label is the likeliest token."""
 
     mask: Tensor
-    """Where there is a label."""
+    """True at tokens with a label."""
 
     divergences: Tensor | None = None
-    """KL(pi_ref || pi_theta) in nats, with gradient, where a reference was asked."""
+    """KL(pi_ref || pi_theta) in nats, with gradient; None without a reference model."""
 
 
 def fused_completions(model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Completions, Any]:
-    """Through TRL's fused head, which never holds all logits; also returns the model's output."""
+    """Run the model with TRL's fused head, which never holds all logits; also returns the model's output.
+
+    SFTTrainer adds the argument `fused_lm_head` to its model (`trl.trainer.add_fused_lm_head`). The head computes
+    log-probs and entropies in chunks.
+    """
     outputs = model(**inputs, use_cache=False, fused_lm_head=True)
-    found = Completions(
+    completions = Completions(
         outputs.log_probs.float(), outputs.entropy.detach().float(), outputs.is_top1, outputs.label_mask
     )
-    return found, outputs
+    return completions, outputs
 
 
 def referenced_completions(
     model: nn.Module, reference: Callable[..., Any], inputs: dict[str, Tensor]
 ) -> tuple[Completions, Any]:
-    """With the divergence from a frozen model, for which both need their logits at every label."""
+    """Run the model and a frozen reference, whose divergence needs the logits of both at every label."""
     labels = inputs["labels"][:, 1:]
-    asked = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+    model_inputs = {name: tensor for name, tensor in inputs.items() if name != "labels"}
     mask = labels != IGNORE_INDEX
-    outputs = model(**asked, use_cache=False)
+    outputs = model(**model_inputs, use_cache=False)
     logprobs = outputs.logits[:, :-1][mask].float().log_softmax(-1)
     with torch.no_grad():
-        frozen = reference(**asked, use_cache=False).logits[:, :-1][mask].float().log_softmax(-1)
-    # PyTorch's KL has the arguments the other way round.
+        frozen = reference(**model_inputs, use_cache=False).logits[:, :-1][mask].float().log_softmax(-1)
+    # PyTorch's kl_div(input, target) is KL(target || input).
     divergences = nn.functional.kl_div(logprobs, frozen, reduction="none", log_target=True).sum(-1)
     chosen = logprobs.gather(-1, labels[mask][:, None])[:, 0]
 
-    def placed(values: Tensor) -> Tensor:
+    def scatter(values: Tensor) -> Tensor:
         return values.new_zeros(mask.shape).masked_scatter(mask, values)
 
-    found = Completions(
-        placed(chosen),
-        placed(-(logprobs.exp() * logprobs).sum(-1).detach()),
-        placed((logprobs.argmax(-1) == labels[mask]).float()),
+    completions = Completions(
+        scatter(chosen),
+        scatter(-(logprobs.exp() * logprobs).sum(-1).detach()),
+        scatter((logprobs.argmax(-1) == labels[mask]).float()),
         mask,
-        placed(divergences),
+        scatter(divergences),
     )
-    return found, outputs
+    return completions, outputs

@@ -1,4 +1,4 @@
-"""How far weights are from equal, over tokens of many batches and ranks."""
+"""Statistics of token weights over batches and ranks."""
 
 from dataclasses import dataclass, fields
 
@@ -10,9 +10,9 @@ from .weights import TokenWeights
 
 @dataclass(frozen=True)
 class WeightSums:
-    """Sums over tokens, which add up over batches and ranks; turned into statistics at the end.
+    """Sums over tokens that can be added over batches and ranks.
 
-    Each is a float64 scalar tensor, so that summing does not wait for the device.
+    Each is a float64 scalar tensor, so that adding does not synchronise with the device.
     """
 
     tokens: Tensor
@@ -31,7 +31,7 @@ class WeightSums:
     @classmethod
     @torch.no_grad()
     def of(cls, values: TokenWeights, mask: Tensor) -> "WeightSums":
-        """Sums over the tokens where the boolean `mask` is true."""
+        """Sums over the tokens at which the boolean `mask` is true."""
         weights = values.weights.double().masked_fill(~mask, 0)
         ratio = values.ratio.double().masked_fill(~mask, 0)
         masked = (values.weights == 0) & mask
@@ -55,13 +55,13 @@ class WeightSums:
 
 
 def weight_statistics(sums: WeightSums) -> dict[str, float]:
-    """Statistics over the summed tokens; there must be at least one.
+    """Statistics of the weights of at least one token.
 
-    `ess`: effective sample size as a share of the tokens, (sum w)^2 / (n sum w^2), 1 for equal weights and 0 where
-    all are 0. `clip_fraction`, `mask_fraction`: shares of tokens whose ratio was clipped, or whose weight is 0.
-    `ratio_mean`, `ratio_max`: before either.
+    - `ess`: effective sample size as a share of the tokens, (sum w)^2 / (n sum w^2); 0 if all weights are 0
+    - `clip_fraction`, `mask_fraction`: shares of tokens with a clipped ratio, and with weight 0
+    - `ratio_mean`, `ratio_max`: ratios before clipping and masking
     """
-    # All weights 0 make the quotient 0/0, and the sums are at most the square of what they are compared with.
+    # If all weights are 0 the quotient would be 0/0.
     squared = (sums.tokens * sums.weight_squared).clamp(min=torch.finfo(torch.float64).tiny)
     return {
         "ess": (sums.weight.square() / squared).item(),

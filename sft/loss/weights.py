@@ -1,4 +1,4 @@
-"""Weights of completion tokens. All of them are constants to the gradient."""
+"""Weights of completion tokens, constant with respect to the gradient."""
 
 import math
 from collections.abc import Sequence
@@ -25,32 +25,34 @@ Mode = Literal["truncate", "mask"]
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """What a rule may read of a batch: (B, T) each, natural logarithms, arbitrary where `mask` is false."""
+class TokenBatch:
+    """Tensors of shape (B, T) that rules read, logarithms in nats; values outside of `mask` are arbitrary."""
 
     logprobs: Tensor
-    """Under the model in training."""
+    """Log-probs under the model in training."""
 
     behavior_logprobs: Tensor
+    """Log-probs under the behaviour distribution."""
+
     entropies: Tensor
-    """Of the distribution that a token is drawn from, under the model in training."""
+    """Entropies of the next-token distributions of the model in training."""
 
     mask: Tensor
-    """Which are completion tokens."""
+    """True at completion tokens."""
 
     rows: Tensor
-    """The number of each token's row, below B T: a packed sequence holds several."""
+    """Number of each token's row, below B T; a packed sequence holds several rows."""
 
 
 @dataclass(frozen=True)
 class TokenWeights:
-    """Weights of tokens, detached, in float32, of the shape of the log-probs they were made from."""
+    """Detached float32 weights, of the same shape as the log-probs."""
 
     weights: Tensor
-    """What the loss of each token is multiplied with."""
+    """Factor of each token's loss."""
 
     ratio: Tensor
-    """The same before clipping and masking."""
+    """Weights before clipping and masking."""
 
 
 def none_weights(logprobs: Tensor) -> TokenWeights:
@@ -68,22 +70,22 @@ def dft_weights(logprobs: Tensor) -> TokenWeights:
 def token_is_weights(
     logprobs: Tensor, behavior_logprobs: Tensor, clip_max: float, mode: Mode = "truncate"
 ) -> TokenWeights:
-    """w = r = pi_theta(y_t) / pi_behavior(y_t); of a larger one than C = `clip_max`, C or (`mask`) 0.
+    """w = r = pi_theta(y_t) / pi_behavior(y_t); if r is above C = `clip_max`, w = C or, in mode `mask`, 0.
 
-    Truncated importance sampling, and its masked variant. log r is held within +-20, so that r is finite and not 0.
+    This is truncated importance sampling, or its masked variant. log r is clamped to +-20: r is finite and not 0.
     """
     return _clipped(_log_ratio(logprobs, behavior_logprobs).exp(), clip_max, mode)
 
 
-def sequence_is_weights(tokens: Tokens, clip_max: float, mode: Mode = "truncate") -> TokenWeights:
+def sequence_is_weights(tokens: TokenBatch, clip_max: float, mode: Mode = "truncate") -> TokenWeights:
     """w = r = exp(mean_t log(pi_theta / pi_behavior)) for all tokens of a row, clipped as in `token_is_weights`.
 
-    The geometric mean of the ratios (as in GSPO, arXiv 2507.18071), where their product would leave one row.
+    The geometric mean of the ratios is used as in GSPO (arXiv 2507.18071): with their product, one row would dominate.
     """
     return _clipped(_mean_log_ratio(tokens).exp(), clip_max, mode)
 
 
-def iw_sft_weights(tokens: Tokens, scale: float, clip_max: float) -> TokenWeights:
+def iw_sft_weights(tokens: TokenBatch, scale: float, clip_max: float) -> TokenWeights:
     """w = min(exp(s mean_t log(pi_theta / pi_behavior)), C) for all tokens of a row (iw-SFT, arXiv 2507.12856)."""
     ratio = (scale * _mean_log_ratio(tokens)).exp()
     return _clipped(ratio, clip_max, "truncate")
@@ -92,21 +94,21 @@ def iw_sft_weights(tokens: Tokens, scale: float, clip_max: float) -> TokenWeight
 def eaft_weights(entropies: Tensor, top_k: int, alpha: float) -> TokenWeights:
     """w = min(H_t / ln k, 1)^alpha (EAFT, arXiv 2601.02151).
 
-    H_t is the entropy over the whole vocabulary, in nats; the authors approximate it by the k likeliest tokens.
+    H_t is the entropy over the whole vocabulary, in nats; the authors approximate it with the k likeliest tokens.
     """
     share = (entropies.float() / math.log(top_k)).clamp(0, 1) ** alpha
     return TokenWeights(share, share)
 
 
 def low_perplexity_weights(behavior_logprobs: Tensor, max_perplexity: float) -> TokenWeights:
-    """w = 1 where 1 / pi_behavior(y_t) <= `max_perplexity`, else 0 (STM, arXiv 2501.14315)."""
+    """w = 1 if 1 / pi_behavior(y_t) <= `max_perplexity`, else 0 (STM, arXiv 2501.14315)."""
     kept = (-behavior_logprobs.float() <= math.log(max_perplexity)).float()
     return TokenWeights(kept, torch.ones_like(kept))
 
 
 @torch.no_grad()
-def token_weights(rule: Weight, tokens: Tokens) -> TokenWeights:
-    """Weights under a rule. Of `asft` these are those of `dft`; its divergence is a loss of its own."""
+def token_weights(rule: Weight, tokens: TokenBatch) -> TokenWeights:
+    """Weights under a rule. `asft` has the weights of `dft`; its divergence is a separate term of the loss."""
     match rule:
         case NoWeight():
             return none_weights(tokens.logprobs)
@@ -127,17 +129,18 @@ def token_weights(rule: Weight, tokens: Tokens) -> TokenWeights:
 
 
 @torch.no_grad()
-def weights_by_rule(rules: Sequence[Weight], rule_of_token: Tensor, tokens: Tokens) -> TokenWeights:
-    """Each token under its own rule; `rule_of_token` (B, T) are positions in `rules`, the same for all of a row."""
-    found = none_weights(tokens.logprobs)
+def weights_by_rule(rules: Sequence[Weight], rule_of_token: Tensor, tokens: TokenBatch) -> TokenWeights:
+    """Weights of tokens under different rules; `rule_of_token` (B, T) has positions in `rules`, constant over a row."""
+    values = none_weights(tokens.logprobs)
     for number, rule in enumerate(rules):
-        ours = rule_of_token == number
-        if (ours & tokens.mask).any():
-            its = token_weights(rule, tokens)
-            found = TokenWeights(
-                torch.where(ours, its.weights, found.weights), torch.where(ours, its.ratio, found.ratio)
+        selected = rule_of_token == number
+        if (selected & tokens.mask).any():
+            of_rule = token_weights(rule, tokens)
+            values = TokenWeights(
+                torch.where(selected, of_rule.weights, values.weights),
+                torch.where(selected, of_rule.ratio, values.ratio),
             )
-    return found
+    return values
 
 
 def _clipped(ratio: Tensor, clip_max: float, mode: Mode) -> TokenWeights:
@@ -150,11 +153,11 @@ def _log_ratio(logprobs: Tensor, behavior_logprobs: Tensor) -> Tensor:
     return (logprobs.float() - behavior_logprobs.float()).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
-def _mean_log_ratio(tokens: Tokens) -> Tensor:
-    """(B, T), the mean over the completion tokens of its row in every place."""
+def _mean_log_ratio(tokens: TokenBatch) -> Tensor:
+    """Mean log-ratio over the completion tokens of each token's row, of shape (B, T)."""
     log_ratio = _log_ratio(tokens.logprobs, tokens.behavior_logprobs).masked_fill(~tokens.mask, 0)
     rows = tokens.rows.flatten()
-    # As many places as there could be rows: counting them would wait for the device.
+    # Sized for the largest possible number of rows: counting them would synchronise with the device.
     sums = torch.zeros_like(log_ratio.flatten()).index_add_(0, rows, log_ratio.flatten())
     counts = torch.zeros_like(sums).index_add_(0, rows, tokens.mask.flatten().to(sums.dtype))
     return (sums / counts.clamp(min=1))[tokens.rows]

@@ -1,7 +1,7 @@
-"""Checkpoints that a killed job can trust.
+"""Checkpoints from which a killed job can resume safely.
 
-The trainer writes a checkpoint file by file from several ranks and leaves no mark of completion, so a mark
-is written here once every rank has finished. Only marked checkpoints are resumed from.
+transformers writes a checkpoint file by file from several ranks and does not mark its completion. Here rank 0 writes a
+mark once every rank has finished, and jobs resume from marked checkpoints only.
 """
 
 import json
@@ -16,12 +16,12 @@ COMPLETE_MARK = "complete"
 
 
 class MarkComplete(TrainerCallback):
-    """Marks a checkpoint as complete after all ranks have written their part of it."""
+    """Mark a checkpoint as complete once all ranks have written their part."""
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Wait for the other ranks, then let rank 0 write the mark."""
+        """Wait for all ranks, then write the mark on rank 0."""
         dist.barrier()
         if state.is_world_process_zero:
             assert args.output_dir is not None
@@ -29,25 +29,25 @@ class MarkComplete(TrainerCallback):
 
 
 def newest_complete(folder: Path) -> Path | None:
-    """The complete checkpoint of the highest step in `folder`, or None."""
+    """Complete checkpoint with the highest step in `folder`, or None."""
     complete = [mark.parent for mark in folder.glob(f"checkpoint-*/{COMPLETE_MARK}")]
     return max(complete, key=_step, default=None)
 
 
 def remove_incomplete(folder: Path) -> None:
-    """Delete checkpoints that a job died writing, so that no stale file mixes with new ones."""
+    """Delete unfinished checkpoints, whose stale files would mix with new ones."""
     for checkpoint in folder.glob("checkpoint-*"):
         if not (checkpoint / COMPLETE_MARK).exists():
             shutil.rmtree(checkpoint)
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """The trainer state of a complete checkpoint, with `global_step` and `max_steps` among others."""
+    """Trainer state of a complete checkpoint, including `global_step` and `max_steps`."""
     return json.loads((checkpoint / "trainer_state.json").read_text())
 
 
 def is_final(checkpoint: Path) -> bool:
-    """Whether training ended with this checkpoint."""
+    """Whether this is the checkpoint of the last step."""
     state = read_state(checkpoint)
     return state["global_step"] >= state["max_steps"]
 

@@ -1,4 +1,4 @@
-"""Trainings of one worker in the calling process, one after another: only the first waits for the libraries."""
+"""Trainings of one worker in the calling process, one after another, so that libraries load only once."""
 
 import gc
 import os
@@ -6,11 +6,11 @@ import socket
 
 from sft.job import SFTJob
 
-from .memory import give_back_freed_memory, keep_freed_memory
+from .memory import keep_freed_memory, release_freed_memory
 
 
-def train_alone(job: SFTJob) -> None:
-    """What a Ray Train worker does, without Ray Train; the weights are the same, bit for bit."""
+def train_in_process(job: SFTJob) -> None:
+    """Train like a single Ray Train worker, without Ray Train; the weights are the same, bit for bit."""
     os.environ.update(job.env)
     if not job.use_gpu:
         keep_freed_memory()
@@ -20,15 +20,16 @@ def train_alone(job: SFTJob) -> None:
 
     if "MASTER_PORT" not in os.environ:
         os.environ.update(_group_of_one())
-    # Accelerate keeps the first training's DeepSpeed config for all that follow in a process.
+    # Accelerate keeps its state, with the DeepSpeed config, for the lifetime of the process. Its own tests reset it so.
     AcceleratorState._reset_state(reset_partial_state=True)
     train(job)
-    # What is left of it refers to itself all around, and is as large as the training.
+    # The trainer and the model form reference cycles, which would keep their memory until the next collection.
     gc.collect()
-    give_back_freed_memory()
+    release_freed_memory()
 
 
 def _group_of_one() -> dict[str, str]:
+    """Environment variables of a process group with one rank."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

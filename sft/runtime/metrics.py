@@ -1,4 +1,4 @@
-"""One line of JSON per logging step, for progress displays and reports."""
+"""Metrics as one JSON line per logging step, for progress displays and reports."""
 
 import json
 import os
@@ -8,15 +8,15 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-OURS = ("step", "max_steps", "elapsed", "staleness")
-"""What a line has beside the trainer's own metrics."""
+WRITER_KEYS = ("step", "max_steps", "elapsed", "staleness")
+"""Keys that MetricsWriter adds to the trainer's metrics."""
 
 
 class MetricsWriter(TrainerCallback):
-    """Rank 0 appends each logged step to a file; a resumed job goes on in it without repeating a step."""
+    """Append each logged step to a file, on rank 0. A resumed job continues the file without repeating a step."""
 
     def __init__(self, path: Path, behavior_step: int | None = None) -> None:
-        """`behavior_step` is the step whose model the rows' log-probs are of; None where the trainer samples them."""
+        """`behavior_step` is the step of the model of the rows' log-probs; None if the trainer samples rows."""
         self.path = path
         self.behavior_step = behavior_step
         self.start = 0.0
@@ -24,7 +24,7 @@ class MetricsWriter(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Drop the steps after the checkpoint that training goes on from."""
+        """Drop the steps after the checkpoint that training resumes from."""
         self.start = time.perf_counter()
         if state.is_world_process_zero:
             truncate_metrics(self.path, state.global_step)
@@ -34,7 +34,7 @@ class MetricsWriter(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Log the last step too, so that a run shorter than `logging_steps` has metrics."""
+        """Log the last step as well: a run shorter than `logging_steps` needs metrics too."""
         if state.global_step >= state.max_steps:
             control.should_log = True
 
@@ -45,7 +45,7 @@ class MetricsWriter(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Append a line for a logged step; the summary at the end of training has no `loss`, so none."""
+        """Append a line for a logged step. The summary at the end of training has no `loss` and is skipped."""
         logs: dict[str, float] = kwargs["logs"]
         if state.is_world_process_zero and "loss" in logs:
             line = {
@@ -54,45 +54,45 @@ class MetricsWriter(TrainerCallback):
                 "elapsed": round(time.perf_counter() - self.start, 3),
             }
             if self.behavior_step is not None:
-                # Steps that the model of this one had taken since.
+                # Steps that the student has taken since the model of the log-probs.
                 line["staleness"] = state.global_step - 1 - self.behavior_step
             line |= logs
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 
 
-class LogAgain(TrainerCallback):
-    """Tells W&B the last steps before a checkpoint once more when training goes on from there.
+class ReplayLog(TrainerCallback):
+    """Log the last steps before a checkpoint to W&B again when training resumes from it.
 
-    W&B writes to disk every few seconds, so that of a killed process the last steps may be missing, and no others
-    follow that have their place. Comes after MetricsWriter and transformers' own W&B callback.
+    W&B writes to disk every few seconds, so that the last steps of a killed process may be missing, and the resumed
+    process does not compute them again. Must come after MetricsWriter and transformers' W&B callback.
     """
 
     def __init__(self, path: Path, seconds: float = 60.0) -> None:
-        """`path` is MetricsWriter's; steps of the last `seconds` of training are told."""
+        """`path` is the file of MetricsWriter; the steps of its last `seconds` of training are logged again."""
         self.path = path
         self.seconds = seconds
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Log the steps that MetricsWriter has kept."""
+        """Log the steps that MetricsWriter has kept in its file."""
         lines = read_metrics(self.path) if state.is_world_process_zero else []
         for line in lines:
             if line["elapsed"] > lines[-1]["elapsed"] - self.seconds:
-                self.tell(line)
+                self.replay(line)
 
-    def tell(self, line: dict[str, float]) -> None:
-        """Log one of MetricsWriter's lines, as the W&B callback has."""
+    def replay(self, line: dict[str, float]) -> None:
+        """Log a line of MetricsWriter in the way of transformers' W&B callback."""
         import wandb
         from transformers.integrations.integration_utils import rewrite_logs
 
-        logs = {name: value for name, value in line.items() if name not in OURS}
+        logs = {name: value for name, value in line.items() if name not in WRITER_KEYS}
         wandb.log({**rewrite_logs(logs), "train/global_step": line["step"]})
 
 
 def finish_reporting(report_to: str) -> None:
-    """Write out what transformers' W&B callback has logged: Ray ends a worker without asking its libraries."""
+    """Flush the W&B run of transformers' callback: Ray ends workers without running exit handlers."""
     if report_to == "wandb":
         import wandb
 
@@ -100,16 +100,16 @@ def finish_reporting(report_to: str) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The logged steps in order; a last line cut short by a kill is left out."""
+    """Logged steps in order, without a last line that a kill has cut short."""
     if not path.exists():
         return []
     lines = path.read_text().split("\n")
-    # What follows the last newline is empty, or a line whose writer was killed.
+    # The text after the last newline is empty, or a line whose writer was killed.
     return [json.loads(line) for line in lines[:-1]]
 
 
 def truncate_metrics(path: Path, last_step: int) -> None:
-    """Keep the lines up to and including `last_step`."""
+    """Drop the lines after `last_step`."""
     kept = [line for line in read_metrics(path) if line["step"] <= last_step]
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))

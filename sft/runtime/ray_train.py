@@ -12,37 +12,39 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Workers:
-    """How many processes, what each reserves, and how often, and for how long, they are started."""
+    """Number of processes, the resources of each, and the limits of their starts."""
 
     count: int
     num_cpus: float
     use_gpu: bool
     max_failures: int = 0
-    """How often those that died, or could not be started, are started again."""
+    """Number of restarts after workers died or could not be started."""
 
     start_timeout: float = 600
-    """Seconds for all of them to be there, from the first as from each time that they are started again."""
+    """Seconds that a start, or restart, of all workers may take."""
 
     labels: dict[str, str] = field(default_factory=dict)
-    """Of the machines that they may be on, in Ray's syntax."""
+    """Label selector of the machines that they may run on, in Ray's syntax."""
 
 
 def run_workers(
     body: Callable[[dict[str, Any]], None], config: dict[str, Any], workers: Workers, name: str, storage: Path
 ) -> None:
-    """Call `body(config)` in every worker, their process group made, and wait until all have returned.
+    """Call `body(config)` in every worker of a new process group, and wait until all have returned.
 
     Ray must be initialised.
 
     Raises:
         TrainingFailedError: workers failed more than `max_failures` times (Ray's error).
-        ValueError: they could not be started that often.
+        ValueError: workers could not be started within `start_timeout`, more than `max_failures` times.
     """
     from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
+
+    # ControllerError is public, but the type of its cause is not exported.
     from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
 
-    # Ray exports Train V2 or V1 by an environment variable, which a type checker cannot follow.
+    # Ray exports Train V2 or V1 depending on an environment variable, which a type checker cannot follow.
     trainer = TorchTrainer(
         body,
         train_loop_config=config,
@@ -61,7 +63,7 @@ def run_workers(
             ),
         ),
     )
-    with _controller_told(workers.start_timeout), interrupts_kept():
+    with _controller_env(workers.start_timeout), preserve_sigint():
         try:
             trainer.fit()
         except ControllerError as error:
@@ -74,17 +76,18 @@ def _not_started(workers: Workers, name: str) -> str:
     each = f"{workers.num_cpus:g} CPU" + (", 1 GPU" if workers.use_gpu else "")
     labels = "".join(f", {key}={value}" for key, value in workers.labels.items())
     return (
-        f"the processes of '{name}', {workers.count} x ({each}{labels}), were not there within "
-        f"{workers.start_timeout:g} s (cluster.timeout): a machine may be gone, or others use it. "
-        "What was done is kept: the same command goes on from here."
+        f"the processes of '{name}', {workers.count} x ({each}{labels}), did not start within "
+        f"{workers.start_timeout:g} s (cluster.timeout): a machine may be lost, or used by others. "
+        "Finished work is kept: run the same command again to resume."
     )
 
 
 @contextmanager
-def interrupts_kept() -> Generator[None]:
-    """Within, Ray Train takes Ctrl-C for itself, ends its workers and exits; it would keep it for good.
+def preserve_sigint() -> Generator[None]:
+    """Restore the handler of SIGINT after the block.
 
-    Raises KeyboardInterrupt in place of that exit, whose status says that all went well.
+    Ray Train installs its own in `fit`, and never removes it. On Ctrl-C it stops the workers and exits with status 0;
+    KeyboardInterrupt is raised in place of that exit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -99,23 +102,23 @@ def interrupts_kept() -> Generator[None]:
 
 
 @contextmanager
-def _controller_told(start_timeout: float) -> Generator[None]:
-    """Ray Train's controller reads its environment: its cluster, and how long workers may take to start.
+def _controller_env(start_timeout: float) -> Generator[None]:
+    """Set environment variables for Ray Train's controller: the address of its cluster, and the start timeout.
 
-    Ray Train watches its controller through the cluster that was started last on this machine. If that is another
-    one, the controller seems dead and its workers lose their cores; if it was killed, every end of a training waits
-    for it in vain.
+    Without RAY_ADDRESS, Ray Train monitors its controller through the newest cluster on this machine. If that is
+    another cluster, the controller seems dead and its workers lose their cores. If that cluster was killed, the end of
+    every training waits for it in vain. Ray Train has no public way to extend the variables that it propagates.
     """
     import ray
     from ray.train.v2._internal.constants import ENV_VARS_TO_PROPAGATE
 
     ENV_VARS_TO_PROPAGATE.add("RAY_ADDRESS")
-    told = {
+    variables = {
         "RAY_ADDRESS": ray.get_runtime_context().gcs_address,
         "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(start_timeout),
     }
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Several workers share each row: Accelerate's sequence parallelism, DeepSpeed Ulysses underneath."""
+"""Sequence parallelism: several workers share each row, by Accelerate and DeepSpeed Ulysses."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -10,33 +10,39 @@ from accelerate import ParallelismConfig
 from accelerate.utils import DeepSpeedSequenceParallelConfig
 
 from sft.config.sft import SFTConfig
-from sft.data.epochs import passes
+from sft.data.dataset import shuffled_epochs
 
 Row = TypeVar("Row")
 
 
 def parallelism(sft: SFTConfig) -> ParallelismConfig:
-    """For the training arguments."""
+    """Parallelism config for the training arguments."""
     handler = DeepSpeedSequenceParallelConfig(sp_attn_implementation=sft.attn_implementation or "sdpa")
     return ParallelismConfig(sp_size=sft.sp_size, sp_backend="deepspeed", sp_handler=handler)
 
 
 def length_multiple(sft: SFTConfig, use_gpu: bool) -> int:
-    """Of a batch's length. DeepSpeed's loader gathers all workers' batches, which Gloo does of one length only."""
+    """Number of which the length of a batch must be a multiple.
+
+    DeepSpeed's loader gathers the batches of all workers, and Gloo can gather tensors of equal length only.
+    """
     return sft.sp_size if use_gpu else ceil(sft.max_length / sft.sp_size) * sft.sp_size
 
 
-def laid_out(rows: Sequence[Row], how_many: int, seed: int) -> list[Row]:
-    """The rows of all steps in their order, shuffled anew for each pass.
+def flatten_epochs(rows: Sequence[Row], how_many: int, seed: int) -> list[Row]:
+    """Rows of all steps as a single epoch, shuffled for each epoch.
 
-    DeepSpeed's loader does not tell the sampler of a new pass, so that there is one pass only.
+    DeepSpeed's loader does not pass `set_epoch` on to the sampler, which would repeat the order of the first epoch.
     """
-    return list(islice(passes(rows, seed), how_many))
+    return list(islice(shuffled_epochs(rows, seed), how_many))
 
 
-def skip_by_drawing() -> None:
-    """Let transformers go on from a checkpoint: it skips batches by making the loader anew, and DeepSpeed's holds
-    nothing that it could be made from. So the batches are drawn and dropped, by every rank."""
+def patch_skip_batches() -> None:
+    """Patch transformers' resume, which does not work with the loader of DeepSpeed's sequence parallelism.
+
+    To skip the batches before the checkpoint, `skip_first_batches` builds a new loader from the attributes of the old
+    one, which DeepSpeed's loader does not have. Instead, every rank draws these batches and drops them.
+    """
 
     def skip(loader: Any, num_batches: int = 0) -> Any:
         for _ in range(num_batches):

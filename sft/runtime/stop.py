@@ -1,4 +1,4 @@
-"""Ends a training before its last step, with a checkpoint that it goes on from."""
+"""Stop a training before its last step, with a checkpoint to resume from."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 
 class StopAt(TrainerCallback):
-    """Stops after a step, or as soon as `probe/kl` has reached a limit. Every rank decides the same."""
+    """Stop after a step, or when `probe/kl` reaches a limit. All ranks see the same values and stop together."""
 
     def __init__(self, step: int, probe_kl: float | None) -> None:
         self.step = step
@@ -15,7 +15,7 @@ class StopAt(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """At the step, which is logged too."""
+        """Stop at the step, and log it."""
         if state.global_step >= self.step:
             control.should_log = True
             _stop(control)
@@ -23,13 +23,13 @@ class StopAt(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """At the limit."""
-        if reaches(kwargs["logs"], self.probe_kl):
+        """Stop at the limit."""
+        if reached_kl(kwargs["logs"], self.probe_kl):
             _stop(control)
 
 
-def reaches(line: dict[str, float], probe_kl: float | None) -> bool:
-    """Whether a line of metrics is at the limit; never where there is none."""
+def reached_kl(line: dict[str, float], probe_kl: float | None) -> bool:
+    """Whether a line of metrics has reached the limit; False without a limit."""
     return probe_kl is not None and line.get("probe/kl", 0.0) >= probe_kl
 
 

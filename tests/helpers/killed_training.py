@@ -18,7 +18,7 @@ from sft.data.collator import SFTCollator
 from sft.data.dataset import to_dataset
 from sft.data.rows import read_rows
 from sft.data.tokenizer import load_tokenizer
-from sft.runtime.metrics import LogAgain, MetricsWriter, finish_reporting
+from sft.runtime.metrics import MetricsWriter, ReplayLog, finish_reporting
 from sft.trainer import WeightedSFTTrainer
 
 
@@ -56,7 +56,7 @@ def train(folder: Path) -> None:
         callbacks=[
             MetricsWriter(metrics),
             *get_reporting_integration_callbacks("wandb"),
-            LogAgain(metrics),
+            ReplayLog(metrics),
             *([] if checkpoint else [Kill()]),
         ],
     ).train(resume_from_checkpoint=checkpoint)

@@ -31,7 +31,7 @@ from sft.data.tokenizer import load_tokenizer, vocabulary_hash
 from sft.job import SFTJob, SFTResult, run_sft
 from sft.runtime.checkpoints import COMPLETE_MARK, is_final, newest_complete, remove_incomplete
 from sft.runtime.metrics import read_metrics, truncate_metrics
-from sft.runtime.sequence_parallel import laid_out
+from sft.runtime.sequence_parallel import flatten_epochs
 from sft.save_model import publish_model
 
 STEPS, SAVE_STEPS = 6, 2
@@ -186,7 +186,7 @@ def test_workers_that_share_rows_train_die_and_are_started_again(
     assert whole.sft.rows_per_step == 4
     result = run_sft(whole)
     metrics = read_metrics(whole.metrics_path)
-    first = laid_out(sft_rows, 4, whole.seed)
+    first = flatten_epochs(sft_rows, 4, whole.seed)
     loss, grad_norm = loss_by_hand(whole.model, first, clip_max=1.5)
     assert metrics[0]["loss"] == pytest.approx(loss, rel=0.02)
     assert metrics[0]["grad_norm"] == pytest.approx(grad_norm, rel=0.02)
@@ -320,8 +320,8 @@ def test_wrong_rows_are_refused_before_workers_start(make_job: Callable[..., SFT
 @pytest.mark.parametrize(
     ("rows", "vocabulary", "message"),
     [
-        ([], "", "holds no rows; there is nothing"),
-        (None, "other ids", "those of another tokenizer than that of"),
+        ([], "", "has no rows; there is nothing"),
+        (None, "other ids", "belong to another tokenizer than the one of"),
     ],
 )
 def test_rows_of_no_use_are_refused(

@@ -109,7 +109,9 @@ def _fine_tunings(run: Run) -> tuple[float, float, float]:
     seconds, step = [], 0.0
     for turn in range(2):
         places = [run.stage_folder(f"fine-tuning-{turn}-{k}") for k in range(at_a_time)]
-        jobs = [make_job(run, run.config.sft, inputs, place, 0, threads, of_many=True) for place in places]
+        jobs = [
+            make_job(run, run.config.sft, inputs, place, 0, threads, reuse_process=True) for place in places
+        ]
         start = time.monotonic()
         failed = run_jobs(jobs, at_a_time, Progress("pilot"))
         seconds.append(time.monotonic() - start)

@@ -61,7 +61,7 @@ def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
         if not (inputs / PROBE).exists():
             write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
     many = cell.config.sft.refresh is None
-    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, of_many=many)
+    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, reuse_process=many)
 
 
 def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:

@@ -75,7 +75,8 @@ def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) 
     for data, place in inputs.items():
         write_inputs(run, data, place)
     jobs = [
-        make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads, of_many=True) for t in todo
+        make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads, reuse_process=True)
+        for t in todo
     ]
     failed = run_jobs(jobs, at_a_time, progress)
     return {Path(place).name: reason for place, reason in failed.items()}

@@ -7,7 +7,7 @@ from itertools import product
 from rewriter_agent.config import RunConfig
 from rewriter_agent.finetune.stage import plain
 from sft.config.sft import SFTConfig
-from sft.config.sweep import Data
+from sft.config.sweep import SweepData
 from sft.config.weights import Weight
 
 
@@ -15,7 +15,7 @@ from sft.config.weights import Weight
 class Trial:
     """One fine-tuning of the sweep."""
 
-    data: Data
+    data: SweepData
     sft: SFTConfig
     seed: int
 
@@ -44,7 +44,7 @@ def trials(config: RunConfig) -> list[Trial]:
     ]
 
 
-def _rules(sft: SFTConfig, data: Data) -> list[SFTConfig]:
+def _rules(sft: SFTConfig, data: SweepData) -> list[SFTConfig]:
     assert sft.sweep is not None
     if sft.sweep.weights:
         return [sft.model_copy(update={"weight": rule, "outcome_weights": {}}) for rule in sft.sweep.weights]

@@ -181,7 +181,7 @@ def test_waiting_for_workers_that_lost_their_machine_is_limited(two_nodes: Clust
     workers = Workers(1, 0.5, use_gpu=False, max_failures=1, start_timeout=10, labels={"pool": "lost"})
     with pytest.raises(
         ValueError,
-        match=r"of 'lost', 1 x \(0.5 CPU, pool=lost\), were not there within 10 s \(cluster.timeout\)",
+        match=r"of 'lost', 1 x \(0.5 CPU, pool=lost\), did not start within 10 s \(cluster.timeout\)",
     ):
         run_workers(body, {"file": str(tmp_path / "started")}, workers, "lost", tmp_path / "ray")
     losing.join()

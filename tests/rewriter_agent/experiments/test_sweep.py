@@ -166,7 +166,7 @@ def test_a_trial_is_named_by_what_differs() -> None:
 
 def test_a_sweep_of_a_refreshed_training_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(BASE)
-    with pytest.raises(ValueError, match="refresh does not go together with sweep"):
+    with pytest.raises(ValueError, match="refresh cannot be combined with sweep"):
         load_config(tmp_path / "config.yaml", ["sft.sweep={}", "sft.refresh={steps: 9}"])
 
 

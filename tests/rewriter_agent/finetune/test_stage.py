@@ -5,8 +5,7 @@ import pytest
 from rewriter_agent.finetune.refresh import Part, Pool, next_part, staleness
 from rewriter_agent.finetune.rows import require_rewritten
 from rewriter_agent.finetune.stage import plain
-from sft.config.refresh import RefreshSection
-from sft.config.sft import SFTConfig
+from sft.config.sft import RefreshSection, SFTConfig
 from sft.config.weights import NoWeight
 from sft.data.rows import SFTRow
 from sft.job import SFTJob

@@ -23,7 +23,7 @@ from rewriter_agent.tracking.stage_log import stage_log
 from rewriter_agent.tracking.tables import log_completions, rewrites
 from rewriter_agent.tracking.wandb_runs import run_id, wandb_run
 from rewriter_agent.tracking.workers import worker_env
-from rewriter_agent.train.replay_log import LogCompletionsAgain
+from rewriter_agent.train.replay_log import ReplayCompletions
 from tests.helpers.wandb_files import OfflineRun, offline_runs, tables
 
 
@@ -160,7 +160,7 @@ def test_a_learner_that_goes_on_tells_the_last_steps_again_and_their_tables(
     for step in (1, 2, 3):
         write_completions(folder, step)
     with wandb_run(make_config(tmp_path), folder):
-        again = LogCompletionsAgain(folder, 8)
+        again = ReplayCompletions(folder, 8)
         again.on_train_begin(None, TrainerState(is_world_process_zero=True), None)
     (run,) = offline_runs(folder)
     assert [row["train/global_step"] for row in run.history if "train/loss" in row] == [2, 3]

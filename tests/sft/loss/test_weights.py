@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from sft.config.weights import Weight
 from sft.loss.statistics import WeightSums, weight_statistics
 from sft.loss.weights import (
-    Tokens,
+    TokenBatch,
     TokenWeights,
     dft_weights,
     token_is_weights,
@@ -23,7 +23,7 @@ BEHAVIOR = torch.tensor([[0.25, 0.5, 0.01, 1e-9]]).log()
 ENTROPIES = torch.tensor([[0.0, math.log(20) / 2, 9.0, 9.0]])
 MASK = torch.tensor([[True, True, True, False]])
 ROWS = torch.zeros(1, 4, dtype=torch.int64)
-TOKENS = Tokens(LOGPROBS, BEHAVIOR, ENTROPIES, MASK, ROWS)
+TOKENS = TokenBatch(LOGPROBS, BEHAVIOR, ENTROPIES, MASK, ROWS)
 # Ratios 2, 1/2 and 10.
 MEAN = 10 ** (1 / 3)
 
@@ -58,12 +58,12 @@ def test_weights_by_hand(weight: Weight, weights: list[float], ratio: list[float
 
 
 def test_a_row_of_no_completion_has_finite_weights() -> None:
-    nothing = Tokens(LOGPROBS, BEHAVIOR, ENTROPIES, torch.zeros_like(MASK), ROWS)
+    nothing = TokenBatch(LOGPROBS, BEHAVIOR, ENTROPIES, torch.zeros_like(MASK), ROWS)
     assert token_weights(rule("sequence_is"), nothing).weights.isfinite().all()
 
 
 def test_each_row_has_its_own_rule() -> None:
-    tokens = Tokens(*(torch.cat([value] * 3) for value in vars(TOKENS).values()))
+    tokens = TokenBatch(*(torch.cat([value] * 3) for value in vars(TOKENS).values()))
     rules = [rule("none"), rule("dft"), rule("token_is", clip_max=3)]
     found = weights_by_rule(rules, torch.tensor([[2], [0], [1]]).expand(3, 4), tokens).weights[:, :3]
     torch.testing.assert_close(found, torch.tensor([[2.0, 0.5, 3.0], [1.0, 1.0, 1.0], [0.5, 0.25, 0.1]]))
@@ -71,15 +71,17 @@ def test_each_row_has_its_own_rule() -> None:
 
 @pytest.mark.parametrize("weight", [rule("sequence_is", clip_max=3), rule("iw_sft")])
 def test_rows_of_a_packed_sequence_weigh_what_they_weigh_alone(weight: Weight) -> None:
-    other = Tokens(LOGPROBS * 2, BEHAVIOR, ENTROPIES, MASK, ROWS)
-    packed = Tokens(*(torch.cat([getattr(TOKENS, name), getattr(other, name)], 1) for name in vars(TOKENS)))
+    other = TokenBatch(LOGPROBS * 2, BEHAVIOR, ENTROPIES, MASK, ROWS)
+    packed = TokenBatch(
+        *(torch.cat([getattr(TOKENS, name), getattr(other, name)], 1) for name in vars(TOKENS))
+    )
     packed = replace(packed, rows=torch.cat([ROWS, ROWS + 1], 1))
     alone = torch.cat([token_weights(weight, tokens).weights for tokens in (TOKENS, other)], 1)
     torch.testing.assert_close(token_weights(weight, packed).weights, alone)
 
 
 def test_a_rule_without_rows_reads_nothing() -> None:
-    absent = Tokens(LOGPROBS, torch.full_like(BEHAVIOR, math.nan), ENTROPIES, MASK, ROWS)
+    absent = TokenBatch(LOGPROBS, torch.full_like(BEHAVIOR, math.nan), ENTROPIES, MASK, ROWS)
     found = weights_by_rule([rule("none"), rule("token_is")], ROWS, absent)
     assert found.weights.isfinite().all()
 
@@ -93,7 +95,7 @@ def test_ratio_is_finite_and_positive_for_any_logprobs() -> None:
 @pytest.mark.parametrize("weight", [rule("dft"), rule("token_is"), rule("sequence_is"), rule("iw_sft")])
 def test_weights_are_constants_to_the_gradient(weight: Weight) -> None:
     logprobs = LOGPROBS.clone().requires_grad_()
-    values = token_weights(weight, Tokens(logprobs, BEHAVIOR, ENTROPIES, MASK, ROWS))
+    values = token_weights(weight, TokenBatch(logprobs, BEHAVIOR, ENTROPIES, MASK, ROWS))
     (values.weights * logprobs).sum().backward()
     assert logprobs.grad is not None
     torch.testing.assert_close(logprobs.grad, values.weights)

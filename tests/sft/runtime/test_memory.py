@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what 
 
 FAULTS = """
 import resource
-from sft.memory import keep_freed_memory
+from sft.runtime.memory import keep_freed_memory
 if {keeps}:
     keep_freed_memory()
 import torch
@@ -23,12 +23,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 GIVEN_BACK = """
 import psutil
-from sft.memory import give_back_freed_memory, keep_freed_memory
+from sft.runtime.memory import release_freed_memory, keep_freed_memory
 keep_freed_memory()
 import torch
 torch.empty(2**24).fill_(1)
 before = psutil.Process().memory_info().rss
-give_back_freed_memory()
+release_freed_memory()
 print(before - psutil.Process().memory_info().rss)
 """
 

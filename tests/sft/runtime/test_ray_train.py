@@ -7,7 +7,7 @@ import pytest
 import ray
 from ray.train.v2._internal.constants import get_env_vars_to_propagate
 
-from sft.runtime.ray_train import _controller_told
+from sft.runtime.ray_train import _controller_env
 
 
 @pytest.mark.parametrize("before", [None, "elsewhere:1"])
@@ -18,7 +18,7 @@ def test_the_controller_is_told_while_it_runs(before: str | None, monkeypatch: p
         monkeypatch.setenv("RAY_ADDRESS", before)
 
     def train() -> None:
-        with _controller_told(start_timeout=7):
+        with _controller_env(start_timeout=7):
             told = get_env_vars_to_propagate()
             assert told["RAY_ADDRESS"] == "here:2"
             assert told["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] == "7"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sft.runtime.ray_train import interrupts_kept
+from sft.runtime.ray_train import preserve_sigint
 
 
 def take_over() -> None:
@@ -14,12 +14,12 @@ def take_over() -> None:
 
 def test_ctrl_c_is_ours_again_after_a_training() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with interrupts_kept():
+    with preserve_sigint():
         take_over()
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@interrupts_kept()
+@preserve_sigint()
 def interrupted_training() -> None:
     take_over()
     signal.raise_signal(signal.SIGINT)
