@@ -1,4 +1,4 @@
-"""What each training process does."""
+"""Training in one process: model, trainer and arguments of a rank."""
 
 import gc
 from functools import _lru_cache_wrapper
@@ -23,7 +23,8 @@ from sft.runtime.metrics import MetricsWriter, ReplayLog, finish_reporting
 from sft.runtime.sequence_parallel import flatten_epochs, length_multiple, parallelism, patch_skip_batches
 from sft.runtime.stop import StopAt
 
-from .job import SFTJob, has_ended
+from .job import SFTJob
+from .resume import has_ended
 from .trainer import WeightedSFTTrainer
 
 TRL_OPTIONS = {
@@ -42,16 +43,16 @@ TRL_OPTIONS = {
     "gradient_checkpointing",
     "use_liger_kernel",
 }
-"""Handed on as they are."""
+"""Options that are passed on to TRL unchanged."""
 
 
 def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
-    """ZeRO-3, its sizes left to transformers."""
+    """Config of ZeRO-3, with sizes that transformers fills in."""
     zero = {
         "stage": 3,
         "offload_optimizer": {"device": sft.offload_optimizer_device},
         "offload_param": {"device": sft.offload_param_device},
-        # Without it a checkpoint holds no weights that plain transformers can load.
+        # Otherwise checkpoints have no weights that plain transformers can load.
         "stage3_gather_16bit_weights_on_model_save": True,
         "reduce_bucket_size": "auto",
         "stage3_prefetch_bucket_size": "auto",
@@ -60,7 +61,7 @@ def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
     return {
         "bf16": {"enabled": sft.bf16},
         "zero_optimization": zero,
-        # DeepSpeed's own Adam is compiled on first use, which wants a compiler; torch's needs none.
+        # Use torch's AdamW: DeepSpeed compiles its own on first use, which needs a compiler.
         "zero_force_ds_cpu_optimizer": False,
         "train_batch_size": "auto",
         "train_micro_batch_size_per_gpu": "auto",
@@ -70,13 +71,13 @@ def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
 
 
 def train(job: SFTJob) -> None:
-    """Train until the final checkpoint is complete, from the newest complete one where there is one."""
+    """Train until the final checkpoint is complete, starting from the newest complete one, if any."""
     join_process_group(job)
     if dist.get_rank() == 0:
         remove_incomplete(job.checkpoints_dir)
     dist.barrier()
     checkpoint = newest_complete(job.checkpoints_dir)
-    # Training from the last step would take one step too many.
+    # transformers takes one more step when it resumes from the last one.
     if checkpoint is None or not has_ended(checkpoint, job):
         trainer = build_trainer(job)
         if checkpoint is not None:
@@ -87,32 +88,35 @@ def train(job: SFTJob) -> None:
 
 
 def release_deepspeed(trainer: WeightedSFTTrainer) -> None:
-    """Have DeepSpeed let go of the model and the optimizer, which it keeps for as long as the process lives."""
+    """Make DeepSpeed release the model and the optimizer, which it otherwise keeps for the lifetime of the process.
+
+    `destroy` leaves two kinds of references, for which DeepSpeed has no public interface: a global list of modules, and
+    the `lru_cache` of methods, which hold their instances. In a process of its own a training would not need this.
+    """
     engine: Any = trainer.model_wrapped
     engine.destroy()
     FWD_MODULE_STACK.clear()
-    # Caches of methods, which keep what the methods are of.
     for cached in gc.get_objects():
         if isinstance(cached, _lru_cache_wrapper) and cached.__module__.startswith("deepspeed."):
             cached.cache_clear()
 
 
 def join_process_group(job: SFTJob) -> None:
-    """Join the job's other ranks."""
+    """Join the process group of the job's ranks."""
     torch.set_num_threads(job.threads)
-    # DeepSpeed would compile a collective that only inference uses: half a minute, and a lock file that
-    # blocks every later start if a worker is killed meanwhile.
+    # DeepSpeed would compile a collective that only inference uses. That takes half a minute, and a worker that is
+    # killed meanwhile leaves a lock file that blocks every later start. DeepSpeed's own tests set the same key.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    # Before the training arguments: they read the world size, which is 1 until DeepSpeed has joined.
+    # Must precede the training arguments, which read the world size: it is 1 until DeepSpeed has joined.
     deepspeed.init_distributed(dist_backend="nccl" if job.use_gpu else "gloo")
 
 
 def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
-    """Trainer of this rank, its model partitioned over the ranks while it is loaded."""
+    """Trainer of this rank; the model is partitioned over the ranks while it is loaded."""
     rows = drop_long_rows(read_rows(job.rows), job.sft.max_length)
     outcomes = tuple(sorted({row.outcome for row in rows}))
     anchored = any(isinstance(job.sft.rule(outcome), ASFTWeight) for outcome in outcomes)
-    # from_pretrained partitions weights while ZeRO-3 arguments are alive: the reference is whole, the model is not.
+    # from_pretrained partitions weights once ZeRO-3 training arguments exist; the reference must not be partitioned.
     reference = load_reference(job) if anchored and not job.sft.lora else None
     args = training_arguments(job)
     tokenizer = load_tokenizer(job.model)
@@ -144,7 +148,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
 
 
 def load_model(job: SFTJob) -> PreTrainedModel:
-    """The model that training starts from."""
+    """Load the initial model."""
     return AutoModelForCausalLM.from_pretrained(
         job.model,
         dtype=job.sft.dtype,
@@ -154,12 +158,12 @@ def load_model(job: SFTJob) -> PreTrainedModel:
 
 
 def load_reference(job: SFTJob) -> PreTrainedModel:
-    """That model, frozen, on this rank's device."""
+    """Load a frozen copy of the initial model on this rank's device."""
     return load_model(job).requires_grad_(False).eval().to("cuda" if job.use_gpu else "cpu")
 
 
 def training_arguments(job: SFTJob) -> trl.SFTConfig:
-    """TRL's arguments for rows that are already token ids."""
+    """TRL's arguments, for rows that are already tokenized."""
     return trl.SFTConfig(
         output_dir=str(job.checkpoints_dir),
         **job.sft.model_dump(include=TRL_OPTIONS),
@@ -173,7 +177,7 @@ def training_arguments(job: SFTJob) -> trl.SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         save_strategy="steps",
-        # The newest checkpoint is not complete while it is written, so the one before it has to stay.
+        # The newest checkpoint may be incomplete, so that the one before it has to stay.
         save_total_limit=2,
         logging_strategy="steps",
         dataloader_pin_memory=job.use_gpu,

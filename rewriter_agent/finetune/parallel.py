@@ -7,7 +7,8 @@ import ray
 from ray.exceptions import RayTaskError, WorkerCrashedError
 
 from rewriter_agent.io.progress import Progress
-from sft.job import SFTJob, run_sft
+from sft.job import SFTJob
+from sft.run import run_sft
 
 Work = Callable[[dict[str, Any]], None]
 

@@ -20,7 +20,8 @@ from sft.config.sft import RefreshSection, SFTConfig
 from sft.data.dataset import shuffled_epochs
 from sft.data.rows import SFTRow, drop_long_rows, read_rows, write_rows
 from sft.data.tokenizer import vocabulary_hash
-from sft.job import SFTJob, SFTResult, run_part, run_sft
+from sft.job import SFTJob
+from sft.run import SFTResult, run_part, run_sft
 
 from .rows import require_rewritten, rewritten_rows
 

@@ -12,7 +12,8 @@ from sft.config.sweep import SweepData
 from sft.config.weights import NoWeight
 from sft.data.rows import write_rows
 from sft.data.tokenizer import vocabulary_hash
-from sft.job import SFTJob, run_sft
+from sft.job import SFTJob
+from sft.run import run_sft
 
 from .refresh import Part, read_parts, staleness, train_refreshed
 from .rows import expert_rows, own_answers, require_rewritten, rewritten_rows

@@ -15,6 +15,6 @@ def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
 
 
 def vocabulary_hash(model: Path) -> str:
-    """Names what the ids of a model mean."""
+    """Hash that identifies the meaning of token ids."""
     vocabulary = sorted(load_tokenizer(model).get_vocab().items())
     return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]

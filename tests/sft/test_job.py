@@ -28,11 +28,12 @@ from sft.config.sft import SFTConfig
 from sft.config.weights import ASFTWeight, NoWeight, TokenISWeight
 from sft.data.rows import SFTRow, write_rows
 from sft.data.tokenizer import load_tokenizer, vocabulary_hash
-from sft.job import SFTJob, SFTResult, run_sft
+from sft.job import SFTJob
+from sft.run import SFTResult, run_sft
 from sft.runtime.checkpoints import COMPLETE_MARK, is_final, newest_complete, remove_incomplete
 from sft.runtime.metrics import read_metrics, truncate_metrics
 from sft.runtime.sequence_parallel import flatten_epochs
-from sft.save_model import publish_model
+from sft.save_model import save_model
 
 STEPS, SAVE_STEPS = 6, 2
 
@@ -130,9 +131,9 @@ def test_two_zero3_workers_train_and_die(
 
     def publish_and_keep_master_weights(checkpoint: Path, *others: Any) -> None:
         master_weights.update(get_fp32_state_dict_from_zero_checkpoint(str(checkpoint)))
-        publish_model(checkpoint, *others)
+        save_model(checkpoint, *others)
 
-    monkeypatch.setattr(sft.save_model, "publish_model", publish_and_keep_master_weights)
+    monkeypatch.setattr(sft.save_model, "save_model", publish_and_keep_master_weights)
     job = make_job("whole")
     result = run_sft(job)
     assert result == SFTResult(num_rows=8, num_dropped=1, global_step=STEPS)
@@ -162,8 +163,8 @@ def test_a_killed_driver_ends_where_an_undisturbed_one_ends(
     options = {"lora": {"r": 4}, "packing": True, "offload_optimizer_device": "cpu"}
     whole, killed = make_job("whole", **options), make_job("killed", **options)
     result = run_sft(whole)
-    run = "import ray, sys; from sft.job import SFTJob, run_sft; ray.init(address='local', num_cpus=2); "
-    run += "run_sft(SFTJob.model_validate_json(sys.argv[1]))"
+    run = "import ray, sys; from sft.job import SFTJob; from sft.run import run_sft; "
+    run += "ray.init(address='local', num_cpus=2); run_sft(SFTJob.model_validate_json(sys.argv[1]))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     driver = subprocess.Popen(
         [sys.executable, "-c", run, killed.model_dump_json()], env=env, start_new_session=True
@@ -349,7 +350,7 @@ def test_folder_of_another_job_is_refused(make_job: Callable[..., SFTJob]) -> No
     job.output_dir.mkdir()
     other = {"model": str(job.model), "rows": "", "seed": 0, "sft": {}}
     (job.output_dir / "job.json").write_text(json.dumps(other))
-    with pytest.raises(ValueError, match="holds a job with other rows, sft"):
+    with pytest.raises(ValueError, match="was created with different rows, sft and cannot be resumed"):
         run_sft(job)
 
 

@@ -27,9 +27,10 @@ from sft.config.weights import (
 from sft.data.collator import SFTCollator
 from sft.data.dataset import to_dataset
 from sft.data.rows import SFTRow
-from sft.job import SFTJob, has_ended
+from sft.job import SFTJob
 from sft.loss.forward import fused_completions, referenced_completions
 from sft.loss.probe import Probe
+from sft.resume import has_ended
 from sft.runtime.metrics import MetricsWriter, read_metrics
 from sft.runtime.stop import StopAt
 from sft.trainer import WeightedSFTTrainer

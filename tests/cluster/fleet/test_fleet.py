@@ -30,7 +30,7 @@ from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
 from rewriter_agent.data.prompts import user_messages
 from rewriter_agent.models.lab import LAB_FOLDER
-from sft.save_model import publish_model
+from sft.save_model import save_model
 from tests.helpers.engine_checks import (
     SETTINGS,
     SPEC,
@@ -231,7 +231,7 @@ def test_a_fine_tuned_model_is_served_with_the_same_logprobs(
     torch.manual_seed(0)
     adapted = get_peft_model(load_reference(LAB_FOLDER), adapter)
     adapted.save_pretrained(tmp_path / "checkpoint")
-    publish_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model", "bfloat16", [2])
+    save_model(tmp_path / "checkpoint", LAB_FOLDER, tmp_path / "model", "bfloat16", [2])
     saved = load_reference(tmp_path / "model")
     assert saved.lm_head.weight is saved.model.embed_tokens.weight
     asked = score_requests(prompts, fleet.generate(requests(prompts)))
