@@ -1,6 +1,7 @@
-"""Keys and tokens of the user on their way to a cluster: in a file that only the owner can read, named to Ray.
+"""Transfer of the user's keys and tokens to a cluster, by a file that only its owner can read.
 
-Ray writes a job's `runtime_env` into logs that all users of the machine can read, and `ray job list` prints it.
+Ray writes a job's `runtime_env` to logs that all users of the machine can read, and `ray job list` prints it, so that
+it contains only the path of the file.
 """
 
 import json
@@ -16,24 +17,24 @@ SECRETS = ("WANDB_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray in a submitted job."""
 NAMES = (*SECRETS, "WANDB_ENTITY", "WANDB_BASE_URL", "WANDB_MODE", "HF_HOME", "HF_ENDPOINT")
-"""Variables of the user's environment that the file holds."""
+"""Variables of the user's environment that the file contains."""
 
 
 def write_credentials(folder: Path) -> Path | None:
-    """Write the variables that are set into a file of their own in `folder`; None if none is set."""
-    found = {name: os.environ[name] for name in NAMES if os.environ.get(name)}
-    if not found:
+    """Write the variables that are set to a new file in `folder`; None if none is set."""
+    variables = {name: os.environ[name] for name in NAMES if os.environ.get(name)}
+    if not variables:
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    # The file has mode 0600 from the beginning.
+    # mkstemp creates the file with mode 0600.
     number, path = tempfile.mkstemp(prefix=".credentials-", suffix=".json", dir=folder)
     with open(number, "w", encoding="utf-8") as file:
-        json.dump(found, file)
+        json.dump(variables, file)
     return Path(path)
 
 
 def hand_over(path: Path) -> dict[str, Any]:
-    """Make the `runtime_env` of a job whose worker processes read the file when they start."""
+    """`runtime_env` of a job whose worker processes load the file when they start."""
     return {
         "env_vars": {VARIABLE: str(path)},
         "worker_process_setup_hook": f"{__name__}.{load_in_worker.__name__}",
@@ -41,7 +42,7 @@ def hand_over(path: Path) -> dict[str, Any]:
 
 
 def load_credentials() -> Path | None:
-    """Set the variables of the file that the environment names, and return its path; None if it names none.
+    """Set the variables from the file that the environment names, and return its path; None if it names none.
 
     Raises:
         ValueError: the file is not on this machine, or cannot be read.
@@ -61,7 +62,7 @@ def load_credentials() -> Path | None:
 
 
 def load_in_worker() -> None:
-    """Set them in a worker process of Ray, which would not start if this raised an error."""
+    """Set the variables in a worker process of Ray, with a warning on errors: an exception would prevent its start."""
     try:
         load_credentials()
     except ValueError as error:

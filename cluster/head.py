@@ -21,12 +21,12 @@ from .token import new_token
 
 START_SECONDS = 90
 OTHER_CLUSTER = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN_PATH")
-"""Variables of the environment that name another cluster than the head's."""
+"""Environment variables that may refer to another cluster."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A running head: its dashboard and job server, its cluster, and the token that all ask for."""
+    """A running head: address of its dashboard and job server, address of the cluster, and the token for both."""
 
     address: str
     cluster: str
@@ -34,7 +34,7 @@ class Head:
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment of what may talk to it. The mode is named: Ray's commands differ in what they assume."""
+        """Environment of clients. RAY_AUTH_MODE is set, since the defaults of Ray's commands differ."""
         return {
             **{name: value for name, value in os.environ.items() if name not in OTHER_CLUSTER},
             **without_proxy(os.environ),
@@ -43,21 +43,21 @@ class Head:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
             "RAY_USAGE_STATS_ENABLED": "0",
-            # Else a head told to end lets the run go on for half a minute, beside one that is started meanwhile.
+            # By default a terminated head lets the run continue for half a minute, possibly alongside its successor.
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         }
 
 
 @contextmanager
 def local_head(config: ClusterConfig) -> Generator[Head]:
-    """Start a head whose servers listen on loopback alone; stop it on leaving.
+    """Start a head whose servers listen on loopback only, and stop it at the end.
 
     Raises:
         ValueError: a port is in use.
-        RuntimeError: the head did not come up.
+        RuntimeError: the head did not start.
     """
-    port = _claim(config.port, "cluster.port")
-    dashboard = _claim(config.dashboard_port, "cluster.dashboard_port")
+    port = _require_free(config.port, "cluster.port")
+    dashboard = _require_free(config.dashboard_port, "cluster.dashboard_port")
     head = Head(f"http://{LOOPBACK}:{dashboard}", f"{LOOPBACK}:{port}", new_token())
     process = subprocess.Popen(
         _command(port, dashboard),
@@ -97,7 +97,7 @@ def _command(port: int, dashboard: int) -> list[str]:
     ]
 
 
-def _claim(port: int, key: str) -> int:
+def _require_free(port: int, key: str) -> int:
     if port == 0:
         return _free_port()
     with socket.socket() as server:
@@ -106,8 +106,8 @@ def _claim(port: int, key: str) -> int:
             server.bind((LOOPBACK, port))
         except OSError:
             raise ValueError(
-                f"port {port} ({key}) is in use, perhaps by another Ray cluster (`ray status` tells). Stop what uses "
-                f"it, or choose another: --set {key}={port + 1}, or --set {key}=0 for any free one."
+                f"port {port} ({key}) is in use, perhaps by another Ray cluster (see `ray status`). Stop the process "
+                f"that uses it, or choose another port: --set {key}={port + 1}, or --set {key}=0 for any free one."
             ) from None
     return port
 
@@ -129,7 +129,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
             with urllib.request.urlopen(f"{address}/api/version", timeout=2):
                 return
         except urllib.error.HTTPError:
-            # It answers, and asks for the token that Ray's own clients hold.
+            # The server is up, and refuses a request without a token.
             return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.3)
@@ -140,7 +140,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=30)
-    # Ray's agents share the head's process group; on a busy machine they outlive it by up to a minute.
+    # Ray's agents, in the head's process group, would outlive it by up to a minute on a busy machine.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 LOOPBACK = "127.0.0.1"
 SPARED = (LOOPBACK, "localhost", "::1")
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Environment in which all servers of Ray listen on loopback alone. By default they do so only on the systems that the
-variable names, as no other machine can join a cluster there."""
+"""Environment in which all servers of Ray listen on loopback only.
+
+By default they do so only on Windows and macOS, on which Ray supports no clusters of several machines.
+"""
 REACH_SECONDS = 10.0
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host's name or address is of this machine's loopback interface."""
+    """Whether a host name or address belongs to the loopback interface."""
     if host is None or host == "localhost":
         return host is not None
     try:
@@ -25,17 +27,17 @@ def is_loopback(host: str | None) -> bool:
 
 
 def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables by which no client uses a proxy for this machine's own servers."""
-    found = [value for name in ("no_proxy", "NO_PROXY") if (value := environment.get(name))]
-    hosts = [host.strip() for value in found for host in value.split(",")]
-    # A star counts only if it is all that there is.
-    spared = "*" if "*" in hosts else ",".join(dict.fromkeys([*filter(None, hosts), *SPARED]))
-    # Clients differ in which of the two they read.
-    return {"no_proxy": spared, "NO_PROXY": spared}
+    """Environment variables that exclude the servers of this machine from proxies."""
+    values = [value for name in ("no_proxy", "NO_PROXY") if (value := environment.get(name))]
+    hosts = [host.strip() for value in values for host in value.split(",")]
+    # A star is valid only as the whole value.
+    excluded = "*" if "*" in hosts else ",".join(dict.fromkeys([*filter(None, hosts), *SPARED]))
+    # Some clients read the one, some the other.
+    return {"no_proxy": excluded, "NO_PROXY": excluded}
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether a server accepts connections there."""
+    """Whether a server accepts connections at the address."""
     try:
         with socket.create_connection((host, port), timeout=REACH_SECONDS):
             return True
@@ -45,12 +47,12 @@ def answers(host: str, port: int) -> bool:
 
 @contextmanager
 def loopback_only() -> Generator[None]:
-    """Within, Ray starts and joins clusters by this machine's loopback address."""
+    """Make Ray start and join clusters by the loopback address inside the block."""
     from ray._private import ray_constants
 
     before = os.environ.copy(), ray_constants.ENABLE_RAY_CLUSTER
     os.environ.update(LOOPBACK_ONLY)
-    # Ray reads its variable once, when it is imported.
+    # Ray reads the variable only once, on import, and has no other setting for it.
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
         yield

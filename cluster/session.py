@@ -1,4 +1,4 @@
-"""Start or join a Ray cluster, and leave nothing behind."""
+"""Ray sessions: start or join a cluster, and clean up at the end."""
 
 import logging
 import os
@@ -24,15 +24,15 @@ PORT = 6379
 
 @contextmanager
 def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list[Machine]]:
-    """Join the cluster at `config.address` or `RAY_ADDRESS`, else start one on this machine for the while.
+    """Join the cluster at `config.address` or `RAY_ADDRESS`, else start one on this machine.
 
-    Yields what the cluster has. A cluster that was started here is stopped on leaving. `shared` is a folder that all
-    machines see; processes of a joined cluster get the user's keys and tokens by a file in it.
+    Yields the machines of the cluster. A cluster that was started here is stopped at the end. `shared` is a folder that
+    all machines can access; processes of a joined cluster get the user's keys and tokens from a file in it.
 
     Raises:
         ValueError: no cluster answers at the address.
     """
-    address = joined(config)
+    address = cluster_address(config)
     # A submitted job has a runtime_env already.
     path = write_credentials(shared.absolute()) if address and shared and JOB not in os.environ else None
     try:
@@ -48,14 +48,14 @@ def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list
 
 
 def _start() -> None:
-    # Else Ray keeps a token of its own making in a file, and there may be no home for it.
+    # Without it Ray would create a token file in the home directory, which may not be writable.
     os.environ.setdefault("RAY_AUTH_TOKEN", new_token())
     with loopback_only():
         # Without an address Ray would join any cluster that it finds on this machine.
         ray.init(
             address="local",
             num_cpus=local_machine().cpus,
-            # Ray Train asks it whether its controller lives, and waits where there is none.
+            # Ray Train asks the dashboard whether its controller is alive, and hangs without one.
             include_dashboard=True,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -83,7 +83,7 @@ def _join(address: str, runtime_env: dict[str, Any] | None) -> None:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Split a cluster's address; the host is empty if the address is a word of Ray's, such as `auto`."""
+    """Split a cluster's address; the host is empty for Ray's keywords such as `auto`."""
     scheme, _, rest = address.rpartition("://")
     host, colon, port = rest.rpartition(":")
     if not colon:
@@ -97,7 +97,7 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 
 def _is_loopback_only(host: str, port: int) -> bool:
-    """Whether a cluster of this machine listens on loopback alone, as those of `launch` and `make cluster` do."""
+    """Whether a cluster on this machine listens on loopback only, like those of `launch` and `make cluster`."""
     return is_loopback(host) and not answers(ray.util.get_node_ip_address(), port)
 
 
@@ -112,13 +112,13 @@ def _reason(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:300]
 
 
-def joined(config: ClusterConfig) -> str | None:
-    """Address of the cluster that is there already; None where one is started."""
+def cluster_address(config: ClusterConfig) -> str | None:
+    """Address of the cluster to join; None if a local one is to be started."""
     return config.address or os.environ.get("RAY_ADDRESS")
 
 
 def local_machine() -> Machine:
-    """Cores this process may use, memory and GPUs of this machine."""
+    """Cores that this process may use, memory and GPUs of this machine."""
     import torch
 
     return Machine(
@@ -130,7 +130,7 @@ def local_machine() -> Machine:
 
 
 def _gpu_memory_gb() -> float | None:
-    """Of the smallest."""
+    """Memory of the smallest GPU."""
     import torch
 
     devices = range(torch.cuda.device_count())

@@ -1,4 +1,4 @@
-"""The folder in which Ray keeps logs and sockets of a cluster."""
+"""The folder of Ray's logs and sockets."""
 
 import os
 import tempfile
@@ -6,15 +6,15 @@ from pathlib import Path
 
 LONGEST_SOCKET = len("/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/dash_MetricsHead")
 LONGEST_PATH = 107 - LONGEST_SOCKET
-"""Bytes of the folder's path: the kernel takes socket paths of at most 107."""
+"""Largest length of the folder's path in bytes: the kernel accepts socket paths of at most 107."""
 DEFAULT = Path("/tmp")
 
 
 def ray_folder() -> Path:
-    """`$RAY_TMPDIR`, else `$TMPDIR` or `/tmp`: the first that can be written and whose path is short enough.
+    """`$RAY_TMPDIR` if set, else the first of `$TMPDIR` and `/tmp` that is writable and has a short enough path.
 
     Raises:
-        ValueError: `RAY_TMPDIR` cannot be used, or none of them can.
+        ValueError: `RAY_TMPDIR` is set and cannot be used, or neither of the others can.
     """
     if chosen := os.environ.get("RAY_TMPDIR"):
         if fault := _fault(Path(chosen)):
@@ -27,15 +27,15 @@ def ray_folder() -> Path:
     for folder, fault in faults.items():
         if fault is None:
             return folder
-    told = "; ".join(f"{folder}: {fault}" for folder, fault in faults.items())
+    reasons = "; ".join(f"{folder}: {fault}" for folder, fault in faults.items())
     raise ValueError(
-        f"Ray has no folder for its logs and sockets ({told}). Let RAY_TMPDIR name a folder that you can write, with a "
-        f"path of at most {LONGEST_PATH} bytes."
+        f"Ray has no folder for its logs and sockets ({reasons}). Set RAY_TMPDIR to a folder that you can write, with "
+        f"a path of at most {LONGEST_PATH} bytes."
     )
 
 
 def can_write(folder: Path) -> bool:
-    """Whether files can be made in the folder."""
+    """Whether files can be created in the folder."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True

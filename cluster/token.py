@@ -1,4 +1,4 @@
-"""The token that a Ray cluster of this user asks for."""
+"""The authentication token of this user's Ray clusters."""
 
 import os
 import secrets
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def new_token() -> str:
-    """Make a token that nobody can guess."""
+    """Create a random token."""
     return secrets.token_hex(16)
 
 
 def protect_token() -> None:
-    """Let nobody but its owner read the token that Ray keeps in a file, which it makes readable for all."""
+    """Make Ray's token file readable by its owner only; Ray creates it readable by all users."""
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token"))
     if not path.is_file():
         return

@@ -190,6 +190,6 @@ class RequestLoop:
 
 
 def _both(first: Exception, second: Exception) -> str:
-    """Both messages, or one if they are the same."""
+    """Messages of two errors, or one message if they are equal."""
     messages = [f"{type(error).__name__}: {error}" for error in (first, second)]
     return "; and then ".join(dict.fromkeys(messages))

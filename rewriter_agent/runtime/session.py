@@ -14,7 +14,7 @@ from cluster.fleet.settings import FleetSettings
 from cluster.planning.capacity import wait_for_capacity, wait_for_plan
 from cluster.planning.machine import GB, Machine
 from cluster.planning.plan import Plan, engine_spec, make_plan
-from cluster.session import joined
+from cluster.session import cluster_address
 from reward import Verifier
 from rewriter_agent.config import RunConfig, dump_config
 from rewriter_agent.data.problem import Problem
@@ -44,7 +44,7 @@ class Run:
         self._shape = model_shape(self.model_path)
         self.weights_gb = 2 * self._shape.parameters / GB
         # A cluster of its own has no other machines and no other users.
-        self._patience = config.cluster.wait_timeout if joined(config.cluster) else 0.0
+        self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0
         self.plan: Plan = wait_for_plan(
             config.cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
         )

@@ -25,6 +25,6 @@ def test_a_fleet_is_watched_over_as_the_section_says() -> None:
 
 
 def test_only_engines_that_take_adapters_serve_the_backbone_too() -> None:
-    with pytest.raises(ValidationError, match=r"scorers is 0: .*set enable_lora=true, .* or scorers=1"):
+    with pytest.raises(ValidationError, match=r"scorers is 0, .*set enable_lora=true, .* or scorers=1"):
         ClusterConfig(scorers=0)
     assert ClusterConfig(engines=2, scorers=0, enable_lora=True, min_healthy=2).scorers == 0

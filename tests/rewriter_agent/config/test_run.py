@@ -244,7 +244,7 @@ def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_f
     message = refusal(config_file, MINIMAL, *sizes, "sft.train_batch_size=16")
     assert "no multiple of the 6 rows of one forward pass" in message
     both = ["sft.train_batch_size=12", "sft.gradient_accumulation_steps=3"]
-    assert "asks 2; leave one of them out" in refusal(config_file, MINIMAL, *sizes, *both)
+    assert "requires 2; remove one of them" in refusal(config_file, MINIMAL, *sizes, *both)
 
 
 def test_set_fills_an_empty_section(config_file: Path) -> None:
