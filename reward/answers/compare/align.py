@@ -12,6 +12,7 @@ from reward.answers.math.numbers import read_number
 from reward.answers.math.tokens import without_recurring
 
 from .applications import mark_applications
+from .remarks import align_remarks
 
 MAX_CHARS = 4_000
 """Longer texts stay as they are."""
@@ -36,6 +37,9 @@ _FOR_INTEGERS = re.compile(
 # A condition on the letter says more than that it runs through its domain.
 _CONDITION = re.compile(r"[<>:|]|\\(?:leq|geq|neq|in|notin|equiv|mod|mid|approx)(?![A-Za-z])")
 _DEFINED = re.compile(r"([A-Za-z]|\\[A-Za-z]+) ?=")
+_DUMMY = re.compile(
+    r"\\(?:sum|prod)(?![A-Za-z]) ?_ ?\{ ?([a-z]) ?=|\\lim(?![A-Za-z]) ?_ ?\{ ?([a-z]) ?\\to(?![A-Za-z])"
+)
 _INTEGERS = "Z"
 _PARAMETERS = frozenset("kmn")
 _CONSTANT_USES = {
@@ -51,6 +55,7 @@ def align(left: str, right: str) -> tuple[str, str]:
     left, right = _plain(left), _plain(right)
     if all("..." in text or _DOTS.search(text) for text in (left, right)):
         left, right = _DOTS.sub("...", left), _DOTS.sub("...", right)
+    left, right = _align_dummies(*align_remarks(left, right))
     left, right = align_congruences(*_align_angles(left, right))
     left, right = _align_parameters(left, right)
     return mark_applications(*_align_constants(*_align_arguments(left, right)))
@@ -77,11 +82,11 @@ def _by_value(match: re.Match[str]) -> str:
 
 
 def _align_angles(left: str, right: str) -> tuple[str, str]:
-    """Degrees in radians, where one side speaks of degrees alone and the other of pi or radians."""
+    """Degrees in radians, if one side speaks of degrees alone and the other of pi, radians or an arcsine."""
     degrees, radians = (left, right) if "°" in left else (right, left)
     if "°" in radians or "°" not in degrees or r"\pi" in degrees:
         return left, right
-    if r"\pi" not in radians and not _RADIANS.search(radians):
+    if r"\pi" not in radians and not _RADIANS.search(radians) and r"\arc" not in radians:
         return left, right
     converted = _DEGREES.sub(r"(\1\\pi/180)", degrees), _RADIANS.sub("", radians)
     return converted if degrees is left else converted[::-1]
@@ -132,6 +137,21 @@ def _period(text: str) -> str | None:
     defined = _DEFINED.match(text)
     found = _letters(text[defined.end() :] if defined else text)
     return next(iter(found)) if len(found) == 1 and found <= _PARAMETERS else None
+
+
+def _align_dummies(left: str, right: str) -> tuple[str, str]:
+    """One letter for the index of a sum, product or limit, if it occurs nowhere before."""
+    ours, theirs = _dummy(left), _dummy(right)
+    return (left, _renamed(right, theirs, ours)) if ours and theirs else (left, right)
+
+
+def _dummy(text: str) -> str | None:
+    found = list(_DUMMY.finditer(text)) if "_" in text else []
+    names = {match[1] or match[2] for match in found}
+    if len(names) != 1:
+        return None
+    [name] = names
+    return None if name in _letters(text[: found[0].start()]) else name
 
 
 def _align_arguments(left: str, right: str) -> tuple[str, str]:

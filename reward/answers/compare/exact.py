@@ -16,6 +16,7 @@ from reward.answers.math.tree import Call, Expr, symbols, unknowns
 from reward.types import Verdict
 
 from .align import align
+from .factorials import cancel_factorials
 from .match import Comparison, Decision, match
 from .points import ENOUGH, exact_points
 from .rational import (
@@ -126,7 +127,12 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
             # With variables, smaller points may tell.
             if names:
                 return None
-            raise
+            if (reduced := cancel_factorials(left, right)) is None:
+                raise
+            try:
+                one, other = (rational_value(side, point) for side in reduced)
+            except (Irrational, Undefined):
+                return None
         if not (agree(one, other, tolerance) if is_tolerant else one == other):
             return Verdict.DIFFERENT
         told += 1

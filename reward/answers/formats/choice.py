@@ -37,6 +37,9 @@ _OTHER_LETTER = re.compile(
 )
 _PROSE_LINE = re.compile(r"[A-J]\s*[,:;]|[A-J]\s+\S|[A-J]\.\s*[A-Z]\.")
 _LIST_ITEM = re.compile(r"[\s*]*\(?[A-Ja-j][).:]")
+_MATHS = re.compile(r"[\d=+<>^]|\\[A-Za-z]")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_LOWER_LINE = re.compile(r"[\s*_]*\(?([a-j])[.)]\s+\S.{0,100}")
 # A and I are words too.
 _ANYWHERE = re.compile(r"\(([A-Ja-j])\)|(?<![\w'’\\])([B-HJ]|[AI](?!\s+(?!is\b|because\b)[a-z]))(?![\w'’])")
 
@@ -46,14 +49,17 @@ def extract(text: str, strict: bool) -> str | None:
 
     Strict: the last of a last line with nothing but the letter (and its option's text after a bracket or
     stop), a statement "answer is B" or "answer: (B)", and a box. Two letters ("A or B") are none, and so is
-    a letter that prose goes on from ("The answer is A good one"). Lenient: else the last "(X)" or
-    standalone capital from A to J.
+    a letter that prose goes on from ("The answer is A good one"). Lenient: else a last line "b. 4", else the
+    last "(X)" or standalone capital from A to J.
     """
     # Full-width and circled letters become plain ones.
     text = unicodedata.normalize("NFKC", without_end_tokens(text))
     letter = _last_line(text) or _stated(text)
     if letter is not None or strict:
         return letter
+    lines = text.rstrip().rsplit("\n", 2)
+    if (lower := _LOWER_LINE.fullmatch(lines[-1])) and not any(map(_LIST_ITEM.match, lines[-2:-1])):
+        return lower[1].upper()
     found = _ANYWHERE.findall(text)
     return "".join(found[-1]).upper() if found else None
 
@@ -96,8 +102,16 @@ def _stated(text: str) -> str | None:
     statement = max((match.end() for match in _STATEMENT.finditer(text)), default=-1)
     box = max((match.end() for match in _BOX.finditer(text)), default=-1)
     if box > statement:
-        return _letter(extract_marked(text, "boxed") or "")
+        content = extract_marked(text, "boxed") or ""
+        # A formula boxed in a remark after the answer names no letter.
+        if statement < 0 or not _is_formula(content):
+            return _letter(content)
     return _letter(text[statement:].split("\n", 1)[0]) if statement >= 0 else None
+
+
+def _is_formula(content: str) -> bool:
+    bare = _unwrap(content)
+    return _MATHS.search(bare) is not None and _WORD.search(bare) is None
 
 
 def _unwrap(text: str) -> str:

@@ -20,6 +20,7 @@ from .set_builder import read_builder
 from .vectors import read_vector
 
 MAX_DEPTH = 8
+MAX_EXCLUDED = 20
 # Nobody writes (1,000) for the point (1,0).
 _ONE_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})*,0\d\d(?:,\d{3})*")
 _LIST = rf",|;|\\(?:land|lor){WORD_END}|(?<![A-Za-z\\])(?:or|and|OR|AND){WORD_END}"
@@ -120,7 +121,7 @@ def _read_list(text: str, depth: int) -> Form | None:
     if len(kept) < 2 or not all(kept):
         return None
     words = {separator.lower().lstrip("\\l") for separator in separators}
-    if (excluded := _UNEQUAL.match(kept[0])) and "or" not in words:
+    if (excluded := _UNEQUAL.match(kept[0])) and "or" not in words and len(kept) <= MAX_EXCLUDED:
         # "x \\neq 1, 2" excludes both.
         bare = [split(part, RELATIONS) for part in kept[1:]]
         if all(part is not None and not part[1] for part in bare):
