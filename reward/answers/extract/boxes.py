@@ -71,9 +71,12 @@ def _boxes(text: str) -> list[_Box]:
 
 def _join(text: str, box: _Box, following: _Box) -> re.Match[str] | None:
     """What joins two boxes in one list, None if they stand apart."""
-    if box.content is None or following.start - box.end > _MAX_JOIN_CHARS:
-        return None
-    return _JOIN.fullmatch(_without_layout(text[box.end : following.start]))
+    return join_of(text[box.end : following.start]) if box.content is not None else None
+
+
+def join_of(gap: str) -> re.Match[str] | None:
+    """What joins two values of one list, if `gap` between them is nothing but a comma, "and", "or" or a name."""
+    return _JOIN.fullmatch(_without_layout(gap)) if len(gap) <= _MAX_JOIN_CHARS else None
 
 
 def _without_layout(text: str) -> str:

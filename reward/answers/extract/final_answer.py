@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .boxes import has_box, last_box
 from .clean import MAX_PEELED_CHARS, clean_answer, without_end_tokens
-from .lenient import is_quantity, last_value
+from .lenient import is_quantity, last_value, value_of_sentence
 
 __all__ = ["clean_answer", "extract_marked", "statement_of", "strip_answer_line"]
 
@@ -52,7 +52,7 @@ def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | 
     answer = find(text)
     if answer is not None or strict:
         return answer
-    for guess in (last_box, _hashed, _stated, last_value):
+    for guess in (last_box, _hashed, _stated_value, last_value):
         answer = guess(text)
         # What the convention could not state (an unmatched brace in a box) is no answer under it.
         if answer is not None and find(rendered.format(answer)) == answer:
@@ -123,6 +123,11 @@ def _hashed(text: str) -> str | None:
 
 def _stated(text: str) -> str | None:
     return _sentence(statement_of(text))
+
+
+def _stated_value(text: str) -> str | None:
+    statement = _stated(text)
+    return value_of_sentence(statement) if statement is not None else None
 
 
 def _sentence(statement: str | None) -> str | None:

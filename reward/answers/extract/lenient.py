@@ -8,13 +8,15 @@ from reward.answers.math.atoms import Quantity, read_leaf
 from reward.answers.math.normalise import normalise
 from reward.answers.math.tree import symbols
 
+from .boxes import join_of
 from .clean import clean_answer
 
 _NUMBER = re.compile(
     r"(?:(?<![\w)\]}.])[-+−]\s?)?(?:(?:\\?\$|[€£¥])\s?)?(?:(?<![\w)\]}.])[-+−])?"
     r"(?:\\[dt]?frac\s?\{\s?-?[0-9]+\s?\}\s?\{\s?[0-9]+\s?\}"
     r"|(?:(?<![\w.])[0-9]+\s?)?[¼-¾⅐-⅞]"
-    r"|(?<![A-Za-z_\d.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+(?![\w.]))?"
+    r"|(?<![A-Za-z_\d.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]{1,3}(?: [0-9]{3})+(?![0-9])|[0-9]+)"
+    r"(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+(?![\w.]))?"
     r"(?:\s[0-9]+(?=/[0-9]))?(?:(?<=[0-9])/[0-9]+)?|(?<![\d.])\.[0-9]+)(?:\s?\\?%)?"
 )
 _DELIMITER = re.compile(r"\\.|\$\$|\$", re.DOTALL)
@@ -32,25 +34,45 @@ _INTRODUCTION = re.compile(
 )
 _OUTER = " \t*_`\"'“”‘’.,;:!?"
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_DIGIT = re.compile(r"[0-9]")
+_MATHS = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\[A-Za-z]+")
+_PROSE_WORD = re.compile(r"[A-Za-z]{2,}")
+_VERB = re.compile(r"\s(?:is|are|equals)\s")
+_MIN_PROSE_WORDS = 4
 _TAG = re.compile(r"</?[A-Za-z|][^<>\s]{0,30}>")
 
 
 def last_value(text: str) -> str | None:
-    """The last number in `text`, or None where it has none, or one that is only a piece of something else.
+    """The last number or formula in `text`, or None if it has none, or one that is only a piece of something else.
 
-    In a formula between math delimiters it is the whole formula. Outside of these a number that an operator, a
-    bracket, a colon or letters tie to more is the whole expression, if that follows "is", "=" or the like.
+    In a formula between math delimiters it is the whole formula, with those that "and", "or" or a comma joins to it.
+    Outside of these a number that an operator, a bracket, a colon or letters tie to more is the whole expression, if
+    that follows "is", "=" or the like. A formula without digits counts only if there are no digits in the text.
     """
     found = deque(_NUMBER.finditer(text), maxlen=1)
-    if not found:
-        return None
-    start, end = found[0].span()
-    for opened, closed in reversed(_formulas(text)):
-        if closed <= start:
-            break
-        if opened < end:
-            return clean_answer(text[opened:closed]) or None
-    return _outside_math(text, start, end)
+    start, end = found[0].span() if found else (-1, -1)
+    formulas = _formulas(text)
+    telling = [span for span in formulas if _DIGIT.search(text, *span)] or ([] if found else formulas)
+    if telling and telling[-1][1] > start:
+        return clean_answer(_joined(text, formulas[: formulas.index(telling[-1]) + 1])) or None
+    return _outside_math(text, start, end) if found else None
+
+
+def _joined(text: str, formulas: list[tuple[int, int]]) -> str:
+    """The last formula, and the bare values before it that a comma or word joins to it."""
+    first = last = len(formulas) - 1
+    while first and join_of(text[formulas[first - 1][1] : formulas[first][0]]):
+        first -= 1
+    pieces = [text[slice(*span)] for span in formulas[first:]]
+    is_list = first < last and not any("=" in piece for piece in pieces)
+    return text[formulas[first][0] : formulas[last][1]] if is_list else pieces[-1]
+
+
+def value_of_sentence(sentence: str) -> str:
+    """The last value in a sentence of prose, "The area of the triangle is 84"; anything else as it is."""
+    words = _PROSE_WORD.findall(_MATHS.sub(" ", sentence))
+    is_prose = len(words) >= _MIN_PROSE_WORDS or _VERB.search(sentence) is not None
+    return (last_value(sentence) or sentence) if is_prose and not sentence[:1].isdigit() else sentence
 
 
 def is_quantity(line: str) -> bool:
@@ -83,6 +105,9 @@ def _closes(text: str, opening: re.Match[str], delimiter: re.Match[str]) -> bool
     if delimiter[0] != _CLOSING[opening[0]] or start == end:
         return False
     # As in Markdown: blanks within the signs, or a digit after them, make it money.
+    # A command makes it a formula even so.
+    if "\\" in text[start:end]:
+        return "\n" not in text[start:end]
     is_money = text[start].isspace() or text[end - 1].isspace() or text[end + 1 : end + 2].isdigit()
     return delimiter[0] != "$" or not (is_money or "\n" in text[start:end])
 
