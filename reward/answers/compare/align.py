@@ -24,6 +24,8 @@ _NUMERAL = re.compile(
     r"(?<![\w\\}.^)(,])\(?(\d[0-9A-F]{0,200}|[A-F][0-9A-F]{1,200})\)? ?_ ?"
     r"(?:\{ ?(\d\d?|[a-z]{3,8}) ?\}|(\d\d?))(?![\w!^({])"
 )
+_DECIMAL = re.compile(r"\d+\.\d+")
+_DECIMAL_COMMA = re.compile(r"0,\d{3,}|\d{4,},\d{1,2}")
 _MAPSTO = re.compile(r"(?:([A-Za-z]) ?: ?)?([A-Za-z]) ?\\mapsto(?![A-Za-z]) ?(.+)")
 _FUNCTION = re.compile(r"([A-Za-z](?:_\w|_\{\w+\})?'{0,2}) ?\( ?([a-z]) ?\) ?= ?(.+)")
 _LETTER = re.compile(r"\\[A-Za-z]+|[A-Za-z]")
@@ -52,7 +54,7 @@ def align(left: str, right: str) -> tuple[str, str]:
     """The two normalised texts, rewritten so that a choice of names or notation does not tell them apart."""
     if max(len(left), len(right)) > MAX_CHARS:
         return left, right
-    left, right = _plain(left), _plain(right)
+    left, right = _align_commas(_plain(left), _plain(right))
     if all("..." in text or _DOTS.search(text) for text in (left, right)):
         left, right = _DOTS.sub("...", left), _DOTS.sub("...", right)
     left, right = _align_dummies(*align_remarks(left, right))
@@ -68,6 +70,15 @@ def _plain(text: str) -> str:
     if mapping := _MAPSTO.fullmatch(text):
         return f"{mapping[1] or 'f'}({mapping[2]}) = {mapping[3]}"
     return text
+
+
+def _align_commas(left: str, right: str) -> tuple[str, str]:
+    """A decimal comma as a point beside a decimal, if the digits around it do not group thousands."""
+    if _DECIMAL_COMMA.fullmatch(left) and _DECIMAL.fullmatch(right):
+        return left.replace(",", "."), right
+    if _DECIMAL_COMMA.fullmatch(right) and _DECIMAL.fullmatch(left):
+        return left, right.replace(",", ".")
+    return left, right
 
 
 def _by_value(match: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from reward.answers.math.atoms import Quantity, Unread, is_clock, read_leaf
 from reward.answers.math.forms import Relation, Value
 from reward.answers.math.normalise import normalise
 from reward.answers.math.structure import read_form
-from reward.answers.math.tree import Call, Expr, symbols, unknowns
+from reward.answers.math.tree import Call, Expr, Num, symbols, unknowns
 from reward.types import Verdict
 
 from .align import align
@@ -27,11 +27,13 @@ from .rational import (
     has_decimal,
     rational_value,
 )
+from .sums import terms
 from .values import compare_values, verdict
 
 MAX_CHARS = 4_000
 # As differences 3-2 and 2-1 would be equal, as scores they are not, nor are dates without a year of four digits.
 _SCORE = re.compile(r"\d{1,3}-\d{1,3}|\d{1,2}/\d{1,2}/\d{1,2}")
+_PRINTED_DIGITS = 15
 _PAIR = re.compile(r"[A-Za-z]{2}")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|operatorname)[a-z]*\*?\s*\{")
 _BETWEEN = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])|(?<=\d) (?=[a-z](?![A-Za-z0-9]))")
@@ -96,7 +98,10 @@ def compare_leaves(left: str, right: str, tolerance: float) -> Decision:
         return verdict(int(ratios[0][1]) * int(ratios[1][2]) == int(ratios[1][1]) * int(ratios[0][2]))
     if _SCORE.fullmatch(left) and _SCORE.fullmatch(right):
         return Verdict.DIFFERENT
-    return compare_values(read_leaf(left), read_leaf(right), partial(compare_numbers, tolerance=tolerance))
+    numbers = partial(compare_numbers, tolerance=tolerance)
+    if (summed := terms(left, right)) and compare_leaves(*summed, tolerance) is Verdict.EQUAL:
+        return Verdict.EQUAL
+    return compare_values(read_leaf(left), read_leaf(right), numbers)
 
 
 def misfit(text: str) -> Decision:
@@ -133,12 +138,22 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
                 one, other = (rational_value(side, point) for side in reduced)
             except (Irrational, Undefined):
                 return None
-        if not (agree(one, other, tolerance) if is_tolerant else one == other):
+        is_same = agree(one, other, tolerance) if is_tolerant else one == other
+        if not is_same and not (not names and _is_printed(left, right, one, other)):
             return Verdict.DIFFERENT
         told += 1
     if told >= (ENOUGH if names else 1):
         return Verdict.EQUAL
     return None if names else Verdict.UNDECIDED
+
+
+def _is_printed(left: Expr, right: Expr, one: Fraction, other: Fraction) -> bool:
+    """Whether a decimal of 15 digits is what floating point prints for a fraction without an exact decimal."""
+    fraction, decimal = (one, other) if has_decimal(right) else (other, one)
+    if has_decimal(left) == has_decimal(right) or not isinstance(right if has_decimal(right) else left, Num):
+        return False
+    is_periodic = 10**_PRINTED_DIGITS % fraction.denominator != 0
+    return is_periodic and abs(fraction - decimal) * 2 * 10**_PRINTED_DIGITS <= abs(fraction)
 
 
 def compare_relations(left: Relation, right: Relation) -> Decision:

@@ -262,9 +262,16 @@ def _match_groups(left: Group, right: Group, by: Comparison) -> Decision:
     if kinds <= {"list", "set"}:
         if {len(_stems(_names(side.parts))) > 1 for side in (left, right)} == {True, False}:
             return Verdict.DIFFERENT
-        sides = [side.parts if side.kind == "list" else _distinct(side.parts, by) for side in (left, right)]
+        sides = [_distinct(side.parts, by) if _is_a_set(side) else side.parts for side in (left, right)]
         return _match_unordered(sides[0], sides[1], by)
     return _match_unordered(left.parts, right.parts, by) if len(kinds) == 1 else Verdict.DIFFERENT
+
+
+def _is_a_set(group: Group) -> bool:
+    """Whether a part counts once however often it is written: in a set, and in a list of points."""
+    return group.kind == "set" or all(
+        isinstance(part, Group) and part.kind == "tuple" for part in group.parts
+    )
 
 
 def _distinct(parts: Sequence[Form], by: Comparison) -> Sequence[Form]:

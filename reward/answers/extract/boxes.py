@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from reward.answers.math.atoms import unit_of
+
 from .clean import clean_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
@@ -14,7 +16,8 @@ _BLANK = re.compile(r"[^\S\n]|\n(?![^\S\n]*\n)|[$*&~]|\\[()\[\],;:! ]|\\\\|\\q?q
 _LABEL = r"(?P<label>(?:[A-Z]{2,3}|\\?[A-Za-z]{1,10})(?:_(?:\w|\{\w{1,5}\}))?(?:\(\w\))?) ?="
 # Between the boxes of one list: a comma, a word, "for part (a) and", the name of the next value.
 _JOIN = re.compile(
-    rf" ?(?=[,;]|and|or|for|in)[,;]? ?(?:(?:for|in) part \(?\w\)?,? ?)?(?P<word>and|or)? ?(?:{_LABEL})? ?"
+    r"(?: (?P<noun>[a-z]{3,15}(?: [a-z]{3,15})??)(?= ?[,;]| and | or ))? ?(?=[,;]|and|or|for|in)[,;]? ?"
+    rf"(?:(?:for|in) part \(?\w\)?,? ?)?(?P<word>and|or)? ?(?:{_LABEL})? ?|"
 )
 _FIRST_LABEL = re.compile(rf"(?:\A|(?<=[ ,:;])){_LABEL} ?\Z")
 
@@ -76,7 +79,13 @@ def _join(text: str, box: _Box, following: _Box) -> re.Match[str] | None:
 
 def join_of(gap: str) -> re.Match[str] | None:
     """What joins two values of one list, if `gap` between them is nothing but a comma, "and", "or" or a name."""
-    return _JOIN.fullmatch(_without_layout(gap)) if len(gap) <= _MAX_JOIN_CHARS else None
+    if len(gap) > _MAX_JOIN_CHARS:
+        return None
+    join = _JOIN.fullmatch(_without_layout(gap))
+    is_counted = (
+        join is None or join["noun"] is None or unit_of(f" {join['noun']}", is_spaced=True) is not None
+    )
+    return join if is_counted else None
 
 
 def _without_layout(text: str) -> str:

@@ -17,6 +17,7 @@ _BOLD = "[*_ \t]{0,6}"
 _STATEMENT = re.compile(
     rf"(?<![A-Za-z])answer{_BOLD}(?:is(?![A-Za-z])(?:{_BOLD}[:=：])?|[:=：])", re.IGNORECASE
 )
+_FINAL = re.compile(r"(?<![A-Za-z])final answer is(?![A-Za-z])[ :]*(?=\S)", re.IGNORECASE)
 _INTRODUCTION = re.compile(
     r"[*_# \t]*(?:(?:and|so|thus|therefore|hence|finally|in conclusion),?\s+)?(?:the\s+|my\s+|our\s+)?"
     r"(?:final\s+|correct\s+)?",
@@ -50,14 +51,23 @@ def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | 
     find, rendered = _FORMS[convention]
     text = without_end_tokens(text)
     answer = find(text)
-    if answer is not None or strict:
+    if strict:
         return answer
-    for guess in (last_box, _hashed, _stated_value, last_value):
+    if answer is not None and not (convention == "boxed" and _is_restated(text)):
+        return answer
+    guesses = (last_box, _hashed, _stated_value, last_value)
+    for guess in guesses if answer is None else guesses[2:]:
         answer = guess(text)
         # What the convention could not state (an unmatched brace in a box) is no answer under it.
         if answer is not None and find(rendered.format(answer)) == answer:
             return answer
     return None
+
+
+def _is_restated(text: str) -> bool:
+    """Whether "the final answer is" comes after the last box."""
+    last = _last(_FINAL, text)
+    return last is not None and not has_box(text[last.start() :])
 
 
 def strip_answer_line(text: str) -> str:

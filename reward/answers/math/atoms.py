@@ -47,6 +47,7 @@ _TELEPHONE = re.compile(r"(?:\+?\d{1,3}[- .])?(?:\(\d{3}\) ?|\d{3}[- .])?\d{3}-\
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _SPACED_NUMBERS = re.compile(r"(?<![\d._^])\d[\d.]* +\d")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_POWER_OF_METRES = re.compile(r"m ?\^ ?(?:\{ ?[23] ?\}|[23])")
 _GREEK_UNIT = re.compile(r"\\(?:(Omega)(?![A-Za-z])|mu ?(?=[A-Za-z]))")
 _OUTER = " \"'.,;:!?"
 
@@ -270,7 +271,7 @@ def _names_unit(phrase: str, words: list[str], is_spaced: bool) -> bool:
     if not phrase.startswith(first):
         return False
     if not is_spaced:
-        return len(first) > 1 and is_known(first)
+        return is_known(first) and (len(first) > 1 or _POWER_OF_METRES.fullmatch(phrase) is not None)
     # "18 dollars a day"
     named = [
         word

@@ -135,6 +135,11 @@ _EMOJI_FROM = "\u2600"
 _VARIATIONS = "\ufe0e\ufe0f\u200d"
 # They take an answer back, ask, or are numbers themselves.
 _TELLING_EMOJI = frozenset("❌❎✖✗✘⛔🚫👎⚠❓❔❗❕💯🔟🔢💔🙅🤷🤔➕➖➗")
+# A text out of JSON that was escaped twice; a row's end stands before these in environments only.
+_ESCAPED_TWICE = re.compile(
+    r"\\\\(?=(?:left|right|[dt]?frac|sqrt|leq?|geq?|neq?|text|mathbb|mathrm|pi|infty|cup|cap|in|cdot|times|pm|circ|quad|theta)"
+    r"(?![A-Za-z]))"
+)
 _DOLLARS = re.compile(r"\$([^$]*)\$(?!\d)")
 _ESCAPED_DOLLAR = "\ue000"
 _REWRITES = tuple(
@@ -177,6 +182,8 @@ def normalise(text: str) -> str:
     text = clean_answer(text)
     if not text.isascii():
         text = _ascii(_without_emoji(text))
+    if r"\\" in text and r"\begin" not in text:
+        text = _ESCAPED_TWICE.sub(r"\\", text)
     if "\\" in text or "tg" in text:
         text = name_functions(text)
     if "**" in text:
