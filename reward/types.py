@@ -31,8 +31,13 @@ GradeReason = Literal[
     "invalid_gold",
     "schema",
     "test_failed",
+    "no_assertion",
+    "own_word",
 ]
-"""Why an answer got its verdict, where that is not simply the comparison of two values."""
+"""Why an answer got its verdict, if it is not simply the comparison of two values.
+
+`own_word` goes with an equal program: the tests compare objects of its own classes, by their own methods.
+"""
 
 
 class Verdict(Enum):

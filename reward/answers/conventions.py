@@ -121,13 +121,17 @@ def _decide_code(check: Check, config: RewardConfig) -> Result | None:
     return None
 
 
+def _compare_code(check: Check, config: RewardConfig) -> Result:
+    raise AssertionError("programs run in processes of their own (reward.programs)")
+
+
 _DOMAINS = {
     **{convention: _math(convention) for convention in ("####", "boxed", "answer_is", "plain")},
     "choice": Domain(choice.extract, choice.decide, choice.decide),
     "text": Domain(text_answer.extract, text_answer.decide, text_answer.decide),
     "contains": Domain(contains.extract, contains.decide, contains.decide),
     "json": Domain(json_text.extract, json_value.decide, json_value.compare),
-    "python": Domain(code.extract, _decide_code, code.compare),
+    "python": Domain(code.extract, _decide_code, _compare_code),
 }
 CONVENTIONS: tuple[str, ...] = tuple(_DOMAINS)
 """The names of all conventions."""

@@ -7,8 +7,9 @@ import site
 import sys
 import sysconfig
 from collections.abc import Callable
+from functools import cache
 
-from . import seccomp
+from . import landlock, seccomp
 
 _MAX_DESCRIPTORS = 32
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -24,18 +25,37 @@ _DENIED_EVENTS = frozenset(
         *("sqlite3.connect", "sqlite3.connect/handle"),
     }
 )
+_DENIED_TO_ANSWERS = frozenset({"code.__new__", "sys._current_frames", "sys.unraisablehook", "signal.signal"})
+_NATIVE_MODULES = frozenset(
+    {
+        *("readline", "_xxsubinterpreters", "_testcapi", "_testinternalcapi", "_testbuffer", "_ctypes_test"),
+        *(
+            "_dbm",
+            "_gdbm",
+            "_tkinter",
+            "_curses",
+            "_curses_panel",
+            "_posixshmem",
+            "nis",
+            "ossaudiodev",
+            "spwd",
+        ),
+        *("_cffi_backend", "pyarrow", "lxml", "h5py", "numba", "llvmlite", "torch"),
+    }
+)
 _DENIED_FAMILIES = ("socket.", "ctypes.", "fcntl.", "sys.monitoring.")
 _PATH_EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.getxattr", "os.listxattr"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def confine(memory_bytes: int, *, may_set_limits: bool) -> None:
+def confine(memory_bytes: int, *, may_set_limits: bool, is_answer: bool = False) -> None:
     """Leaves this process computation, its open descriptors, and reading Python's libraries and time zones.
 
     Limits by the kernel: address space in total (`memory_bytes`), no bytes written to files, no new processes,
-    few descriptors; system calls by `reward.sandbox.seccomp`, where the system has it. An audit hook says no to Python
-    code with a PermissionError that names what was tried, and keeps it to the folders of its libraries; native
-    code is held by the kernel's limits alone, which let it read files.
+    few descriptors, the folders that can be read (`reward.sandbox.landlock`) and the system calls
+    (`reward.sandbox.seccomp`), if the system has them. An audit hook says no to Python code with a PermissionError
+    that names what was tried. A process for an answer has no signal handlers, made-up code objects and modules
+    with native access to files or memory either.
     """
     os.environ.clear()
     # A numeric library that starts threads when imported ends the process where it cannot.
@@ -47,9 +67,23 @@ def confine(memory_bytes: int, *, may_set_limits: bool) -> None:
     _limit(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS)
     # The superuser is exempt from this one, and containers often run as superuser: hence the two below.
     _limit(resource.RLIMIT_NPROC, 0)
-    hook = _hook(_library_folders())
-    seccomp.install(may_set_limits=may_set_limits)
+    folders = _library_folders()
+    hook = _hook(folders, _DENIED_EVENTS | (_DENIED_TO_ANSWERS if is_answer else frozenset()))
+    seccomp.give_up_privileges()
+    landlock.allow_only((*folders, "."))
+    seccomp.install(may_set_limits=may_set_limits, may_handle_signals=not is_answer)
+    if is_answer:
+        sys.addaudithook(_import_hook())
+    # The last one, as it lets no other come after it.
     sys.addaudithook(hook)
+
+
+def prepare() -> None:
+    """Works out what `confine` needs, for the forks of this process to find it."""
+    _library_folders()
+    for may in (False, True):
+        seccomp.compiled(may_set_limits=may, may_handle_signals=may)
+    seccomp.compiled(may_set_limits=False, may_handle_signals=True)
 
 
 def renew_cpu_limit(seconds: float) -> None:
@@ -59,12 +93,28 @@ def renew_cpu_limit(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
+def _import_hook() -> Callable[[str, tuple], None]:
+    """Refuses modules whose native code reads files or memory by itself, under any name."""
+    modules, refusal = _NATIVE_MODULES, ImportError
+
+    def deny(event: str, arguments: tuple) -> None:
+        if event != "import":
+            return
+        path = arguments[1]
+        names = arguments[0].split(".") if path is None else path.rsplit("/", 1)[-1].split(".")
+        if names[0] in modules:
+            raise refusal(f"{names[0]} is not allowed to answers")
+
+    return deny
+
+
 def _limit(which: int, value: int) -> None:
     ceiling = resource.getrlimit(which)[1]
     value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
     resource.setrlimit(which, (value, value))
 
 
+@cache
 def _library_folders() -> tuple[str, ...]:
     """Where modules may still be loaded from: Python's own folders and those of the packages loaded so far."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
@@ -76,9 +126,9 @@ def _library_folders() -> tuple[str, ...]:
     return tuple(os.path.join(folder, "") for folder in sorted(folders))
 
 
-def _hook(folders: tuple[str, ...]) -> Callable[[str, tuple], None]:
+def _hook(folders: tuple[str, ...], denied: frozenset[str]) -> Callable[[str, tuple], None]:
     # Looks no name up when called, because confined code can replace builtins and modules' functions.
-    denied, families, path_events, writing = _DENIED_EVENTS, _DENIED_FAMILIES, _PATH_EVENTS, _WRITING
+    families, path_events, writing = _DENIED_FAMILIES, _PATH_EVENTS, _WRITING
     type_of, string, number, refusal = type, str, int, PermissionError
 
     def deny(event: str, arguments: tuple) -> None:

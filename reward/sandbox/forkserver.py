@@ -8,10 +8,13 @@ DESCRIPTOR, the first being the RewardConfig as JSON, and each gets one line in 
     end SERIAL                            ->  exit code as `subprocess` has it, once the child is gone
     pids                                  ->  process ids of the children that live
 
-FOLDER is empty and becomes the working folder. Serial numbers, because the system may give a process id again. It
-ends when its parent's end of the socket closes or its parent dies, and takes the children with it.
+A child that runs a program is two processes, a referee and the answer's: PID is the referee's, and the exit code is
+the answer's if the referee has ended by itself. FOLDER is empty and becomes the working folder. Serial numbers are
+used because the system may give a process id again. The zygote ends when its parent's end of the socket closes or
+its parent dies, and takes the children with it.
 """
 
+import asyncio  # noqa: F401 (copies code objects when imported, which an answer may not)
 import gc
 import logging
 import os
@@ -20,13 +23,16 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 from reward.answers.conventions import compare
 from reward.config import RewardConfig
 from reward.types import Check
 
+from . import worker
 from .channel import Channel
-from .worker import Kind, run
+from .confine import prepare
+from .worker import Kind
 
 _MAX_CONFIG_BYTES = 16 * 1024**2
 _REAP_SECONDS = 1.0
@@ -51,8 +57,8 @@ class Zygote:
         self._config = config
         self._parent = os.getppid()
         self._serial = 0
-        self._living: dict[int, int] = {}
-        self._ended: dict[int, int] = {}
+        self._children: dict[int, tuple[int, ...]] = {}
+        self._exit_codes: dict[int, int] = {}
 
     def serve(self) -> None:
         """Returns when the parent has closed its end or died; no child lives then."""
@@ -69,7 +75,7 @@ class Zygote:
                     self._control.sendall(reply.encode() + b"\n")
                 except ConnectionError:  # the parent did not wait for it
                     break
-        for serial in list(self._living):
+        for serial in list(self._children):
             self._end(serial)
 
     def _reply(self, command: list[str], descriptors: list[int]) -> str:
@@ -80,32 +86,56 @@ class Zygote:
                 return str(self._end(int(serial)))
             case _:
                 assert command == ["pids"]
-                return " ".join(map(str, self._living.values()))
+                return " ".join(
+                    str(pid) for pids in self._children.values() for pid in pids if self._lives(pid)
+                )
 
     def _spawn(self, kind: Kind, descriptor: int) -> str:
+        if kind is Kind.PAIRS:
+            pids = (self._fork(lambda: worker.serve_pairs(descriptor, self._config)),)
+        else:
+            referee, answer = socket.socketpair()
+            with referee, answer:
+                # First, so that it has never had the descriptor by which the verdict goes out.
+                answer_pid = self._fork(lambda: worker.serve_answer(answer.detach(), self._config))
+                pids = (
+                    self._fork(lambda: worker.serve_tests(descriptor, referee.detach(), self._config)),
+                    answer_pid,
+                )
+        os.close(descriptor)
+        self._serial += 1
+        self._children[self._serial] = pids
+        return f"{self._serial} {pids[0]}"
+
+    def _fork(self, serve: Callable[[], None]) -> int:
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._control.close()
-            run(socket.socket(fileno=descriptor), kind, self._config, zygote)
-        os.close(descriptor)
-        self._serial += 1
-        self._living[self._serial] = pid
-        return f"{self._serial} {pid}"
+            worker.begin(serve, zygote)
+        return pid
 
     def _end(self, serial: int) -> int:
-        if serial in self._ended:
-            return self._ended.pop(serial)
-        pid = self._living.pop(serial)
-        os.kill(pid, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        codes = [self._wait(pid) for pid in self._children.pop(serial)]
+        return codes[0] or codes[-1]
 
-    def _reap(self) -> None:
-        for serial, pid in list(self._living.items()):
+    def _wait(self, pid: int) -> int:
+        if pid not in self._exit_codes:
+            os.kill(pid, signal.SIGKILL)
+            self._exit_codes[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return self._exit_codes.pop(pid)
+
+    def _lives(self, pid: int) -> bool:
+        """Whether a child process has not ended; takes note of its exit code if it has."""
+        if pid not in self._exit_codes:
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
-                del self._living[serial]
-                self._ended[serial] = os.waitstatus_to_exitcode(status)
+                self._exit_codes[pid] = os.waitstatus_to_exitcode(status)
+        return pid not in self._exit_codes
+
+    def _reap(self) -> None:
+        for pids in self._children.values():
+            for pid in pids:
+                self._lives(pid)
 
 
 def main() -> None:
@@ -120,6 +150,7 @@ def main() -> None:
     for gold, answer in _WARM_UP:
         compare(Check(gold, answer, "boxed"), plain)
     compare(Check('{"a": 1}', '{"a": 1.0}', "json"), plain)
+    prepare()
     # Children share what is there now; a collection in one of them would copy it.
     gc.collect()
     gc.freeze()

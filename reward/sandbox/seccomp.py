@@ -8,6 +8,7 @@ import errno
 import os
 import platform
 import struct
+from functools import cache
 
 from .syscalls import MACHINES, WRITING, Machine
 
@@ -29,20 +30,25 @@ def machine() -> Machine | None:
     return MACHINES.get((platform.system(), platform.machine()))
 
 
-def install(*, may_set_limits: bool) -> bool:
+def give_up_privileges() -> None:
+    """Keeps this process from ever gaining privileges, which filters of either kind need; nothing elsewhere."""
+    if platform.system() == "Linux":
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def install(*, may_set_limits: bool, may_handle_signals: bool = True) -> bool:
     """Confines this process for good; False where this system has no such filter.
 
-    `may_set_limits` leaves it able to change its own resource limits.
+    `may_set_limits` leaves it able to change its own resource limits, `may_handle_signals` what signals do to it.
 
     Raises:
         OSError: the kernel has the filter but refused it.
     """
-    calls = machine()
-    if calls is None:
+    code = compiled(may_set_limits=may_set_limits, may_handle_signals=may_handle_signals)
+    if code is None:
         return False
-    code = b"".join(struct.pack("HBBI", *step) for step in program(calls, may_set_limits))
     filter_program = _Program(len(code) // 8, code)
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    give_up_privileges()
     try:
         _prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(filter_program))
     except OSError as error:
@@ -52,7 +58,17 @@ def install(*, may_set_limits: bool) -> bool:
     return True
 
 
-def program(calls: Machine, may_set_limits: bool) -> list[Instruction]:
+@cache
+def compiled(*, may_set_limits: bool, may_handle_signals: bool) -> bytes | None:
+    """The filter as the kernel takes it; None if there is none for this machine."""
+    calls = machine()
+    if calls is None:
+        return None
+    steps = program(calls, may_set_limits, may_handle_signals)
+    return b"".join(struct.pack("HBBI", *step) for step in steps)
+
+
+def program(calls: Machine, may_set_limits: bool, may_handle_signals: bool = True) -> list[Instruction]:
     """The filter: another architecture's calls and all that is not allowed are refused."""
     steps: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -60,7 +76,8 @@ def program(calls: Machine, may_set_limits: bool) -> list[Instruction]:
         (_RETURN, 0, 0, _REFUSE),
         (_LOAD, 0, 0, _NUMBER),
     ]
-    for number in calls.allowed:
+    refused = () if may_handle_signals else calls.signals
+    for number in (number for number in calls.allowed if number not in refused):
         steps += _where(number, [(_RETURN, 0, 0, _ALLOW)])
     steps += _where(calls.openat, _without_bits(2, WRITING))
     if calls.open is not None:

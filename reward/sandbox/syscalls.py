@@ -21,6 +21,8 @@ class Machine:
     openat: int
     by_value: tuple[tuple[int, int, tuple[int, ...]], ...]
     prlimit: int
+    signals: tuple[int, ...]
+    """Those of `allowed` that say what signals do to the caller."""
 
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | 0o20000000
@@ -177,6 +179,7 @@ MACHINES: dict[tuple[str, str], Machine] = {
             ioctl=16, fcntl=72, madvise=28, futex=202, sendto=44, recvfrom=45, sched_getaffinity=204
         ),
         prlimit=302,
+        signals=(_X86_64["rt_sigaction"],),
     ),
     ("Linux", "aarch64"): Machine(
         audit=0xC00000B7,
@@ -187,6 +190,7 @@ MACHINES: dict[tuple[str, str], Machine] = {
             ioctl=29, fcntl=25, madvise=233, futex=98, sendto=206, recvfrom=207, sched_getaffinity=123
         ),
         prlimit=261,
+        signals=(_AARCH64["rt_sigaction"],),
     ),
 }
 """By `platform.system()` and `platform.machine()`."""

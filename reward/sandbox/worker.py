@@ -1,15 +1,17 @@
-"""What a verifier child does from its fork to its end: confine itself, serve, exit."""
+"""What a verifier process does from its fork to its end: confine itself, serve, exit."""
 
 import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from enum import Enum
+from itertools import pairwise
 from typing import NoReturn
 
 from reward.answers.conventions import compare
-from reward.answers.formats import code
 from reward.config import RewardConfig
+from reward.programs import performer, referee
 from reward.types import Check, GradeReason, Verdict
 
 from .channel import Channel
@@ -17,6 +19,7 @@ from .confine import confine, renew_cpu_limit
 from .seccomp import die_with_parent
 
 _MAX_REQUEST_BYTES = 16 * 1024**2
+_MAX_DESCRIPTORS = 1024
 
 
 class Kind(Enum):
@@ -26,24 +29,49 @@ class Kind(Enum):
     CODE = "code"
 
 
-def run(end: socket.socket, kind: Kind, config: RewardConfig, zygote: int) -> NoReturn:
-    """Serves requests that come over `end`; never returns into the process it was forked from."""
+def begin(serve: Callable[[], None], zygote: int) -> NoReturn:
+    """Runs what a fork of the zygote is for; never returns into the process it was forked from."""
     exit_code = 1
     try:
         die_with_parent()
         if os.getppid() == zygote:
-            _silence()
-            memory_bytes = int(config.memory_limit_gb * 1024**3)
-            if kind is Kind.CODE:
-                renew_cpu_limit(config.code_timeout)
-                confine(memory_bytes, may_set_limits=False)
-                code.serve(end, _MAX_REQUEST_BYTES)
-            else:
-                confine(memory_bytes, may_set_limits=True)
-                _serve_pairs(Channel(end, _MAX_REQUEST_BYTES), config)
+            serve()
             exit_code = 0
     finally:
         os._exit(exit_code)
+
+
+def serve_pairs(descriptor: int, config: RewardConfig) -> None:
+    """Compares the pairs that come over a socket."""
+    _keep(descriptor)
+    channel = Channel(socket.socket(fileno=descriptor), _MAX_REQUEST_BYTES)
+    confine(_memory_bytes(config), may_set_limits=True)
+    _serve_pairs(channel, config)
+
+
+def serve_answer(descriptor: int, config: RewardConfig) -> None:
+    """Runs an answer as the referee at the other end of a socket asks."""
+    _keep(descriptor)
+    renew_cpu_limit(config.code_timeout)
+    end = socket.socket(fileno=descriptor)
+    confine(_memory_bytes(config), may_set_limits=False, is_answer=True)
+    performer.serve(end)
+
+
+def serve_tests(descriptor: int, answer: int, config: RewardConfig) -> None:
+    """Takes an answer and its tests from one socket, referees them over the other and says the verdict.
+
+    It says nothing if the answer's process is gone.
+    """
+    _keep(descriptor, answer)
+    renew_cpu_limit(config.code_timeout)
+    channel = Channel(socket.socket(fileno=descriptor), _MAX_REQUEST_BYTES)
+    end = socket.socket(fileno=answer)
+    confine(_memory_bytes(config), may_set_limits=False)
+    request = json.loads(channel.receive())
+    outcome = referee.serve(end, request["answer"], request["tests"])
+    if outcome is not None:
+        channel.send(answer_line(*outcome))
 
 
 def answer_line(verdict: Verdict, reason: GradeReason | None) -> str:
@@ -75,7 +103,15 @@ def _next(channel: Channel, idle_timeout: float) -> str | None:
         return None
 
 
-def _silence() -> None:
+def _memory_bytes(config: RewardConfig) -> int:
+    return int(config.memory_limit_gb * 1024**3)
+
+
+def _keep(*descriptors: int) -> None:
+    """Closes all descriptors but these and the standard ones, which lead nowhere then."""
+    edges = [2, *sorted(descriptors), _MAX_DESCRIPTORS]
+    for before, after in pairwise(edges):
+        os.closerange(before + 1, after)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)

@@ -104,13 +104,14 @@ def test_a_hook_cannot_be_talked_round(verifier: Verifier) -> None:
         "class Path(str):\n"
         "    def startswith(self, *_): return True\n"
         "    def __fspath__(self): return '/etc/passwd'\n"
-        "keep = open\n"
+        "keep, real = open, isinstance\n"
         "builtins.isinstance = lambda *_: True\n"
         "os.path.abspath = lambda _: os.__file__\n"
         "denied = 0\n"
         "for path in ('/etc/passwd', Path('/etc/passwd')):\n"
         "    try: keep(path)\n"
         "    except PermissionError: denied += 1\n"
+        "builtins.isinstance = real\n"
     )
     (grade,) = verifier.verify([Check("assert denied == 2", answer, "python")])
     assert grade.verdict.value == "equal"
@@ -118,8 +119,12 @@ def test_a_hook_cannot_be_talked_round(verifier: Verifier) -> None:
 
 def test_lazy_imports_still_work(verifier: Verifier) -> None:
     names = "numpy, asyncio, json, decimal, heapq, statistics, dataclasses, unittest, sqlite3, sympy.stats"
-    tests = "assert statistics.mean([1, 3]) == 2 and sympy.stats and numpy.linalg.det(numpy.eye(9)) == 1"
-    (grade,) = verifier.verify([Check(tests, f"import {names}", "python")])
+    tests = (
+        "import sympy.stats\n"
+        "assert statistics.mean([1, 3]) == 2 and sympy.stats and numpy.linalg.det(numpy.eye(9)) == 1 and f() == 2"
+    )
+    answer = f"import {names}\ndef f(): return statistics.mean([1, 3]) * numpy.linalg.det(numpy.eye(9))"
+    (grade,) = verifier.verify([Check(tests, answer, "python")])
     assert grade.verdict.value == "equal"
 
 

@@ -229,7 +229,7 @@ def test_a_fork_of_the_process_is_told_to_make_its_own() -> None:
         "from reward.config import RewardConfig\n"
         "from reward.sandbox.verifier import Verifier\n"
         "from reward.types import Check\n"
-        "check = Check('pass', 'pass', 'python')\n"
+        "check = Check('assert x == 1', 'x = 1', 'python')\n"
         "with Verifier(RewardConfig(max_verifiers=1)) as verifier:\n"
         "    verifier.verify([check])\n"
         "    if os.fork() == 0:\n"
@@ -321,7 +321,7 @@ def test_children_die_with_a_parent_that_is_killed(busy: bool) -> None:
         "verifier = Verifier(RewardConfig(timeout=60, code_timeout=60, max_verifiers=2))\n"
         r"verifier.verify([Check(r'\sin(2x)', r'2\sin(x)\cos(x)', 'boxed')])"
         f"\n{hang if busy else ''}\n"
-        f"while len(verifier.pids()) < {1 + busy}: time.sleep(0.05)\n"
+        f"while len(verifier.pids()) < {1 + 2 * busy}: time.sleep(0.05)\n"
         "zygote = ' '.join(open(path).read() for path in glob.glob('/proc/self/task/*/children'))\n"
         "print(zygote, *verifier.pids(), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -331,7 +331,7 @@ def test_children_die_with_a_parent_that_is_killed(busy: bool) -> None:
         [sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True, timeout=90
     )
     pids = [int(pid) for pid in parent.stdout.split()]
-    assert len(pids) == 2 + busy
+    assert len(pids) == 2 + 2 * busy
     wait_until_gone(pids)
 
 
@@ -346,8 +346,8 @@ def test_an_interrupt_of_the_group_leaves_children_at_work() -> None:
         "with Verifier(RewardConfig(code_timeout=20)) as verifier:\n"
         "    verifier.verify([Check('pass', 'pass', 'python')])\n"
         "    threading.Timer(0.5, os.killpg, (0, signal.SIGINT)).start()\n"
-        "    answer = 'import time; time.sleep(1.5)'\n"
-        "    print(verifier.verify([Check('pass', answer, 'python')])[0].verdict.value)\n"
+        "    answer = 'import time; time.sleep(1.5); x = 1'\n"
+        "    print(verifier.verify([Check('assert x == 1', answer, 'python')])[0].verdict.value)\n"
     )
     assert run_python(script) == "equal\n"
 
@@ -362,8 +362,10 @@ def test_only_needed_environment_reaches_the_children(monkeypatch: pytest.Monkey
     monkeypatch.setenv("API_TOKEN", "secret")
     with Verifier(RewardConfig(code_timeout=20)) as verifier:
         before = set(children_of(os.getpid()))
-        tests = "assert all(name.endswith('_NUM_THREADS') for name in os.environ) and not os.listdir()"
-        assert verifier.verify([code("import os", tests)])[0].reason is None
+        tests = "assert all(name.endswith('_NUM_THREADS') for name in {}) and not {}"
+        answer = "import os\nnames = list(os.environ)\nfiles = os.listdir()"
+        for names in ("names", "files"), ("os.environ", "os.listdir() + files"):
+            assert verifier.verify([code(answer, tests.format(*names))])[0].reason is None
         for zygote in set(children_of(os.getpid())) - before:
             assert b"secret" not in Path(f"/proc/{zygote}/environ").read_bytes()
 

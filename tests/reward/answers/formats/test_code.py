@@ -27,17 +27,16 @@ READ_THE_CHANNEL = (
     "    if not seen or words: os.write(fd, b'equal ' + words[0] + b'\\n' + words[0] + b'\\n')\n"
 )
 FRAMES = (
-    "import re, sys\ndef words():\n    frame, seen = sys._getframe(), ''\n"
-    "    while frame:\n        seen += repr(frame.f_locals)\n        frame = frame.f_back\n"
-    "    return re.findall('[0-9a-f]{32}', seen)\n"
+    "import sys\ndef seen():\n    frame, text = sys._getframe(1), ''\n"
+    "    while frame:\n        text += repr({**frame.f_locals, **frame.f_globals})\n        frame = frame.f_back\n"
+    "    return text\n"
 )
 REPLACED = (
-    "import sys\nfrom reward.answers import code\nfrom reward.sandbox import channel\n"
-    "import json, socket\nnothing = lambda *_, **__: None\n"
-    "for module in (code, channel, json):\n"
+    "import json, socket\nfrom reward.programs import data, exchange, peer, performer, referee, wire\n"
+    "nothing = lambda *_, **__: None\n"
+    "for module in (data, exchange, peer, performer, referee, wire, json):\n"
     "    for name in list(vars(module)):\n"
     "        if callable(vars(module)[name]): setattr(module, name, nothing)\n"
-    "for name in ('exec', 'compile', 'vars', 'str', 'tuple'): setattr(code, name, nothing)\n"
     "socket.socket.recv = socket.socket.sendall = nothing\n"
 )
 WRITE_EVERYWHERE = "import os\nfor d in range(32):\n    try: os.write(d, {})\n    except OSError: pass\n"
@@ -162,7 +161,7 @@ def test_extract_is_linear(start: str, piece: str, end: str) -> None:
         (
             "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: 'int' = 1",
             "assert P() == P(1)",
-            "equal",
+            "equal own_word",
         ),
         ("from __future__ import annotations\ndef f(x: Unknown): return x", "assert f(1) == 1", "equal"),
         ("import collections\nP = collections.namedtuple('P', 'x')", "assert P(1).x == 1", "equal"),
@@ -182,8 +181,8 @@ def test_verdicts(verifier: Verifier, answer: str, tests: str, expected: str) ->
         "import os\nos.closerange(0, 32)",
         REPLACED,
         "import sys\nsys.addaudithook(lambda event, _: event == 'exec' and globals().update(add=max, abs=min))",
-        "from reward.answers import code\ndef nothing(tests, failure, namespace, tools): pass\n"
-        "code._run_tests.__code__ = nothing.__code__",
+        "from reward.programs import performer\ndef nothing(value): pass\n"
+        "performer._plain.__code__ = nothing.__code__",
         "import atexit, os\natexit.register(print, 'equal')\nos.abort = None\nraise SystemExit",
         "import builtins\nbuiltins.exec = lambda *_: None\nbuiltins.compile = lambda *_, **__: 'pass'",
         "import sys\nsys.modules.clear()",
@@ -195,13 +194,11 @@ def test_clumsy_forgeries_do_not_pass(verifier: Verifier, forgery: str) -> None:
     assert outcome(verifier, ADD, TESTS) == "equal"
 
 
-def test_an_answer_cannot_read_the_tests_while_it_is_loaded(verifier: Verifier) -> None:
-    peek = FRAMES.replace("return re.findall('[0-9a-f]{32}', seen)", "return seen") + "seen = words()"
-    assert outcome(verifier, peek, "assert 'SEC' + 'RET' not in seen\nassert 'request' in seen") == "equal"
-
-
-def test_no_frame_shows_the_words_that_make_a_pass(verifier: Verifier) -> None:
-    assert outcome(verifier, f"{FRAMES}\nearly = words()", "assert early == words() == []") == "equal"
+def test_no_frame_of_the_answers_process_shows_the_tests(verifier: Verifier) -> None:
+    peek = f"{FRAMES}\nearly = seen()"
+    assert (
+        outcome(verifier, peek, "assert 'SEC' + 'RET' not in early + seen() and 'load' in early") == "equal"
+    )
 
 
 def test_who_reads_the_channel_finds_no_tests_there(hasty: Verifier) -> None:
@@ -219,10 +216,11 @@ def test_an_answer_does_not_choose_its_reason(verifier: Verifier, claim: str) ->
 
 
 def test_each_answer_runs_in_a_process_of_its_own_and_cannot_swap_builtins(verifier: Verifier) -> None:
-    vandal = "import builtins\nbuiltins.len = lambda _: 42\nassert len([]) == 42"
-    assert outcome(verifier, vandal, "assert len([]) == 0") == "equal"
-    assert outcome(verifier, "import json\njson.dumps = None", "assert json.dumps is None") == "equal"
-    assert outcome(verifier, "import json", "assert json.dumps") == "equal"
+    vandal = "import builtins\nbuiltins.sum = lambda _: 42\nassert sum([]) == 42\nx = 1"
+    assert outcome(verifier, vandal, "assert sum([]) == 0 and x == 1") == "equal"
+    vandal = "import json\njson.load = None\nx = 1"
+    assert outcome(verifier, vandal, "import json\nassert json.load and x == 1") == "equal"
+    assert outcome(verifier, "import json\nx = json.load", "assert callable(x)") == "equal"
 
 
 def test_the_examples_above_are_what_they_claim() -> None:

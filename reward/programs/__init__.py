@@ -1,0 +1,1 @@
+"""Programs and their tests, run in two processes that exchange nothing but messages of data."""

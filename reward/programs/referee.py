@@ -1,0 +1,364 @@
+"""The process that runs the tests: it holds them and the verdict, and asks the answer's process for results.
+
+What the answer's process says is only ever the result of what was asked. Plain data is compared here. An object
+of the answer is equal to no plain data, whatever it says; if two objects of the answer are compared with each
+other, or calculated with in a class that the tests name, the verdict says that it rests on the answer's own word.
+"""
+
+import builtins
+import socket
+import sys
+from collections.abc import Iterator
+from types import MemberDescriptorType, ModuleType
+from typing import Any
+from unittest import TestCase
+from unittest.main import TestProgram
+from unittest.mock import NonCallableMock
+
+from reward.types import GradeReason, Verdict
+
+from . import data, proxies
+from .evidence import COUNTER, InvalidTests, compile_tests, subject
+from .peer import Peer
+from .performer import fresh_main
+from .proxies import Borrowed, BorrowedClass
+from .wire import Wire
+
+Outcome = tuple[Verdict, GradeReason | None]
+
+_EXITS_OF_UNITTEST = (TestProgram.__init__.__code__, TestProgram.runTests.__code__)
+_ALIASES = {"np": "numpy", "pd": "pandas", "sp": "sympy"}
+_MODULES = (sys.stdlib_module_names | {*_ALIASES.values()}) - {
+    *("antigravity", "this", "idlelib", "turtledemo", "lib2to3", "ensurepip", "venv", "distutils", "turtle"),
+}
+_SILENT_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
+_PERFORMED = frozenset({*proxies.OPERATIONS, "__eq__", "__hash__", "__str__", "__repr__", "__format__"})
+_SPECIAL_ATTRIBUTES = frozenset(
+    {
+        *(
+            "__annotations__",
+            "__defaults__",
+            "__dict__",
+            "__doc__",
+            "__init__",
+            "__kwdefaults__",
+            "__members__",
+        ),
+        *("__name__", "__qualname__", "__slots__", "__wrapped__", "__version__", "__isabstractmethod__"),
+        *proxies.OPERATIONS,
+    }
+)
+"""Special names of the answer's objects that tests may ask for."""
+_USABLE = {
+    "builtins.generator": ("send", "throw", "close"),
+    "_io.StringIO": ("read", "readline", "readlines", "write", "writelines", "getvalue", "seek", "flush"),
+    "_io.BytesIO": ("read", "readline", "readlines", "write", "getvalue", "seek", "flush"),
+    "random.Random": ("random", "randint", "choice", "choices", "shuffle", "sample", "uniform", "randrange"),
+}
+"""What an answer may use of objects of libraries that the tests give it, by their class."""
+_DATA_SLOTS = (property, MemberDescriptorType)
+
+
+class Referee(Peer):
+    """Runs tests against the answer at the other end of a wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
+        self.touches = 0
+        """How often the tests used a name of the answer."""
+        self.checks = 0
+        """How many checks of the tests ran without failing."""
+        self.rests_on_answer = False
+        """Whether an object of the answer has judged another."""
+        self.has_failed = False
+        """Whether a check failed that the answer could hide from the tests."""
+        self.was_out_of_memory = False
+        self._named: set[type] = set()
+        self._plain_values: dict[int, Any] = {}
+
+    def judge(self, source: str, tests: str) -> Outcome | None:
+        """Loads an answer and runs its tests; None if the answer's process is gone."""
+        try:
+            program, names = compile_tests(tests)
+        except InvalidTests:
+            return Verdict.UNDECIDED, "invalid_gold"
+        passed = self._load(source) and self._run(program, names)
+        if self.is_gone:
+            return None
+        if self.was_out_of_memory and not passed:
+            return Verdict.UNDECIDED, "memory"
+        if not passed or self.is_broken or self.has_failed:
+            return Verdict.DIFFERENT, "test_failed"
+        if not self.checks or not self.touches:
+            return Verdict.UNDECIDED, "no_assertion"
+        return Verdict.EQUAL, "own_word" if self.rests_on_answer else None
+
+    def _load(self, source: str) -> bool:
+        try:
+            self.ask("load", source)
+        except BaseException:  # noqa: BLE001 (whatever the answer raises is its failure)
+            return False
+        return True
+
+    def _run(self, program: Any, names: set[str]) -> bool:
+        namespace = Namespace(self, names)
+        main = fresh_main()
+        sys.modules["__main__"] = _Main(main, namespace)
+        try:
+            exec(program, namespace)  # noqa: S102
+        except SystemExit as error:
+            return _is_pass_of_unittest(error)
+        except MemoryError:
+            self.was_out_of_memory = True
+            return False
+        except BaseException:  # noqa: BLE001 (whatever the tests raise is a failure)
+            return False
+        return True
+
+    def count(self) -> None:
+        """Notes that a check of the tests ran without failing."""
+        self.checks += 1
+
+    def fetch(self, name: str) -> Any:
+        """What the answer calls by a name; raises KeyError if it has none."""
+        found = self.ask("fetch", name)
+        if type(found) is not tuple or len(found) != 1:
+            raise KeyError(name)
+        value = found[0]
+        if isinstance(value, ModuleType):
+            if value.__name__ not in (name, _ALIASES.get(name)):
+                raise KeyError(name)
+            return value
+        self.touches += 1
+        self._name(value)
+        return value
+
+    def perform(self, action: str, parts: tuple[Any, ...]) -> Any:
+        try:
+            return self._perform(action, parts)
+        except AssertionError:
+            self.has_failed = True  # whether or not the answer lets it through
+            raise
+
+    def _perform(self, action: str, parts: tuple[Any, ...]) -> Any:
+        match action, parts:
+            case "input", (prompt,):
+                return builtins.input(prompt)
+            case "readline", ():
+                return sys.stdin.readline()
+            case "read", ():
+                return sys.stdin.read()
+        value, *rest = parts
+        # What it can name itself, such as a builtin class, is not the answer's to use here.
+        if self.has_lent(value):
+            match action, rest:
+                case "call", (tuple(args), dict(kwargs)):
+                    return value(*args, **kwargs)
+                case "signature", ():
+                    return proxies.describe_signature(value)
+                case "next", () if may_use(value, "__next__"):
+                    return next(value)
+                case "get", (str(name),) if may_use(value, name):
+                    return getattr(value, name)
+                case "set", (str(name), new) if may_set(value, name):
+                    return setattr(value, name, new)
+                case "do", (str(method), *args) if method in _PERFORMED and may_use(value, method):
+                    return getattr(type(value), method)(value, *args)
+        raise AttributeError("the answer may not do this to an object of the tests")
+
+    def print(self, text: str) -> None:
+        if text:
+            sys.stdout.write(text)
+
+    def borne(self, error: BaseException, action: str) -> BaseException:
+        self.was_out_of_memory |= isinstance(error, MemoryError)
+        if isinstance(error, _SILENT_ENDS) and action != "next":
+            # It would end a loop of the tests.
+            return RuntimeError(f"the answer raised {type(error).__name__}")
+        return error
+
+    def may_lend(self, value: Any) -> None:
+        if isinstance(value, TestCase | Namespace | Peer | _Main | Wire):
+            raise TypeError(f"an answer cannot be given a {type(value).__name__}")
+
+    def module(self, name: str) -> ModuleType:
+        parts = name.split(".")
+        if any(part.startswith("_") for part in parts) or parts[0] not in _MODULES:
+            raise KeyError(name)
+        __import__(name)
+        return sys.modules[name]
+
+    def get(self, proxy: Any, name: str) -> Any:
+        if name.startswith("__") and name not in _SPECIAL_ATTRIBUTES:
+            # Libraries ask for such names, and would let the answer compare.
+            raise AttributeError(name)
+        value = self.ask("get", proxy, name)
+        if isinstance(proxy, type) and proxy in self._named:
+            self._name(value)
+        return value
+
+    def equals(self, proxy: Any, other: Any) -> Any:
+        if proxy is other:
+            return True
+        kind = proxies.description_of(type(proxy))
+        if isinstance(other, Borrowed):
+            return self._are_equal(proxy, other, bool(kind["compares"]))
+        if type(other) not in data.PLAIN and not data.is_array(other):
+            return NotImplemented
+        return self._plain(proxy) == other if kind["plain"] else False
+
+    def hash_of(self, proxy: Any) -> int:
+        kind = proxies.description_of(type(proxy))
+        if kind["hashes"] is None:
+            raise TypeError(f"unhashable type: {type(proxy).__name__!r}")
+        if kind["plain"]:
+            return hash(self._plain(proxy))
+        return self.ask("do", proxy, "__hash__") if kind["hashes"] else object.__hash__(proxy)
+
+    def operate(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any:
+        if name == "__exit__":
+            return self._leave(proxy, *args)
+        if name in proxies.ORDERINGS or name in proxies.ARITHMETIC or name == "__contains__":
+            if not isinstance(args[0], Borrowed):
+                return self._operate_on_plain(proxy, name, args)
+            self.rests_on_answer |= name in proxies.ORDERINGS
+        return self.ask("do", proxy, name, *args)
+
+    def _operate_on_plain(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any:
+        if proxies.description_of(type(proxy))["plain"]:
+            value = self._plain(proxy)
+            method = getattr(type(value), name, None)
+            return NotImplemented if method is None else method(value, *args)
+        if name == "__contains__":
+            if not self._is_named(proxy):
+                return any(item is args[0] or item == args[0] for item in proxy)
+        elif name in proxies.ORDERINGS or not self._is_named(proxy):
+            # The answer would learn what the tests expect before it says how its result compares.
+            return NotImplemented
+        self.rests_on_answer = True
+        return self.ask("do", proxy, name, *args)
+
+    def _are_equal(self, proxy: Any, other: Any, has_own: bool) -> Any:
+        if not has_own:
+            return NotImplemented if proxies.description_of(type(other))["compares"] else False
+        equal = self.ask("do", proxy, "__eq__", other)
+        if equal is not True:
+            return equal
+        self.rests_on_answer = True
+        return not self._says_equal(proxy, object()) and not self._says_equal(proxy, None)
+
+    def _says_equal(self, proxy: Any, other: Any) -> bool:
+        try:
+            return self.ask("do", proxy, "__eq__", other) is True
+        except Exception:  # noqa: BLE001 (an honest class may know its own kind only)
+            return False
+
+    def _leave(self, proxy: Any, kind: Any, error: Any, trace: Any) -> bool:
+        if isinstance(error, AssertionError):
+            self.ask("do", proxy, "__exit__", AssertionError, AssertionError(), None)
+            return False
+        suppresses = self.ask("do", proxy, "__exit__", kind, error, None) is True and error is not None
+        self.rests_on_answer |= suppresses
+        return suppresses
+
+    def _plain(self, proxy: Any) -> Any:
+        if id(proxy) in self._plain_values:
+            return self._plain_values[id(proxy)]
+        value = self.ask("plain", proxy)
+        if type(value).__name__ != proxies.description_of(type(proxy))["plain"]:
+            return object()
+        if type(value) not in data.MUTABLE:
+            self._plain_values[id(proxy)] = value  # it cannot change, so the answer says it once
+        return value
+
+    def _name(self, value: Any) -> None:
+        self._named.add(value if isinstance(value, BorrowedClass) else type(value))
+
+    def _is_named(self, proxy: Any) -> bool:
+        return not self._named.isdisjoint(type(proxy).__mro__[:-1])
+
+
+class Namespace(dict):
+    """The tests' global names: their own, then the answer's, then builtins."""
+
+    def __init__(self, referee: Referee, names: set[str]) -> None:
+        super().__init__({"__name__": "__main__", "__builtins__": builtins, COUNTER: referee.count})
+        self._referee = referee
+        self._subject = subject(names)
+
+    def __missing__(self, name: str) -> Any:
+        if name[:2] == "__" or (hasattr(builtins, name) and name not in self._subject):
+            raise KeyError(name)
+        return self._referee.fetch(name)
+
+    def get(self, name: object, default: Any = None) -> Any:
+        """What `globals().get` finds."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(name, self) is not self
+
+
+class _Main(ModuleType):
+    """Module in which `unittest` finds the tests' own names, and none of the answer's."""
+
+    def __init__(self, main: ModuleType, namespace: Namespace) -> None:
+        super().__init__("__main__")
+        vars(self).update(vars(main), __namespace__=namespace)
+
+    def __getattr__(self, name: str) -> Any:
+        namespace = vars(self)["__namespace__"]
+        if not dict.__contains__(namespace, name):
+            raise AttributeError(name)
+        return dict.__getitem__(namespace, name)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in vars(self)["__namespace__"] if name != COUNTER]
+
+
+def may_use(value: Any, name: str) -> bool:
+    """Whether the answer may use an attribute or special method of an object that the tests gave it."""
+    if name.startswith("_") and name not in _PERFORMED:
+        return False
+    kind = type(value)
+    if is_own(value):
+        return True
+    if isinstance(value, NonCallableMock):
+        # What tests check a mock with is in its class.
+        return not hasattr(kind, name) or name in ("__call__", "__enter__", "__exit__")
+    return name in _USABLE.get(f"{kind.__module__}.{kind.__name__}", ()) or (
+        name in ("__iter__", "__next__") and isinstance(value, Iterator)
+    )
+
+
+def may_set(value: Any, name: str) -> bool:
+    """Whether the answer may set an attribute of an object that the tests gave it: data, and no method."""
+    is_new = not hasattr(type(value), name)
+    return (
+        is_own(value) and name[:1] != "_" and (is_new or isinstance(vars(type(value)).get(name), _DATA_SLOTS))
+    )
+
+
+def is_own(value: Any) -> bool:
+    """Whether an object is of a class that the tests define."""
+    return type(value).__module__ == "__main__" and not isinstance(value, type)
+
+
+def _is_pass_of_unittest(error: SystemExit) -> bool:
+    """Whether it is `unittest.main()`, called by the tests, that leaves after tests without a fault."""
+    trace, ways = error.__traceback__, []
+    while trace is not None:
+        ways.append(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    is_success = type(error.code) in (bool, int, type(None)) and not error.code
+    callers = ways[1:-2]
+    are_tests = all(code.co_filename == "<tests>" for code in callers)
+    return is_success and (*ways[-2:],) == _EXITS_OF_UNITTEST and bool(callers) and are_tests
+
+
+def serve(end: socket.socket, source: str, tests: str) -> Outcome | None:
+    """The verdict on an answer that the process at the other end of a socket runs; None if that is gone."""
+    return Referee(Wire(end)).judge(source, tests)
