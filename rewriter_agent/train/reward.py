@@ -9,6 +9,7 @@ from reward import Score
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
 
 from .prefetch import Ahead
+from .rejections import RejectionWarning
 
 LogMetric = Callable[[str, float], None]
 LogExtra = Callable[[str, list[Any]], None]
@@ -32,11 +33,17 @@ class GroupReward:
     __name__ = "group_reward"
 
     def __init__(
-        self, scorer: GroupScorer, problems: dict[str, AnchoredProblem], num_generations: int
+        self,
+        scorer: GroupScorer,
+        problems: dict[str, AnchoredProblem],
+        num_generations: int,
+        say: Callable[[str], None] = print,
     ) -> None:
+        """`say` takes a warning."""
         self.scorer = scorer
         self.problems = problems
         self.num_generations = num_generations
+        self.warn = RejectionWarning(say)
         self.ahead: Ahead | None = None
         """Has the scores where they were asked for before."""
 
@@ -59,6 +66,7 @@ class GroupReward:
         scored = self.scorer(groups) if self.ahead is None else self.ahead.scores(groups)
         scores = [score for group in scored for score in group.scores]
         log_metric("perf/reward_s", time.perf_counter() - start)
+        self.warn(scores)
         log_terms(scores, log_metric)
         log_lengths(scores, [len(ids) for ids in completion_ids], log_metric)
         log_judge([verdict for group in scored for verdict in group.judged_bad], log_metric)

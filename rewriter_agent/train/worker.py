@@ -44,8 +44,9 @@ def learn(job: dict[str, Any]) -> None:
     if (folder / MODEL).exists():
         # Killed behind its last step, and started again.
         return
+    say = partial(_note, folder / EVENTS)
     for fleet in (job["policy"], job["backbone"]):
-        fleet.log = partial(_note, folder / EVENTS)
+        fleet.log = say
     tokens = load_tokens(job["model"], config.model)
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
@@ -54,7 +55,7 @@ def learn(job: dict[str, Any]) -> None:
         solutions = [problem.solution for problem in anchored_problems(config).values()]
         embed = diversity_embed(job["embedder"], solutions, config.reward)
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
-        reward = GroupReward(scorer, problems, config.train.num_generations)
+        reward = GroupReward(scorer, problems, config.train.num_generations, say)
         if config.train.max_staleness:
             shared = isinstance(job["backbone"], BaseModelView)
             reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample, shared)
