@@ -146,6 +146,8 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     from cluster.planning.plan import make_plan
     from cluster.session import local_machine
     from rewriter_agent.data.prompt_encoder import load_tokens
+    from rewriter_agent.models.chat_template import tells_date
+    from rewriter_agent.models.context_length import check_max_model_len
     from rewriter_agent.models.end_tokens import end_tokens_text
     from rewriter_agent.models.resolve import resolve_model
     from rewriter_agent.models.size import model_shape
@@ -153,11 +155,15 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
 
     given = [machine for text in machines for machine in parse_machines(text)]
     path = resolve_model(config.model.name_or_path)
-    tokens = load_tokens(path, config.model)
     work = workload(config, model_shape(path))
+    check_max_model_len(path, config.model.max_model_len)
+    tokens = load_tokens(path, config.model)
     plan = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(plan, config, work))
     print(end_tokens_text(tokens.ends, tokens.tokenizer))
+    if tells_date(tokens.tokenizer):
+        told = config.model.date or "that of the run's first start; model.date sets another"
+        print(f"the chat template tells a date: {told}")
     if config.study is None:
         if measure:
             raise ValueError("--measure times the work of a study, and the config has no section `study`")

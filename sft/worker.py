@@ -120,6 +120,9 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     reference = load_reference(job) if anchored and not job.sft.lora else None
     args = training_arguments(job)
     tokenizer = load_tokenizer(job.model)
+    if tokenizer.eos_token is None:
+        # TRL pads with it if there is no padding token.
+        tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(job.end_token_ids[0]))
     shared = length_multiple(job.sft, job.use_gpu) if job.sft.sp_size > 1 else None
     if shared:
         patch_skip_batches()

@@ -1,5 +1,6 @@
 """Which backbone is rewritten for, trained and evaluated."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -18,3 +19,8 @@ class ModelConfig(Strict):
     """Longest sequence, prompt and completion together, in tokens."""
     system_prompt: str | None = None
     """System message before every prompt; the chat template's own when not set."""
+    chat_template: str | None = None
+    """Name of one of the tokenizer's chat templates, for a model with several; unset, the one named `default`."""
+    date: datetime | None = None
+    """Date that a chat template with today's date tells, for example `2026-01-31`; unset, that of the run's first
+    start, also when the run is resumed on another day."""

@@ -1,6 +1,7 @@
 """Texts to the token ids that engines, trainers and scorers share."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rewriter_agent.config.model import ModelConfig
@@ -62,15 +63,25 @@ class Tokens:
         return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
 
 
-def load_tokens(path: str, model: ModelConfig) -> Tokens:
+def load_tokens(path: str, model: ModelConfig, prompt_date: datetime | None = None) -> Tokens:
     """The tokens of the model that `resolve_model` gave, under the options of a config.
 
+    A chat template with today's date tells `prompt_date`, unless the config names another.
+
     Raises:
-        ValueError: the model has no chat template, or nothing says what ends its texts.
+        ValueError: the model's chat template cannot be used with these options, or nothing says what ends its texts.
     """
     # A report that is only collected needs no tokenizer, and these import transformers.
+    from rewriter_agent.models.chat_template import check_roles, fix_date
     from rewriter_agent.models.end_tokens import end_tokens
     from rewriter_agent.models.resolve import load_tokenizer
 
-    tokenizer = load_tokenizer(path)
-    return Tokens(tokenizer, model.system_prompt, end_tokens(path, tokenizer))
+    tokenizer = load_tokenizer(path, model.chat_template)
+    if now := model.date or prompt_date:
+        fix_date(tokenizer, now)
+    check_roles(tokenizer, model.system_prompt, path)
+    ends = end_tokens(path, tokenizer)
+    if tokenizer.eos_token is None:
+        # TRL pads with it if there is no padding token.
+        tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(ends.turn[-1]))
+    return Tokens(tokenizer, model.system_prompt, ends)

@@ -59,5 +59,5 @@ def _on_transformers(run: Run, model: Path | None) -> TransformersModel | None:
         max_model_len=run.config.model.max_model_len,
         use_gpu=role.num_gpus > 0,
         threads=role.count * role.threads,
-        end_token_ids=run.tokens.ends.ids,
+        tokens=run.tokens,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import ray
 
 from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.data.prompt_encoder import Tokens
 
 from .result import PartResult
 
@@ -23,7 +24,8 @@ class TransformersModel:
     max_model_len: int
     use_gpu: bool
     threads: int
-    end_token_ids: tuple[int, ...]
+    tokens: Tokens
+    """Those of the backbone: a fine-tuned model has them, too."""
 
 
 def evaluate_on_transformers(
@@ -52,6 +54,7 @@ def _evaluate(
         batch_size=BATCH_SIZE,
         max_length=model.max_model_len,
         trust_remote_code=False,
+        tokenizer=model.tokens.tokenizer,
     )
-    lm.model.generation_config.eos_token_id = list(model.end_token_ids)
+    lm.model.generation_config.eos_token_id = list(model.tokens.ends.ids)
     return evaluate_retention(lm, name, config, system_prompt)

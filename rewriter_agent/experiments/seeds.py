@@ -8,6 +8,7 @@ from rewriter_agent.pipeline import STAGES, print_summary, run_stages
 from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.over_seeds import over_seeds
+from rewriter_agent.runtime.first_start import first_start
 
 
 def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
@@ -20,6 +21,7 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
         given = " ".join(map(str, seeds))
         raise ValueError(f"--seeds {given}: give two or more different ones, or one as --set seed=N")
     runs = {seed: with_seed(config, seed) for seed in seeds}
+    first_start(config.folder)  # One date for all of them.
     for seed, run in runs.items():
         print(f"seed {seed} of {', '.join(map(str, seeds))}", flush=True)
         run_stages(run, STAGES)

@@ -6,6 +6,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rewriter_agent.user_errors import blaming
 
+from .chat_template import choose_template
 from .folder import check_model_folder
 from .lab import LAB, LAB_FOLDER
 from .smollm2 import SMOLLM2, smollm2_folder
@@ -41,20 +42,18 @@ def is_on_hub(name_or_path: str) -> bool:
     return not (Path(name_or_path).expanduser().exists() or _means_a_folder(name_or_path))
 
 
-def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(path: str, chat_template: str | None = None) -> PreTrainedTokenizerBase:
     """Tokenizer of a model that `resolve_model` gave; no code from the model's folder is run.
 
+    `chat_template` is the name of one of several.
+
     Raises:
-        ValueError: it cannot be loaded, or has no chat template, which all prompts are made with.
+        ValueError: it cannot be loaded, or does not have that chat template, which all prompts are made with.
     """
     with blaming(f"the tokenizer of the model {path!r} cannot be loaded", UNLOADABLE):
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     assert isinstance(tokenizer, PreTrainedTokenizerBase)
-    if tokenizer.chat_template is None:
-        raise ValueError(
-            f"the tokenizer of {path!r} has no chat template; use the model's instruction-tuned variant, or "
-            "put a chat_template.jinja beside its tokenizer files"
-        )
+    choose_template(tokenizer, chat_template, path)
     return tokenizer
 
 

@@ -20,11 +20,14 @@ from rewriter_agent.config import RunConfig, dump_config
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.io.files import atomic, read_jsonl
+from rewriter_agent.models.chat_template import fix_date
+from rewriter_agent.models.context_length import check_max_model_len
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 from rewriter_agent.scoring.embedder import Embedder, start_embedder
 
 from .fingerprints import model_identity
+from .first_start import first_start
 from .workload import workload
 
 EngineName = Literal["policy", "backbone"]
@@ -40,14 +43,18 @@ class Run:
         self.config = config
         self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
         self.model_path = resolve_model(config.model.name_or_path)
-        self.tokens = load_tokens(self.model_path, config.model)
         self._shape = model_shape(self.model_path)
+        check_max_model_len(self.model_path, config.model.max_model_len)
+        self.tokens = load_tokens(self.model_path, config.model)
         self.weights_gb = 2 * self._shape.parameters / GB
         # A cluster of its own has no other machines and no other users.
         self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0
         self.plan: Plan = wait_for_plan(
             config.cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
         )
+        # Only now: a run that does not fit leaves nothing behind.
+        self.prompt_date = config.model.date or first_start(config.folder)
+        fix_date(self.tokens.tokenizer, self.prompt_date)
         self._fleets: dict[str, Fleet] = {}
         self._closed = False
 

@@ -15,7 +15,7 @@ from rewriter_agent.io.files import write_json
 
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
-NEUTRAL = (("train.max_staleness", 0),)
+NEUTRAL = (("train.max_staleness", 0), ("model.chat_template", None), ("model.date", None))
 """Options that older results do not have, at the value with which these were made."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 

@@ -55,6 +55,7 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
     job = {
         "config": config.model_dump(mode="json"),
         "model": run.model_path,
+        "prompt_date": run.prompt_date,
         "folder": str(folder.absolute()),
         "threads": role.threads,
         "env": worker_env(run.config, folder, role.threads),

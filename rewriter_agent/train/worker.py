@@ -36,7 +36,8 @@ from .weight_sync import ADAPTERS, merged_weights
 def learn(job: dict[str, Any]) -> None:
     """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
 
-    Runs in a Ray Train worker. `job`: config, model (path), folder, threads, policy and backbone (fleets), embedder.
+    Runs in a Ray Train worker. `job`: config, model (path), prompt_date, folder,
+    threads, policy and backbone (fleets), embedder.
     """
     torch.set_num_threads(job["threads"])
     config = RunConfig.model_validate(job["config"])
@@ -47,7 +48,7 @@ def learn(job: dict[str, Any]) -> None:
     say = partial(_note, folder / EVENTS)
     for fleet in (job["policy"], job["backbone"]):
         fleet.log = say
-    tokens = load_tokens(job["model"], config.model)
+    tokens = load_tokens(job["model"], config.model, job["prompt_date"])
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
     with Verifier(config.reward) as verifier:

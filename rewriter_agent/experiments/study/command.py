@@ -11,6 +11,7 @@ from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from rewriter_agent.runtime.first_start import first_start
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import Stage, require_space, roles_of
@@ -42,6 +43,7 @@ def run_study(config: RunConfig) -> str:
     progress(f"{sizes}, {layout.steps} steps each")
     failed: dict[str, str] = {}
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
+        first_start(config.folder)  # One date for all runs of the study.
         run = Run(base_config(layout), machines, _roles(layout))
         clock = Clock(config.folder / "seconds.json")
         try:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 from transformers import LlamaConfig, MistralConfig, PretrainedConfig, Qwen2Config
 
 from rewriter_agent.cli import main
@@ -24,6 +25,7 @@ MODELS: dict[str, tuple[str, PretrainedConfig]] = {
             num_attention_heads=24,
             num_key_value_heads=8,
             head_dim=128,
+            max_position_embeddings=131072,
             tie_word_embeddings=True,
         ),
     ),
@@ -66,6 +68,7 @@ def folder(model: str, tmp_path: Path) -> Path:
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict() | {"architectures": [architecture]}))
     for file in (*LAB_FOLDER.glob("tokenizer*.json"), LAB_FOLDER / "chat_template.jinja"):
         shutil.copy(file, tmp_path)
+    save_file({}, tmp_path / "model.safetensors")
     return tmp_path
 
 

@@ -1,0 +1,78 @@
+"""The chat template that prompts are made with: which of several, what date it tells, and the roles that it takes."""
+
+from datetime import datetime
+from functools import partial
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+DEFAULT = "default"
+QUESTION, SYSTEM = "question", "instruction"
+"""Stand for texts of the two roles, which a template neither trims nor takes apart."""
+
+
+def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: str) -> None:
+    """Leave the tokenizer of the model in `path` with the template of that name; None for the one that it has.
+
+    Raises:
+        ValueError: there is no template, none of that name, or there are several and none is named.
+    """
+    template = tokenizer.chat_template
+    if template is None:
+        raise ValueError(
+            f"the tokenizer of {path!r} has no chat template; use the model's instruction-tuned variant, or "
+            "put a chat_template.jinja beside its tokenizer files"
+        )
+    named = template if isinstance(template, dict) else {DEFAULT: template}
+    if (name or DEFAULT) not in named:
+        given = (
+            f"no chat template named {name!r}"
+            if name
+            else f"several chat templates and none named {DEFAULT!r}"
+        )
+        raise ValueError(
+            f"the tokenizer of {path!r} has {given}; set model.chat_template to one of {', '.join(sorted(named))}"
+        )
+    tokenizer.chat_template = named[name or DEFAULT]
+
+
+def tells_date(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the template asks for the time."""
+    return "strftime_now" in str(tokenizer.chat_template)
+
+
+def fix_date(tokenizer: PreTrainedTokenizerBase, moment: datetime) -> None:
+    """Have the template take `moment` for now, whoever renders it with this tokenizer."""
+    # The function is a global of the template, which an argument of the same name hides.
+    rendered = partial(tokenizer.apply_chat_template, strftime_now=moment.strftime)
+    tokenizer.apply_chat_template = rendered
+
+
+def check_roles(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None, path: str) -> None:
+    """Check that the template takes a question, and a system message if there is one.
+
+    Raises:
+        ValueError: it refuses them or leaves them out.
+    """
+    question = {"role": "user", "content": QUESTION}
+    if fault := _fault(tokenizer, [question], QUESTION):
+        raise ValueError(
+            f"the chat template of {path!r} {fault} a question; put the one that the model was trained with beside its "
+            "tokenizer files (chat_template.jinja), or name another with model.chat_template"
+        )
+    if not system_prompt:
+        return
+    if fault := _fault(tokenizer, [{"role": "system", "content": SYSTEM}, question], SYSTEM):
+        raise ValueError(
+            f"model.system_prompt: the chat template of {path!r} {fault} a system message; leave model.system_prompt "
+            "out, and put what it says into the questions"
+        )
+
+
+def _fault(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], wanted: str) -> str | None:
+    """What the template does wrong with a conversation that should show the `wanted` text; None if nothing."""
+    try:
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    except TemplateError as error:
+        return f"refuses ({str(error).strip()})"
+    return None if wanted in str(text) else "leaves out"
