@@ -1,7 +1,7 @@
 """Transfer of the user's keys and tokens to a cluster, by a file that only its owner can read.
 
-Ray writes a job's `runtime_env` to logs that all users of the machine can read, and `ray job list` prints it, so that
-it contains only the path of the file.
+Ray writes a job's `runtime_env` to logs that all users of the machine can read, and `ray job list` prints it.
+Therefore it contains only the path of the file.
 """
 
 import json

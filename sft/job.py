@@ -26,7 +26,7 @@ class SFTJob(BaseModel):
     """Parquet file of the backbone's own answers with their log-probs under it; the first `probe_size` are used."""
 
     until: int | None = Field(None, ge=1)
-    """Stop after this step, so that the job can be continued with more rows; None trains to the end."""
+    """Stop after this step, to continue with more rows later; None trains to the end."""
 
     until_kl: float | None = Field(None, gt=0)
     """Stop earlier, as soon as `probe/kl` reaches this value."""

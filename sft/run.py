@@ -62,7 +62,7 @@ def run_sft(job: SFTJob) -> SFTResult:
 def run_part(job: SFTJob) -> int:
     """Train until `job.until` or `job.until_kl`, leave the model in `job.student_dir` and return the step.
 
-    Rows are used once, in order; `job.rows` has to begin with those of the parts before. Raises as `run_sft`.
+    Rows are used once, in order; `job.rows` has to begin with the rows of the parts before. Raises like `run_sft`.
     """
     from sft.runtime.checkpoints import read_state
 

@@ -26,9 +26,9 @@ class WeightedSFTTrainer(SFTTrainer):
     """Minimises `-sum_t w_t log pi_theta(y_t) / N` with `w` under stop-gradient, plus under `asft`
     `beta sum_t KL(pi_ref || pi_theta) / N`.
 
-    N counts the completion tokens of the whole optimizer step, over ranks and accumulation steps, so that every token
-    has the same influence. Takes SFTTrainer's arguments. The dataset has to come from `to_dataset` and the collator has
-    to be an SFTCollator, so that `args` must skip TRL's dataset preparation.
+    N counts the completion tokens of the whole optimizer step, over ranks and accumulation steps: every token has the
+    same influence. Takes SFTTrainer's arguments. The dataset has to come from `to_dataset`, the collator has to be an
+    SFTCollator, and `args` must skip TRL's dataset preparation.
 
     `rules` maps each outcome to its rule, in the order of the dataset's `outcomes`. `reference` is the frozen model
     that `asft` needs unless an adapter is trained. `probe_rows` are the backbone's own answers.

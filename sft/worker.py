@@ -180,7 +180,7 @@ def training_arguments(job: SFTJob) -> trl.SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         save_strategy="steps",
-        # The newest checkpoint may be incomplete, so that the one before it has to stay.
+        # The newest checkpoint may be incomplete; the one before it has to stay.
         save_total_limit=2,
         logging_strategy="steps",
         dataloader_pin_memory=job.use_gpu,

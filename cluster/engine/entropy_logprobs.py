@@ -12,7 +12,7 @@ def gather_without_ranks(worker: Any) -> None:
     Run once on each vLLM worker. The entropy needs the whole distribution, which only the worker has: a table of
     tokens x vocabulary is too large to send. The rank is not used here, and takes a pass over that table.
     """
-    # vLLM has no option for either, so that its sampler's method is replaced.
+    # vLLM has no option for either: replace the method of its sampler.
     worker.model_runner.sampler.gather_logprobs = _gather
 
 

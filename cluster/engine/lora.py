@@ -58,8 +58,8 @@ class LoraManager:
 def without_lora_layers(model: Any) -> Generator[None]:
     """Remove vLLM's LoRA layers from the worker's model inside the block.
 
-    vLLM wraps linear layers when adapters are enabled, which renames their parameters, so that `reload_weights` no
-    longer finds those of a checkpoint.
+    vLLM wraps linear layers when adapters are enabled. This renames their parameters, and `reload_weights` no longer
+    finds the names of a checkpoint.
     """
     from vllm.lora.layers.base import BaseLayerWithLoRA
 

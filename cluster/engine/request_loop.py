@@ -27,7 +27,7 @@ class RequestLoop:
     """A thread that steps the engine while there are requests; no other thread uses the engine.
 
     vLLM's `AsyncLLM` would batch calls as well, but runs the engine core in a process of its own. Here the core runs in
-    the actor's process, so that it cannot outlive a killed actor.
+    the actor's process and cannot outlive a killed actor.
     """
 
     def __init__(self, llm: Any, threads: int) -> None:
@@ -66,7 +66,7 @@ class RequestLoop:
         return batch.done.result()
 
     def try_out(self) -> None:
-        """Sample and score a token or two, so that a missing kernel is noticed.
+        """Sample and score a token or two, which fails if a kernel is missing.
 
         Raises:
             BrokenEngineError: the engine fails at it.
@@ -79,8 +79,8 @@ class RequestLoop:
     def exclusive(self, call: Callable[[], Result]) -> Result:
         """Abort all running requests, run `call` on the loop's thread and return its result.
 
-        Weights change between two batches. A batch that still runs then comes from a learner that has died, so that no
-        caller waits for it.
+        Weights change between two batches. A batch that still runs then comes from a learner that has died: no caller
+        waits for it.
         """
         done: Future[Result] = Future()
 

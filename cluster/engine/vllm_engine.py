@@ -220,7 +220,7 @@ def _completion(output: Any, version: int) -> Completion:
 
 def _scored(request: ScoreRequest, output: Any) -> Scored:
     """Scores of the completion's tokens after the cached prefix."""
-    # A token's log-prob comes from the position before it, so that the first token after the prefix has none either.
+    # A token's log-prob comes from the position before it: the first token after the prefix has none either.
     start = max(len(request.prompt_ids), output.num_cached_tokens + 1)
     entries = output.prompt_logprobs[start:]
     tokens = (request.prompt_ids + request.completion_ids)[start:]
@@ -233,7 +233,7 @@ def _scored(request: ScoreRequest, output: Any) -> Scored:
 def _reload(worker: Any, weights: Weights) -> int:
     """Load weights in a vLLM worker and return their checksum.
 
-    With tensor parallelism the workers are other processes, so that the arguments have to be picklable.
+    With tensor parallelism the workers are other processes, and the arguments have to be picklable.
     """
     received = Checksum()
     tensors = checkpoint_tensors(weights) if isinstance(weights, Path) else weights

@@ -75,7 +75,7 @@ class Fleet:
     def wait(self) -> "Fleet":
         """Wait until every engine has loaded the model, and return self.
 
-        Later calls return at once: the remaining engines do the work of those that are being replaced.
+        Later calls return at once: the remaining engines do the work of lost ones.
 
         Raises:
             EnginesLostError: too few engines could be placed or started.

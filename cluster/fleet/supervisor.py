@@ -55,7 +55,7 @@ class Supervisor(Generic[EngineT]):
     ) -> None:
         """Wait for `engines` to start and let them serve `weights`; `replace` starts a new engine.
 
-        `proven` says that the engines have served before, so that one that died meanwhile is replaced. `observe`
+        `proven` says that the engines have served before; one that died meanwhile is then replaced. `observe`
         receives the status of the engines about once per heartbeat.
         """
         self.name = name
@@ -145,7 +145,7 @@ class Supervisor(Generic[EngineT]):
         return True
 
     def _end(self, reason: BaseException) -> None:
-        """Fail all futures, also those of events that are still in the queue."""
+        """Fail all futures, including the futures of queued events."""
         with self._end_lock:
             self._ended = True
             self._fail(reason)

@@ -28,7 +28,7 @@ class NodeAllocation:
     def missing_resources(self, role: Role) -> list[str]:
         """Names of the resources that are too small for one more process of `role`.
 
-        Roles take turns on the cores, so that only processes of the same role compete for them.
+        Roles take turns on the cores, so only processes of the same role compete for them.
         """
         missing = {
             "cores": self.threads[role.name] + role.threads > self.machine.cpus,

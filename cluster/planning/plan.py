@@ -117,7 +117,7 @@ def make_plan(
     machines: Sequence[Machine],
     roles: Collection[str] | None = None,
 ) -> Plan:
-    """Lay the roles out on the machines; with `roles`, only those that will start.
+    """Lay the roles out on the machines; with `roles`, only the named ones.
 
     Raises:
         ValueError: a role does not fit; the message names it, the shortage and the setting to change.

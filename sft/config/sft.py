@@ -51,7 +51,7 @@ class SFTConfig(BaseModel):
     """Train an adapter and merge it at the end; unset, all weights are trained. It needs about ten times the rate."""
 
     learning_rate: float = Field(2e-5, gt=0)
-    """Peak learning rate. DFT losses are about ten times smaller, so that rates do not carry over."""
+    """Peak learning rate. DFT losses are about ten times smaller: rates do not carry over."""
 
     num_train_epochs: float = Field(1.0, gt=0)
     """Number of epochs; ignored if `max_steps` is positive."""

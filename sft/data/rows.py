@@ -1,4 +1,4 @@
-"""Training rows: token ids as the engine produced them, with the log-probs of the policy that wrote them."""
+"""Training rows: token ids as produced by the engine, with log-probs under a behaviour distribution."""
 
 import math
 import os
@@ -30,24 +30,29 @@ SCHEMA = pa.schema(
 class SFTRow:
     """One training row.
 
-    Raises ValueError when the ids are empty, when `behavior_logprobs` has not one finite log-probability
-    per completion token, or when `behavior` does not say under which distribution they are.
+    Raises:
+        ValueError: the ids are empty, `behavior_logprobs` does not have one finite log-probability per completion
+            token, or `behavior` does not match it.
     """
 
     prompt_ids: list[int]
-    """Token ids that the model is conditioned on; they carry no loss."""
+    """Token ids of the prompt, without loss."""
 
     completion_ids: list[int]
-    """Token ids that are learned, ending in an end token."""
+    """Token ids to learn, ending in an end token."""
 
     behavior_logprobs: list[float] | None
     """Natural-log probability of each completion token under `behavior`, or None."""
 
     behavior: Behavior
-    """`backbone`: given the question only; `rewriter`: of who wrote it, given its prompt; `none`: unknown."""
+    """Distribution of the log-probs.
+
+    `backbone`: the backbone given the question; `rewriter`: the model that wrote the completion, given its own prompt;
+    `none`: unknown.
+    """
 
     outcome: str
-    """How the completion came about, for example `rewritten` or `expert_fallback`."""
+    """Origin of the completion, for example `rewritten` or `expert_fallback`."""
 
     def __post_init__(self) -> None:
         if not self.prompt_ids or not self.completion_ids:
@@ -73,7 +78,7 @@ class SFTRow:
                 "per completion token, the end token included"
             )
         for position, logprob in enumerate(logprobs):
-            # Rounding in bfloat16 engines puts the log-prob of a sure token slightly above 0.
+            # Rounding in bfloat16 engines can put the log-prob of a certain token slightly above 0.
             if not (math.isfinite(logprob) and logprob <= 1e-2):
                 raise ValueError(
                     f"behavior_logprobs[{position}] is {logprob}; natural-log probabilities are finite and "
@@ -86,15 +91,14 @@ class SFTRow:
 
 def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, end_token_ids: Collection[int]) -> None:
     """Raise ValueError unless every row suits its rule and ends in one of `end_token_ids`."""
-    given = {row.outcome for row in rows}
-    for outcome in sorted(given):
+    for outcome in sorted({row.outcome for row in rows}):
         rule = sft.rule(outcome)
-        its = [row for row in rows if row.outcome == outcome]
-        missing = sum(row.behavior_logprobs is None for row in its)
+        of_outcome = [row for row in rows if row.outcome == outcome]
+        missing = sum(row.behavior_logprobs is None for row in of_outcome)
         if rule.needs_behavior and missing:
             raise ValueError(
-                f"weight kind '{rule.kind}' needs behavior_logprobs, but {missing} of {len(its)} rows with outcome "
-                f"'{outcome}' have none; score those rows under the backbone, leave them out, or give the outcome a "
+                f"weight kind '{rule.kind}' needs behavior_logprobs, but {missing} of {len(of_outcome)} rows with "
+                f"outcome '{outcome}' have none; score those rows under the backbone, leave them out, or give the outcome a "
                 "kind without them (none, dft, eaft, asft) in outcome_weights"
             )
     endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in end_token_ids]
@@ -112,7 +116,7 @@ def drop_long_rows(rows: Iterable[SFTRow], max_length: int) -> list[SFTRow]:
 
 
 def write_rows(rows: Iterable[SFTRow], path: Path, vocabulary: str = "") -> None:
-    """Write a parquet file; it appears under `path` only once it is whole. `vocabulary` names what the ids mean."""
+    """Write a parquet file atomically. `vocabulary` is a hash that identifies the meaning of the ids."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
@@ -121,15 +125,16 @@ def write_rows(rows: Iterable[SFTRow], path: Path, vocabulary: str = "") -> None
 
 
 def read_rows(path: Path) -> list[SFTRow]:
-    """Rows of a parquet file written by `write_rows`.
+    """Read the rows of a parquet file written by `write_rows`.
 
-    Raises ValueError, with its number, for a row that SFTRow refuses.
+    Raises:
+        ValueError: SFTRow refuses a row; the message has its number.
     """
     return [_row(path, number, row) for number, row in enumerate(pq.read_table(path).to_pylist())]
 
 
 def read_vocabulary(path: Path) -> str:
-    """What `write_rows` was told of the ids; empty where it was told nothing."""
+    """Hash of the vocabulary given to `write_rows`; empty if none was given."""
     return (pq.read_schema(path).metadata or {}).get(VOCABULARY, b"").decode()
 
 

@@ -12,7 +12,7 @@ from .weights import TokenWeights
 class WeightSums:
     """Sums over tokens that can be added over batches and ranks.
 
-    Each is a float64 scalar tensor, so that adding does not synchronise with the device.
+    Each is a float64 scalar tensor: adding does not synchronise with the device.
     """
 
     tokens: Tensor

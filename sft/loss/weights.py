@@ -62,7 +62,7 @@ def none_weights(logprobs: Tensor) -> TokenWeights:
 
 
 def dft_weights(logprobs: Tensor) -> TokenWeights:
-    """w = pi_theta(y_t), so that L = -sum sg(pi_theta) log pi_theta (DFT, arXiv 2508.05629)."""
+    """w = pi_theta(y_t), hence L = -sum sg(pi_theta) log pi_theta (DFT, arXiv 2508.05629)."""
     ratio = logprobs.float().exp()
     return TokenWeights(ratio, ratio)
 

@@ -1,4 +1,4 @@
-"""Trainings of one worker in the calling process, one after another, so that libraries load only once."""
+"""Trainings of one worker in the calling process, one after another, in which libraries load only once."""
 
 import gc
 import os

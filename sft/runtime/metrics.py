@@ -64,8 +64,8 @@ class MetricsWriter(TrainerCallback):
 class ReplayLog(TrainerCallback):
     """Log the last steps before a checkpoint to W&B again when training resumes from it.
 
-    W&B writes to disk every few seconds, so that the last steps of a killed process may be missing, and the resumed
-    process does not compute them again. Must come after MetricsWriter and transformers' W&B callback.
+    W&B writes to disk every few seconds. The last steps of a killed process may be missing, and the resumed process
+    does not compute them again. Must come after MetricsWriter and transformers' W&B callback.
     """
 
     def __init__(self, path: Path, seconds: float = 60.0) -> None:

@@ -40,7 +40,7 @@ STEPS, SAVE_STEPS = 6, 2
 
 @pytest.fixture
 def make_job(sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path) -> Callable[..., SFTJob]:
-    """Jobs on one row too long for `max_length` and eight others: one optimizer step takes all eight."""
+    """Jobs on nine rows, one of them too long for `max_length`; an optimizer step takes the other eight."""
     too_long = SFTRow(
         [5] * 100, sft_rows[0].completion_ids, sft_rows[0].behavior_logprobs, "backbone", "rewritten"
     )
@@ -77,7 +77,7 @@ def two_cpus() -> Iterator[None]:
 
 
 def weights_of(job: SFTJob) -> dict[str, bytes]:
-    """Of a finished job, bit by bit."""
+    """Bytes of the weights of a finished job."""
     return {file.name: file.read_bytes() for file in job.model_dir.glob("*.safetensors")}
 
 
@@ -99,7 +99,7 @@ def loss_by_hand(model_dir: Path, rows: list[SFTRow], clip_max: float) -> tuple[
 
 
 class Killer(threading.Thread):
-    """Kills one training process of this Ray instance as soon as `mark` is there; `join` asserts that it has."""
+    """Kill one training process of this Ray instance as soon as `mark` exists; `join` asserts that it did."""
 
     def __init__(self, mark: Path) -> None:
         super().__init__(daemon=True)
@@ -156,7 +156,7 @@ def test_two_zero3_workers_train_and_die(
 
 
 @pytest.mark.slow
-def test_a_killed_driver_ends_where_an_undisturbed_one_ends(
+def test_a_killed_driver_resumes_with_the_same_result(
     make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:
     """With an adapter, rows packed and the optimizer's state offloaded."""
@@ -180,7 +180,7 @@ def test_a_killed_driver_ends_where_an_undisturbed_one_ends(
 
 
 @pytest.mark.slow
-def test_workers_that_share_rows_train_die_and_are_started_again(
+def test_sequence_parallel_workers_are_restarted(
     make_job: Callable[..., SFTJob], sft_rows: list[SFTRow], two_cpus: None
 ) -> None:
     whole, killed = (make_job(name, sp_size=2, logging_steps=1) for name in ("whole", "killed"))
@@ -217,10 +217,10 @@ def test_an_anchor_rules_by_outcome_and_the_probe_under_zero3(
     dft = [-values.exp() * values for values in (logprobs_by_hand(model, row) for row in others)]
     assert metrics[0]["loss"] == pytest.approx(torch.cat(nll + dft).mean().item(), rel=0.02)
     assert metrics[0]["unweighted_loss/rewritten"] == pytest.approx(torch.cat(nll).mean().item(), rel=0.02)
-    # No more than 1/e of a dft loss: what is above is the anchor's, once the model has moved.
+    # A dft loss is at most 1/e; the rest is the anchor, once the model has moved.
     share = sum(len(row.completion_ids) for row in kept) / sum(len(row.completion_ids) for row in sft_rows)
     assert metrics[1]["loss"] > share * metrics[1]["unweighted_loss/rewritten"] + 1 / math.e
-    # Logged after the step, of the five rows that two ranks share: the saved model is that of the last one.
+    # Logged after the step, over five rows shared by two ranks: the saved model is the last one.
     saved = AutoModelForCausalLM.from_pretrained(job.model_dir, dtype=torch.float32)
     ratios = torch.cat(
         [logprobs_by_hand(saved, row) - torch.tensor(row.behavior_logprobs) for row in sft_rows[:5]]
@@ -236,7 +236,7 @@ def logprobs_by_hand(model: LlamaForCausalLM, row: SFTRow) -> torch.Tensor:
 
 
 def check_first_step(job: SFTJob, rows: list[SFTRow], logged: dict[str, float]) -> None:
-    """The normaliser is global: each of two ranks and two accumulation steps saw rows of other lengths."""
+    """The normaliser is global, though ranks and accumulation steps have rows of different lengths."""
     loss, grad_norm = loss_by_hand(job.model, rows, clip_max=1.5)
     assert logged["loss"] == pytest.approx(loss, rel=0.02)
     assert logged["grad_norm"] == pytest.approx(grad_norm, rel=0.02)
@@ -261,7 +261,7 @@ def check_saved_model(job: SFTJob, master_weights: dict[str, torch.Tensor], rows
 
 
 def check_resumes(job: SFTJob, result: SFTResult, metrics: list[dict[str, float]]) -> None:
-    """A second start goes on from the newest complete checkpoint and ends where an unbroken run ends."""
+    """A second start resumes from the newest complete checkpoint and ends like an undisturbed run."""
     checkpoint = newest_complete(job.checkpoints_dir)
     assert checkpoint is not None
     resumed_step = int(checkpoint.name.removeprefix("checkpoint-"))
@@ -292,7 +292,7 @@ def fake_checkpoint(folder: Path, step: int, max_steps: int, complete: bool) -> 
     return checkpoint
 
 
-def test_half_written_checkpoints_are_never_picked(tmp_path: Path) -> None:
+def test_incomplete_checkpoints_are_not_resumed(tmp_path: Path) -> None:
     assert newest_complete(tmp_path) is None
     fake_checkpoint(tmp_path, 9, 20, complete=True)
     newest = fake_checkpoint(tmp_path, 10, 20, complete=True)
@@ -305,7 +305,7 @@ def test_half_written_checkpoints_are_never_picked(tmp_path: Path) -> None:
     assert is_final(fake_checkpoint(tmp_path, 20, 20, complete=True))
 
 
-def test_metrics_are_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
+def test_metrics_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     assert read_metrics(path) == []
     path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"step"')
@@ -325,7 +325,7 @@ def test_wrong_rows_are_refused_before_workers_start(make_job: Callable[..., SFT
         (None, "other ids", "belong to another tokenizer than the one of"),
     ],
 )
-def test_rows_of_no_use_are_refused(
+def test_unusable_rows_are_refused(
     make_job: Callable[..., SFTJob],
     sft_rows: list[SFTRow],
     rows: list[SFTRow] | None,
@@ -340,7 +340,7 @@ def test_rows_of_no_use_are_refused(
         run_sft(job)
 
 
-def test_liger_kernels_are_refused_where_there_is_no_gpu(make_job: Callable[..., SFTJob]) -> None:
+def test_liger_kernels_are_refused_without_a_gpu(make_job: Callable[..., SFTJob]) -> None:
     with pytest.raises(ValueError, match="run on GPUs only; set it to false"):
         run_sft(make_job("liger", use_liger_kernel=True))
 
@@ -367,7 +367,7 @@ def test_paths_become_absolute() -> None:
 
 
 @pytest.mark.slow
-def test_the_second_training_in_a_process_is_that_of_a_worker_of_its_own(
+def test_a_second_training_in_a_process_gives_the_same_weights(
     make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:
     def one_after_another(jobs: list[dict[str, Any]]) -> int:

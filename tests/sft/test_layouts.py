@@ -1,4 +1,4 @@
-"""A token counts the same wherever it lands: on which rank, in which accumulation step."""
+"""Every token has the same influence, on any rank and in any accumulation step."""
 
 import os
 import subprocess

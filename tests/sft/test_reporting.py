@@ -1,4 +1,4 @@
-"""What a fine-tuning tells W&B and TensorBoard through transformers' callbacks, read back from their files."""
+"""Metrics of a fine-tuning in W&B and TensorBoard, read back from their files."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def test_every_panel_of_a_fine_tuning_has_its_metrics_and_tensorboard_is_told_th
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tensorboard"))
-    # By hand: the variables count for a process's first run only, and others may have been here before.
+    # Given explicitly, since W&B reads its environment variables only for the first run of a process.
     quiet = wandb.Settings(silent=True, console="off")
     wandb.init(project="test", dir=tmp_path, mode="offline", settings=quiet)
     rows = [replace(row, outcome="rewritten" if i % 2 else "expert") for i, row in enumerate(sft_rows)]
@@ -67,7 +67,7 @@ def test_wandb_has_every_step_of_a_training_that_was_killed(
     write_rows(sft_rows, tmp_path / "rows.parquet", "vocabulary")
     names = {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path), "RUN_ID": "killed", "RESUME": "allow"}
     env = {**os.environ, "PYTHONPATH": str(ROOT), **{f"WANDB_{name}": value for name, value in names.items()}}
-    # This process's own service would outlive the training.
+    # The W&B service of this process would outlive the training.
     env.pop("WANDB_SERVICE", None)
     command = [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path]
     assert [subprocess.run(command, env=env).returncode for _ in range(2)] == [-signal.SIGKILL, 0]

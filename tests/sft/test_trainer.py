@@ -134,7 +134,7 @@ def test_one_step_has_the_gradient_computed_by_hand(
     batch_size: int,
     accumulation: int,
 ) -> None:
-    """One normaliser over accumulation: rows have 3 to 24 tokens, so a mean of means would differ."""
+    """The normaliser spans accumulation: with rows of 3 to 24 tokens, a mean of means would differ."""
     loss = hand_loss(sft_model, sft_rows, weigh)
     loss.backward()
     expected = gradients(sft_model)
@@ -186,7 +186,7 @@ def test_packing_changes_neither_loss_nor_gradient(
         torch.testing.assert_close(found[0][name], found[1][name], rtol=1e-4, atol=1e-5)
 
 
-def test_what_the_weights_read_keeps_its_precision_under_deepspeed(
+def test_behavior_logprobs_keep_their_precision_under_deepspeed(
     make_trainer: MakeTrainer, sft_rows: list[SFTRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make_trainer(NoWeight())
@@ -285,7 +285,7 @@ def test_eaft_reads_the_entropy_of_each_token(
         logprobs = sft_model(input_ids=ids).logits[0, len(row.prompt_ids) - 1 : -1].log_softmax(-1)
         entropies = -(logprobs.exp() * logprobs).sum(-1)
         chosen = logprobs.gather(1, torch.tensor(row.completion_ids)[:, None])[:, 0]
-        # High enough that no share is cut off at 1.
+        # High enough that no share is clipped at 1.
         expected = -(entropies / math.log(1000) * chosen).mean()
     trainer = make_trainer(EAFTWeight(top_k=1000))
     loss = trainer.compute_loss(sft_model, trainer.data_collator(to_dataset([row]).to_list()))
@@ -376,11 +376,11 @@ def test_ranks_share_the_probe_in_equal_numbers_of_passes(
     assert [len(share.batches) for share in shares] == [1, 1, 1]
     device = torch.device("cpu")
     together = sum(share.sums(sft_model, device) for share in shares)
-    # Float32 products of batches of other shapes, summed in float64.
+    # Float32 products of batches of different shapes, summed in float64.
     torch.testing.assert_close(together, whole.sums(sft_model, device), rtol=1e-5, atol=1e-6)
 
 
-def test_a_part_stops_where_the_probe_reaches_its_limit(
+def test_a_part_stops_when_the_probe_reaches_its_limit(
     make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], tmp_path: Path
 ) -> None:
     before = completion_logprobs(sft_model, sft_rows[0])
@@ -400,7 +400,7 @@ def test_a_part_stops_where_the_probe_reaches_its_limit(
 
 
 @pytest.mark.parametrize(("every", "measured"), [(1, [2, 4, 6, 7]), (3, [4, 6, 7]), (4, [4, 7]), (50, [7])])
-def test_the_probe_is_measured_once_in_so_many_steps_and_at_the_end(
+def test_the_probe_is_measured_every_probe_steps_and_at_the_end(
     make_trainer: MakeTrainer, sft_rows: list[SFTRow], tmp_path: Path, every: int, measured: list[int]
 ) -> None:
     trainer = make_trainer(

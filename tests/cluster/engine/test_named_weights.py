@@ -1,4 +1,4 @@
-"""What tells whether an engine has what was published."""
+"""Checksums of published weights."""
 
 import pytest
 import torch

@@ -47,7 +47,7 @@ def test_a_batch_that_workers_share_by_hand() -> None:
     assert "attention_mask" not in batch
     assert batch["input_ids"].tolist() == [[5, 6, 7, 0, 9, 9], [8, 0, 9, 9, 9, 9]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 5]] * 2
-    # Each in the place where its token is predicted.
+    # Each at the position that predicts its token.
     expected = torch.tensor([[0.0, -1.0, -2.0, 0.0, 0.0, 0.0], [NAN, 0.0, 0.0, 0.0, 0.0, 0.0]])
     torch.testing.assert_close(batch["behavior_logprobs"], expected, equal_nan=True)
     assert batch["outcome"].tolist() == [[1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
@@ -55,8 +55,8 @@ def test_a_batch_that_workers_share_by_hand() -> None:
 
 
 @pytest.mark.parametrize("pack_length", [None, 20, 64])
-def test_what_belongs_to_a_token_stays_with_it(sft_rows: list[SFTRow], pack_length: int | None) -> None:
-    """Rows shuffled, those over 20 tokens left out, packed and put into batches come out as they went in."""
+def test_values_stay_with_their_tokens(sft_rows: list[SFTRow], pack_length: int | None) -> None:
+    """Values survive shuffling, dropping of rows over 20 tokens, packing and batching."""
     rows = [*drop_long_rows(sft_rows, 20), SFTRow([3, 4], [5, 0], None, "none", "expert_fallback")]
     assert len(rows) < len(sft_rows) + 1
     outcomes = ("expert_fallback", "rewritten")
@@ -77,7 +77,7 @@ def test_what_belongs_to_a_token_stays_with_it(sft_rows: list[SFTRow], pack_leng
 
 
 def rows_of(batch: dict[str, Tensor]) -> Iterator[tuple[list[int], list[int], Tensor, int]]:
-    """Read a batch back, by the numbers of its rows and by its labels."""
+    """Split a batch into rows again, by row numbers and labels."""
     real = (
         batch["attention_mask"].bool() if "attention_mask" in batch else torch.ones_like(batch["row"]).bool()
     )

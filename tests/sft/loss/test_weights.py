@@ -17,7 +17,7 @@ from sft.loss.weights import (
     weights_by_rule,
 )
 
-# One row of three completion tokens; the fourth place is padding with values that must not be read.
+# One row of three completion tokens; the fourth element is padding, whose values must not be read.
 LOGPROBS = torch.tensor([[0.5, 0.25, 0.1, 0.9]]).log()
 BEHAVIOR = torch.tensor([[0.25, 0.5, 0.01, 1e-9]]).log()
 ENTROPIES = torch.tensor([[0.0, math.log(20) / 2, 9.0, 9.0]])
@@ -70,7 +70,7 @@ def test_each_row_has_its_own_rule() -> None:
 
 
 @pytest.mark.parametrize("weight", [rule("sequence_is", clip_max=3), rule("iw_sft")])
-def test_rows_of_a_packed_sequence_weigh_what_they_weigh_alone(weight: Weight) -> None:
+def test_packing_does_not_change_the_weights_of_rows(weight: Weight) -> None:
     other = TokenBatch(LOGPROBS * 2, BEHAVIOR, ENTROPIES, MASK, ROWS)
     packed = TokenBatch(
         *(torch.cat([getattr(TOKENS, name), getattr(other, name)], 1) for name in vars(TOKENS))

@@ -1,4 +1,4 @@
-"""Memory that a training process has freed is there for its next tensors."""
+"""Reuse of memory that a training process has freed."""
 
 import platform
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what other libraries do is theirs")
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="settings of glibc")
 
 FAULTS = """
 import resource
@@ -21,7 +21,7 @@ for _ in range(10):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
-GIVEN_BACK = """
+RELEASED = """
 import psutil
 from sft.runtime.memory import release_freed_memory, keep_freed_memory
 keep_freed_memory()
@@ -34,16 +34,16 @@ print(before - psutil.Process().memory_info().rss)
 
 
 def printed(code: str) -> int:
-    """By a process of its own: what it does with memory is set for good."""
+    """Number printed by code in a new process, since the settings cannot be undone."""
     return int(
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     )
 
 
-def test_the_kernel_is_asked_for_less_of_a_tensors_memory_the_next_time() -> None:
-    # A tensor begins at a huge page, which now and then does not fit where the last one was.
+def test_a_second_tensor_causes_fewer_page_faults() -> None:
+    # Tensors are aligned to huge pages, and sometimes do not fit into the freed block.
     assert printed(FAULTS.format(keeps=False)) > 10 * printed(FAULTS.format(keeps=True))
 
 
-def test_what_was_kept_is_given_back_on_demand() -> None:
-    assert printed(GIVEN_BACK) > 2**25
+def test_kept_memory_is_released_on_demand() -> None:
+    assert printed(RELEASED) > 2**25

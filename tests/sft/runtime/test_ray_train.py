@@ -1,4 +1,4 @@
-"""What Ray Train is told about the cluster that it runs on, and its workers' start."""
+"""Environment of Ray Train's controller."""
 
 import os
 from types import SimpleNamespace
@@ -11,7 +11,9 @@ from sft.runtime.ray_train import _controller_env
 
 
 @pytest.mark.parametrize("before", [None, "elsewhere:1"])
-def test_the_controller_is_told_while_it_runs(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_controller_gets_its_environment_while_it_runs(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ray, "get_runtime_context", lambda: SimpleNamespace(gcs_address="here:2"))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if before:
@@ -19,9 +21,9 @@ def test_the_controller_is_told_while_it_runs(before: str | None, monkeypatch: p
 
     def train() -> None:
         with _controller_env(start_timeout=7):
-            told = get_env_vars_to_propagate()
-            assert told["RAY_ADDRESS"] == "here:2"
-            assert told["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] == "7"
+            variables = get_env_vars_to_propagate()
+            assert variables["RAY_ADDRESS"] == "here:2"
+            assert variables["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] == "7"
             raise KeyError("a training that fails")
 
     with pytest.raises(KeyError):

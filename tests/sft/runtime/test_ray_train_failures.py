@@ -12,7 +12,7 @@ def take_over() -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
 
 
-def test_ctrl_c_is_ours_again_after_a_training() -> None:
+def test_the_handler_of_ctrl_c_is_restored_after_a_training() -> None:
     before = signal.getsignal(signal.SIGINT)
     with preserve_sigint():
         take_over()
@@ -25,7 +25,7 @@ def interrupted_training() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_in_a_training_is_an_interrupt_and_no_success() -> None:
+def test_ctrl_c_in_a_training_raises_keyboard_interrupt() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         interrupted_training()
