@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Log = Callable[[str], None]
+LogLine = Callable[[str], None]
 """Function that shows one line of progress to the user."""
 
 

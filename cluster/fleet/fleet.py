@@ -14,7 +14,7 @@ from cluster.types import (
     Completion,
     EngineSpec,
     GenerateRequest,
-    Log,
+    LogLine,
     Scored,
     ScoreRequest,
     WeightSpec,
@@ -39,7 +39,7 @@ class Fleet:
         self.name = name
         self.spec = spec
         self.settings = settings
-        self.log: Log = _print
+        self.log: LogLine = _print
         """Receives a line when an engine is lost, or the fleet pauses or resumes."""
         self._weights = BASE_WEIGHTS
         self._actors = list(actors)

@@ -9,7 +9,7 @@ from functools import partial
 from threading import RLock, Thread
 from typing import Any, Generic
 
-from cluster.types import Heartbeat, Log, WeightSpec
+from cluster.types import Heartbeat, LogLine, WeightSpec
 
 from .dispatch import MAX_LOSSES, Dispatch
 from .health import Health, State
@@ -49,7 +49,7 @@ class Supervisor(Generic[EngineT]):
         replace: Callable[[], EngineT],
         weights: WeightSpec,
         settings: FleetSettings,
-        log: Log,
+        log: LogLine,
         proven: bool = False,
         observe: Observe | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ from ray.autoscaler.sdk import request_resources
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from cluster.config import ClusterConfig
-from cluster.types import Log
+from cluster.types import LogLine
 
 from .machine import Machine, machines_from_ray
 from .plan import Plan, make_plan
@@ -27,7 +27,7 @@ def wait_for_plan(
     machines: Sequence[Machine],
     roles: Collection[str] | None,
     seconds: float,
-    log: Log,
+    log: LogLine,
 ) -> Plan:
     """Return the first plan that fits these machines, or these and others that join within `seconds`.
 
@@ -62,7 +62,7 @@ def wait_for_plan(
             request_resources(bundles=[])
 
 
-def wait_for_capacity(roles: Sequence[Role], seconds: float, log: Log) -> None:
+def wait_for_capacity(roles: Sequence[Role], seconds: float, log: LogLine) -> None:
     """Return when Ray has free capacity for all processes of the roles at the same time.
 
     An autoscaler, if there is one, starts the missing machines.

@@ -98,8 +98,8 @@ def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, end_token_ids: Collection
         if rule.needs_behavior and missing:
             raise ValueError(
                 f"weight kind '{rule.kind}' needs behavior_logprobs, but {missing} of {len(of_outcome)} rows with "
-                f"outcome '{outcome}' have none; score those rows under the backbone, leave them out, or give the outcome a "
-                "kind without them (none, dft, eaft, asft) in outcome_weights"
+                f"outcome '{outcome}' have none; score these rows under the backbone, leave them out, or give the "
+                "outcome a kind without them (none, dft, eaft, asft) in outcome_weights"
             )
     endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in end_token_ids]
     if endless:

@@ -17,7 +17,7 @@ import yaml
 
 from rewriter_agent.io.files import read_jsonl
 from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
-from tests.helpers.two_machines import PORT, Machine, two_machines
+from tests.helpers.two_machines import PORT, IsolatedNode, two_machines
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,7 +53,7 @@ def divided(base: Path, address: str, timeout: int) -> Path:
 @contextmanager
 def training(
     base: Path, timeout: int, env: dict[str, str]
-) -> Generator[tuple["subprocess.Popen[bytes]", Machine]]:
+) -> Generator[tuple["subprocess.Popen[bytes]", IsolatedNode]]:
     """A run that has done two steps, and the machine with its engines."""
     with two_machines(base, env) as (head, other):
         config = divided(base, head.address, timeout)

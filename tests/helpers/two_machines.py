@@ -1,4 +1,4 @@
-"""Two machines on one: network namespaces joined by a cable that can be pulled, a Ray node in each."""
+"""Two Ray nodes in network namespaces of this machine, with a link that can be cut."""
 
 import os
 import secrets
@@ -19,12 +19,12 @@ SECRET = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def ip(*words: str) -> None:
-    """The command `ip`."""
+    """Run the command `ip`."""
     subprocess.run(["ip", *words], check=True)
 
 
-class Machine:
-    """A network namespace with one address, plugged into a switch."""
+class IsolatedNode:
+    """A network namespace with one address, connected to a bridge."""
 
     def __init__(self, name: str, switch: str, address: str) -> None:
         self.name = name
@@ -39,27 +39,27 @@ class Machine:
         self.connect()
 
     def cut(self) -> None:
-        """Pull the cable out: what is sent is lost, and nobody is told."""
+        """Cut the link: packets are lost without a notice."""
         ip("link", "set", self.plug, "down")
 
     def connect(self) -> None:
-        """Put it in."""
+        """Restore the link."""
         ip("link", "set", self.plug, "up")
 
     def end(self) -> None:
-        """Kill all that runs here, and take it away."""
+        """Kill the processes of the namespace and remove it."""
         inside = subprocess.run(
             ["ip", "netns", "pids", self.name], check=True, capture_output=True, text=True
         )
         for pid in inside.stdout.split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-        # Connections that were cut keep the namespace, and with it the cable, for minutes.
+        # Connections over a cut link keep the namespace, and the link with it, for minutes.
         ip("link", "del", self.plug)
         ip("netns", "del", self.name)
 
     def start(self, command: Sequence[str], env: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
-        """Run it here."""
+        """Start a command in the namespace."""
         with log.open("ab") as output:
             return subprocess.Popen(
                 ["ip", "netns", "exec", self.name, *command],
@@ -80,12 +80,12 @@ class Machine:
 
 
 @contextmanager
-def two_machines(folder: Path, env: dict[str, str]) -> Generator[tuple[Machine, Machine]]:
-    """Head and another, Ray on both, in this environment; their label `machine` is `head` and `other`. It all ends."""
+def two_machines(folder: Path, env: dict[str, str]) -> Generator[tuple[IsolatedNode, IsolatedNode]]:
+    """A head and a second node, with Ray labels `machine=head` and `machine=other`; both are removed at the end."""
     mark = f"ra{os.getpid()}"
     ip("link", "add", mark, "type", "bridge")
     ip("link", "set", mark, "up")
-    machines = [Machine(f"{mark}-{i}", mark, f"10.77.0.{i}") for i in (1, 2)]
+    machines = [IsolatedNode(f"{mark}-{i}", mark, f"10.77.0.{i}") for i in (1, 2)]
     head, other = machines
     nodes = []
     try:
@@ -110,7 +110,7 @@ def two_machines(folder: Path, env: dict[str, str]) -> Generator[tuple[Machine, 
 
 
 def _node(
-    machine: Machine, log: Path, label: str, env: dict[str, str], *flags: str
+    machine: IsolatedNode, log: Path, label: str, env: dict[str, str], *flags: str
 ) -> "subprocess.Popen[bytes]":
     command = [
         str(BIN / "ray"),
