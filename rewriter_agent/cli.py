@@ -154,7 +154,8 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     from rewriter_agent.runtime.workload import plan_table, workload
 
     given = [machine for text in machines for machine in parse_machines(text)]
-    path = resolve_model(config.model.name_or_path)
+    # For other machines a plan needs the model's config only.
+    path = resolve_model(config.model.name_or_path, weights=not given)
     work = workload(config, model_shape(path))
     check_max_model_len(path, config.model.max_model_len)
     tokens = load_tokens(path, config.model)
@@ -277,11 +278,18 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             add("--dry-run", action="store_true", help=text)
         case "run" | "launch" | "submit":
             text = "do all stages once for each of these seeds, and report on all of them"
-            add("--seeds", type=int, nargs="+", default=[], metavar="N", help=text)
+            add("--seeds", type=_seed, nargs="+", default=[], metavar="N", help=text)
 
 
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not positive")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{value} is not a seed; seeds are from 0 to {2**32 - 1}")
     return value

@@ -94,7 +94,8 @@ def quoted(error: BaseException) -> str:
 
 def printable(text: str, length: int) -> str:
     """`text` of at most about `length` characters, with control characters escaped: a terminal obeys them."""
-    cut = text if len(text) <= length else f"{text[:length]}..."
+    # What to change is said last.
+    cut = text if len(text) <= length else f"{text[: length * 3 // 4]}...{text[-length // 4 :]}"
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in cut)
 
 

@@ -1,10 +1,13 @@
 """The machines of a cluster and their resources."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 GB = 1024**3
+MAX_MACHINES = 10_000
+"""Most machines that a plan is made for."""
 # GiB of the GPUs that exist in one size only, by Ray's accelerator type; for others, set cluster.gpu_memory_gb.
 GPU_MEMORY_GB = {
     "A10G": 22.5,
@@ -57,12 +60,17 @@ def parse_machines(text: str) -> list[Machine]:
         gpu_memory = given.pop("gpu_memory", None)
         machine = Machine(int(given.pop("cpus")), given.pop("memory"), int(given.pop("gpus", 0)), gpu_memory)
         number = int(count or 1)
-        if given or number < 1 or machine.cpus < 1:
+        if (
+            given
+            or not 1 <= number <= MAX_MACHINES
+            or machine.cpus < 1
+            or not math.isfinite(machine.memory_gb)
+        ):
             raise ValueError(given)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OverflowError):
         raise ValueError(
-            f"'{text}' describes no machines; write cpus=64,memory=512,gpus=8,gpu_memory=80 (GiB; the last two are "
-            "optional), with the prefix '2 x ' for two such nodes"
+            f"'{text[:200]}' describes no machines; write cpus=64,memory=512,gpus=8,gpu_memory=80 (GiB; the last two "
+            "are optional), with the prefix '2 x ' for two such nodes"
         ) from None
     return [machine] * number
 

@@ -1,7 +1,6 @@
 """The options of `grade`, most of them keys of the reward's config."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from reward import CONVENTIONS, RewardConfig
 from reward.answers.formats.json_schema import check_schema
+from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.scoring.grade_rows import MODES
 
 REWARD_OPTIONS: dict[str, tuple[str, type]] = {
@@ -63,15 +63,9 @@ def reward_config(options: argparse.Namespace) -> RewardConfig:
 
 
 def _read_schema(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ValueError(f"--json-schema: there is no file '{path}'")
+    schema = read_object(path, "--json-schema", "give the path of a JSON file")
     try:
-        schema = json.loads(path.read_bytes())
-        if not isinstance(schema, dict):
-            raise ValueError(f"it must hold an object, not a {type(schema).__name__}")
         check_schema(schema)
-    except RecursionError as error:
-        raise ValueError(f"--json-schema {path}: it is nested too deep") from error
     except ValueError as error:
         raise ValueError(f"--json-schema {path}: {error}") from error
     return schema

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from rewriter_agent.io.given_file import check_file
+
 from .safe_yaml import read_yaml
 
 BASE = "base"
@@ -34,6 +36,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(base, str):
         raise ValueError(f"{path}: '{BASE}' takes the path of one config file, got {base!r}")
     below = path.parent / base
+    check_file(below, f"config ('{BASE}' of {path})", "it is relative to the file that names it")
     if below.resolve() in {file.resolve() for file in chain} or len(chain) > MAX_BASES:
         names = " -> ".join(str(file) for file in (*chain, below))
         raise ValueError(

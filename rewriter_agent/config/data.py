@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from rewriter_agent.data.lab_world.story import Difficulty
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES
+from sft.config.seed import Seed
 
 from .base import Strict
 
@@ -42,7 +43,7 @@ class GsmSymbolicData(Strict):
     """Training problems to make."""
     num_test: PositiveInt = 128
     """Test problems to make, from question templates that no training problem uses."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Seed of the template split and of the problems."""
 
 
@@ -55,7 +56,7 @@ class LabData(Strict):
     """Training problems to make."""
     num_test: PositiveInt = 200
     """Test problems to make; no training problem has their numbers."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Seed of the problems and of what the expert chooses."""
     style: str = "machine"
     """The expert's style; those there are, and how alien each is, are in docs/lab.md."""
@@ -98,7 +99,7 @@ class SciqData(Strict):
     style: Literal["quote", "answer"] = "quote"
     """The expert's solution: the passage's sentences that hold the answer and "The answer is X." (convention `text`),
     or the data set's own answer, a few words and nothing else (`contains`)."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Seed of the draws and of the split."""
 
     @property
@@ -121,7 +122,7 @@ class RowData(Strict):
     """Most test problems to use, drawn by `seed`; all when not set."""
     on_bad_row: Literal["error", "skip"] = "error"
     """What a row that cannot be used does: stop with its place and column, or be skipped and counted."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Seed of the draws."""
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from rewriter_agent.data.lab_world.skills import SKILLS
+from sft.config.seed import Seed
 
 from .base import Strict
 from .benchmarks import Benchmark
@@ -78,7 +79,7 @@ class EvaluateConfig(Strict):
     """Examples before each item; null takes the task's own number."""
     max_gen_toks: PositiveInt | None = None
     """Longest answer to a retention item that is answered by writing; null takes the task's own."""
-    seed: int = 0
+    seed: Seed = 0
     """Chooses the retention items. The same for every model, so that answers can be compared one by one."""
 
     @field_validator("retention", mode="before")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cluster.config import ClusterConfig
 from reward.config import RewardConfig
 from rewriter_agent.user_errors import MAX_QUOTED, printable
+from sft.config.seed import Seed
 from sft.config.sft import SFTConfig
 
 from .base import Strict
@@ -34,7 +35,7 @@ class RunConfig(Strict):
     output_dir: Path = Path("runs")
     """Where run folders are."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of sampling, training and data order."""
 
     model: ModelConfig

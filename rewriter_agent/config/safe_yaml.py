@@ -1,5 +1,6 @@
 """YAML that a stranger may have written: plain values only, each key once, and no more of it than a config needs."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,17 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, ScalarNode):
-                if key.value in seen:
-                    raise ConstructorError(None, None, f"key '{key.value}' is given twice", key.start_mark)
-                seen.add(key.value)
+            if not isinstance(key, ScalarNode):
+                raise ConstructorError(
+                    None, None, "a key is a section or list; keys are text", key.start_mark
+                )
+            if not key.tag.endswith((":str", ":merge")):
+                problem = f"key {printable(key.value, MAX_QUOTED)} is not text; put it in quotes"
+                raise ConstructorError(None, None, problem, key.start_mark)
+            if key.value in seen:
+                problem = f"key '{printable(key.value, MAX_QUOTED)}' is given twice"
+                raise ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
         return node
 
     def construct_number(self, node: ScalarNode) -> int | float:
@@ -37,7 +45,10 @@ class _Loader(yaml.SafeLoader):
         is_integer = node.tag.endswith(":int")
         try:
             if len(node.value) <= MAX_DIGITS:
-                return self.construct_yaml_int(node) if is_integer else self.construct_yaml_float(node)
+                number = self.construct_yaml_int(node) if is_integer else self.construct_yaml_float(node)
+                if math.isfinite(number):
+                    return number
+                raise ConstructorError(None, None, f"{node.value} is not a finite number", node.start_mark)
         except (ValueError, IndexError) as error:
             problem = f"'{node.value}' is not a number; quote it if it is text"
             raise ConstructorError(None, None, problem, node.start_mark) from error
@@ -76,7 +87,7 @@ def parse_yaml(text: bytes | str, what: str) -> Any:
         raise ValueError(f"{what} has {len(text)} characters, and at most {MAX_BYTES} are read")
     try:
         _check_size(text, what)
-        return yaml.load(text, _Loader)
+        return _unshared(yaml.load(text, _Loader))
     except yaml.YAMLError as error:
         raise ValueError(f"{what} is not valid YAML: {_explain(error)}") from error
 
@@ -114,6 +125,13 @@ def _check_size(text: bytes | str, what: str) -> None:
                 f"{what}, line {line}: more than {MAX_VALUES} values, those that aliases (*name) repeat included; "
                 "write fewer"
             )
+
+
+def _unshared(value: Any) -> Any:
+    """Copy in which an alias has a value of its own: an override of the one must not change the other."""
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _explain(error: yaml.YAMLError) -> str:

@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from rewriter_agent.experiments.study.arms import ARMS, REFERENCES
+from sft.config.seed import Seed
 from sft.config.sweep import LearningRates, UniqueList
 from sft.config.weights import TokenISWeight, Weight
 
@@ -12,7 +13,7 @@ from .base import Strict
 class StudyConfig(Strict):
     """Arms x learning rates x seeds, for the command `study`."""
 
-    seeds: UniqueList[int] = Field([0, 1, 2, 3, 4], min_length=1)
+    seeds: UniqueList[Seed] = Field([0, 1, 2, 3, 4], min_length=1)
     """Of training, sampling and data order; the problems and the evaluation's items are the same for all. Intervals are
     over seeds: one alone has none."""
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from reward import extract_answer
 from reward.answers.formats.contains import holds
 from rewriter_agent.config.data import RowData
-from rewriter_agent.io.json_line import decode_json
+from rewriter_agent.io.foreign_json import decode_json
 
 from .problem import Problem, problem_id
 from .prompts import ANSWER_LINE

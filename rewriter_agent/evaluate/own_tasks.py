@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewriter_agent.data.package_data import package_data
+from rewriter_agent.io.foreign_json import decode_json
+from rewriter_agent.io.given_file import check_file
 
 if TYPE_CHECKING:
     from lm_eval.api.task import ConfigurableTask
@@ -36,9 +37,8 @@ def file_task(path: Path) -> ConfigurableTask:
     Raises:
         ValueError: the file is missing, or a line is no such item; names the line.
     """
-    if not path.is_file():
-        raise ValueError(f"evaluate.retention: there is no file {path}")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    check_file(path, "evaluate.retention", "give the path of a .jsonl file")
+    lines = path.read_bytes().split(b"\n")
     rows = [_item(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     kinds = {"choices" in row for row in rows}
     if len(rows) < 2 or len(kinds) > 1:
@@ -62,11 +62,8 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _item(line: str, place: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"evaluate.retention: {place} is not JSON ({error})") from error
+def _item(line: bytes, place: str) -> dict[str, Any]:
+    row = decode_json(line, what=f"evaluate.retention: {place}")
     if not isinstance(row, dict) or not isinstance(row.get("question"), str) or "answer" not in row:
         raise ValueError(f"evaluate.retention: {place} needs `question` (text) and `answer`")
     if "choices" not in row:

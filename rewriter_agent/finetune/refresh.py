@@ -1,13 +1,12 @@
 """Fine-tuning on rewritten targets that are made on the way: each part's by, and for, the student as it is by then."""
 
-import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle, islice
 from math import ceil
 from pathlib import Path
 
-from rewriter_agent.io.files import batches, read_jsonl, write_json, write_table
+from rewriter_agent.io.files import batches, read_json, read_jsonl, write_json, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
 from rewriter_agent.prepare.logprob_cache import AnchorCache
@@ -95,7 +94,7 @@ def staleness(parts: list[Part]) -> dict[str, float]:
 def read_parts(folder: Path) -> list[Part]:
     """Those that are done."""
     path = folder / "parts.json"
-    return [Part(**part) for part in json.loads(path.read_text())] if path.exists() else []
+    return [Part(**part) for part in read_json(path)] if path.exists() else []
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rewriter_agent.user_errors import blaming
+
 T = TypeVar("T")
+REDO = "Delete the folder that it is in; the same command makes it again."
 ROW_GROUP = 1000
 """Rows of a joined file that a reader holds in memory at a time, at least."""
 
@@ -67,11 +70,22 @@ def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def read_json(path: Path) -> Any:
+    """Value of a JSON file in a run folder.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    with blaming(f"{path} is damaged", REDO):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSONL file; [] where there is none. A last line still being written is left out."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    with blaming(f"{path} is damaged", REDO):
+        return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
 
 
 def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
@@ -89,9 +103,13 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, one row group in memory at a time."""
-    with pq.ParquetFile(path) as file:
+    with blaming(f"{path} is damaged", REDO):
+        file = pq.ParquetFile(path)
+    with file:
         for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns=columns).to_pylist()
+            with blaming(f"{path} is damaged", REDO):
+                rows = file.read_row_group(group, columns=columns).to_pylist()
+            yield from rows
 
 
 @dataclass(frozen=True)

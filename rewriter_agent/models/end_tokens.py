@@ -1,12 +1,16 @@
 """What ends a text: one definition for engines, the gate, rewriting, fine-tuning and evaluation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from jinja2 import TemplateError
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
+
+from rewriter_agent.user_errors import blaming
+
+from .resolve import UNLOADABLE
 
 TEMPLATE = "chat template"
 REPLY = "reply"
@@ -39,7 +43,8 @@ def end_tokens(path: str, tokenizer: PreTrainedTokenizerBase) -> EndTokens:
     Raises:
         ValueError: there is none.
     """
-    config, _ = PreTrainedConfig.get_config_dict(path)
+    with blaming(f"the config of the model {path!r} cannot be loaded", UNLOADABLE):
+        config, _ = PreTrainedConfig.get_config_dict(path)
     found = _by_id(
         {
             TEMPLATE: [],
@@ -88,7 +93,12 @@ def _listed(config: Mapping[str, Any]) -> list[int]:
     ids = config.get("eos_token_id")
     if ids is None:
         return []
-    return list(ids) if isinstance(ids, Sequence) else [ids]
+    listed = ids if isinstance(ids, list) else [ids]
+    if not all(isinstance(token, int) for token in listed):
+        raise ValueError(
+            f"eos_token_id is {ids!r}; it must be a token id or a list of ids. Mend the model's config"
+        )
+    return listed
 
 
 def _by_id(named: Mapping[str, Iterable[int]]) -> dict[int, tuple[str, ...]]:

@@ -1,24 +1,28 @@
 """Checks of a model's folder without loading it: its files are whole and of the kind that their names say."""
 
-import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 
+from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.io.given_file import ANY, check_file
 from rewriter_agent.user_errors import blaming
 
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
+"""Files that say what the others mean: transformers passes over some of them if they are broken."""
 ADAPTER = "adapter_"
 """How the names of an adapter's files begin."""
 CHANGE = "copy or download the model again"
 
 
-def check_model_folder(folder: Path, key: str) -> None:
-    """Raise ValueError unless the folder holds a config and whole weights; `key` is the config key that names it."""
+def check_model_folder(folder: Path, key: str, weights: bool = True) -> None:
+    """Raise ValueError unless the folder holds a config and whole weights; `key` is the config key that names it.
+
+    If no `weights` are needed, they may be missing, but not damaged.
+    """
     if folder.is_file():
         check_file(folder, key, CHANGE)
         raise ValueError(
@@ -32,8 +36,10 @@ def check_model_folder(folder: Path, key: str) -> None:
         check_file(path, key, CHANGE)
     for path in sorted(folder.glob("*.model")):
         check_file(path, key, CHANGE, expected=ANY)
-    _read_object(config, key)
-    _check_weights(folder, key)
+    for name in OBJECTS:
+        if (folder / name).exists():
+            read_object(folder / name, key, CHANGE)
+    _check_weights(folder, key, weights)
 
 
 def _instead(folder: Path) -> str:
@@ -47,26 +53,17 @@ def _instead(folder: Path) -> str:
     )
 
 
-def _read_object(path: Path, key: str) -> dict[str, Any]:
-    check_file(path, key, CHANGE)
-    with blaming(f"{key}: '{path}' is not JSON", f"Mend it, or {CHANGE}."):
-        value = json.loads(path.read_bytes())
-    if not isinstance(value, dict):
-        raise ValueError(f"{key}: '{path}' holds a {type(value).__name__}, not an object; {CHANGE}")
-    return value
-
-
-def _check_weights(folder: Path, key: str) -> None:
+def _check_weights(folder: Path, key: str, needed: bool) -> None:
     found = {
         path for pattern in WEIGHTS for path in folder.glob(pattern) if not path.name.startswith(ADAPTER)
     }
     for index in INDEXES:
         if (folder / index).exists():
-            shards = _read_object(folder / index, key).get("weight_map")
+            shards = read_object(folder / index, key, CHANGE).get("weight_map")
             if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
                 raise ValueError(f"{key}: '{folder / index}' has no weight_map of file names; {CHANGE}")
             found |= {folder / shard for shard in shards.values()}
-    if not found:
+    if needed and not found:
         raise ValueError(
             f"{key}: there are no weights in '{folder}' (no {', '.join(WEIGHTS)}); {CHANGE}, with its weights"
         )

@@ -18,11 +18,16 @@ UNLOADABLE = (
 """What to change about a model that transformers refuses."""
 
 
-def resolve_model(name_or_path: str, key: str = "model.name_or_path") -> str:
+def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: bool = True) -> str:
     """A local folder or a Hugging Face name; an embedded model's name becomes its folder.
 
+    Args:
+        name_or_path: As the config has it.
+        key: Config key that names it, for messages.
+        weights: Whether a folder must hold weights.
+
     Raises:
-        ValueError: a local folder is missing or holds no whole model; the message has the config `key`.
+        ValueError: a local folder is missing or holds no whole model.
     """
     if name_or_path == SMOLLM2:
         return str(smollm2_folder())
@@ -31,7 +36,7 @@ def resolve_model(name_or_path: str, key: str = "model.name_or_path") -> str:
     if is_on_hub(name_or_path):
         return name_or_path
     folder = Path(name_or_path).expanduser()
-    check_model_folder(folder, key)
+    check_model_folder(folder, key, weights)
     return str(folder)
 
 

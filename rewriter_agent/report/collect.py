@@ -1,18 +1,16 @@
 """Reads a finished run folder into `ReportData`."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import yaml
 
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
 from rewriter_agent.experiments.sweep.result import read_results
-from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.io.files import read_json, read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
 
@@ -45,7 +43,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     manifests = _manifests(run_dir, swept)
     results = {arm: read_result(run_dir / f"evaluate-{arm}" / "result.json") for arm in ARMS}
     arms = summarise(results)
-    rows = pq.read_table(run_dir / "rewrite" / "rewrites.parquet").to_pylist()
+    rows = list(read_table(run_dir / "rewrite" / "rewrites.parquet"))
     config = (run_dir / "config.yaml").read_text(encoding="utf-8")
     tree = yaml.safe_load(config)
     learned = "train" in manifests
@@ -88,7 +86,7 @@ def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
             f"stage '{stage}' of {run_dir} is not complete (no {path.name}); a report needs "
             f"{', '.join(s for s in STAGES if s not in OPTIONAL)}. `rewriter-agent run` does every stage in order."
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path)
 
 
 def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:

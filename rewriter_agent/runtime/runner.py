@@ -1,10 +1,9 @@
 """Runs one stage: skips it, resumes it or starts it, and records what it cost."""
 
-import json
 import time
 from typing import Any
 
-from rewriter_agent.io.files import write_json
+from rewriter_agent.io.files import read_json, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.tracking.result import track_result
 
@@ -29,7 +28,7 @@ def run_stage(stage: Stage, run: Any) -> None:
     progress("resuming" if len(list(folder.iterdir())) > 1 else "starting")
     start = time.monotonic()
     spent = folder / "seconds.json"
-    before = json.loads(spent.read_text())["seconds"] if spent.exists() else 0.0
+    before = read_json(spent)["seconds"] if spent.exists() else 0.0
     try:
         counts = stage.work(run, folder, progress)
         track_result(stage, run.config, folder, counts)

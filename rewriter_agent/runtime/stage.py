@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.io.files import write_json
+from rewriter_agent.io.files import read_json, write_json
 
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
@@ -63,7 +63,7 @@ class Stage:
     def read_manifest(self, config: RunConfig) -> dict[str, Any] | None:
         """What the finished stage wrote last; None before."""
         path = config.folder / self.name / "manifest.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        return read_json(path) if path.exists() else None
 
     def open_folder(self, config: RunConfig, weights_gb: float) -> Path:
         """The stage's folder to go on in; results of other inputs are moved aside, not deleted.
@@ -76,7 +76,7 @@ class Stage:
         fingerprint = self.fingerprint(config)
         config.folder.mkdir(parents=True, exist_ok=True)
         require_space(config.folder, self.needs_gb(weights_gb), self.name)
-        if marker.exists() and json.loads(marker.read_text())["fingerprint"] != fingerprint:
+        if marker.exists() and read_json(marker)["fingerprint"] != fingerprint:
             stale = sum(1 for _ in config.folder.glob(f"{self.name}.stale-*"))
             folder.rename(config.folder / f"{self.name}.stale-{stale + 1}")
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reward import CONVENTIONS
+from rewriter_agent.io.foreign_json import decode_json, is_short
 from rewriter_agent.io.given_file import check_file
-from rewriter_agent.io.json_line import decode_json, is_short
 
 MODES = ("strict", "lenient")
 

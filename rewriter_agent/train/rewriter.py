@@ -1,18 +1,19 @@
 """A trained rewriter: the folder that `train` leaves, and the check that it belongs to a run's backbone."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from cluster.engine.lora import supported_rank
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import write_json
+from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.models.folder import check_model_folder
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.runtime.session import Run
 
 CARD = "rewriter.json"
+COPY = "copy the rewriter again, or leave it out to train one"
 MODEL = "model"
 """Folder of its merged weights."""
 ADAPTER = "adapter"
@@ -51,7 +52,9 @@ def check_adapter(folder: Path, rank: int) -> None:
             f"rewrite.rewriter: there is no adapter in {folder}; set cluster.enable_lora=false, which serves the "
             "merged weights beside it"
         )
-    its = json.loads((folder / "adapter_config.json").read_text())["r"]
+    its = read_object(folder / "adapter_config.json", "rewrite.rewriter", COPY).get("r")
+    if not isinstance(its, int):
+        raise ValueError(f"rewrite.rewriter: the adapter in {folder} has the rank {its!r}; {COPY}")
     if its > supported_rank(rank):
         raise ValueError(
             f"rewrite.rewriter: the adapter in {folder} has rank {its}, and engines make room for the rank of "
@@ -75,7 +78,12 @@ def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
             f"rewrite.rewriter: there is no trained rewriter in {folder} (no {CARD} beside {MODEL}/); give the folder "
             "`train` of a run, or leave it out to train one"
         )
-    card = RewriterCard(**json.loads((folder / CARD).read_text()))
+    told = read_object(folder / CARD, "rewrite.rewriter", COPY)
+    if told.keys() != {field.name for field in fields(RewriterCard)}:
+        raise ValueError(
+            f"rewrite.rewriter: {folder / CARD} is no card of a rewriter of this version; {COPY}"
+        )
+    card = RewriterCard(**told)
     if card.backbone_identity != identity:
         raise ValueError(
             f"rewrite.rewriter: {folder} was trained on another backbone ({card.backbone}, {card.backbone_identity}) "

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from .seed import Seed
 from .weights import Weight
 
 T = TypeVar("T")
@@ -43,5 +44,5 @@ class SweepSection(BaseModel):
     """Rules for all rows. If empty, expert data is not weighted, and rewritten data as `weight` and `outcome_weights`
     say."""
 
-    seeds: UniqueList[int] = []
+    seeds: UniqueList[Seed] = []
     """Seeds of the order of the rows."""

@@ -45,9 +45,10 @@ def test_a_fault_of_the_program_has_no_message(error: Exception) -> None:
 
 
 def test_hostile_text_is_cut_and_escaped() -> None:
-    message = user_message(ValueError("\x1b[31m" + "x" * 10_000_000))
+    message = user_message(ValueError("\x1b[31m" + "x" * 10_000_000 + "; mend it"))
     assert message is not None
     assert message.startswith("\\x1b[31mxxx")
+    assert message.endswith("xxx; mend it")
     assert len(message) < 2 * MAX_MESSAGE
     with (
         pytest.raises(ValueError, match=r"^the file \(KeyError: 'xxx") as error,
@@ -55,7 +56,7 @@ def test_hostile_text_is_cut_and_escaped() -> None:
     ):
         raise KeyError("x" * 10_000_000)
     assert len(str(error.value)) < 2 * MAX_QUOTED
-    assert str(error.value).endswith("...). Mend it.")
+    assert str(error.value).endswith("xxx'). Mend it.")
 
 
 def test_a_full_disk_is_nobody_elses_fault() -> None:

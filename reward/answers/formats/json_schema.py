@@ -25,6 +25,8 @@ def _check_schema(schema: dict[str, Any]) -> None:
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
 
+    if not isinstance(schema.get("$schema", ""), str):
+        raise ValueError("not a JSON Schema: $schema must be text, the address of a draft")
     try:
         validator_for(schema).check_schema(schema)
     except SchemaError as error:

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from rewriter_agent.config import RunConfig, dump_config, make_config
 from rewriter_agent.config.safe_yaml import parse_yaml
 from rewriter_agent.io.files import exclusive
+from rewriter_agent.io.given_file import check_file
+from rewriter_agent.user_errors import quoted
 
 from .comparison import arm_results
 from .files import RESULT, write_files
@@ -68,10 +70,11 @@ def joined(config: RunConfig, arms: Sequence[str], parts: Sequence[StudyResult])
 
 
 def _read(path: Path) -> StudyResult:
+    check_file(path, "--join", "give the study.json of a study")
     try:
         return read_study(path)
     except (OSError, ValidationError) as error:
-        raise ValueError(f"{path} cannot be read as the study.json of a study: {error}") from error
+        raise ValueError(f"{path} cannot be read as the study.json of a study: {quoted(error)}") from error
 
 
 def _check(config: RunConfig, path: Path, part: StudyResult) -> None:

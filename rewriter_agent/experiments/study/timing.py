@@ -1,12 +1,11 @@
 """Seconds that a study's phases have taken, over all tries."""
 
-import json
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rewriter_agent.io.files import write_json
+from rewriter_agent.io.files import read_json, write_json
 
 
 class Clock:
@@ -14,7 +13,7 @@ class Clock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+        self.seconds: dict[str, float] = read_json(path) if path.exists() else {}
 
     @contextmanager
     def __call__(self, phase: str) -> Generator[None]:

@@ -191,11 +191,14 @@ BAD_CALLS = {
     "a link to a pipe": (["in.jsonl", "--output", "link"], "pipe' is a device or pipe, no file"),
     "links in a circle": (["in.jsonl", "--output", "loop"], "'loop' cannot be used"),
     "a long name": (["in.jsonl", "--output", "a" * 250], "the file name is longer than 200 bytes"),
-    "a deep schema": (["in.jsonl", "--output", "o", "--json-schema", "deep.json"], "deep.json: it is nested"),
+    "a deep schema": (
+        ["in.jsonl", "--output", "o", "--json-schema", "deep.json"],
+        "deep.json' is nested too deep",
+    ),
     "an endless schema": (["in.jsonl", "--output", "o", "--json-schema", "endless.json"], "back to itself"),
     "half a schema": (
         ["in.jsonl", "--output", "o", "--json-schema", "half.json"],
-        "half.json: Expecting value",
+        "half.json' is not JSON (Expecting value",
     ),
 }
 

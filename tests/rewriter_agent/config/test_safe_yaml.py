@@ -1,5 +1,6 @@
 """YAML that is hostile or easily misread: one message with the place, in files and in `--set`."""
 
+import re
 import time
 from pathlib import Path
 
@@ -50,7 +51,11 @@ HOSTILE = {
     "a key twice": ("a: 1\nb: 2\na: 3\n", "line 3, column 1: key 'a' is given twice"),
     "a key twice inside": ("a: {b: 1, 'b': 2}\n", "key 'b' is given twice"),
     "tabs": ("a:\n\tb: 1\n", "line 2, column 1: found character '\\t'"),
-    "a list as key": ("? [a]\n: b\n", "found unhashable key"),
+    "a list as key": ("? [a]\n: b\n", "a key is a section or list"),
+    "a number as key": ("a: {1: b}\n", "line 1, column 5: key 1 is not text; put it in quotes"),
+    "yes as key": ("yes: 1\n", "key yes is not text"),
+    "no finite number": ("a: [1.0, .nan]\n", "line 1, column 10: .nan is not a finite number"),
+    "too large a number": ("a: 1.0e+999\n", "1.0e+999 is not a finite number"),
     "two documents": ("a: 1\n---\nb: 2\n", "but found another document"),
     "an unknown alias": ("a: *b\n", "found undefined alias"),
     "a merge of no section": ("<<: 3\n", "expected a mapping"),
@@ -109,7 +114,32 @@ def test_an_override_of_a_thousand_sections(tmp_path: Path) -> None:
 def test_numbers_are_finite(tmp_path: Path, key: str, value: str) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(MINIMAL)
-    with pytest.raises(ValueError, match=rf"^{key}: "):
+    with pytest.raises(ValueError, match=rf"^--set {key}=.*{re.escape(value)} is not a finite number"):
+        load_config(path, [f"{key}={value}"])
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
+def test_text_of_numbers_is_finite_too(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(MINIMAL)
+    for key in ("train.learning_rate", "sft.learning_rate", "reward.timeout", "cluster.timeout"):
+        with pytest.raises(ValueError, match=rf"^{key}: Input should be a finite number"):
+            load_config(path, [f"{key}='{text}'"])
+
+
+def test_an_override_changes_no_other_alias(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(MINIMAL + "prepare: &a {max_completion_length: 100}\nrewrite: *a\n")
+    config = load_config(path, ["rewrite.max_completion_length=200"])
+    assert (config.prepare.max_completion_length, config.rewrite.max_completion_length) == (100, 200)
+
+
+@pytest.mark.parametrize("key", ["seed", "evaluate.seed", "data.seed"])
+@pytest.mark.parametrize("value", [-1, 2**32, 10**50])
+def test_seeds_are_those_that_generators_take(tmp_path: Path, key: str, value: int) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(MINIMAL)
+    with pytest.raises(ValueError, match=f"^{key}: "):
         load_config(path, [f"{key}={value}"])
 
 
@@ -142,3 +172,23 @@ def test_values_up_to_the_limits_are_read() -> None:
     assert parse_yaml(deep, "it") is not None
     assert len(parse_yaml("[" + "1," * (MAX_VALUES - 1) + "]", "it")) == MAX_VALUES - 1
     assert parse_yaml("1" * 100, "it") == int("1" * 100)
+
+
+def test_a_base_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    for base, reason in {
+        "loop.yaml": "cannot be used (Too many levels",
+        "none.yaml": "there is no file",
+        '"nul\\0"': "cannot be used (embedded null byte)",
+        "/dev/zero": "is a device or pipe",
+        ".": "is a folder",
+    }.items():
+        path.write_text(f"base: {base}\n")
+        with pytest.raises(ValueError, match=r"^config \('base' of ") as error:
+            load_config(path)
+        assert reason in str(error.value)
+    (tmp_path / "bomb.yaml").write_text(bomb(9, 9))
+    path.write_text("base: bomb.yaml\n")
+    with pytest.raises(ValueError, match=r"bomb\.yaml, line 5: more than"):
+        load_config(path)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from rewriter_agent.config.model import ModelConfig
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.models.resolve import load_tokenizer, resolve_model
+from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -45,7 +47,7 @@ def refusal(path: Path | str) -> str:
 def load(path: str) -> None:
     """What `plan` and every run do first."""
     resolved = resolve_model(path)
-    load_tokenizer(resolved)
+    load_tokens(resolved, ModelConfig(name_or_path=path))
     model_shape(resolved)
 
 
@@ -93,7 +95,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "config is broken": (_replaced("config.json", b'{"model_type": '), "config.json' is not JSON"),
     "config is nested": (
         _replaced("config.json", b"[" * 100_000),
-        "config.json' is not JSON (maximum recursion",
+        "config.json' is nested too deep",
     ),
     "config is a list": (_replaced("config.json", b"[]"), "config.json' holds a list, not an object"),
     "config is a web page": (_replaced("config.json", b"<html>404</html>"), "config.json' is a web page"),
@@ -132,7 +134,19 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "the tokenizer of the model",
     ),
     "tokenizer is empty": (_replaced("tokenizer.json", b""), "the tokenizer of the model"),
-    "tokenizer's config is broken": (_replaced("tokenizer_config.json", b"{"), "the tokenizer of the model"),
+    "tokenizer's config is broken": (
+        _replaced("tokenizer_config.json", b"{"),
+        "tokenizer_config.json' is not JSON",
+    ),
+    "generation config is broken": (
+        _replaced("generation_config.json", b"{"),
+        "generation_config.json' is not JSON",
+    ),
+    "end token is no id": (lambda model: edit(model / "config.json", eos_token_id="end"), "eos_token_id"),
+    "end token is out of place": (
+        lambda model: edit(model / "config.json", eos_token_id=[[1]]),
+        "eos_token_id",
+    ),
     "an adapter": (_adapter, "the folder holds an adapter: merge it"),
     "a GGUF folder": (_gguf, "GGUF files are not read"),
 }
