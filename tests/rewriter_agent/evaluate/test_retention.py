@@ -277,7 +277,7 @@ def test_tasks_of_ones_own_in_the_harness_format(fleet, tokenizer, tmp_path):
     [
         ({"retention": ["arc_eazy"]}, "no task is called arc_eazy; did you mean arc_easy"),
         ({"retention": ["mine"], "include_path": "nowhere"}, "there is no folder nowhere"),
-        ({"retention": ["nowhere.jsonl"]}, "there is no file nowhere.jsonl"),
+        ({"retention": ["nowhere.jsonl"]}, "there is no file 'nowhere.jsonl'"),
         (
             {"retention": ["ifeval"]},
             "data of task ifeval cannot be loaded .*The installed packages do not carry",

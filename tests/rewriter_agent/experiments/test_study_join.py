@@ -139,7 +139,11 @@ def test_a_part_is_not_overwritten(config: RunConfig) -> None:
 def test_what_is_no_part_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config_with(tmp_path)
     (tmp_path / "no.json").write_text("{}")
-    for name in ("no.json", "missing.json"):
+    for name, reason in {
+        "no.json": "no.json cannot be read as the study.json of a study",
+        "missing.json": "--join: there is no file '",
+        ".": "is a folder, not a file",
+    }.items():
         arguments = ["study", str(tmp_path / "config.yaml"), "--join", str(tmp_path / name)]
         assert main(arguments) == 2
-        assert f"{name} cannot be read as the study.json of a study" in capsys.readouterr().err
+        assert reason in capsys.readouterr().err
