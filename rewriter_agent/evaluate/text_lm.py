@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jinja2 import TemplateError
 from lm_eval.api.model import TemplateLM
 
 from rewriter_agent.data.text_encoder import TextEncoder, text_encoder
@@ -27,9 +28,16 @@ class TextLM(TemplateLM):
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> str:
-        """The prompt text under the model's own chat template, with guards."""
+        """The prompt text under the model's own chat template, with guards.
+
+        As lm-eval's models do, it leaves a task's system message out if the template takes none.
+        """
         self.renders = True
-        return self.encoder.chat_text(chat_history, add_generation_prompt)
+        try:
+            return self.encoder.chat_text(chat_history, add_generation_prompt)
+        except TemplateError:
+            others = [message for message in chat_history if message["role"] != "system"]
+            return self.encoder.chat_text(others, add_generation_prompt)
 
     def tok_encode(
         self,

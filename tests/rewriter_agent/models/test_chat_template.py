@@ -55,6 +55,14 @@ def test_every_way_to_a_prompt_has_the_same_date(tmp_path: Path) -> None:
     assert "31 Jan 2026" in told[0]
 
 
+def test_a_task_with_a_system_message_is_asked_without_it_where_there_is_no_such_role(
+    tokens_of: Make,
+) -> None:
+    lm = FleetLM(LocalFleet(make_model(512), 2, 512), tokens_of(GEMMA).tokenizer, 0)
+    task = user_messages("1+1?", "The following are questions.")
+    assert lm.apply_chat_template(task) == lm.apply_chat_template(user_messages("1+1?"))
+
+
 def test_a_date_leaves_no_trace_in_a_saved_tokenizer(tokens_of: Make, tmp_path: Path) -> None:
     tokens_of(SECONDS, DAY).tokenizer.save_pretrained(tmp_path / "saved")
     assert (tmp_path / "saved" / "chat_template.jinja").read_text() == SECONDS
