@@ -8,7 +8,7 @@ from rewriter_agent.config.benchmarks import Benchmark
 
 from .problem import Problem, problem_id
 from .read import RawRow, read_file, read_named
-from .rows import BadRow, answer_text, decode_row, text
+from .rows import BadRow, answer_text, decode_row, require_gold, text
 
 
 def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
@@ -46,11 +46,13 @@ def _problem(values: dict[str, Any], benchmark: Benchmark) -> Problem:
     question, answer = text(values, benchmark.question), values.get(benchmark.answer)
     several = answer if isinstance(answer, list) else [answer]
     answers = [answer_text({**values, benchmark.answer: one}, benchmark.answer) for one in several]
+    gold = ", ".join(one.strip("$") for one in answers)
+    require_gold(gold, benchmark.convention, benchmark.answer)
     return Problem(
         id=problem_id(question),
         question=question,
         solution="",
-        answer=", ".join(one.strip("$") for one in answers),
+        answer=gold,
         convention=benchmark.convention,
         source=benchmark.name if benchmark.source is None else answer_text(values, benchmark.source),
         level=None if benchmark.level is None else answer_text(values, benchmark.level),

@@ -12,6 +12,7 @@ from reward.answers.formats.contains import holds
 from rewriter_agent.config.data import RowData
 from rewriter_agent.io.foreign_json import decode_json
 
+from .gold import gold_fault
 from .problem import Problem, problem_id
 from .prompts import ANSWER_LINE
 
@@ -42,6 +43,7 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
     answer = extract_answer(solution, convention)
     if columns.answer is not None:
         given = answer_text(values, columns.answer)
+        require_gold(given, convention, columns.answer)
         is_missing = not holds(solution, given) if convention == "contains" else answer is None
         # The gold answer of a program is its tests, which complete no solution.
         if is_missing and convention != "python":
@@ -49,6 +51,8 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
         answer = given
     if answer is None or extract_answer(solution, convention) is None:
         raise BadRow(f"column {columns.solution!r} states no answer in the convention {convention!r}")
+    if columns.answer is None:
+        require_gold(answer, convention, columns.solution)
     if convention == "####":
         answer = THOUSANDS_SEPARATOR.sub("", answer)
     return Problem(
@@ -60,6 +64,12 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
         source if columns.source is None else answer_text(values, columns.source),
         level=None if columns.level is None else answer_text(values, columns.level),
     )
+
+
+def require_gold(gold: str, convention: str, column: str) -> None:
+    """Raise BadRow if no answer can equal `gold`."""
+    if fault := gold_fault(gold, convention):
+        raise BadRow(f"column {column!r}: {fault}")
 
 
 def decode_row(row: object) -> dict[str, object]:

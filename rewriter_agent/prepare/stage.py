@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from cluster.types import GenerateRequest, ScoreRequest
+from reward import extract_answer
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.outcomes import ENGINE_ERROR, TOO_LONG
 from rewriter_agent.config.train import PrepareConfig
+from rewriter_agent.data.gold import contradicted
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
@@ -39,6 +41,10 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     tokens = run.tokens
     train = [problem for problem in problems.train if fits(problem, tokens, config)]
     require_some(train, config)
+    contradictions = contradicted(problems.train, config.reward)
+    if contradictions:
+        progress(_contradictions(contradictions, len(problems.train)))
+    write_jsonl(folder / "contradictions.jsonl", [asdict(problem) for problem in contradictions])
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
@@ -61,10 +67,23 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         **problems.counts,
         "train": done.num_rows,
         "test": len(problems.test),
+        "contradictions": len(contradictions),
         **{reason: reasons[reason] for reason in (TOO_LONG, ENGINE_ERROR)},
         "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
         "own_logprob": round(mean(done["own"].to_pylist()), 3),
     }
+
+
+def _contradictions(problems: Sequence[Problem], of: int) -> str:
+    first = problems[0]
+    # The gold answer of a program is its tests.
+    stated = (
+        "" if first.convention == "python" else f" ({extract_answer(first.solution, first.convention)!r:.60})"
+    )
+    return (
+        f"{len(problems)} of {of} expert solutions contradict their gold answer, see contradictions.jsonl; the first: "
+        f"{first.question!r:.60}, gold {first.answer!r:.60}, but the solution says otherwise{stated}"
+    )
 
 
 def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[str]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from reward import Check, Grade, RewardConfig, Verdict, Verifier, extract_answer
+from rewriter_agent.data.gold import answer_in, gold_fault
 from rewriter_agent.io.files import atomic
 from rewriter_agent.io.progress import Progress
 
@@ -22,6 +23,7 @@ PROGRESS_SECONDS = 2.0
 MAX_NAME_BYTES = 200
 """Of the output; file systems take 255, some of which the temporary name beside it needs."""
 NO_ANSWER = Grade(Verdict.DIFFERENT, "no_answer")
+INVALID_GOLD = Grade(Verdict.UNDECIDED, "invalid_gold")
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Summary:
     reasons: Counter[str] = field(default_factory=Counter)
     timeouts: int = 0
     crashes: int = 0
+    bad_golds: int = 0
+    first_bad_gold: str = ""
 
     def count(self, grades: Iterable[Grade]) -> None:
         """Add some rows."""
@@ -43,13 +47,25 @@ class Summary:
             if grade.reason:
                 self.reasons[grade.reason] += 1
 
+    def note_golds(self, rows: Iterable["_Asked"]) -> None:
+        """Add the rows whose gold is at fault."""
+        for row in rows:
+            if row.gold_fault is not None:
+                self.bad_golds += 1
+                self.first_bad_gold = self.first_bad_gold or f"row {row.id!r}: {row.gold_fault}"
+
     def __str__(self) -> str:
         rate = self.rows / self.seconds if self.seconds else 0.0
+        bad_golds = (
+            f"\ngolds that no answer can meet: {self.bad_golds}; the first: {self.first_bad_gold}"
+            if self.bad_golds
+            else ""
+        )
         return (
             f"{self.rows} rows in {self.seconds:.1f} s ({rate:.0f} rows/s)\n"
             f"verdicts: {', '.join(f'{v.value} {self.verdicts[v.value]}' for v in Verdict)}\n"
             f"reasons: {_counts(self.reasons) or 'none'}\n"
-            f"timeouts: {self.timeouts}, crashes: {self.crashes}"
+            f"timeouts: {self.timeouts}, crashes: {self.crashes}{bad_golds}"
         )
 
 
@@ -70,6 +86,7 @@ def grade_file(
     with Verifier(config) as verifier, atomic(output) as temporary, temporary.open("w") as lines:
         for rows in _chunks(read_rows(source, convention, mode)):
             summary.count(_grade_chunk(rows, verifier, lines))
+            summary.note_golds(rows)
             if progress.elapsed - shown >= PROGRESS_SECONDS:
                 shown = progress.elapsed
                 progress.share(summary.rows, total, f"rows | {_counts(summary.verdicts)}")
@@ -106,6 +123,7 @@ class _Asked:
     id: str | int
     extracted: str | None
     check: Check | None
+    gold_fault: str | None
 
 
 def _chunks(rows: Iterator[GradeRow]) -> Iterator[list[_Asked]]:
@@ -116,15 +134,23 @@ def _chunks(rows: Iterator[GradeRow]) -> Iterator[list[_Asked]]:
 
 def _ask(row: GradeRow) -> _Asked:
     extracted = extract_answer(row.text, row.convention, strict=row.strict)
-    check = None if extracted is None else Check(row.gold, extracted, row.convention)
-    return _Asked(row.id, extracted, check)
+    gold = answer_in(row.gold, row.convention) or row.gold
+    fault = gold_fault(gold, row.convention)
+    # What is wrong with tests the verifier tells as well.
+    is_refused = fault is not None and row.convention != "python"
+    check = None if extracted is None or is_refused else Check(gold, extracted, row.convention)
+    return _Asked(row.id, extracted, check, fault)
 
 
 def _grade_chunk(rows: list[_Asked], verifier: Verifier, lines: TextIO) -> list[Grade]:
     verified = iter(verifier.verify([row.check for row in rows if row.check is not None]))
-    grades = [NO_ANSWER if row.check is None else next(verified) for row in rows]
+    grades = [_grade_unasked(row) if row.check is None else next(verified) for row in rows]
     lines.writelines(_line(row, grade) for row, grade in zip(rows, grades, strict=True))
     return grades
+
+
+def _grade_unasked(row: _Asked) -> Grade:
+    return NO_ANSWER if row.gold_fault is None else INVALID_GOLD
 
 
 def _line(row: _Asked, grade: Grade) -> str:

@@ -279,3 +279,28 @@ def test_it_imports_neither_torch_nor_ray() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_golds_that_nothing_can_meet_are_named(tmp_path: Path) -> None:
+    tests = "def check(candidate):\n    assert candidate(1) == 2\n"
+    rows = [
+        {"id": "place", "gold": 2, "text": "The answer is (C).", "convention": "choice"},
+        {"id": "quotes", "gold": "{'a': 1}", "text": '{"a": 1}', "convention": "json"},
+        {
+            "id": "unrun",
+            "gold": tests,
+            "text": "```python\ndef f(x):\n    return x\n```",
+            "convention": "python",
+        },
+        {"id": "solution", "gold": "So 18 it is.\n#### 18", "text": "#### 18", "convention": "####"},
+        {"id": "other", "gold": "So 18 it is.\n#### 18", "text": "#### 19", "convention": "####"},
+    ]
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    summary = grade_file(source, output, RewardConfig())
+    graded = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["verdict"] for row in graded] == ["undecided"] * 3 + ["equal", "different"]
+    assert [row["reason"] for row in graded[:3]] == ["invalid_gold", "invalid_gold", "no_assertion"]
+    assert "golds that no answer can meet: 3; the first: row 'place': '2' is the place of a choice" in str(
+        summary
+    )

@@ -1,0 +1,97 @@
+"""Golds that no answer can meet, told when they are read, by the verifier that will compare answers with them."""
+
+import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from reward import Check, RewardConfig, Verdict, Verifier, extract_answer
+from reward.answers.conventions import decide
+from reward.answers.formats.assertions import tests_fault
+
+from .problem import Problem
+
+_SHOWN = 60
+_PLACE = re.compile(r"\d+(?:\.0+)?")
+_MATH = ("####", "boxed", "answer_is", "plain")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_MAX_WORDS = 25
+"""Most words of an answer of several lines under a mathematical convention."""
+
+
+@lru_cache(maxsize=4096)
+def gold_fault(gold: str, convention: str) -> str | None:
+    """Why no answer can equal `gold`, and what to change; None if one can."""
+    if convention == "python":
+        return tests_fault(gold)
+    if solution := _solution_fault(gold, convention):
+        return solution
+    if decide(Check(gold, gold, convention), RewardConfig()) != (Verdict.UNDECIDED, "invalid_gold"):
+        return None
+    if convention == "choice":
+        place = " the place of a choice, which may count from 0 or from 1," if _PLACE.fullmatch(gold) else ""
+        return f"{_shown(gold)} is{place} no letter A-J; write the letter that the question gives the choice"
+    if convention == "json":
+        return f"{_shown(gold)} is no JSON{_json_error(gold)}; write strict JSON: double quotes, true, false, null"
+    return f"{_shown(gold)} holds nothing to compare an answer with; write the answer"
+
+
+def contradicted(problems: Sequence[Problem], config: RewardConfig) -> list[Problem]:
+    """The problems whose expert solution states another answer than the gold, or fails its tests."""
+    stated = [(one, extract_answer(one.solution, one.convention)) for one in problems]
+    checks = {
+        one.id: Check(one.answer, answer, one.convention)
+        for one, answer in stated
+        if answer is not None and answer != one.answer
+    }
+    with Verifier(config) as verifier:
+        grades = dict(zip(checks, verifier.verify(list(checks.values())), strict=True))
+    return [one for one in problems if one.id in grades and grades[one.id].verdict is Verdict.DIFFERENT]
+
+
+def answer_in(gold: str, convention: str) -> str | None:
+    """The answer that a whole solution given as gold states; None if `gold` is no such thing."""
+    if convention not in _MATH:
+        return None
+    markers = dict.fromkeys(("####", "boxed", *((convention,) if _is_prose(gold) else ())))
+    stated = [answer for marker in markers if (answer := extract_answer(gold, marker)) is not None]
+    return next((answer for answer in stated if not _is_equal(gold, answer, convention)), None)
+
+
+def _is_prose(gold: str) -> bool:
+    return "\n" in gold and len(_WORD.findall(gold)) > _MAX_WORDS
+
+
+def _solution_fault(gold: str, convention: str) -> str | None:
+    """What is wrong with a text that holds its answer among other things."""
+    answer = answer_in(gold, convention)
+    if answer is None and not (convention in _MATH and _is_prose(gold)):
+        return None
+    alone = "" if answer is None else f", which is {_shown(answer)}"
+    return (
+        f"{_shown(gold)} is a whole solution, not the answer alone{alone}; name a column with just the answer, or "
+        "none, so that the answer is read from the solution"
+    )
+
+
+def _is_equal(gold: str, answer: str, convention: str) -> bool:
+    check = Check(gold, answer, convention)
+    result = decide(check, RewardConfig())
+    if result is None:
+        # Rare: an expression beside its own box, which only the sandbox may compare.
+        with Verifier(RewardConfig(max_verifiers=1)) as verifier:
+            [grade] = verifier.verify([check])
+            return grade.verdict is Verdict.EQUAL
+    return result[0] is Verdict.EQUAL
+
+
+def _json_error(gold: str) -> str:
+    try:
+        json.loads(gold)
+    except (ValueError, RecursionError) as error:
+        return f" ({error})"
+    return " that is accepted here (a key comes twice, or a number is not finite)"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
