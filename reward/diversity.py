@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from reward.answers.extract.final_answer import strip_answer_line
+from reward.answers.extract.visible import visible
 
 from .words import Gram, ngrams, words
 
@@ -76,7 +77,7 @@ def _mean_distance(distances: list[list[float]], members: Sequence[int]) -> floa
 
 
 def _shingles(text: str) -> frozenset[Gram]:
-    said = words(strip_answer_line(text))
+    said = words(strip_answer_line(visible(text)))
     # A text of fewer than three words is one shorter gram, so that no set is empty.
     return frozenset(ngrams(said, min(_SHINGLE_WORDS, len(said))))
 

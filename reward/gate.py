@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from reward.answers.conventions import extract_answer
+from reward.answers.conventions import FENCED, extract_answer
 from reward.answers.extract.final_answer import strip_answer_line
+from reward.answers.extract.visible import visible
 
+from . import characters
 from .alignment import anchored
 from .config import RewardConfig
 from .leak import find_leak
@@ -32,7 +34,7 @@ _REASON_OF: dict[Verdict, Reason | None] = {
 class GateResult:
     """`reason` is the code of the first rule that the candidate broke, None where it broke none.
 
-    `overlap` and `repetition` are shares in [0, 1].
+    `overlap` and `repetition` are shares in [0, 1], of words or, if only these break the rule, of characters.
     """
 
     reason: Reason | None
@@ -57,9 +59,9 @@ def check(
         ValueError: `problem.convention` is unknown.
     """
     extracted = extract_answer(candidate.text, problem.convention)
-    said, expert = words(candidate.text), words(problem.solution)
-    overlap = overlap_share(said, expert, config.overlap_ngram)
-    repeated = repetition(said)
+    readings = _readings(candidate.text, problem.convention)
+    overlap = max(_overlap(reading, problem.solution, config) for reading in readings)
+    repeated = max(_repetition(reading, problem.solution, config) for reading in readings)
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
@@ -67,13 +69,13 @@ def check(
         reason = "control_token"
     elif extracted is None:
         reason = "no_answer"
-    elif _lacks_reasoning(problem, candidate.text, extracted, config.min_reasoning_words):
+    elif _lacks_reasoning(problem, readings[-1], extracted, config.min_reasoning_words):
         reason = "no_reasoning"
-    elif _is_too_long(said, expert, config.max_length_ratio):
+    elif _is_too_long(candidate.text, problem.solution, config.max_length_ratio):
         reason = "too_long"
-    elif repeated > max(config.max_repetition, repetition(expert)):
+    elif repeated > _most_repetition(problem.solution, config):
         reason = "repetitive"
-    elif _leaks(problem, candidate.text, config):
+    elif any(_leaks(problem, reading, config) for reading in readings):
         reason = "leak"
     elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
@@ -129,8 +131,37 @@ def _lacks_reasoning(problem: GradedProblem, text: str, extracted: str, fewest: 
     return reasoning_words(text, extracted) < fewest
 
 
-def _is_too_long(said: list[str], expert: list[str], ratio: float | None) -> bool:
-    return ratio is not None and len(said) > ratio * max(len(expert), MIN_EXPERT_WORDS)
+def _readings(text: str, convention: str) -> list[str]:
+    """The text as fine-tuning learns it, and as a reader sees it if that differs."""
+    seen = text if convention in FENCED else visible(text)
+    return [text] if seen == text else [text, seen]
+
+
+def _overlap(text: str, solution: str, config: RewardConfig) -> float:
+    """By words, or by characters if only those break the rule."""
+    said, expert = words(text), words(solution)
+    share = overlap_share(said, expert, config.overlap_ngram)
+    by_characters = 0.0 if share > config.max_overlap else characters.copied(said, expert)
+    return by_characters if by_characters > config.max_overlap else share
+
+
+def _repetition(text: str, solution: str, config: RewardConfig) -> float:
+    """By words, or by characters if only those break the rule."""
+    share, most = repetition(words(text)), _most_repetition(solution, config)
+    by_characters = 0.0 if share > most else characters.repetition(text)
+    return by_characters if by_characters > max(most, characters.repetition(solution)) else share
+
+
+def _most_repetition(solution: str, config: RewardConfig) -> float:
+    return max(config.max_repetition, repetition(words(solution)))
+
+
+def _is_too_long(text: str, solution: str, ratio: float | None) -> bool:
+    if ratio is None:
+        return False
+    expert = max(len(words(solution)), MIN_EXPERT_WORDS)
+    most_characters = ratio * max(characters.length(solution), characters.CHARS_A_WORD * expert)
+    return len(words(text)) > ratio * expert or characters.length(text) > most_characters
 
 
 def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from .phrases import PHRASES, Language
 from .words import fold, words
@@ -14,13 +14,56 @@ _EMPHASIS_IN_WORD = re.compile(r"(?<=[^\W\d_])[*`]+(?=[^\W\d_])")
 _FONT = re.compile(r"</?[a-z]{1,10} ?/?>|\\(?:text|emph|underline|math)[a-z]*")
 # No word of any text, so that no phrase matches across it.
 _STOP = " | "
+# A letter alone, and what stands between it and the next one: words that are spelled out.
+_SPELLED = re.compile(r"(?<![^\W_])([^\W\d_])[\W_]{1,3}(?=[^\W\d_](?![^\W_]))")
+_DIGITS_IN_WORD = re.compile(r"(?<=[^\W\d_])\d+(?=[^\W\d_])")
+_SIGN_IN_WORD = re.compile(r"(?<=[a-z0-9])[@$|!](?=[a-z0-9])")
+_MIXED_WORD = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]+")
+_LETTER_FOR = str.maketrans("013457@$|!i", "oleastaslll")
+_SHORTEST_GLUED = 10
+"""Fewest letters of a phrase that is recognised however its words are cut."""
 
 
 @dataclass(frozen=True)
 class _Pattern:
     phrase: str
-    words: str
-    noun: str | None
+    noun: str | None = None
+
+    @cached_property
+    def words(self) -> str:
+        return _spaced(self.phrase)
+
+    @cached_property
+    def disguised(self) -> re.Pattern[str] | None:
+        """The phrase with its words cut anywhere, or inside of a longer word; None for single and short words."""
+        parts = self.words.translate(_LETTER_FOR).split()
+        letters = "".join(parts)
+        if len(parts) < 2 or len(letters) < _SHORTEST_GLUED:
+            return None
+        cut_anywhere = rf" {' ?'.join(letters)} |" if min(map(len, parts)) > 1 else ""
+        return re.compile(f"{cut_anywhere}{letters}")
+
+
+class _Spoken:
+    """A text as phrases are looked for in it."""
+
+    def __init__(self, text: str) -> None:
+        plain = fold(text)
+        self.words = _spaced(plain)
+        signs = _SIGN_IN_WORD.sub(_letters, plain)
+        readings = (
+            plain.replace("_", " "),
+            _SPELLED.sub(r"\1", plain),
+            _DIGITS_IN_WORD.sub("", plain),
+            _MIXED_WORD.sub(_letters, signs),
+        )
+        self.disguised = _STOP.join(map(_spaced, dict.fromkeys(readings))).translate(_LETTER_FOR)
+
+    def holds(self, pattern: _Pattern) -> bool:
+        """Whether the phrase stands in the text, in disguise or not."""
+        if pattern.words in self.words:
+            return True
+        return pattern.disguised is not None and pattern.disguised.search(self.disguised) is not None
 
 
 def find_leak(
@@ -29,26 +72,30 @@ def find_leak(
     """The first phrase of the languages' lists, or of `phrases`, that `text` holds and `allowed` does not.
 
     Phrases match as whole words, whatever their case, accents, markup, width or invisible characters, and
-    across line breaks; where a script has no spaces, as runs of its characters. `allowed` is what the
-    candidate may quote (question and gold answer); where it holds the noun of an ambiguous phrase that phrase
-    is allowed too. Linear in the lengths of both.
+    across line breaks; if a script has no spaces, as runs of its characters. Words that are glued, spelled out or
+    written with digits for letters match too. `allowed` is what the candidate may quote (question and gold answer);
+    if it holds the noun of an ambiguous phrase, that phrase is allowed too. Linear in the lengths of both.
     """
-    spoken, quoted = _spaced(text), _spaced(allowed)
+    spoken, quoted = _Spoken(text), _Spoken(allowed)
     for pattern in _patterns(tuple(languages), tuple(phrases)):
-        is_quoted = pattern.words in quoted or (pattern.noun is not None and pattern.noun in quoted)
-        if pattern.words in spoken and not is_quoted:
+        is_ambiguous = pattern.noun is not None and pattern.noun in quoted.words
+        if not is_ambiguous and spoken.holds(pattern) and not quoted.holds(pattern):
             return pattern.phrase
     return None
 
 
 @lru_cache(maxsize=64)
 def _patterns(languages: tuple[Language, ...], phrases: tuple[str, ...]) -> tuple[_Pattern, ...]:
-    found = [_Pattern(phrase, _spaced(phrase), None) for phrase in phrases]
+    found = [_Pattern(phrase) for phrase in phrases]
     for language in languages:
         shipped = PHRASES[language]
-        found += [_Pattern(phrase, _spaced(phrase), None) for phrase in shipped.phrases]
-        found += [_Pattern(phrase, _spaced(phrase), _spaced(shipped.noun)) for phrase in shipped.ambiguous]
+        found += [_Pattern(phrase) for phrase in shipped.phrases]
+        found += [_Pattern(phrase, _spaced(shipped.noun)) for phrase in shipped.ambiguous]
     return tuple(found)
+
+
+def _letters(word: re.Match[str]) -> str:
+    return word[0].translate(_LETTER_FOR)
 
 
 def _spaced(text: str) -> str:

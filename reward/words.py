@@ -3,11 +3,17 @@
 import re
 import unicodedata
 
+from .lookalikes import LATIN
+
 # Scripts written without spaces: each character counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 # Underscores inside a word make it an identifier; at its ends they are emphasis.
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:_+[^\W_{_UNSPACED}]+)*")
 _MARKS = frozenset(("Mn", "Me", "Cf"))
+# Letters that no font shows.
+_FILLERS = "\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+MOST_PARTS = 4
+"""Words that underscores may join into one, as in an identifier."""
 
 Gram = tuple[str, ...]
 
@@ -15,27 +21,41 @@ Gram = tuple[str, ...]
 def words(text: str) -> list[str]:
     """The words of `text` in order: case, accents, width, punctuation and invisible characters are dropped.
 
-    Digits count as words; a character of a script that is written without spaces is a word of its own.
+    Digits count as words; a character of a script that is written without spaces is a word of its own. More than
+    `MOST_PARTS` words that underscores join are no identifier, but words.
     """
-    return _WORD.findall(fold(text))
+    found = _WORD.findall(fold(text))
+    if "_" not in text:
+        return found
+    return [part for word in found for part in _parts(word)]
 
 
 def fold(text: str) -> str:
-    """`text` in one spelling: full-width letters and ligatures as plain ones, lower case, no accents and no
-    invisible characters (zero-width spaces, soft hyphens, direction marks). Linear in its length."""
+    """`text` in one spelling: full-width letters, ligatures and look-alikes of other scripts as plain letters, lower
+    case, no accents and no invisible characters (zero-width spaces, soft hyphens, direction marks).
+
+    Linear in its length.
+    """
     if text.isascii():
         return text.lower()
     # Marks go first as well, because normalising sorts them, which takes the square of a run's length.
-    decomposed = unicodedata.normalize("NFKD", _without_marks(text))
-    return unicodedata.normalize("NFKC", _without_marks(decomposed).casefold())
+    decomposed = unicodedata.normalize("NFKD", _without_marks(text.translate(LATIN)))
+    return unicodedata.normalize("NFKC", _without_marks(decomposed).translate(LATIN).casefold())
 
 
 def _without_marks(text: str) -> str:
     return "".join(
         character
         for character in text
-        if not unicodedata.combining(character) and unicodedata.category(character) not in _MARKS
+        if not unicodedata.combining(character)
+        and unicodedata.category(character) not in _MARKS
+        and character not in _FILLERS
     )
+
+
+def _parts(word: str) -> list[str]:
+    parts = [part for part in word.split("_") if part]
+    return parts if len(parts) > MOST_PARTS else [word]
 
 
 def ngrams(sequence: list[str], n: int) -> list[Gram]:
