@@ -90,8 +90,9 @@ def train(job: SFTJob) -> None:
 def release_deepspeed(trainer: WeightedSFTTrainer) -> None:
     """Make DeepSpeed release the model and the optimizer, which it otherwise keeps for the lifetime of the process.
 
-    `destroy` leaves two kinds of references, for which DeepSpeed has no public interface: a global list of modules, and
-    the `lru_cache` of methods, which hold their instances. In a process of its own a training would not need this.
+    transformers does not call `destroy` (https://github.com/huggingface/transformers/issues/28178), which leaves two
+    kinds of references besides: a global list of modules, and the `lru_cache` of methods, which hold their instances.
+    DeepSpeed has no public way to clear these (https://github.com/deepspeedai/DeepSpeed/issues/7204).
     """
     engine: Any = trainer.model_wrapped
     engine.destroy()

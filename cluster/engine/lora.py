@@ -59,7 +59,7 @@ def without_lora_layers(model: Any) -> Generator[None]:
     """Remove vLLM's LoRA layers from the worker's model inside the block.
 
     vLLM wraps linear layers when adapters are enabled. This renames their parameters, and `reload_weights` no longer
-    finds the names of a checkpoint.
+    finds the names of a checkpoint (https://github.com/vllm-project/vllm/issues/39934).
     """
     from vllm.lora.layers.base import BaseLayerWithLoRA
 

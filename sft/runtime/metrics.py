@@ -85,7 +85,9 @@ class ReplayLog(TrainerCallback):
     def replay(self, line: dict[str, float]) -> None:
         """Log a line of MetricsWriter in the way of transformers' W&B callback."""
         import wandb
-        from transformers.integrations.integration_utils import rewrite_logs
+        from transformers.integrations.integration_utils import (
+            rewrite_logs,
+        )  # Undocumented; names metrics as there.
 
         logs = {name: value for name, value in line.items() if name not in WRITER_KEYS}
         wandb.log({**rewrite_logs(logs), "train/global_step": line["step"]})

@@ -86,8 +86,8 @@ def _not_started(workers: Workers, name: str) -> str:
 def preserve_sigint() -> Generator[None]:
     """Restore the handler of SIGINT after the block.
 
-    Ray Train installs its own in `fit`, and never removes it. On Ctrl-C it stops the workers and exits with status 0;
-    KeyboardInterrupt is raised in place of that exit.
+    Ray Train installs its own in `fit` (https://github.com/ray-project/ray/pull/53600), and never removes it. On Ctrl-C
+    it stops the workers and exits with status 0; KeyboardInterrupt is raised in place of that exit.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

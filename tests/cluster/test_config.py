@@ -7,7 +7,7 @@ from cluster.config import ClusterConfig
 from cluster.fleet.settings import FleetSettings
 
 
-def test_no_more_engines_can_be_required_than_there_are() -> None:
+def test_min_healthy_is_at_most_the_number_of_engines() -> None:
     with pytest.raises(
         ValidationError, match=r"min_healthy is 2, but there are only 1 of a kind .*lower it to 1"
     ):
@@ -15,7 +15,7 @@ def test_no_more_engines_can_be_required_than_there_are() -> None:
     assert ClusterConfig(engines=4, scorers=2, min_healthy=2).min_healthy == 2
 
 
-def test_a_fleet_is_watched_over_as_the_section_says() -> None:
+def test_fleet_settings_follow_the_section() -> None:
     settings = FleetSettings.of(
         ClusterConfig(timeout=60, heartbeat=2, max_restarts=5, min_healthy=1), window=3
     )
@@ -24,7 +24,7 @@ def test_a_fleet_is_watched_over_as_the_section_says() -> None:
     assert (settings.health.max_restarts, settings.heartbeat_seconds, settings.window) == (5, 2, 3)
 
 
-def test_only_engines_that_take_adapters_serve_the_backbone_too() -> None:
+def test_only_engines_with_adapters_serve_the_backbone_too() -> None:
     with pytest.raises(ValidationError, match=r"scorers is 0, .*set enable_lora=true, .* or scorers=1"):
         ClusterConfig(scorers=0)
     assert ClusterConfig(engines=2, scorers=0, enable_lora=True, min_healthy=2).scorers == 0

@@ -33,17 +33,17 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture
 def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A variable that every process of the test's head inherits, by which leftovers are found."""
+    """Value of a variable that all processes of the head inherit, to find leftover ones."""
     value = uuid.uuid4().hex
     monkeypatch.setenv(MARK, value)
     yield value
-    # A test that fails must not leave what it found to the next one.
+    # A failed test must not leave processes to the next one.
     for process in marked(value):
         process.kill()
 
 
 def marked(value: str) -> list[psutil.Process]:
-    """Living processes with the mark, this one left out."""
+    """Living processes with the mark, except this one."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -54,7 +54,7 @@ def marked(value: str) -> list[psutil.Process]:
 
 
 def left_after(value: str, seconds: float) -> list[str]:
-    """What still runs when all have ended or the time is over."""
+    """Processes that are still running after the timeout; none if all have ended."""
     deadline = time.monotonic() + seconds
     while marked(value) and time.monotonic() < deadline:
         time.sleep(0.3)
@@ -86,18 +86,18 @@ def test_a_port_in_use_is_named_with_its_key(taken_port: int, key: str) -> None:
     assert f"--set cluster.{key}=0" in str(error.value)
 
 
-def test_what_talks_to_a_head_carries_its_token() -> None:
+def test_clients_of_a_head_carry_its_token() -> None:
     env = Head("http://127.0.0.1:1", "127.0.0.1:2", "secret").env
     assert (env["RAY_AUTH_MODE"], env["RAY_AUTH_TOKEN"]) == ("token", "secret")
     assert env["PATH"] == os.environ["PATH"]
 
 
-def test_the_ray_command_is_there() -> None:
+def test_the_ray_command_exists() -> None:
     assert os.access(ray_command(), os.X_OK)
 
 
 @pytest.mark.slow
-def test_a_head_answers_who_knows_its_token_and_leaves_nothing(mark: str) -> None:
+def test_a_head_requires_its_token_and_leaves_no_process(mark: str) -> None:
     with local_head(FREE_PORTS) as head:
         assert status(f"{head.address}/api/version", head.token) == 200
         assert status(f"{head.address}/api/jobs/", head.token) == 200

@@ -1,4 +1,4 @@
-"""Which cluster a run joins or starts."""
+"""The cluster that a run joins or starts."""
 
 import socket
 import time
@@ -17,7 +17,7 @@ from cluster.session import connect, host_and_port, local_machine
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What Ray is asked for; it answers with a cluster of one node."""
+    """Arguments of `ray.init`, which is replaced by a cluster of one node."""
     calls: list[dict[str, Any]] = []
     sizes = {"CPU": 12.0, "GPU": 2.0, "memory": 6 * 1024**3, "object_store_memory": 2 * 1024**3}
     node = {"Alive": True, "Resources": sizes}
@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def test_without_an_address_a_new_cluster_is_started_whatever_else_runs_here(
+def test_without_an_address_a_new_cluster_is_started(
     asked: list[dict[str, Any]],
 ) -> None:
     with connect(ClusterConfig()):
@@ -38,7 +38,7 @@ def test_without_an_address_a_new_cluster_is_started_whatever_else_runs_here(
     assert asked[-1] == {"shutdown": True}
 
 
-def test_the_configs_address_goes_before_the_environments(
+def test_the_address_in_the_config_overrides_the_environment(
     asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "there:1")
@@ -51,19 +51,19 @@ def test_the_configs_address_goes_before_the_environments(
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_machine_is_what_living_nodes_have() -> None:
+def test_machines_are_the_living_nodes() -> None:
     with connect(ClusterConfig()) as machines:
         assert machines == [Machine(cpus=12, memory_gb=8, gpus=2)]
 
 
-def test_an_error_in_the_run_still_leaves_the_cluster(asked: list[dict[str, Any]]) -> None:
+def test_the_session_ends_after_an_error(asked: list[dict[str, Any]]) -> None:
     with pytest.raises(KeyError), connect(ClusterConfig()):
         raise KeyError("bug")
     assert asked[-1] == {"shutdown": True}
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
-def test_a_cluster_that_is_gone_is_named_at_once(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+def test_a_missing_cluster_is_reported_at_once(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"{scheme}127.0.0.1:{probe.getsockname()[1]}"
@@ -74,7 +74,7 @@ def test_a_cluster_that_is_gone_is_named_at_once(monkeypatch: pytest.MonkeyPatch
     assert time.monotonic() - begun < 30
 
 
-def test_a_cluster_that_refuses_is_named(asked: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_connection_is_reported(asked: object, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(**_: object) -> None:
         raise ConnectionError("refused")
 
@@ -93,7 +93,7 @@ def test_addresses() -> None:
             host_and_port(wrong)
 
 
-def test_keys_are_handed_to_a_cluster_that_is_joined_by_a_file(
+def test_a_joined_cluster_gets_keys_by_a_file(
     asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "its HF_TOKEN")

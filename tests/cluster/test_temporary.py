@@ -1,4 +1,4 @@
-"""Where Ray keeps its logs and sockets."""
+"""The folder of Ray's logs and sockets."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_folder_with_a_path_too_long_for_sockets_is_passed_over(
+def test_a_folder_with_too_long_a_path_for_sockets_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = tmp_path / ("x" * LONGEST_PATH)
@@ -25,7 +25,7 @@ def test_a_folder_with_a_path_too_long_for_sockets_is_passed_over(
         ray_folder()
 
 
-def test_a_folder_that_cannot_be_written_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_not_writable_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/proc")
     assert ray_folder() == DEFAULT
     for name, fault in (

@@ -1,4 +1,4 @@
-"""The file that holds a cluster's token."""
+"""The file of a cluster's token."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Text embeddings against plain transformers."""
+"""Text embeddings compared with plain transformers."""
 
 from collections.abc import Iterator
 
@@ -48,15 +48,15 @@ def test_a_vector_does_not_depend_on_its_batch_and_order_is_kept(encoder: Encode
     assert encoder.embed([]) == []
 
 
-def test_a_long_text_is_cut_not_refused(encoder: Encoder) -> None:
+def test_a_long_text_is_truncated(encoder: Encoder) -> None:
     (vector,) = encoder.embed(["word " * 5000])
     assert len(vector) == 192
 
 
 @pytest.mark.slow
-def test_one_that_dies_is_started_again_as_often_as_it_may(embedder: Embedder) -> None:
+def test_a_dead_encoder_is_restarted_up_to_its_limit(embedder: Embedder) -> None:
     def kill() -> None:
-        # Of this test's cluster, whatever else runs on the machine.
+        # Only of this test's cluster.
         living = psutil.Process().children(recursive=True)
         (process,) = [p for p in living if "ray::Encoder" in " ".join(p.cmdline())]
         process.kill()

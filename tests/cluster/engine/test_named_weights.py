@@ -10,13 +10,13 @@ A, B = torch.arange(6.0).reshape(2, 3), torch.arange(6.0).reshape(2, 3) + 1
 
 
 def flipped(tensor: Tensor) -> Tensor:
-    """One bit of it."""
+    """Flip one bit."""
     bits = tensor.clone().view(torch.int32)
     bits[0, 0] ^= 1
     return bits.view(torch.float32)
 
 
-def test_order_and_layout_are_no_matter() -> None:
+def test_order_and_layout_do_not_matter() -> None:
     expected = checksum([("a", A), ("b", B)])
     assert checksum([("b", B), ("a", A)]) == expected
     assert checksum([("a", A.t().contiguous().t()), ("b", B)]) == expected
@@ -36,5 +36,5 @@ def test_order_and_layout_are_no_matter() -> None:
     ],
     ids=["exchanged", "same bit flipped in both", "one missing", "one twice", "shape", "type", "name"],
 )
-def test_anything_else_is_another_number(other: list[tuple[str, Tensor]]) -> None:
+def test_any_other_change_changes_the_checksum(other: list[tuple[str, Tensor]]) -> None:
     assert checksum(other) != checksum([("a", A), ("b", B)])
