@@ -65,16 +65,16 @@ class RequestLoop:
         self._inbox.put((batch.done, lambda: self._add(batch, prompts, params, adapters)))
         return batch.done.result()
 
-    def try_out(self) -> None:
+    def smoke_test(self) -> None:
         """Sample and score a token or two, which fails if a kernel is missing.
 
         Raises:
-            BrokenEngineError: the engine fails at it.
+            BrokenEngineError: the engine fails.
         """
         from vllm import SamplingParams, TokensPrompt
 
-        least = SamplingParams(max_tokens=2, temperature=0, prompt_logprobs=0, detokenize=False)
-        self.run([TokensPrompt(prompt_token_ids=[1, 1])], [least])
+        minimal = SamplingParams(max_tokens=2, temperature=0, prompt_logprobs=0, detokenize=False)
+        self.run([TokensPrompt(prompt_token_ids=[1, 1])], [minimal])
 
     def exclusive(self, call: Callable[[], Result]) -> Result:
         """Abort all running requests, run `call` on the loop's thread and return its result.

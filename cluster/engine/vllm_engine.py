@@ -68,7 +68,7 @@ class VLLMEngine:
         self.llm.collective_rpc(gather_without_ranks)
         self.loop = RequestLoop(self.llm, spec.threads)
         # What fails here fails at every start: an engine that never started is not restarted.
-        self.loop.try_out()
+        self.loop.smoke_test()
 
     def ready(self) -> int:
         """Return the served version, once the model is loaded."""

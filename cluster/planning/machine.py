@@ -7,7 +7,7 @@ from typing import Any
 
 GB = 1024**3
 MAX_MACHINES = 10_000
-"""Most machines that a plan is made for."""
+"""Largest number of machines in a plan."""
 # GiB of the GPUs that exist in one size only, by Ray's accelerator type; for others, set cluster.gpu_memory_gb.
 GPU_MEMORY_GB = {
     "A10G": 22.5,

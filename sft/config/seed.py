@@ -1,8 +1,8 @@
-"""Seeds, within the range that every generator of random numbers takes."""
+"""Seeds in the range that every random number generator accepts."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""Of NumPy's range, the smallest of all."""
+"""Seed in the range of NumPy, which is the smallest."""
