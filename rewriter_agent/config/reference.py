@@ -7,7 +7,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from .run import RunConfig
 
@@ -99,8 +98,6 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if value is PydanticUndefined:
-        return ""
     plain = TypeAdapter(type(value)).dump_python(value, mode="json")
     text = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True)
     return f"`{text.removesuffix('...' + chr(10)).strip()}`"
