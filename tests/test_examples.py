@@ -1,0 +1,78 @@
+"""The examples run as their page says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+
+from cluster.config import ClusterConfig
+from cluster.head import local_head
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+ENV = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def run(*command: object, env: dict[str, str] = ENV) -> str:
+    """Output of a command that is run in the repository's root and must succeed."""
+    arguments = [str(argument) for argument in command]
+    done = subprocess.run(
+        arguments, cwd=ROOT, env=env, capture_output=True, text=True, timeout=800, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def test_the_page_names_every_example() -> None:
+    page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    for example in EXAMPLES.iterdir():
+        if example.name not in ("README.md", "__pycache__"):
+            assert f"[{example.name}]" in page
+
+
+def test_own_verifier() -> None:
+    totals = [line.split()[:2] for line in run(sys.executable, EXAMPLES / "own_verifier.py").splitlines()]
+    assert [state for _, state in totals] == ["passes", "passes", "wrong_answer"]
+    assert float(totals[0][0]) > 1 > float(totals[2][0])
+
+
+@pytest.mark.slow
+def test_reward_in_trl(tmp_path: Path) -> None:
+    output = run(sys.executable, EXAMPLES / "reward_in_trl.py", "--steps", 1, "--output-dir", tmp_path)
+    assert "step 1: reward" in output
+
+
+@pytest.mark.slow
+def test_rewriting_only(tmp_path: Path) -> None:
+    config = EXAMPLES / "rewriting_only" / "config.yaml"
+    run(
+        "rewriter-agent",
+        "rewrite",
+        config,
+        "--set",
+        f"output_dir={tmp_path}",
+        "--set",
+        "tracking.report_to=none",
+    )
+    data = load_dataset("parquet", data_dir=str(tmp_path / "rewriting-only" / "dataset"), split="train")
+    assert len(data) == 24
+    assert {"prompt", "completion"} <= set(data.column_names)
+
+
+@pytest.mark.slow
+def test_own_data_on_a_cluster(tmp_path: Path) -> None:
+    """The config of `own_data`, by the script of `cluster`, from rows to the report."""
+    with local_head(ClusterConfig(port=0, dashboard_port=0)) as head:
+        env = {**ENV, **head.env, "PATH": ENV["PATH"], "OUTPUT_DIR": str(tmp_path)}
+        env["RAY_API_SERVER_ADDRESS"] = head.address
+        run(EXAMPLES / "cluster" / "submit.sh", "--set", "tracking.report_to=none", env=env)
+    assert (tmp_path / "cluster-example" / "report" / "report.html").exists()
