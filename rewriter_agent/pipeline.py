@@ -25,6 +25,7 @@ from rewriter_agent.report.coloured import token_pieces
 from rewriter_agent.rewrite.record import REWRITES
 from rewriter_agent.rewrite.stage import dataset, rewrite
 from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import Stage, roles_of
@@ -37,17 +38,18 @@ from .config import RunConfig
 
 def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[str, Any]:
     """Task, benchmarks and retention of one arm's model, through the fleet."""
-    model = None if arm == "base" else run.stage_folder(f"sft-{arm}") / "model"
+    model = None if arm == "base" else run.folder.fine_tuning(arm).model
     evaluate_served(run, model, folder, progress)
-    return counts(read_result(folder / "result.json"))
+    return counts(read_result(StageFolder(folder).result))
 
 
 def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """One HTML page, report.json and report.md from the run folder."""
     pieces = partial(token_pieces, tokens=run.tokens)
     swept = run.config.sft.sweep is not None
-    build_report(collect(run.config.folder, pieces, swept), folder / "report.html")
-    return {"report": str(folder / "report.html")}
+    page = StageFolder(folder).page
+    build_report(collect(run.config.folder, pieces, swept), page)
+    return {"report": str(page)}
 
 
 def trains_rewriter(config: RunConfig) -> bool:
@@ -187,13 +189,11 @@ def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False)
     if regrade:
         with exclusive(config.folder):
             for stage in stages:
-                forget_grades(config.folder / stage.name, config.evaluate)
+                forget_grades(stage.folder(config).path, config.evaluate)
                 stage.reopen(config)
     run_stages(config, done_here)
     shown = [arm for arm in EVALUATIONS if arm in ("base", *arms)]
-    return evaluation_table(
-        {arm: read_result(config.folder / EVALUATIONS[arm].name / "result.json") for arm in shown}
-    )
+    return evaluation_table({arm: read_result(EVALUATIONS[arm].folder(config).result) for arm in shown})
 
 
 def print_summary(config: RunConfig) -> None:
@@ -203,4 +203,4 @@ def print_summary(config: RunConfig) -> None:
     for name, seconds in times.items():
         print(f"  {name:<20}{clock(seconds)}")
     print(f"  {'in all':<20}{clock(sum(times.values()))}")
-    print(f"report: {(config.folder / 'report' / 'report.html').absolute()}")
+    print(f"report: {RunFolder(config.folder).report.page.absolute()}")

@@ -14,6 +14,7 @@ from rewriter_agent.config.evaluate import LAB_TASKS, EvaluateConfig
 from rewriter_agent.data.benchmarks import load_benchmark
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.io.files import Shard, write_json
+from rewriter_agent.runtime.run_folder import StageFolder
 
 from .answers import answers
 from .drift import drift, write_own_answers
@@ -27,8 +28,6 @@ from .task import grade
 from .transformers_lm import TransformersModel, evaluate_on_transformers
 
 TASK = "task"
-OWN_ANSWERS = "own_answers.parquet"
-"""In the folder of the backbone's evaluation."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def evaluate_model(
         _part(name, partial(_retention, subject, asking, name, config), output, progress)
         for name in config.retention
     ]
-    write_json(output / "result.json", asdict(ModelResult(task, retention, benchmarks, found)))
+    write_json(StageFolder(output).result, asdict(ModelResult(task, retention, benchmarks, found)))
 
 
 def _retention(subject: Subject, asking: Asking, name: str, config: EvaluateConfig) -> PartResult:
@@ -106,7 +105,7 @@ def _drift(
 ) -> Drift | None:
     if not config.own_answers:
         return None
-    path = output / "drift.json"
+    path = StageFolder(output).drift
     if not path.exists():
         if not own_answers.exists():
             write_own_answers(subject.serve(), asking, problems, config, own_answers)

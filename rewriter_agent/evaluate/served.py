@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cluster.fleet.fleet import Fleet
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 
-from .model import OWN_ANSWERS, Subject, evaluate_model
+from .model import Subject, evaluate_model
 from .presets import Asking
 from .transformers_lm import TransformersModel
 
@@ -30,7 +31,11 @@ class Served:
 
 
 def evaluate_served(
-    run: Run, model: Path | None, output: Path, progress: Callable[[str], None], base: Path | None = None
+    run: Run,
+    model: Path | None,
+    output: Path,
+    progress: Callable[[str], None],
+    base: StageFolder | None = None,
 ) -> None:
     """Test problems, benchmarks and retention tasks, into `output`; `model` is a folder, None the backbone.
 
@@ -45,7 +50,7 @@ def evaluate_served(
         run.verifier.verify,
         output,
         progress,
-        (base or run.stage_folder("evaluate-base")) / OWN_ANSWERS if model else output / OWN_ANSWERS,
+        (StageFolder(output) if model is None else base or run.folder.evaluation("base")).own_answers,
     )
 
 

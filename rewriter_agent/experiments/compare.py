@@ -11,6 +11,7 @@ from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_poli
 from rewriter_agent.io.files import exclusive, read_table, write_json
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
 from rewriter_agent.rewrite.tally import Tally
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import EngineName, Run
 from rewriter_agent.runtime.stage import Stage, roles_of
@@ -82,7 +83,7 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResu
         finally:
             run.close()
     found = [strategy_result(name, stages[name], config) for name, config in configs.items()]
-    write_json(base.folder / "strategies.json", [asdict(result) for result in found])
+    write_json(RunFolder(base.folder).strategies, [asdict(result) for result in found])
     return found
 
 
@@ -104,7 +105,7 @@ def strategy_result(name: str, stage: Stage, config: RunConfig) -> StrategyResul
     manifest = stage.read_manifest(config)
     assert manifest is not None, "the stage has just been done"
     tally, outcomes, texts, logprobs, tails = Tally(), [], [], [], []
-    for row in read_table(config.folder / stage.name / "rewrites.parquet", COLUMNS):
+    for row in read_table(stage.folder(config).rewrites, COLUMNS):
         tally.add(row)
         outcomes.append(row["outcome"])
         if row["target"] == 0:

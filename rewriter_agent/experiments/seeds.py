@@ -9,6 +9,7 @@ from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.over_seeds import over_seeds
 from rewriter_agent.runtime.first_start import first_start
+from rewriter_agent.runtime.run_folder import RunFolder
 
 
 def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
@@ -27,7 +28,7 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
         run_stages(run, STAGES)
         print_summary(run)
     # Not the folder of the stage `report`, which a run of the same name without --seeds has here.
-    report = config.folder / "over-seeds" / "report.html"
+    report = RunFolder(config.folder).stage("over-seeds").page
     report.parent.mkdir(exist_ok=True)
     build_over_seeds(over_seeds(config.name, {s: collect(run.folder) for s, run in runs.items()}), report)
     return report

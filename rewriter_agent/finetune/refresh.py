@@ -14,6 +14,7 @@ from rewriter_agent.prepare.records import PREPARED, anchored_problems
 from rewriter_agent.prepare.stage import anchors
 from rewriter_agent.rewrite.stage import rewrite_problems
 from rewriter_agent.runtime.fingerprints import model_identity
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 from sft.config.sft import RefreshSection, SFTConfig
 from sft.data.dataset import shuffled_epochs
@@ -23,8 +24,6 @@ from sft.job import SFTJob
 from sft.run import SFTResult, run_part, run_sft
 
 from .rows import require_rewritten, rewritten_rows
-
-REWRITES = "rewrites.parquet"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def train_refreshed(
         with progress.follow(job.metrics_path, shown):
             last = run_part(part)
         done.append(Part(first, last, _probe_kl(job.metrics_path), dropped))
-        write_json(folder / "parts.json", [asdict(part) for part in done])
+        write_json(StageFolder(folder).parts, [asdict(part) for part in done])
     result = run_sft(job)
     shutil.rmtree(job.student_dir, ignore_errors=True)
     return replace(result, num_dropped=sum(part.dropped for part in done))
@@ -93,7 +92,7 @@ def staleness(parts: list[Part]) -> dict[str, float]:
 
 def read_parts(folder: Path) -> list[Part]:
     """Those that are done."""
-    path = folder / "parts.json"
+    path = StageFolder(folder).parts
     return [Part(**part) for part in read_json(path)] if path.exists() else []
 
 
@@ -109,7 +108,7 @@ class Pool:
     @classmethod
     def of(cls, run: Run) -> "Pool":
         """Those that the stage `rewrite` has targets of."""
-        found = [problem_id for problem_id, _ in rewritten_rows(run, run.stage_folder("rewrite") / REWRITES)]
+        found = [problem_id for problem_id, _ in rewritten_rows(run, run.folder.rewrite.rewrites)]
         return cls(list(dict.fromkeys(found)), len(found), run.config.seed)
 
     def take(self, first: int, wanted: int) -> list[str]:
@@ -124,11 +123,11 @@ def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress:
     assert part.until is not None
     wanted = (part.until - first) * size
     ids = pool.take(first * size, wanted)
-    source = folder / "parts" / f"{first:06d}" if first else run.stage_folder("rewrite")
-    if not (source / REWRITES).exists():
+    source = StageFolder(folder / "parts" / f"{first:06d}") if first else run.folder.rewrite
+    if not source.rewrites.exists():
         _rewrite(run, part, list(dict.fromkeys(ids)), source, progress)
     by_problem: dict[str, list[SFTRow]] = {problem_id: [] for problem_id in ids}
-    for problem_id, row in rewritten_rows(run, source / REWRITES):
+    for problem_id, row in rewritten_rows(run, source.rewrites):
         if problem_id in by_problem:
             by_problem[problem_id].append(row)
     targets = [row for problem_id in ids for row in by_problem[problem_id]]
@@ -145,7 +144,7 @@ def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress:
     return len(targets) - len(rows)
 
 
-def _rewrite(run: Run, part: SFTJob, ids: list[str], target: Path, progress: Progress) -> None:
+def _rewrite(run: Run, part: SFTJob, ids: list[str], target: StageFolder, progress: Progress) -> None:
     """Measure and rewrite some problems with the student in the backbone's engines."""
     progress(f"refresh at step {part.behavior_step}: rewriting {len(ids)} problems for the student")
     run.start_engines("backbone")
@@ -153,15 +152,15 @@ def _rewrite(run: Run, part: SFTJob, ids: list[str], target: Path, progress: Pro
     problems = anchored_problems(run.config)
     tokens = run.tokens
     identity = model_identity(str(part.student_dir)), run.config.model.dtype
-    with AnchorCache(target / "anchors.sqlite") as cache:
+    with AnchorCache(target.path / "anchors.sqlite") as cache:
         rows = [
             row
             for some in batches(ids, run.config.prepare.shard_size)
             for row in anchors([problems[problem_id] for problem_id in some], tokens, run, cache, identity)
         ]
-    write_table(target / "prepared.parquet", rows, PREPARED)
+    write_table(target.prepared, rows, PREPARED)
     seed = request_seed(run.config.seed, "refresh", part.behavior_step)
-    rewrite_problems(run, target / "prepared.parquet", target, progress, seed)
+    rewrite_problems(run, target.prepared, target.path, progress, seed)
 
 
 def _probe_kl(metrics: Path) -> float:

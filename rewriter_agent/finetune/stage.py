@@ -5,6 +5,7 @@ from typing import Any
 
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.tracking.workers import worker_env
 from sft.config.sft import SFTConfig
@@ -27,7 +28,6 @@ SHOWN = {
     "probe/kl": "kl",
     "tokens_per_second": "tokens/s",
 }
-ROWS, PROBE = "rows.parquet", "probe.parquet"
 
 
 def plain(sft: SFTConfig) -> SFTConfig:
@@ -71,16 +71,16 @@ def write_inputs(run: Run, data: SweepData, folder: Path) -> int:
     if data == "expert":
         rows = list(expert_rows(run))
     else:
-        rows = [row for _, row in rewritten_rows(run, run.stage_folder("rewrite") / "rewrites.parquet")]
+        rows = [row for _, row in rewritten_rows(run, run.folder.rewrite.rewrites)]
         require_rewritten(rows, run.config.rewrite.strategy)
-    write_rows(rows, folder / ROWS, vocabulary_hash(Path(run.model_path)))
+    write_rows(rows, StageFolder(folder).rows, vocabulary_hash(Path(run.model_path)))
     write_probe(run, folder)
     return len(rows)
 
 
 def write_probe(run: Run, folder: Path) -> None:
     """Write the backbone's own answers into `folder`."""
-    write_rows(own_answers(run), folder / PROBE, vocabulary_hash(Path(run.model_path)))
+    write_rows(own_answers(run), StageFolder(folder).probe, vocabulary_hash(Path(run.model_path)))
 
 
 def make_job(
@@ -92,8 +92,8 @@ def make_job(
     """
     return SFTJob(
         model=Path(run.model_path),
-        rows=inputs / ROWS,
-        probe=inputs / PROBE,
+        rows=StageFolder(inputs).rows,
+        probe=StageFolder(inputs).probe,
         end_token_ids=run.tokens.ends.ids,
         output_dir=output.absolute(),
         sft=sft,

@@ -11,6 +11,7 @@ from reward import Anchors
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.io.files import read_table
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 
 PREPARED = pa.schema(
@@ -42,7 +43,7 @@ class Prepared:
 
 def prepared_file(config: RunConfig) -> Path:
     """Where the prepared problems are."""
-    return config.folder / "prepare" / "train.parquet"
+    return RunFolder(config.folder).prepare.prepared
 
 
 def prepared(path: Path) -> Iterator[Prepared]:

@@ -21,6 +21,7 @@ from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.scoring.retry import each_or_none
@@ -60,8 +61,8 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     join_shards(parts, prepared_file(config), PREPARED)
     done = pq.read_table(prepared_file(config), columns=["id", "expert", "own"])
     left_out = _left_out(problems.train, train, set(done["id"].to_pylist()))
-    write_jsonl(folder / "left_out.jsonl", left_out)
-    write_jsonl(folder / "test.jsonl", [asdict(problem) for problem in problems.test])
+    write_jsonl(StageFolder(folder).left_out, left_out)
+    write_jsonl(StageFolder(folder).test_problems, [asdict(problem) for problem in problems.test])
     reasons = Counter(row["reason"] for row in left_out)
     return {
         **problems.counts,

@@ -156,5 +156,5 @@ def _rewriter_sections(config: RunConfig) -> tuple[str, ...]:
 
 def _results(config: RunConfig) -> str | None:
     """The report's table; None where there is no report of these models."""
-    table = config.folder / REPORT.name / "report.md"
+    table = REPORT.folder(config).table
     return table.read_text(encoding="utf-8").strip() if REPORT.complete(config) and table.exists() else None

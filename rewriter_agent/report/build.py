@@ -8,6 +8,7 @@ from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.report.figures.changes import changes_figure
 from rewriter_agent.report.figures.curves import rejected_panel, sft_panels, training_panels
 from rewriter_agent.report.figures.tradeoff import frontier, tradeoff, tradeoff_by_seed
+from rewriter_agent.runtime.run_folder import StageFolder
 
 from .changes import part_changes
 from .data import ReportData
@@ -43,7 +44,7 @@ def build_report(data: ReportData, output: Path) -> None:
         rejected=rejected_panel(data.training) if data.training else None,
         sft=sft_panels(data.sft),
     )
-    with atomic(output.with_name("report.md")) as temporary:
+    with atomic(StageFolder(output.parent).table) as temporary:
         temporary.write_text(markdown_table(data, sentence, ARM_TITLES), encoding="utf-8")
 
 
@@ -63,4 +64,4 @@ def _write(output: Path, template: str, numbers: dict[str, Any], **shown: object
     html = page.render(verdict=numbers["verdict"], titles=ARM_TITLES, **shown)
     with atomic(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
-    write_json(output.with_name("report.json"), numbers)
+    write_json(StageFolder(output.parent).numbers, numbers)

@@ -13,6 +13,7 @@ from rewriter_agent.experiments.sweep.result import read_results
 from rewriter_agent.io.files import read_json, read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
+from rewriter_agent.runtime.run_folder import RunFolder
 
 from .curves import sft_curve, training_curves
 from .data import Cost, LabWorld, ReportData, StageRecord
@@ -40,11 +41,11 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     Raises:
         ValueError: a stage is not complete, naming it.
     """
-    manifests = _manifests(run_dir, swept)
-    results = {arm: read_result(run_dir / f"evaluate-{arm}" / "result.json") for arm in ARMS}
+    folder, manifests = RunFolder(run_dir), _manifests(run_dir, swept)
+    results = {arm: read_result(folder.evaluation(arm).result) for arm in ARMS}
     arms = summarise(results)
-    rows = list(read_table(run_dir / "rewrite" / "rewrites.parquet"))
-    config = (run_dir / "config.yaml").read_text(encoding="utf-8")
+    rows = list(read_table(folder.rewrite.rewrites))
+    config = folder.config.read_text(encoding="utf-8")
     tree = yaml.safe_load(config)
     learned = "train" in manifests
     return ReportData(
@@ -54,10 +55,10 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         arms=arms,
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
-        sweep=read_results(run_dir / "sweep" / "sweep.json") if swept else [],
-        training=training_curves(read_jsonl(run_dir / "train" / "metrics.jsonl")) if learned else None,
+        sweep=read_results(folder.stage("sweep").sweep) if swept else [],
+        training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
         rewriting=rewriting(run_dir, rows),
-        sft={arm: sft_curve(read_jsonl(run_dir / f"sft-{arm}" / "metrics.jsonl")) for arm in ARMS[1:]},
+        sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
         samples=samples(run_dir, rows, pieces),
         stages=_stages(manifests),
         cost=_cost(manifests.values()),
@@ -80,7 +81,7 @@ def _manifests(run_dir: Path, swept: bool) -> dict[str, dict[str, Any]]:
 
 
 def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
-    path = run_dir / stage / "manifest.json"
+    path = RunFolder(run_dir).stage(stage).manifest
     if not path.exists():
         raise ValueError(
             f"stage '{stage}' of {run_dir} is not complete (no {path.name}); a report needs "

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from rewriter_agent.io.files import Shard, batches, join_shards, run_shards
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import Prepared, prepared
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 
 from .record import REWRITES, ExpertTokens, Provenance, records
@@ -62,7 +63,7 @@ def rewrite_file(
     shards = batches(prepared(source), origin.config.shard_size)
     folder.mkdir(parents=True, exist_ok=True)
     # Begun anew: the shards that are there are its history.
-    with (folder / "metrics.jsonl").open("w") as lines:
+    with StageFolder(folder).metrics.open("w") as lines:
         parts = run_shards(shards, folder / "shards", REWRITES, work, after, side_by_side)
-    join_shards(parts, folder / "rewrites.parquet", REWRITES)
+    join_shards(parts, StageFolder(folder).rewrites, REWRITES)
     return tally

@@ -13,6 +13,7 @@ from rewriter_agent.config.strategies import STRATEGIES, Writer, budget, uses_po
 from rewriter_agent.io.files import read_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import prepared_file
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import require_space
 from rewriter_agent.scoring.embedder import diversity_embed
@@ -39,12 +40,14 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         metrics = partial(log.metrics, REWRITING)
         tally = rewrite_problems(run, prepared_file(config), folder, progress, config.seed, metrics)
         if config.tracking.table_rows:
-            log.table(REWRITING, "samples", rewrites(folder / "rewrites.parquet", config.tracking.table_rows))
+            log.table(
+                REWRITING, "samples", rewrites(StageFolder(folder).rewrites, config.tracking.table_rows)
+            )
     counts = tally.counts()
     if STRATEGIES[config.rewrite.strategy].rounds:
         progress("scoring some rows once more")
         counts |= rescore(
-            folder / "rewrites.parquet",
+            StageFolder(folder).rewrites,
             run.tokens,
             _writers(run),
             config.rewrite.temperature,
@@ -68,8 +71,7 @@ def rewrite_problems(
 
 def dataset(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     """The targets in TRL's form, with a card."""
-    rewrites = run.stage_folder("rewrite")
-    return write_dataset(folder, rewrites / "rewrites.parquet", run.config)
+    return write_dataset(folder, run.folder.rewrite.rewrites, run.config)
 
 
 def disk_gb(config: RewriteConfig, problems: int) -> float:

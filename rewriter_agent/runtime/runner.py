@@ -27,7 +27,7 @@ def run_stage(stage: Stage, run: Any) -> None:
     # More than the marker means that an earlier attempt was killed here.
     progress("resuming" if len(list(folder.iterdir())) > 1 else "starting")
     start = time.monotonic()
-    spent = folder / "seconds.json"
+    spent = stage.folder(run.config).seconds
     before = read_json(spent)["seconds"] if spent.exists() else 0.0
     try:
         counts = stage.work(run, folder, progress)

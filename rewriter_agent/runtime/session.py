@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import ray
@@ -28,6 +27,7 @@ from rewriter_agent.scoring.embedder import Embedder, start_embedder
 
 from .fingerprints import model_identity
 from .first_start import first_start
+from .run_folder import RunFolder
 from .workload import workload
 
 EngineName = Literal["policy", "backbone"]
@@ -68,7 +68,7 @@ class Run:
 
     def write_config(self) -> None:
         """Leave the resolved config in the run folder."""
-        with atomic(self.config.folder / "config.yaml") as temporary:
+        with atomic(self.folder.config) as temporary:
             temporary.write_text(dump_config(self.config))
 
     def start_engines(self, *names: EngineName) -> None:
@@ -174,11 +174,12 @@ class Run:
 
     def test_problems(self) -> list[Problem]:
         """Held-out problems."""
-        return [Problem(**row) for row in read_jsonl(self.stage_folder("prepare") / "test.jsonl")]
+        return [Problem(**row) for row in read_jsonl(self.folder.prepare.test_problems)]
 
-    def stage_folder(self, stage: str) -> Path:
-        """Where a stage's results are."""
-        return self.config.folder / stage
+    @property
+    def folder(self) -> RunFolder:
+        """The files of the run."""
+        return RunFolder(self.config.folder)
 
     def release_engines(self) -> None:
         """Give the engines' memory and cores to what comes next."""

@@ -13,6 +13,8 @@ from typing import Any
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import read_json, write_json
 
+from .run_folder import RunFolder, StageFolder
+
 SUBSECTIONS = ("sft.sweep",)
 """They decide what names them, and not what names the section that they are in."""
 NEUTRAL = (("train.max_staleness", 0), ("model.chat_template", None), ("model.date", None))
@@ -60,9 +62,13 @@ class Stage:
         manifest = self.read_manifest(config)
         return manifest is not None and manifest["fingerprint"] == self.fingerprint(config)
 
+    def folder(self, config: RunConfig) -> StageFolder:
+        """The stage's folder in the run of that config."""
+        return RunFolder(config.folder).stage(self.name)
+
     def read_manifest(self, config: RunConfig) -> dict[str, Any] | None:
         """What the finished stage wrote last; None before."""
-        path = config.folder / self.name / "manifest.json"
+        path = self.folder(config).manifest
         return read_json(path) if path.exists() else None
 
     def open_folder(self, config: RunConfig, weights_gb: float) -> Path:
@@ -71,8 +77,7 @@ class Stage:
         Raises:
             ValueError: too little disk space for what the stage will write.
         """
-        folder = config.folder / self.name
-        marker = folder / "inputs.json"
+        folder, marker = self.folder(config).path, self.folder(config).inputs
         fingerprint = self.fingerprint(config)
         config.folder.mkdir(parents=True, exist_ok=True)
         require_space(config.folder, self.needs_gb(weights_gb), self.name)
@@ -96,7 +101,7 @@ class Stage:
             raise ValueError(
                 f"stage '{self.name}' of {config.folder} is not complete, or its inputs have changed since"
             )
-        (config.folder / self.name / "manifest.json").unlink()
+        self.folder(config).manifest.unlink()
 
     def require(self, config: RunConfig, stages: Iterable["Stage"]) -> None:
         """Raise ValueError where one of the stages, which this one needs, is not complete."""
@@ -110,7 +115,7 @@ class Stage:
     def finish(self, config: RunConfig, folder: Path, counts: dict[str, Any], wall_seconds: float) -> None:
         """Write the manifest, which makes the stage complete."""
         write_json(
-            folder / "manifest.json",
+            StageFolder(folder).manifest,
             {
                 "stage": self.name,
                 "fingerprint": self.fingerprint(config),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.tracking.tables import log_completions
 from sft.runtime.metrics import ReplayLog
 
@@ -11,7 +12,7 @@ class ReplayCompletions(ReplayLog):
 
     def __init__(self, folder: Path, table_rows: int) -> None:
         """`folder` is the learner's."""
-        super().__init__(folder / "metrics.jsonl")
+        super().__init__(StageFolder(folder).metrics)
         self.folder = folder
         self.table_rows = table_rows
 

@@ -10,6 +10,7 @@ from rewriter_agent.io.files import write_json
 from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.models.folder import check_model_folder
 from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Run
 
 CARD = "rewriter.json"
@@ -34,7 +35,7 @@ class RewriterCard:
 
 def rewriter_folder(config: RunConfig) -> Path:
     """The rewriter that the config names, else the one that the run trains."""
-    return config.rewrite.rewriter or config.folder / "train"
+    return config.rewrite.rewriter or RunFolder(config.folder).train.path
 
 
 def check_rewriter(run: Run) -> None:

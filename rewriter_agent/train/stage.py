@@ -7,6 +7,7 @@ from typing import Any
 from cluster.fleet.supervisor import EnginesLostError
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.tracking.workers import worker_env
 from sft.runtime.memory import keep_freed_memory
@@ -34,7 +35,7 @@ def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         _run_learner(run, folder, progress)
     section = run.config.train
     candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
-    counts = _counts(read_jsonl(folder / "metrics.jsonl"), candidates)
+    counts = _counts(read_jsonl(StageFolder(folder).metrics), candidates)
     backbone_name, identity = run.config.model.name_or_path, run.backbone_identity[0]
     write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
     return counts
@@ -72,7 +73,7 @@ def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
         labels=dict(role.labels),
     )
     with (
-        progress.follow(folder / "metrics.jsonl", SHOWN, folder / EVENTS),
+        progress.follow(StageFolder(folder).metrics, SHOWN, folder / EVENTS),
         policy.transfer(),
         backbone.transfer(),
     ):

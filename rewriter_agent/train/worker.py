@@ -18,6 +18,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
 from rewriter_agent.io.files import atomic
 from rewriter_agent.prepare.records import anchored_problems
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
 from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
@@ -74,7 +75,7 @@ def learn(job: dict[str, Any]) -> None:
             peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
             callbacks=[
                 MarkComplete(),
-                MetricsWriter(folder / "metrics.jsonl"),
+                MetricsWriter(StageFolder(folder).metrics),
                 *get_reporting_integration_callbacks(config.tracking.report_to),
                 *([ReplayCompletions(folder, table_rows)] if config.tracking.report_to == "wandb" else []),
             ],

@@ -8,7 +8,8 @@ from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
 from rewriter_agent.evaluate.statistics import paired
 from rewriter_agent.experiments.compare import strategy_result
 from rewriter_agent.io.files import read_jsonl
-from rewriter_agent.pipeline import EVALUATE_BASE, REWRITE, TRAIN
+from rewriter_agent.pipeline import REWRITE, TRAIN
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 from .arms import EXPERT, SOURCES
 from .comparison import arm_results
@@ -19,7 +20,7 @@ from .stages import BASE, EVALUATION, cell_stage
 
 def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
     """Everything that has been measured by now."""
-    base = read_result(layout.config.folder / BASE / EVALUATE_BASE.name / "result.json")
+    base = read_result(RunFolder(layout.config.folder / BASE).evaluation("base").result)
     cells = [
         cell_result(cell, base)
         for seed in layout.study.seeds
@@ -47,8 +48,8 @@ def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
 
 def cell_result(cell: Cell, base: ModelResult) -> CellResult:
     """Of a cell that has been evaluated."""
-    result = read_result(cell.folder / EVALUATION / "result.json")
-    lines = read_jsonl(cell.folder / "metrics.jsonl")
+    result = read_result(StageFolder(cell.folder / EVALUATION).result)
+    lines = read_jsonl(StageFolder(cell.folder).metrics)
     metrics = {
         **_model_metrics(result),
         **_against_base(result, base),
@@ -86,7 +87,7 @@ def source_result(layout: Layout, source: str, seed: int) -> SourceResult:
         metrics["training_rollouts"] = manifest["counts"]["rollouts"]
         metrics["training_tokens"] = manifest["counts"]["generated_tokens"]
         metrics["training_seconds"] = manifest["wall_seconds"]
-        lines = read_jsonl(trained.folder / "train" / "metrics.jsonl")
+        lines = read_jsonl(RunFolder(trained.folder).train.metrics)
         curves = {
             term: [(x["step"], x[key]) for x in lines if (key := f"reward_terms/{term}_mean") in x]
             for term in TERMS

@@ -14,6 +14,7 @@ from rewriter_agent.finetune.stage import make_job, write_inputs
 from rewriter_agent.io.files import exclusive, read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import Stage, roles_of
@@ -62,7 +63,7 @@ def measure(layout: Layout) -> Speeds:
             first, later, step = _fine_tunings(run)
         finally:
             run.close()
-    steps = [row["step_time"] for row in read_jsonl(config.folder / "train" / "metrics.jsonl")]
+    steps = [row["step_time"] for row in read_jsonl(RunFolder(config.folder).train.metrics)]
     manifest = REWRITE.read_manifest(config)
     assert manifest is not None, "just done"
     written = manifest["counts"]
@@ -103,12 +104,12 @@ def _done(stage: Stage, run: Run) -> float:
 def _fine_tunings(run: Run) -> tuple[float, float, float]:
     """Seconds of the first that a process does, of a later one, and of a step."""
     at_a_time, threads = fine_tunings_at_a_time(run.plan)
-    inputs = run.stage_folder("rows")
+    inputs = run.folder.stage("rows").path
     write_inputs(run, "expert", inputs)
     run.release_engines()
     seconds, step = [], 0.0
     for turn in range(2):
-        places = [run.stage_folder(f"fine-tuning-{turn}-{k}") for k in range(at_a_time)]
+        places = [run.folder.stage(f"fine-tuning-{turn}-{k}").path for k in range(at_a_time)]
         jobs = [
             make_job(run, run.config.sft, inputs, place, 0, threads, reuse_process=True) for place in places
         ]
@@ -123,5 +124,5 @@ def _fine_tunings(run: Run) -> tuple[float, float, float]:
 
 def _step(place: Path) -> float:
     """Median seconds of a step; the first starts up caches, and the last measures the probe."""
-    elapsed = [line["elapsed"] for line in read_jsonl(place / "metrics.jsonl")]
+    elapsed = [line["elapsed"] for line in read_jsonl(StageFolder(place).metrics)]
     return median(after - before for before, after in pairwise(elapsed))

@@ -9,10 +9,11 @@ from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.served import evaluate_served
 from rewriter_agent.evaluate.summary import counts
 from rewriter_agent.finetune.refresh import train_refreshed
-from rewriter_agent.finetune.stage import PROBE, SHOWN, make_job, sft_gb, write_inputs, write_probe
+from rewriter_agent.finetune.stage import SHOWN, make_job, sft_gb, write_inputs, write_probe
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE
+from rewriter_agent.pipeline import PREPARE, REWRITE
 from rewriter_agent.runtime.fingerprints import evaluation_hashes
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import Stage
 from sft.job import SFTJob
@@ -34,10 +35,10 @@ def cell_stage(cell: Cell) -> Stage:
             train_refreshed(run, job, folder, progress, SHOWN)
         # The others have been trained side by side before.
         assert job.model_dir.exists()
-        base = run.config.output_dir.parent / BASE / EVALUATE_BASE.name
+        base = RunFolder(run.config.output_dir.parent / BASE).evaluation("base")
         evaluate_served(run, job.model_dir, folder / EVALUATION, progress, base)
         shutil.rmtree(job.model_dir)
-        return counts(read_result(folder / EVALUATION / "result.json"))
+        return counts(read_result(StageFolder(folder / EVALUATION).result))
 
     return Stage(
         cell.stage,
@@ -57,8 +58,9 @@ def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
         inputs = cell.folder
         write_probe(run, inputs)
     else:
-        inputs = run.stage_folder(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
-        if not (inputs / PROBE).exists():
+        rows = run.folder.stage(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
+        inputs = rows.path
+        if not rows.probe.exists():
             write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
     many = cell.config.sft.refresh is None
     return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, reuse_process=many)

@@ -13,6 +13,7 @@ from rewriter_agent.evaluate.result import ModelResult, read_result
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import ModelSummary, summarise
 from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.runtime.run_folder import StageFolder
 
 if TYPE_CHECKING:
     from .trials import Trial
@@ -44,9 +45,9 @@ class TrialResult:
 
 def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> TrialResult:
     """Of a trial that has been trained and evaluated in `folder`."""
-    lines = read_jsonl(folder / "metrics.jsonl")
+    lines = read_jsonl(StageFolder(folder).metrics)
     last = lines[-1]
-    result = read_result(folder / EVALUATION / "result.json")
+    result = read_result(StageFolder(folder / EVALUATION).result)
     return TrialResult(
         data=trial.data,
         weight=trial.weight,

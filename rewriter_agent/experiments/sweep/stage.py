@@ -12,6 +12,7 @@ from rewriter_agent.finetune.parallel import run_jobs
 from rewriter_agent.finetune.stage import make_job, sft_gb, write_inputs
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Run
 from rewriter_agent.runtime.stage import require_space
 
@@ -44,17 +45,17 @@ def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _write(run: Run, folder: Path, trained: list[Trial]) -> None:
-    base = read_result(run.stage_folder("evaluate-base") / "result.json")
+    base = read_result(run.folder.evaluation("base").result)
     results = [trial_result(trial, folder / trial.name, base) for trial in trained]
     with atomic(folder / "sweep.csv") as temporary:
         temporary.write_text(sweep_csv(results))
-    write_json(folder / "sweep.json", [asdict(result) for result in results])
+    write_json(StageFolder(folder).sweep, [asdict(result) for result in results])
     write_page(folder / "sweep.html", run.config.name, results)
     print(sweep_table(results), flush=True)
 
 
 def _evaluated(place: Path) -> bool:
-    return (place / EVALUATION / "result.json").exists()
+    return StageFolder(place / EVALUATION).result.exists()
 
 
 def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:

@@ -28,6 +28,7 @@ from rewriter_agent.experiments.sweep.trials import Trial, trials
 from rewriter_agent.io.files import write_json, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import REPORT, SFT_EXPERT, SFT_REWRITTEN, SWEEP
+from rewriter_agent.runtime.run_folder import RunFolder
 
 BASE = """
 name: r
@@ -176,9 +177,10 @@ def test_a_sweep_with_a_failed_trial_measures_the_others_and_says_which(
     config = make(tmp_path, "{}")
     lost, kept = (trial.name for trial in trials(config))
     base = model([False, False, True, False], [True, True, True, False])
-    write_json(tmp_path / "base" / "result.json", json.loads(json.dumps(base, default=vars)))
+    folder = RunFolder(tmp_path)
+    write_json(folder.evaluation("base").result, json.loads(json.dumps(base, default=vars)))
     (tmp_path / kept / "model").mkdir()
-    run = SimpleNamespace(config=config, stage_folder=lambda name: tmp_path / "base")
+    run = SimpleNamespace(config=config, folder=folder)
     monkeypatch.setattr(rewriter_agent.experiments.sweep.stage, "_train", lambda *_: {lost: "out of memory"})
     with pytest.raises(ValueError, match=f"1 of 2 trials failed. {lost}: out of memory"):
         sweep(cast(Any, run), tmp_path, Progress("sweep"))

@@ -1,0 +1,160 @@
+"""Names of all files in a run's folder. No other module spells them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """The files of one stage, or of one fine-tuning of a sweep or a study; each stage writes those that it has."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Counts, time, versions and hashes; written last, so that its presence means completion."""
+        return self.path / "manifest.json"
+
+    @property
+    def inputs(self) -> Path:
+        """Fingerprint of the inputs that the folder's contents were made from; written first."""
+        return self.path / "inputs.json"
+
+    @property
+    def seconds(self) -> Path:
+        """Time of earlier attempts."""
+        return self.path / "seconds.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One line of JSON per logged step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def prepared(self) -> Path:
+        """Training problems with the backbone's log-probs."""
+        return self.path / "train.parquet"
+
+    @property
+    def test_problems(self) -> Path:
+        """Held-out problems."""
+        return self.path / "test.jsonl"
+
+    @property
+    def left_out(self) -> Path:
+        """Training problems that no later stage has, with the reason."""
+        return self.path / "left_out.jsonl"
+
+    @property
+    def rewrites(self) -> Path:
+        """Targets with their candidates and scores."""
+        return self.path / "rewrites.parquet"
+
+    @property
+    def rows(self) -> Path:
+        """Rows to fine-tune on."""
+        return self.path / "rows.parquet"
+
+    @property
+    def probe(self) -> Path:
+        """The backbone's own answers, on which drift is measured during fine-tuning."""
+        return self.path / "probe.parquet"
+
+    @property
+    def parts(self) -> Path:
+        """Finished parts of a fine-tuning whose targets are refreshed."""
+        return self.path / "parts.json"
+
+    @property
+    def model(self) -> Path:
+        """A Hugging Face model folder."""
+        return self.path / "model"
+
+    @property
+    def adapter(self) -> Path:
+        """A PEFT adapter folder."""
+        return self.path / "adapter"
+
+    @property
+    def result(self) -> Path:
+        """Scores of an evaluated model."""
+        return self.path / "result.json"
+
+    @property
+    def own_answers(self) -> Path:
+        """The backbone's own answers to the test problems, in the folder of its evaluation."""
+        return self.path / "own_answers.parquet"
+
+    @property
+    def drift(self) -> Path:
+        """Divergence of an evaluated model from the backbone."""
+        return self.path / "drift.json"
+
+    @property
+    def sweep(self) -> Path:
+        """Results of a sweep."""
+        return self.path / "sweep.json"
+
+    @property
+    def page(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    @property
+    def table(self) -> Path:
+        """The report's results as a Markdown table."""
+        return self.path / "report.md"
+
+    @property
+    def numbers(self) -> Path:
+        """The report's numbers."""
+        return self.path / "report.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder: the resolved config, and a folder per stage."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
+    def strategies(self) -> Path:
+        """Results of `compare`."""
+        return self.path / "strategies.json"
+
+    def stage(self, name: str) -> StageFolder:
+        """Folder of the stage with this name."""
+        return StageFolder(self.path / name)
+
+    @property
+    def prepare(self) -> StageFolder:
+        """Folder of the stage `prepare`."""
+        return self.stage("prepare")
+
+    @property
+    def train(self) -> StageFolder:
+        """Folder of the stage `train`."""
+        return self.stage("train")
+
+    @property
+    def rewrite(self) -> StageFolder:
+        """Folder of the stage `rewrite`."""
+        return self.stage("rewrite")
+
+    @property
+    def report(self) -> StageFolder:
+        """Folder of the stage `report`."""
+        return self.stage("report")
+
+    def fine_tuning(self, data: str) -> StageFolder:
+        """Folder of the fine-tuning on `expert` or `rewritten` data."""
+        return self.stage(f"sft-{data}")
+
+    def evaluation(self, arm: str) -> StageFolder:
+        """Folder of the evaluation of an arm: `base`, `expert` or `rewritten`."""
+        return self.stage(f"evaluate-{arm}")
