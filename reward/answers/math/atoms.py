@@ -242,7 +242,7 @@ def _plain(text: str, unit: str) -> Expr | None:
 
 def unit_of(text: str, is_spaced: bool) -> Unit | None:
     """The unit that `text` names after a number; without a blank between it must be a known one of two letters."""
-    phrase = text.strip().rstrip(".")
+    phrase = text.strip().rstrip(".").replace("s' ", "s ")
     words = _WORD.findall(phrase)
     if not phrase or len(words) > MAX_UNIT_WORDS or len(phrase) > 80:
         return None
@@ -260,8 +260,11 @@ def unit_of(text: str, is_spaced: bool) -> Unit | None:
 
 
 def _is_no_unit(word: str) -> bool:
+    """Whether a word, or one in it as in "half-hours", has a meaning that no unit has: "fives", "roots", "or"."""
     is_function = _is_mathematical(word) and word != "sec"
-    return word.lower() in _CONNECTIVES or is_function or number_prefix(word) is not None
+    parts = {part for whole in word.lower().split("-") for part in (whole, singular(whole))}
+    is_part = "-" in word and is_fraction(word.split("-"))
+    return is_function or is_part or not parts.isdisjoint(_CONNECTIVES) or any(map(number_prefix, parts))
 
 
 def _names_unit(phrase: str, words: list[str], is_spaced: bool) -> bool:

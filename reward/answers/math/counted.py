@@ -10,10 +10,11 @@ _JUDGEMENTS = (
 )
 _SCALES = (
     "pair pairs score scores mil mils couple couples gross mole myriad googol tens hundreds thousands millions "
-    "billions trillions dozens percents percentile mille milliard milliards milliarde milliarden million millionen "
-    "millones milhão milhões miljoen tausend hundert hundra tusen cien cientos ciento cento cem halb halbe medio media "
-    "demi docena docenas douzaine prozent процент процента процентов тысяча тысячи тысяч тыс миллион миллиона "
-    "миллионов млн миллиард миллиарда миллиардов млрд сто сотня сотен половина дюжина пол раз"
+    "billions trillions dozens percents percentile percentiles mille milliard milliards milliarde milliarden "
+    "million millionen millones milhão milhões miljoen tausend hundert hundra tusen cien cientos ciento cento "
+    "cem halb halbe medio media demi docena docenas douzaine prozent процент процента процентов тысяча тысячи "
+    "тысяч тыс миллион миллиона миллионов млн миллиард миллиарда миллиардов млрд сто сотня сотен половина "
+    "дюжина пол раз"
 )
 _CONNECTIVES = "oder und ou et ni nicht kein keine non pas não нет не или"
 _SHAPES = "matrix matrices grid grids rectangle vector determinant"

@@ -11,7 +11,10 @@ _NAME = re.compile(
 )
 _QUANTITY = re.compile(
     r"\|[A-Z]{2}\||(?:\\mathbb ?\{ ?[PE] ?\}|\\Pr|[PE]|Pr) ?(?:\([^()]{1,40}\)|\[[^\[\]]{1,40}\])"
-    r"|(?:\\angle|\\triangle) ?[A-Z]{1,3}"
+    r"|m? ?(?:\\angle|\\triangle) ?[A-Z]{1,3}|\\vec ?\{? ?[A-Za-z]{1,2} ?\}? ?\* ?\\vec ?\{? ?[A-Za-z]{1,2} ?\}?"
+    r"|\\(?:det|dim) ?\(? ?[A-Z] ?\)?"
+    # The base of logarithms is no name, the eccentricity is.
+    r"|e"
     # The modulus of x or y is rather an equation for it.
     r"|\|(?: ?[+-]? ?\d?(?:\\vec ?\{? ?[A-Za-z]{1,2} ?\}?|\\overline ?\{ ?[A-Z]{2} ?\}"
     r"|[a-cu-wzA-Z](?:_\{?\d\}?)?)){1,4} ?\|"

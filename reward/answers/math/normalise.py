@@ -129,8 +129,11 @@ _STATEMENT = re.compile(
     r"(?:(?:the |my |our )?(?:final |correct )?answer ?(?:is ?:?|[:=])|there (?:is|are|were|will be)) (?=\S)",
     re.IGNORECASE,
 )
-_REMARK = re.compile(r"(?<=[\d})])(?P<gap> ?)\((?P<blank> ?)(?P<words>[^()\d][^()]{0,40}?) ?\)\Z")
+_REMARK = re.compile(
+    r"(?<=(?P<last>[\dA-Za-z})]))(?P<gap> ?)\((?P<blank> ?)(?P<words>[^()\d][^()]{0,40}?) ?\)\Z"
+)
 _BOLD = re.compile(r"(?<!\S)\*\*(?=[^\s*])([^*]{1,200})(?<!\s)\*\*(?![^\s.,;:!?)])")
+_HALF_DAY = re.compile(r"[ap]\.? ?m\.?", re.IGNORECASE)
 _EMOJI_FROM = "\u2600"
 _VARIATIONS = "\ufe0e\ufe0f\u200d"
 # They take an answer back, ask, or are numbers themselves.
@@ -213,9 +216,11 @@ def _remark(match: re.Match[str]) -> str:
     words, is_apart = match["words"], bool(match["gap"] or match["blank"])
     if words == "exactly":
         return ""
-    is_unit = unit_of(f" {words}", is_spaced=True) is not None and (
-        is_apart or (len(words) > 1 and is_known(words.split("^")[0]))
-    )
+    if _HALF_DAY.fullmatch(words):
+        return f" {words}"
+    is_long = len(words) > 1 and is_known(words.split("^")[0])
+    is_certain = is_long or not words.isascii() or (is_apart and not match["last"].isalpha())
+    is_unit = is_certain and unit_of(f" {words}", is_spaced=True) is not None
     return f" {words}" if is_unit else match[0]
 
 

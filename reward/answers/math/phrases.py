@@ -4,12 +4,15 @@ import re
 
 from reward.answers.compare.real_sets import LINE
 
-from .forms import Form, Group
+from .forms import Form, Group, Value
 
 _ALL_REAL = re.compile(
     r"\\mathbb ?(?:\{ ?R ?\}|R)|(?:the )?(?:set of )?(?:all|any|every) reals?(?: numbers?)?"
     r"|(?:the )?(?:set of )?real numbers",
     re.IGNORECASE,
+)
+_ALL_INTEGERS = re.compile(
+    r"(?:the )?(?:set of )?(?:all|any|every) integers?|the set of integers", re.IGNORECASE
 )
 _NOTHING = re.compile(
     r"\\emptyset|(?:the |an )?(?:empty|null) set|no solutions?(?: exists?)?"
@@ -24,4 +27,6 @@ def read_phrase(text: str) -> Form | None:
         return None
     if _ALL_REAL.fullmatch(text):
         return LINE
+    if _ALL_INTEGERS.fullmatch(text):
+        return Value(r"\mathbb{Z}")
     return Group("set", ()) if _NOTHING.fullmatch(text) else None
