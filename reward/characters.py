@@ -15,6 +15,8 @@ _FEWEST = 16
 """Fewest letters of a short text that is compared as a whole."""
 _DISGUISED = 1.5
 """How many times as long, or as short, as the expert's words those of a text are if they are disguised."""
+_MIXED = 0.25
+"""By how much larger a share of words with letters and digits is a disguise."""
 # A long number may repeat its digits.
 _LONG_NUMBER = re.compile(r"(\d{20})\d{1,180}(?!\d)")
 _BLANKS = re.compile(r"\s+")
@@ -38,20 +40,20 @@ def repetition(text: str) -> float:
 def copied(said: Sequence[str], expert: Sequence[str]) -> float:
     """The share of `said` that stands in `expert` however its words are cut; both are lists of words. In [0, 1].
 
-    Letters and digits count, and letters alone if the words of `said` are longer or shorter than an expert's are.
+    Letters and digits count. Letters alone count as well if the words of `said` are longer or shorter than an expert's
+    are, or mix letters with digits, which may then stand for letters.
     """
     text, original = ("".join(side).replace("_", "") for side in (said, expert))
     share = _share(text, original, _COPIED)
     letters, known = _DIGITS.sub("", text), _DIGITS.sub("", original)
     if not said or len(known) < _FEWEST:
         return share
-    ratio = (len(letters) / max(_lettered(said), 1)) / (len(known) / _lettered(expert))
-    is_disguised = not 1 / _DISGUISED < ratio < _DISGUISED or _mixed(said) > _mixed(expert) + 0.25
-    if not is_disguised:
-        return share
     n = min(_COPIED, max(_FEWEST, len(known) // 2))
-    by_letters = _share(letters, known, n)
-    return max(share, by_letters, _share(text.translate(_LETTER_FOR), original.translate(_LETTER_FOR), n))
+    if _mixed(said) > _mixed(expert) + _MIXED:
+        share = max(share, _share(text.translate(_LETTER_FOR), original.translate(_LETTER_FOR), n))
+    elif len(letters) < _FEWEST or 1 / _DISGUISED < _cut(letters, said) / _cut(known, expert) < _DISGUISED:
+        return share
+    return max(share, _share(letters, known, n))
 
 
 def _share(said: str, expert: str, n: int) -> float:
@@ -62,9 +64,9 @@ def _share(said: str, expert: str, n: int) -> float:
     return sum(run in known for run in runs) / len(runs)
 
 
-def _lettered(words: Sequence[str]) -> int:
-    """How many words are not digits alone."""
-    return sum(not word.isdecimal() for word in words)
+def _cut(letters: str, words: Sequence[str]) -> float:
+    """Letters a word, words of digits alone left out."""
+    return len(letters) / sum(not word.isdecimal() for word in words)
 
 
 def _mixed(words: Sequence[str]) -> float:

@@ -1,6 +1,7 @@
 """The gate: what a candidate must satisfy before it earns any reward."""
 
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 from reward.answers.conventions import FENCED, extract_answer
 from reward.answers.extract.final_answer import strip_answer_line
@@ -60,8 +61,10 @@ def check(
     """
     extracted = extract_answer(candidate.text, problem.convention)
     readings = _readings(candidate.text, problem.convention)
-    overlap = max(_overlap(reading, problem.solution, config) for reading in readings)
-    repeated = max(_repetition(reading, problem.solution, config) for reading in readings)
+    said, expert = [words(reading) for reading in readings], words(problem.solution)
+    most_repeated = max(config.max_repetition, repetition(expert))
+    overlap = max(_overlap(its_words, expert, config) for its_words in said)
+    repeated = max(map(_repetition, readings, said, repeat(most_repeated), repeat(problem.solution)))
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
@@ -71,9 +74,9 @@ def check(
         reason = "no_answer"
     elif _lacks_reasoning(problem, readings[-1], extracted, config.min_reasoning_words):
         reason = "no_reasoning"
-    elif _is_too_long(candidate.text, problem.solution, config.max_length_ratio):
+    elif _is_too_long(candidate.text, said[0], problem.solution, expert, config.max_length_ratio):
         reason = "too_long"
-    elif repeated > _most_repetition(problem.solution, config):
+    elif repeated > most_repeated:
         reason = "repetitive"
     elif any(_leaks(problem, reading, config) for reading in readings):
         reason = "leak"
@@ -137,31 +140,27 @@ def _readings(text: str, convention: str) -> list[str]:
     return [text] if seen == text else [text, seen]
 
 
-def _overlap(text: str, solution: str, config: RewardConfig) -> float:
+def _overlap(said: list[str], expert: list[str], config: RewardConfig) -> float:
     """By words, or by characters if only those break the rule."""
-    said, expert = words(text), words(solution)
     share = overlap_share(said, expert, config.overlap_ngram)
     by_characters = 0.0 if share > config.max_overlap else characters.copied(said, expert)
     return by_characters if by_characters > config.max_overlap else share
 
 
-def _repetition(text: str, solution: str, config: RewardConfig) -> float:
+def _repetition(text: str, said: list[str], most: float, solution: str) -> float:
     """By words, or by characters if only those break the rule."""
-    share, most = repetition(words(text)), _most_repetition(solution, config)
+    share = repetition(said)
     by_characters = 0.0 if share > most else characters.repetition(text)
-    return by_characters if by_characters > max(most, characters.repetition(solution)) else share
+    is_broken = by_characters > most and by_characters > characters.repetition(solution)
+    return by_characters if is_broken else share
 
 
-def _most_repetition(solution: str, config: RewardConfig) -> float:
-    return max(config.max_repetition, repetition(words(solution)))
-
-
-def _is_too_long(text: str, solution: str, ratio: float | None) -> bool:
+def _is_too_long(text: str, said: list[str], solution: str, expert: list[str], ratio: float | None) -> bool:
     if ratio is None:
         return False
-    expert = max(len(words(solution)), MIN_EXPERT_WORDS)
-    most_characters = ratio * max(characters.length(solution), characters.CHARS_A_WORD * expert)
-    return len(words(text)) > ratio * expert or characters.length(text) > most_characters
+    most_words = ratio * max(len(expert), MIN_EXPERT_WORDS)
+    most_characters = max(ratio * characters.length(solution), characters.CHARS_A_WORD * most_words)
+    return len(said) > most_words or characters.length(text) > most_characters
 
 
 def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:

@@ -37,11 +37,15 @@ class _Pattern:
     def disguised(self) -> re.Pattern[str] | None:
         """The phrase with its words cut anywhere, or inside of a longer word; None for single and short words."""
         parts = self.words.translate(_LETTER_FOR).split()
-        letters = "".join(parts)
-        if len(parts) < 2 or len(letters) < _SHORTEST_GLUED:
+        if len(parts) < 2 or len(self.letters) < _SHORTEST_GLUED:
             return None
-        cut_anywhere = rf" {' ?'.join(letters)} |" if min(map(len, parts)) > 1 else ""
-        return re.compile(f"{cut_anywhere}{letters}")
+        cut_anywhere = rf" {' ?'.join(self.letters)} |" if min(map(len, parts)) > 1 else ""
+        return re.compile(f"{cut_anywhere}{self.letters}")
+
+    @cached_property
+    def letters(self) -> str:
+        """The phrase without blanks."""
+        return self.words.translate(_LETTER_FOR).replace(" ", "")
 
 
 class _Spoken:
@@ -57,13 +61,17 @@ class _Spoken:
             _DIGITS_IN_WORD.sub("", plain),
             _MIXED_WORD.sub(_letters, signs),
         )
-        self.disguised = _STOP.join(map(_spaced, dict.fromkeys(readings))).translate(_LETTER_FOR)
+        others = [_spaced(reading) for reading in dict.fromkeys(readings) if reading != plain]
+        self.disguised = _STOP.join([self.words, *others]).translate(_LETTER_FOR)
+        self.letters = self.disguised.replace(" ", "")
 
     def holds(self, pattern: _Pattern) -> bool:
         """Whether the phrase stands in the text, in disguise or not."""
         if pattern.words in self.words:
             return True
-        return pattern.disguised is not None and pattern.disguised.search(self.disguised) is not None
+        if pattern.disguised is None or pattern.letters not in self.letters:
+            return False
+        return pattern.disguised.search(self.disguised) is not None
 
 
 def find_leak(
@@ -76,12 +84,15 @@ def find_leak(
     written with digits for letters match too. `allowed` is what the candidate may quote (question and gold answer);
     if it holds the noun of an ambiguous phrase, that phrase is allowed too. Linear in the lengths of both.
     """
-    spoken, quoted = _Spoken(text), _Spoken(allowed)
+    spoken, quoted = _spoken(text), _spoken(allowed)
     for pattern in _patterns(tuple(languages), tuple(phrases)):
         is_ambiguous = pattern.noun is not None and pattern.noun in quoted.words
         if not is_ambiguous and spoken.holds(pattern) and not quoted.holds(pattern):
             return pattern.phrase
     return None
+
+
+_spoken = lru_cache(maxsize=16)(_Spoken)
 
 
 @lru_cache(maxsize=64)

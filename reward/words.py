@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from .lookalikes import LATIN
 
@@ -30,6 +31,7 @@ def words(text: str) -> list[str]:
     return [part for word in found for part in _parts(word)]
 
 
+@lru_cache(maxsize=64)
 def fold(text: str) -> str:
     """`text` in one spelling: full-width letters, ligatures and look-alikes of other scripts as plain letters, lower
     case, no accents and no invisible characters (zero-width spaces, soft hyphens, direction marks).
@@ -39,18 +41,21 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     # Marks go first as well, because normalising sorts them, which takes the square of a run's length.
-    decomposed = unicodedata.normalize("NFKD", _without_marks(text.translate(LATIN)))
-    return unicodedata.normalize("NFKC", _without_marks(decomposed).translate(LATIN).casefold())
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    return unicodedata.normalize("NFKC", decomposed.translate(_PLAIN).casefold())
 
 
-def _without_marks(text: str) -> str:
-    return "".join(
-        character
-        for character in text
-        if not unicodedata.combining(character)
-        and unicodedata.category(character) not in _MARKS
-        and character not in _FILLERS
-    )
+class _Plain(dict[int, int | str | None]):
+    """For `str.translate`: look-alikes as Latin letters, and no marks or invisible characters."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        character = chr(code)
+        is_mark = unicodedata.combining(character) or unicodedata.category(character) in _MARKS
+        self[code] = None if is_mark or character in _FILLERS else LATIN.get(code, code)
+        return self[code]
+
+
+_PLAIN = _Plain()
 
 
 def _parts(word: str) -> list[str]:

@@ -8,6 +8,8 @@ from trl.trainer.utils import RepeatSampler
 
 from cluster.fleet.fleet import Fleet
 from cluster.fleet.status import FleetMetrics
+from rewriter_agent.data.prompts import Messages
+from rewriter_agent.data.text_encoder import text_encoder
 from rewriter_agent.tracking.tables import log_completions
 
 from .prefetch import Ahead
@@ -41,6 +43,11 @@ class FleetGRPOTrainer(OnePassGRPOTrainer):
         self.vllm_generation = FleetGeneration(self, fleet, ahead)
         self._last_loaded_step = -1
         self.schedule: Schedule | None = None
+
+    def _tokenize_prompts(self, prompts: list[Messages]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        """The prompts as every other stage encodes them: what a problem says is text, and no control token."""
+        encoder = text_encoder(self.processing_class)
+        return [encoder.chat(prompt) for prompt in prompts], None, {}
 
     def problem_ids(self, step: int) -> list[str]:
         """Of the problems that the step is trained on; none behind the last step."""

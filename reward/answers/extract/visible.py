@@ -29,8 +29,11 @@ _COMMENT = (
     rf"|(?<=[\s.;:!?])%+[ \t]*(?={_STATES_ANSWER})[^\n]*"
     r"|\\iffalse(?![A-Za-z]).*?(?:\\fi(?![A-Za-z])|\Z)"
     r"|\\begin\{comment\}.*?(?:\\end\{comment\}|\Z)"
+    r"|\\end\{document\}.*"
     r"|<(?P<element>script|style|template|noscript)\b[^<>]{0,200}>.*?(?:</(?P=element)\s?>|\Z)"
     rf"|<(?P<hidden>[a-z]\w{{0,20}})(?=\s)[^<>]{{0,200}}?{_HIDING_STYLE}[^<>]{{0,200}}>.*?(?:</(?P=hidden)\s?>|\Z)"
+    # The attributes of an element, such as a title.
+    r"|<[a-z][\w-]{0,20}(?:\s++[\w:-]{1,40}\s?=\s?(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'))+\s?/?>"
 )
 _PART = re.compile(rf"(?P<code>{_CODE})|{_COMMENT}", re.DOTALL | re.IGNORECASE)
 _BLOCK = re.compile(r"(?P<code>```.*?(?:```|\Z))|<!--.*?(?:--!?>|\Z)", re.DOTALL)
@@ -40,6 +43,7 @@ _HIDING = re.compile(
     r"(?P<argument>[hv]?phantom|hide|label|index|nocite)(?![A-Za-z])\s*"
     r"|(?P<definition>(?:re|provide)?newcommand|providecommand|def|gdef|DeclareMathOperator)(?![A-Za-z])\*?\s*"
     rf"|(?P<coloured>textcolor|colou?r)\s*(?:\[\w{{1,9}}\])?\s*\{{\s*{_WHITE}\s*\}}\s*"
+    r"|(?P<shrunk>scalebox)\s*\{\s*0?(?:\.0*)?\s*\}\s*"
     r")",
     re.IGNORECASE,
 )
@@ -83,7 +87,12 @@ def _without_hidden(text: str) -> str:
         if command["definition"]:
             name = _NAME.match(text, at)
             at = _argument_end(text, name.end() if name else at)
-        elif command["argument"] or command["coloured"] == "textcolor" or text[at : at + 1] == "{":
+        elif (
+            command["argument"]
+            or command["shrunk"]
+            or command["coloured"] == "textcolor"
+            or text[at : at + 1] == "{"
+        ):
             at = _argument_end(text, at)
         else:
             at = _group_end(text, at)

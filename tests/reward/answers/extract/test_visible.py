@@ -32,6 +32,9 @@ HIDDEN = [
     '<p class="x" style="color: white; margin: 0">{}</p>',
     '<span style="font-size:0px">{}</span>',
     "<script>\n{}\n</script>",
+    '<br title="{}"/>',
+    "\\scalebox{{0}}{{{}}}",
+    "\\end{{document}}\n{}",
     '[//]: # "{}"',
     "[comment]: <> ({})",
 ]
@@ -105,6 +108,8 @@ def test_an_answer_of_which_nothing_is_seen_is_none(text: str, convention: str) 
             "boxed",
             "\\begin{pmatrix}1\\\\-2\\end{pmatrix}",
         ),
+        ('<span class="result">#### 26</span>', "####", "26</span>"),
+        ("\\scalebox{0.8}{\\boxed{26}}", "boxed", "26"),
         ("\\boxed{\\textcolor{red}{26}}", "boxed", "\\textcolor{red}{26}"),
         ("\\boxed{\\color{blue}26}", "boxed", "\\color{blue}26"),
         ("Write `<!-- 26 -->` for a comment.\n#### 26", "####", "26"),
