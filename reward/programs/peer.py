@@ -106,6 +106,14 @@ class Peer(ABC):
         """A stand-in for a function of the other process."""
         return BorrowedFunction(self, name)
 
+    def subclassed(self, kind: type) -> TypeError:
+        """The error if a class of the other process is made a base here."""
+        return TypeError(f"{kind.__name__} is a class of another process, from which none can derive here")
+
+    def library_path(self, value: Any) -> tuple[str, str] | None:
+        """Module and name of a library's function that the other process shall call itself; None for others."""
+        return None
+
     def get(self, proxy: Any, name: str) -> Any:
         """An attribute of an object of the other process."""
         return self.ask("get", proxy, name)
@@ -133,6 +141,8 @@ class Peer(ABC):
             return ["class", name]
         if (name := data.class_name(kind)) in data.ERRORS:
             return ["error", name, [exchange.pack(argument) for argument in value.args]]
+        if (path := self.library_path(value)) is not None:
+            return ["library", *path]
         self.may_lend(value)
         if isinstance(value, type):
             return ["kind", self._lend(value)]

@@ -2,13 +2,17 @@
 
 import builtins
 import copy
+import importlib
 import io
+import operator
 import socket
 import sys
 from types import ModuleType
 from typing import Any
 
 from . import data, proxies
+from .data import Node
+from .exchange import Exchange
 from .peer import Peer
 from .wire import Wire, WireError
 
@@ -56,6 +60,12 @@ class Performer(Peer):
 
     def may_lend(self, value: Any) -> None:
         """Lends everything: nothing here is the referee's."""
+
+    def unpack_object(self, tag: str, parts: list[Node], exchange: Exchange) -> Any:
+        if tag == "library":
+            module, path = parts
+            return operator.attrgetter(path)(importlib.import_module(module))
+        return super().unpack_object(tag, parts, exchange)
 
     def function(self, name: str) -> Any:
         # A real function, for `functools.wraps` and `inspect` to take it as one.

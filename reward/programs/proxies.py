@@ -29,6 +29,14 @@ _PEER, _DESCRIPTION = "<peer>", "<description>"
 class BorrowedClass(type):
     """Stands for a class of the other process."""
 
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **_: Any
+    ) -> "BorrowedClass":
+        if _PEER not in namespace:
+            borrowed = next(base for base in bases if isinstance(base, BorrowedClass))
+            raise peer_of(borrowed).subclassed(borrowed)
+        return super().__new__(cls, name, bases, namespace)
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return peer_of(cls).ask("call", cls, args, kwargs)
 
@@ -172,9 +180,9 @@ def make_class(peer: "Peer", description: dict[str, Any]) -> BorrowedClass:
     return BorrowedClass(str(description["name"]), tuple(bases), namespace)
 
 
-def make_instance(kind: BorrowedClass) -> Any:
+def make_instance(kind: Any) -> Any:
     """A stand-in for an object of a class."""
-    return kind.__new__(kind)  # ty: ignore[no-matching-overload] (that of the class, not of its metaclass)
+    return kind.__new__(kind)
 
 
 def signature(proxy: Any) -> inspect.Signature:

@@ -9,7 +9,14 @@ import builtins
 import socket
 import sys
 from collections.abc import Iterator
-from types import MemberDescriptorType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 from unittest import TestCase
 from unittest.main import TestProgram
@@ -21,7 +28,7 @@ from . import data, proxies
 from .evidence import COUNTER, InvalidTests, compile_tests, subject
 from .peer import Peer
 from .performer import fresh_main
-from .proxies import Borrowed, BorrowedClass
+from .proxies import Borrowed, BorrowedClass, BorrowedFunction
 from .wire import Wire
 
 Outcome = tuple[Verdict, GradeReason | None]
@@ -56,6 +63,11 @@ _USABLE = {
     "random.Random": ("random", "randint", "choice", "choices", "shuffle", "sample", "uniform", "randrange"),
 }
 """What an answer may use of objects of libraries that the tests give it, by their class."""
+_DIFFERENCES = frozenset({"__sub__", "__rsub__", "__isub__", "__truediv__", "__rtruediv__", "__itruediv__"})
+_TO_NUMBERS = frozenset(
+    {"__abs__", "__float__", "__int__", "__index__", "__complex__", "__round__", "__bool__"}
+)
+_METHODS = (MethodDescriptorType, WrapperDescriptorType)
 _DATA_SLOTS = (property, MemberDescriptorType)
 
 
@@ -73,8 +85,11 @@ class Referee(Peer):
         self.has_failed = False
         """Whether a check failed that the answer could hide from the tests."""
         self.was_out_of_memory = False
+        self.derives_from_answer = False
+        """Whether the tests tried to derive a class from one of the answer's."""
         self._named: set[type] = set()
         self._plain_values: dict[int, Any] = {}
+        self._told: set[int] = set()
 
     def judge(self, source: str, tests: str) -> Outcome | None:
         """Loads an answer and runs its tests; None if the answer's process is gone."""
@@ -85,6 +100,8 @@ class Referee(Peer):
         passed = self._load(source) and self._run(program, names)
         if self.is_gone:
             return None
+        if self.derives_from_answer:
+            return Verdict.UNDECIDED, "invalid_gold"
         if self.was_out_of_memory and not passed:
             return Verdict.UNDECIDED, "memory"
         if not passed or self.is_broken or self.has_failed:
@@ -181,6 +198,26 @@ class Referee(Peer):
         if isinstance(value, TestCase | Namespace | Peer | _Main | Wire):
             raise TypeError(f"an answer cannot be given a {type(value).__name__}")
 
+    def subclassed(self, kind: type) -> TypeError:
+        self.derives_from_answer = True
+        return super().subclassed(kind)
+
+    def library_path(self, value: Any) -> tuple[str, str] | None:
+        # Called here, `getattr` and the like would show the answer what the tests hold.
+        owner = getattr(value, "__objclass__", None) if isinstance(value, _METHODS) else None
+        if owner is not None:
+            module, path = owner.__module__, f"{owner.__qualname__}.{value.__name__}"
+        elif isinstance(value, FunctionType | BuiltinFunctionType):
+            module, path = value.__module__, value.__qualname__
+        else:
+            return None
+        if module is None or module.partition(".")[0] not in sys.stdlib_module_names or "<" in path:
+            return None
+        found: Any = sys.modules.get(module)
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        return (module, path) if found is value else None
+
     def module(self, name: str) -> ModuleType:
         parts = name.split(".")
         if any(part.startswith("_") for part in parts) or parts[0] not in _MODULES:
@@ -222,7 +259,9 @@ class Referee(Peer):
             if not isinstance(args[0], Borrowed):
                 return self._operate_on_plain(proxy, name, args)
             self.rests_on_answer |= name in proxies.ORDERINGS
-        return self.ask("do", proxy, name, *args)
+            self._tell(proxy, args[0])
+        result = self.ask("do", proxy, name, *args)
+        return self._checked(proxy, result) if name in _TO_NUMBERS or name in proxies.ARITHMETIC else result
 
     def _operate_on_plain(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any:
         if proxies.description_of(type(proxy))["plain"]:
@@ -236,7 +275,24 @@ class Referee(Peer):
             # The answer would learn what the tests expect before it says how its result compares.
             return NotImplemented
         self.rests_on_answer = True
-        return self.ask("do", proxy, name, *args)
+        result = self.ask("do", proxy, name, *args)
+        if name in _DIFFERENCES:
+            self._told.add(id(proxy))
+            return self._checked(proxy, result)
+        return result
+
+    def _tell(self, one: Any, other: Any) -> None:
+        if not self._told.isdisjoint((id(one), id(other))):
+            self._told.update((id(one), id(other)))
+
+    def _checked(self, proxy: Any, result: Any) -> Any:
+        """A result, unless the answer made it a number when it knew what the tests subtract from it."""
+        if id(proxy) not in self._told:
+            return result
+        if result is not NotImplemented and not isinstance(result, Borrowed):
+            raise TypeError("an object of the answer cannot say how far it is from plain data")
+        self._told.add(id(result))
+        return result
 
     def _are_equal(self, proxy: Any, other: Any, has_own: bool) -> Any:
         if not has_own:
@@ -272,7 +328,8 @@ class Referee(Peer):
         return value
 
     def _name(self, value: Any) -> None:
-        self._named.add(value if isinstance(value, BorrowedClass) else type(value))
+        if isinstance(value, BorrowedClass):
+            self._named.add(value)
 
     def _is_named(self, proxy: Any) -> bool:
         return not self._named.isdisjoint(type(proxy).__mro__[:-1])
@@ -285,11 +342,17 @@ class Namespace(dict):
         super().__init__({"__name__": "__main__", "__builtins__": builtins, COUNTER: referee.count})
         self._referee = referee
         self._subject = subject(names)
+        self._kept: dict[str, Any] = {}
 
     def __missing__(self, name: str) -> Any:
         if name[:2] == "__" or (hasattr(builtins, name) and name not in self._subject):
             raise KeyError(name)
-        return self._referee.fetch(name)
+        if name not in self._kept:
+            value = self._referee.fetch(name)
+            if not isinstance(value, BorrowedFunction | BorrowedClass):
+                return value  # which the next call may change
+            self._kept[name] = value
+        return self._kept[name]
 
     def get(self, name: object, default: Any = None) -> Any:
         """What `globals().get` finds."""

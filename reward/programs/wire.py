@@ -21,6 +21,7 @@ class Wire:
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        self._received = bytearray()
 
     def send(self, message: object) -> None:
         """Sends a message.
@@ -52,13 +53,14 @@ class Wire:
             raise WireError("a message is not JSON") from error
 
     def _read(self, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
+        while len(self._received) < size:
             try:
-                part = self._socket.recv(min(size - len(parts), 1 << 20))
+                part = self._socket.recv(max(65536, min(size, 1 << 20)))
             except OSError as error:
                 raise WireGone("the other process is gone") from error
             if not part:
                 raise WireGone("the other process is gone")
-            parts += part
-        return bytes(parts)
+            self._received += part
+        data = bytes(self._received[:size])
+        del self._received[:size]
+        return data

@@ -33,6 +33,39 @@ HONEST, OWN_WORD, WRONG, FORGED = (read(f"{name}.txt") for name in ("honest", "o
 REPORTED = [json.loads(line) for line in (FOLDER / "reported-forgeries.jsonl").read_text().splitlines()]
 
 
+FIND = "FD = next(fd for fd in range(3, 32) if stat.S_ISSOCK(os.fstat(fd).st_mode))"
+RANDOM_REPLIES = """
+import json, os, random, stat, struct
+rng = random.Random({seed})
+FD = next(fd for fd in range(3, 32) if stat.S_ISSOCK(os.fstat(fd).st_mode))
+NAMES = ['int', 'type', 'object', 'SystemExit', 'StopIteration', 'AssertionError', 'datetime.date', 'math', 'unittest',
+    'unittest.case.SkipTest', 'list', '__eq__', '__class__', 'E', '__main__', 'unittest.__main__']
+TAGS = ['list', 'dict', 'set', 'tuple', 'same', 'yours', 'class', 'module', 'error', 'kind', 'function', 'object',
+    'int', 'Decimal', 'Fraction', 'range', 'slice', 'bytes', 'array', 'deque', 'library', 'NotImplemented', 'x']
+def node(depth=3):
+    kind = rng.randrange(9)
+    if kind < 2 or not depth: return rng.choice([None, True, 0, 1, -1, 1.5, 'a', *NAMES])
+    if kind < 3: return [node(depth - 1) for _ in range(rng.randrange(3))]
+    return [rng.choice(TAGS), *(node(depth - 1) for _ in range(rng.randrange(3)))]
+def described():
+    return ['dict', [x for k in ('name', 'module', 'bases', 'methods', 'compares', 'hashes', 'plain')
+        for x in (k, rng.choice([node(), 'E', True, ['list', []], ['list', ['__eq__', '__sub__', '__float__']]]))]]
+def message():
+    reply = rng.choice([node, described])()
+    return rng.choice([
+        ['done', [], reply, ''], ['done', [], reply, ''], ['done', [[rng.randrange(3), [node()]]], reply, ''],
+        ['raised', [], reply, ''], ['ask', rng.choice(['call', 'get', 'do', 'describe', 'set']), reply, ''], node()])
+def talk():
+    os.read(FD, 65536)
+    for _ in range(50):
+        data = json.dumps(message()).encode()
+        os.write(FD, struct.pack('!I', len(data)) + data)
+        os.read(FD, 65536)
+def add(*args): talk()
+"""
+"""An answer that speaks to the referee itself."""
+
+
 @pytest.fixture(scope="module")
 def verifier() -> Iterator[Verifier]:
     with Verifier(RewardConfig(code_timeout=30)) as running:
@@ -72,3 +105,35 @@ def test_reported_forgeries_do_not_pass_and_their_neighbours_do(
     answer = extract(row["text"], True)
     assert answer is not None
     assert outcome(verifier, (answer, row["gold"])).partition(" ")[0] == row["verdict"]
+
+
+@pytest.mark.parametrize("tests", ["assert add([1, 2], len, print) == 3", "assert abs(add(1, 2) - 3) < 1e-6"])
+def test_random_replies_do_not_pass(verifier: Verifier, tests: str) -> None:
+    answers = [RANDOM_REPLIES.replace("{seed}", str(seed)) for seed in range(60)]
+    grades = verifier.verify([Check(tests, answer, "python") for answer in answers])
+    assert {grade.verdict.value for grade in grades} <= {"different", "undecided"}
+    assert not any(grade.reason == "timeout" for grade in grades)
+
+
+@pytest.mark.parametrize(
+    ("answer", "tests"),
+    [
+        (f"import os, stat\n{FIND}\ndef f():\n    while True: os.read(FD, 1)", "assert f() == 1"),
+        ("import time\ndef f(): time.sleep(100)", "assert f() == 1"),
+        (
+            "def f(g): return g()",
+            "def g(): return f(g)\nimport sys\nsys.setrecursionlimit(10**6)\nwhile f(lambda: 1): pass",
+        ),
+        ("def f():\n    while True: print('x' * 10**6)", "assert f() == 1"),
+        ("def f():\n    while True: yield 1", "assert list(f()) == [1]"),
+    ],
+)
+def test_two_processes_that_wait_or_talk_for_ever_are_killed(answer: str, tests: str) -> None:
+    with Verifier(RewardConfig(code_timeout=1.5)) as verifier:
+        assert outcome(verifier, ("x = 1", "assert x == 1")) == "equal"
+        assert outcome(verifier, (answer, tests)) == "undecided timeout"
+        assert verifier.pids() == []
+
+
+def test_tests_that_derive_from_a_class_of_the_answer_are_named_invalid(verifier: Verifier) -> None:
+    assert outcome(verifier, ("class A: pass", "class B(A): pass\nassert B()")) == "undecided invalid_gold"

@@ -53,6 +53,10 @@ DENIED = {
     "signal to itself": "signal.raise_signal(signal.SIGUSR1)",
     "alarm": "signal.setitimer(signal.ITIMER_REAL, 1)",
     "limits": "resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
+    "signal handler": "signal.signal(signal.SIGUSR1, print)",
+    "module that reads files itself": "import readline",
+    "code object": "(lambda: 1).__code__.replace(co_consts=(2,))",
+    "interpreter without a hook": "import _xxsubinterpreters",
 }
 
 
@@ -66,7 +70,7 @@ def verifier() -> Iterator[Verifier]:
 def test_code_is_denied(verifier: Verifier, attempt: str) -> None:
     answer = (
         "import os, subprocess, socket, threading, ctypes, resource, fcntl, sqlite3, mmap, signal\nresult = 'done'\n"
-        f"try:\n    {attempt}\nexcept (OSError, ValueError, RuntimeError):\n    result = 'denied'\n"
+        f"try:\n    {attempt}\nexcept (OSError, ValueError, RuntimeError, ImportError):\n    result = 'denied'\n"
     )
     (grade,) = verifier.verify([Check("assert result == 'denied'", answer, "python")])
     assert (grade.verdict.value, grade.reason) == ("equal", None)
@@ -200,6 +204,22 @@ def test_the_filter_binds_native_code() -> None:
         [sys.executable, "-c", script], env=env, check=True, capture_output=True, text=True
     )
     assert result.stdout == "5\n"
+
+
+def test_landlock_binds_native_code() -> None:
+    script = (
+        "import ctypes, os\n"
+        "from reward.sandbox import landlock, seccomp\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "seccomp.give_up_privileges()\n"
+        "held = landlock.allow_only([os.path.dirname(os.__file__)])\n"
+        "print(held, libc.open(b'/etc/passwd', 0) >= 0, libc.open(os.__file__.encode(), 0) >= 0)\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=env, check=True, capture_output=True, text=True
+    )
+    assert result.stdout in ("True False True\n", "False True True\n")
 
 
 def test_the_tables_hold_no_call_twice_and_the_program_fits_the_kernel() -> None:
