@@ -18,6 +18,8 @@ _DELIMITERS = (
     (r"\"", r"\""),
     ("“", "”"),
 )
+_FIRST = frozenset(opening[0] for opening, _ in _DELIMITERS)
+_LAST = frozenset(closing[-1] for _, closing in _DELIMITERS)
 _END_TOKEN = re.compile(r"(?:<\|[^<>|\s]{1,40}\|>|</?s>|<eos>|<end_of_turn>)\Z")
 _END_TOKEN_CHARS = 50
 _EXCLAIMED_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}!+\Z")
@@ -86,6 +88,8 @@ def _drop_punctuation(text: str) -> str:
 
 
 def _peel(text: str) -> str:
+    if text[:1] not in _FIRST or text[-1:] not in _LAST:
+        return text
     for opening, closing in _DELIMITERS:
         inner = text[len(opening) : -len(closing)]
         if (

@@ -187,8 +187,7 @@ def normalise(text: str) -> str:
         text = _ascii(_without_emoji(text))
     if r"\\" in text and r"\begin" not in text:
         text = _ESCAPED_TWICE.sub(r"\\", text)
-    if "\\" in text or "tg" in text:
-        text = name_functions(text)
+    text = name_functions(text)
     if "**" in text:
         text = _BOLD.sub(r"\1", text)
     if "\\" in text:

@@ -27,6 +27,7 @@ _FUNCTION = re.compile(
     rf"\\operatorname\*?\s*\{{\s*({'|'.join(_FUNCTIONS)})\s*\}}|\\(?:mathrm|text|mathop)\s*\{{\s*((?:arc)?c?tg)\s*\}}"
     rf"|\\({'|'.join(_FUNCTIONS)})(?![A-Za-z])|(?<![A-Za-z\\{{])(ctg|arctg|arcctg|tg(?= ?(?:\\|\()))(?![A-Za-z])"
 )
+_SHORT_NAME = re.compile(r"\\(?:(?:ar|arc)?[sct]h|c?th|arc(?:sin|cos|tan)h|cosec|cotg)(?![A-Za-z])")
 _COUNT = r"(?:\{{ ?(?P<{0}>\d{{1,4}}|[a-z](?: ?[+-] ?\d)?) ?\}}|(?P<{0}_bare>\d{{1,4}}|[a-z]))"
 _LOWER, _UPPER = rf" ?_ ?{_COUNT}", rf" ?\^ ?{_COUNT}"
 _CHOICES = tuple(
@@ -48,6 +49,8 @@ _BASE_IN_WORDS = re.compile(
 
 def name_functions(text: str) -> str:
     """`text` with the usual commands for functions named otherwise, fonts and `\\operatorname` still in place."""
+    if "tg" not in text and "operatorname" not in text and not _SHORT_NAME.search(text):
+        return text
     return _FUNCTION.sub(lambda match: f"\\{_FUNCTIONS[match[match.lastindex or 0]]} ", text)
 
 
