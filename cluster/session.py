@@ -65,6 +65,7 @@ def _start() -> None:
 
 def _join(address: str, runtime_env: dict[str, Any] | None) -> None:
     protect_token()
+    address = _found(address) if address == "auto" else address
     host, port = host_and_port(address)
     if host and not answers(host, port):
         raise ValueError(_no_cluster(address, f"nothing listens at {host}:{port}"))
@@ -80,6 +81,16 @@ def _join(address: str, runtime_env: dict[str, Any] | None) -> None:
             raise ValueError(_no_cluster(address, _reason(error))) from error
         except (ConnectionError, RuntimeError) as error:
             raise ValueError(_no_cluster(address, _reason(error.__cause__ or error))) from error
+
+
+def _found(address: str) -> str:
+    """The address that `auto` means: of the cluster that was started last on this machine."""
+    from ray._private.services import get_ray_address_from_environment
+
+    try:
+        return get_ray_address_from_environment(address, None)
+    except ConnectionError as error:
+        raise ValueError(_no_cluster(address, _reason(error))) from error
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -37,8 +37,9 @@ def connect(address: str, token: str | None = None) -> "JobSubmissionClient":
     from ray.job_submission import JobSubmissionClient
     from requests.exceptions import RequestException
 
-    # It tells of every file that it does not send.
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    # Ray reports every file that it does not send, and each step of a submission.
+    for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     headers = {"Authorization": f"Bearer {token}"} if token else None
     if not address.startswith(("http://", "https://")):
         raise ValueError(_no_server(address, "the address has to begin with http:// or https://"))

@@ -79,8 +79,20 @@ def test_a_refused_connection_is_reported(asked: object, monkeypatch: pytest.Mon
         raise ConnectionError("refused")
 
     monkeypatch.setattr(ray, "init", unreachable)
-    with pytest.raises(ValueError, match=r"no Ray cluster answers at 'auto' \(refused\).*make cluster"):
-        connect(ClusterConfig(address="auto")).__enter__()
+    monkeypatch.setattr(cluster.session, "answers", lambda host, port: True)
+    with pytest.raises(ValueError, match=r"no Ray cluster answers at 'there:1' \(refused\).*make cluster"):
+        connect(ClusterConfig(address="there:1")).__enter__()
+
+
+def test_the_last_cluster_of_this_machine_may_be_gone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray._private.services, "find_gcs_addresses", set)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setattr(ray._private.services, "find_bootstrap_address", lambda folder: None)
+    with pytest.raises(ValueError, match="no Ray cluster answers at 'auto'"):
+        connect(ClusterConfig()).__enter__()
+    monkeypatch.setattr(ray._private.services, "find_bootstrap_address", lambda folder: "127.0.0.1:1")
+    with pytest.raises(ValueError, match=r"nothing listens at 127\.0\.0\.1:1"):
+        connect(ClusterConfig()).__enter__()
 
 
 def test_addresses() -> None:
@@ -97,11 +109,12 @@ def test_a_joined_cluster_gets_keys_by_a_file(
     asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "its HF_TOKEN")
-    with connect(ClusterConfig(address="auto"), tmp_path):
+    monkeypatch.setattr(cluster.session, "answers", lambda host, port: True)
+    with connect(ClusterConfig(address="there:1"), tmp_path):
         (path,) = tmp_path.iterdir()
         assert asked[-1]["runtime_env"]["env_vars"] == {VARIABLE: str(path)}
         assert "its HF_TOKEN" not in str(asked)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv(JOB, "{}")
-    with connect(ClusterConfig(address="auto"), tmp_path):
+    with connect(ClusterConfig(address="there:1"), tmp_path):
         assert asked[-1]["runtime_env"] is None
