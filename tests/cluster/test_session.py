@@ -2,6 +2,7 @@
 
 import socket
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def test_a_refused_connection_is_reported(asked: object, monkeypatch: pytest.Mon
 
 
 def test_the_last_cluster_of_this_machine_may_be_gone_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray._private.services, "find_gcs_addresses", set)
+    find = lru_cache(lambda: set[str]())
+    monkeypatch.setattr(ray._private.services, "find_gcs_addresses", find)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     monkeypatch.setattr(ray._private.services, "find_bootstrap_address", lambda folder: None)
     with pytest.raises(ValueError, match="no Ray cluster answers at 'auto'"):
