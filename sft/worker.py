@@ -11,6 +11,7 @@ import trl
 from deepspeed.runtime.zero.parameter_offload import FWD_MODULE_STACK
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from sft.config.sft import SFTConfig
 from sft.config.weights import ASFTWeight
@@ -96,6 +97,8 @@ def release_deepspeed(trainer: WeightedSFTTrainer) -> None:
     """
     engine: Any = trainer.model_wrapped
     engine.destroy()
+    # Otherwise `from_pretrained` partitions every later model of this process, and an adapter cannot be merged.
+    unset_hf_deepspeed_config()
     FWD_MODULE_STACK.clear()
     for cached in gc.get_objects():
         if isinstance(cached, _lru_cache_wrapper) and cached.__module__.startswith("deepspeed."):

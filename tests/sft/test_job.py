@@ -367,8 +367,9 @@ def test_paths_become_absolute() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, {"r": 4}])
 def test_a_second_training_in_a_process_gives_the_same_weights(
-    make_job: Callable[..., SFTJob], two_cpus: None
+    make_job: Callable[..., SFTJob], two_cpus: None, lora: dict[str, int] | None
 ) -> None:
     def one_after_another(jobs: list[dict[str, Any]]) -> int:
         for job in jobs:
@@ -376,7 +377,7 @@ def test_a_second_training_in_a_process_gives_the_same_weights(
         tensors = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]
         return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
 
-    options = {"num_workers": 1, "bf16": False}
+    options = {"num_workers": 1, "bf16": False, "lora": lora}
     first, second = (
         make_job(name, learning_rate=rate, **options) for name, rate in (("a", 1e-2), ("b", 1e-3))
     )
