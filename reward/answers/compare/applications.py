@@ -10,18 +10,22 @@ from reward.answers.math.expression import GREEK
 from reward.answers.math.tokens import APPLICATION
 
 _LETTERS = rf"\\(?:{'|'.join(sorted(GREEK))})(?![A-Za-z])|(?<![\\A-Za-z]{{2}})(?<!\\)[A-Za-z]"
-_NAME = rf"({_LETTERS})'{{0,3}}(?: ?_ ?(?:\w|\{{[^{{}}]{{1,20}}\}}))?"
+_SUBSCRIPT = r"(?: ?_ ?(?:\w|\{[^{}]{1,20}\}))?"
+_NAME = rf"((?:{_LETTERS})'{{0,3}}{_SUBSCRIPT})"
 _NUMBER = r"[+-]? ?\d+(?:\.\d+)?"
+# The base of a power is rather a factor: P(0.9)^t.
+_NO_POWER = r"(?! ?\^)"
 _EVIDENCE = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?:^|[,;=]|(?<![A-Za-z])(?:and|or)) ?{_NAME} ?\( ?(?:{_NUMBER}|[A-Za-z]|\\theta) ?\) ?=",
-        rf"{_NAME} ?\( ?{_NUMBER} ?\)",
-        rf"({_LETTERS})'",
+        rf"{_NAME} ?\( ?{_NUMBER} ?\){_NO_POWER}",
+        rf"((?:{_LETTERS})'+{_SUBSCRIPT})",
         r"\\frac ?\{ ?d ?\^? ?\{?2?\}? ?([A-Za-z]) ?\} ?\{ ?d ?[A-Za-z]",
     )
 )
-_APPLIED = re.compile(rf"({_NAME}) ?\(")
+_APPLIED = re.compile(rf"{_NAME} ?\((?! ?{_NUMBER} ?\) ?\^)")
+_NO_NAME = re.compile(r"[ {}']")
 _CONSTANTS = frozenset(("e", "i"))
 
 
@@ -29,7 +33,12 @@ def mark_applications(left: str, right: str) -> tuple[str, str]:
     """The two texts with a mark before the argument of each function that one of them shows to be one."""
     if "(" not in left + right:
         return left, right
-    names = {match[1] for text in (left, right) for pattern in _EVIDENCE for match in pattern.finditer(text)}
+    names = {
+        _NO_NAME.sub("", match[1])
+        for text in (left, right)
+        for pattern in _EVIDENCE
+        for match in pattern.finditer(text)
+    }
     names -= _CONSTANTS
     if not names:
         return left, right
@@ -38,6 +47,6 @@ def mark_applications(left: str, right: str) -> tuple[str, str]:
 
 def _marked(text: str, names: set[str]) -> str:
     def mark(match: re.Match[str]) -> str:
-        return f"{match[1]}{APPLICATION}(" if match[2] in names else match[0]
+        return f"{match[1]}{APPLICATION}(" if _NO_NAME.sub("", match[1]) in names else match[0]
 
     return _APPLIED.sub(mark, text)

@@ -223,12 +223,22 @@ class _Reader:
             return True
         inner = self._enclosed()
         bare = inner[1:] if inner[:1] in (["-"], ["+"]) else inner
-        if "," in inner or (len(bare) == 1 and is_number(bare[0])):
+        if len(bare) == 1 and is_number(bare[0]):
+            return not self._is_growth(bare[0], len(inner))
+        if "," in inner:
             return True
         is_argument = all(map(_is_of_constant, bare)) or (
             len(bare) == 1 and bare[0] in _OFTEN_ARGUMENTS - {letter}
         )
         return letter in _OFTEN_FUNCTIONS and is_argument
+
+    def _is_growth(self, number: str, length: int) -> bool:
+        """Whether the number in the brackets that come next is the base of a power, as in the product P(0.9)^t."""
+        after = self._tokens[: -length - 7 : -1][length + 2 :]
+        if number == "0" or after[:1] != ["^"]:
+            return False
+        exponent = after[2:3] if after[1:2] == ["{"] and after[3:] == ["}"] else after[1:2]
+        return "." in number or not all(map(is_number, exponent))
 
     def _enclosed(self) -> list[str]:
         """The tokens in the brackets that come next, as far as they are few."""

@@ -46,6 +46,9 @@ from reward.types import Verdict
         ("|P(0)|", "P(0)"),
         (r"\sqrt{P(0)^2}", "P(0)"),
         (r"\ln P(0)", "0"),
+        ("P(0)^t", "0"),
+        ("y(2)^2", "4y"),
+        ("y(2)^{2}", "4y"),
     ],
 )
 def test_function_at_a_value_is_no_product(gold: str, answer: str) -> None:
@@ -87,6 +90,12 @@ def test_function_at_a_value_is_no_product(gold: str, answer: str) -> None:
         (r"n(n+1)(2)", "2n^2+2n"),
         (r"C(1-e^{-2})", r"C-Ce^{-2}"),
         (r"2x(x-3)=0", "x^2=3x"),
+        ("P(0.9)^t", "0.9^tP"),
+        ("y=a(2)^x", r"y=a\cdot 2^x"),
+        ("A(t)=A_0(1.5)^t", r"A_0\cdot1.5^t"),
+        ("a(2)^{3t}", "8^ta"),
+        (r"N(0.5)^{t/8}", r"N\cdot(\frac12)^{t/8}"),
+        ("P(1.05)^{10}", r"1.05^{10}P"),
     ],
 )
 def test_factors_before_brackets_multiply(gold: str, answer: str) -> None:
