@@ -33,11 +33,16 @@ HONEST, OWN_WORD, WRONG, FORGED = (read(f"{name}.txt") for name in ("honest", "o
 REPORTED = [json.loads(line) for line in (FOLDER / "reported-forgeries.jsonl").read_text().splitlines()]
 
 
-FIND = "FD = next(fd for fd in range(3, 32) if stat.S_ISSOCK(os.fstat(fd).st_mode))"
-RANDOM_REPLIES = """
-import json, os, random, stat, struct
-rng = random.Random({seed})
-FD = next(fd for fd in range(3, 32) if stat.S_ISSOCK(os.fstat(fd).st_mode))
+FIND = """
+import os, stat
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+FD = next(fd for fd in range(3, 1024) if is_socket(fd))
+"""
+RANDOM_REPLIES = f"""{FIND}
+import json, random, struct
+rng = random.Random(SEED)
 NAMES = ['int', 'type', 'object', 'SystemExit', 'StopIteration', 'AssertionError', 'datetime.date', 'math', 'unittest',
     'unittest.case.SkipTest', 'list', '__eq__', '__class__', 'E', '__main__', 'unittest.__main__']
 TAGS = ['list', 'dict', 'set', 'tuple', 'same', 'yours', 'class', 'module', 'error', 'kind', 'function', 'object',
@@ -56,7 +61,6 @@ def message():
         ['done', [], reply, ''], ['done', [], reply, ''], ['done', [[rng.randrange(3), [node()]]], reply, ''],
         ['raised', [], reply, ''], ['ask', rng.choice(['call', 'get', 'do', 'describe', 'set']), reply, ''], node()])
 def talk():
-    os.read(FD, 65536)
     for _ in range(50):
         data = json.dumps(message()).encode()
         os.write(FD, struct.pack('!I', len(data)) + data)
@@ -107,9 +111,15 @@ def test_reported_forgeries_do_not_pass_and_their_neighbours_do(
     assert outcome(verifier, (answer, row["gold"])).partition(" ")[0] == row["verdict"]
 
 
+def test_what_an_answer_writes_to_its_socket_is_a_result_like_any_other(verifier: Verifier) -> None:
+    answer = RANDOM_REPLIES.replace("SEED", "0") + "def message(): return ['done', [], 3, '']\n"
+    assert outcome(verifier, (answer, "assert add(1) == 3")) == "equal"
+    assert outcome(verifier, (answer, "assert add(1) == 4")) == "different test_failed"
+
+
 @pytest.mark.parametrize("tests", ["assert add([1, 2], len, print) == 3", "assert abs(add(1, 2) - 3) < 1e-6"])
 def test_random_replies_do_not_pass(verifier: Verifier, tests: str) -> None:
-    answers = [RANDOM_REPLIES.replace("{seed}", str(seed)) for seed in range(60)]
+    answers = [RANDOM_REPLIES.replace("SEED", str(seed)) for seed in range(60)]
     grades = verifier.verify([Check(tests, answer, "python") for answer in answers])
     assert {grade.verdict.value for grade in grades} <= {"different", "undecided"}
     assert not any(grade.reason == "timeout" for grade in grades)
@@ -118,7 +128,7 @@ def test_random_replies_do_not_pass(verifier: Verifier, tests: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "tests"),
     [
-        (f"import os, stat\n{FIND}\ndef f():\n    while True: os.read(FD, 1)", "assert f() == 1"),
+        (f"{FIND}\ndef f():\n    while True: os.read(FD, 1)", "assert f() == 1"),
         ("import time\ndef f(): time.sleep(100)", "assert f() == 1"),
         (
             "def f(g): return g()",
