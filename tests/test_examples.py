@@ -69,8 +69,10 @@ def test_rewriting_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_own_data_on_a_cluster(tmp_path: Path) -> None:
+def test_own_data_on_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The config of `own_data`, by the script of `cluster`, from rows to the report."""
+    # A job runs the head's `python`.
+    monkeypatch.setenv("PATH", ENV["PATH"])
     with local_head(ClusterConfig(port=0, dashboard_port=0)) as head:
         env = {**ENV, **head.env, "PATH": ENV["PATH"], "OUTPUT_DIR": str(tmp_path)}
         env["RAY_API_SERVER_ADDRESS"] = head.address
