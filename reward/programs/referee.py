@@ -8,38 +8,27 @@ other, or calculated with in a class that the tests name, the verdict says that 
 import builtins
 import socket
 import sys
-from collections.abc import Iterator
-from types import (
-    BuiltinFunctionType,
-    FunctionType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    ModuleType,
-    WrapperDescriptorType,
-)
+from types import ModuleType
 from typing import Any
 from unittest import TestCase
-from unittest.main import TestProgram
-from unittest.mock import NonCallableMock
 
 from reward.types import GradeReason, Verdict
 
-from . import data, proxies
-from .evidence import COUNTER, InvalidTests, compile_tests, subject
+from . import access, data, proxies
+from .evidence import InvalidTests, compile_tests
+from .namespace import Main, Namespace, is_pass_of_unittest
 from .peer import Peer
 from .performer import fresh_main
-from .proxies import Borrowed, BorrowedClass, BorrowedFunction
+from .proxies import Borrowed, BorrowedClass
 from .wire import Wire
 
 Outcome = tuple[Verdict, GradeReason | None]
 
-_EXITS_OF_UNITTEST = (TestProgram.__init__.__code__, TestProgram.runTests.__code__)
 _ALIASES = {"np": "numpy", "pd": "pandas", "sp": "sympy"}
 _MODULES = (sys.stdlib_module_names | {*_ALIASES.values()}) - {
     *("antigravity", "this", "idlelib", "turtledemo", "lib2to3", "ensurepip", "venv", "distutils", "turtle"),
 }
 _SILENT_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
-_PERFORMED = frozenset({*proxies.OPERATIONS, "__eq__", "__hash__", "__str__", "__repr__", "__format__"})
 _SPECIAL_ATTRIBUTES = frozenset(
     {
         *(
@@ -56,19 +45,10 @@ _SPECIAL_ATTRIBUTES = frozenset(
     }
 )
 """Special names of the answer's objects that tests may ask for."""
-_USABLE = {
-    "builtins.generator": ("send", "throw", "close"),
-    "_io.StringIO": ("read", "readline", "readlines", "write", "writelines", "getvalue", "seek", "flush"),
-    "_io.BytesIO": ("read", "readline", "readlines", "write", "getvalue", "seek", "flush"),
-    "random.Random": ("random", "randint", "choice", "choices", "shuffle", "sample", "uniform", "randrange"),
-}
-"""What an answer may use of objects of libraries that the tests give it, by their class."""
 _DIFFERENCES = frozenset({"__sub__", "__rsub__", "__isub__", "__truediv__", "__rtruediv__", "__itruediv__"})
 _TO_NUMBERS = frozenset(
     {"__abs__", "__float__", "__int__", "__index__", "__complex__", "__round__", "__bool__"}
 )
-_METHODS = (MethodDescriptorType, WrapperDescriptorType)
-_DATA_SLOTS = (property, MemberDescriptorType)
 
 
 class Referee(Peer):
@@ -118,13 +98,13 @@ class Referee(Peer):
         return True
 
     def _run(self, program: Any, names: set[str]) -> bool:
-        namespace = Namespace(self, names)
+        namespace = Namespace(names, self.fetch, self.count)
         main = fresh_main()
-        sys.modules["__main__"] = _Main(main, namespace)
+        sys.modules["__main__"] = Main(main, namespace)
         try:
             exec(program, namespace)  # noqa: S102
         except SystemExit as error:
-            return _is_pass_of_unittest(error)
+            return is_pass_of_unittest(error)
         except MemoryError:
             self.was_out_of_memory = True
             return False
@@ -173,13 +153,15 @@ class Referee(Peer):
                     return value(*args, **kwargs)
                 case "signature", ():
                     return proxies.describe_signature(value)
-                case "next", () if may_use(value, "__next__"):
+                case "next", () if access.may_use(value, "__next__"):
                     return next(value)
-                case "get", (str(name),) if may_use(value, name):
+                case "get", (str(name),) if access.may_use(value, name):
                     return getattr(value, name)
-                case "set", (str(name), new) if may_set(value, name):
+                case "set", (str(name), new) if access.may_set(value, name):
                     return setattr(value, name, new)
-                case "do", (str(method), *args) if method in _PERFORMED and may_use(value, method):
+                case "do", (str(method), *args) if method in access.PERFORMED and access.may_use(
+                    value, method
+                ):
                     return getattr(type(value), method)(value, *args)
         raise AttributeError("the answer may not do this to an object of the tests")
 
@@ -195,7 +177,7 @@ class Referee(Peer):
         return error
 
     def may_lend(self, value: Any) -> None:
-        if isinstance(value, TestCase | Namespace | Peer | _Main | Wire):
+        if isinstance(value, TestCase | Namespace | Peer | Main | Wire):
             raise TypeError(f"an answer cannot be given a {type(value).__name__}")
 
     def subclassed(self, kind: type) -> TypeError:
@@ -203,20 +185,7 @@ class Referee(Peer):
         return super().subclassed(kind)
 
     def library_path(self, value: Any) -> tuple[str, str] | None:
-        # Called here, `getattr` and the like would show the answer what the tests hold.
-        owner = getattr(value, "__objclass__", None) if isinstance(value, _METHODS) else None
-        if owner is not None:
-            module, path = owner.__module__, f"{owner.__qualname__}.{value.__name__}"
-        elif isinstance(value, FunctionType | BuiltinFunctionType):
-            module, path = value.__module__, value.__qualname__
-        else:
-            return None
-        if module is None or module.partition(".")[0] not in sys.stdlib_module_names or "<" in path:
-            return None
-        found: Any = sys.modules.get(module)
-        for name in path.split("."):
-            found = getattr(found, name, None)
-        return (module, path) if found is value else None
+        return access.library_path(value)  # which would show it what the tests hold if it ran here
 
     def module(self, name: str) -> ModuleType:
         parts = name.split(".")
@@ -239,10 +208,12 @@ class Referee(Peer):
             return True
         kind = proxies.description_of(type(proxy))
         if isinstance(other, Borrowed):
+            if self._is_plain(proxy) and self._is_plain(other):
+                return self._plain(proxy) == self._plain(other)
             return self._are_equal(proxy, other, bool(kind["compares"]))
         if type(other) not in data.PLAIN and not data.is_array(other):
             return NotImplemented
-        return self._plain(proxy) == other if kind["plain"] else False
+        return self._plain(proxy) == other if self._is_plain(proxy) else False
 
     def hash_of(self, proxy: Any) -> int:
         kind = proxies.description_of(type(proxy))
@@ -256,6 +227,8 @@ class Referee(Peer):
         if name == "__exit__":
             return self._leave(proxy, *args)
         if name in proxies.ORDERINGS or name in proxies.ARITHMETIC or name == "__contains__":
+            if name in proxies.ORDERINGS and isinstance(args[0], Borrowed) and self._is_plain(args[0]):
+                args = (self._plain(args[0]),)
             if not isinstance(args[0], Borrowed):
                 return self._operate_on_plain(proxy, name, args)
             self.rests_on_answer |= name in proxies.ORDERINGS
@@ -264,7 +237,7 @@ class Referee(Peer):
         return self._checked(proxy, result) if name in _TO_NUMBERS or name in proxies.ARITHMETIC else result
 
     def _operate_on_plain(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any:
-        if proxies.description_of(type(proxy))["plain"]:
+        if self._is_plain(proxy) and not (name in proxies.ARITHMETIC and self._is_named(proxy)):
             value = self._plain(proxy)
             method = getattr(type(value), name, None)
             return NotImplemented if method is None else method(value, *args)
@@ -317,6 +290,9 @@ class Referee(Peer):
         self.rests_on_answer |= suppresses
         return suppresses
 
+    def _is_plain(self, proxy: Any) -> bool:
+        return bool(proxies.description_of(type(proxy))["plain"])
+
     def _plain(self, proxy: Any) -> Any:
         if id(proxy) in self._plain_values:
             return self._plain_values[id(proxy)]
@@ -333,93 +309,6 @@ class Referee(Peer):
 
     def _is_named(self, proxy: Any) -> bool:
         return not self._named.isdisjoint(type(proxy).__mro__[:-1])
-
-
-class Namespace(dict):
-    """The tests' global names: their own, then the answer's, then builtins."""
-
-    def __init__(self, referee: Referee, names: set[str]) -> None:
-        super().__init__({"__name__": "__main__", "__builtins__": builtins, COUNTER: referee.count})
-        self._referee = referee
-        self._subject = subject(names)
-        self._kept: dict[str, Any] = {}
-
-    def __missing__(self, name: str) -> Any:
-        if name[:2] == "__" or (hasattr(builtins, name) and name not in self._subject):
-            raise KeyError(name)
-        if name not in self._kept:
-            value = self._referee.fetch(name)
-            if not isinstance(value, BorrowedFunction | BorrowedClass):
-                return value  # which the next call may change
-            self._kept[name] = value
-        return self._kept[name]
-
-    def get(self, name: object, default: Any = None) -> Any:
-        """What `globals().get` finds."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-    def __contains__(self, name: object) -> bool:
-        return self.get(name, self) is not self
-
-
-class _Main(ModuleType):
-    """Module in which `unittest` finds the tests' own names, and none of the answer's."""
-
-    def __init__(self, main: ModuleType, namespace: Namespace) -> None:
-        super().__init__("__main__")
-        vars(self).update(vars(main), __namespace__=namespace)
-
-    def __getattr__(self, name: str) -> Any:
-        namespace = vars(self)["__namespace__"]
-        if not dict.__contains__(namespace, name):
-            raise AttributeError(name)
-        return dict.__getitem__(namespace, name)
-
-    def __dir__(self) -> list[str]:
-        return [name for name in vars(self)["__namespace__"] if name != COUNTER]
-
-
-def may_use(value: Any, name: str) -> bool:
-    """Whether the answer may use an attribute or special method of an object that the tests gave it."""
-    if name.startswith("_") and name not in _PERFORMED:
-        return False
-    kind = type(value)
-    if is_own(value):
-        return True
-    if isinstance(value, NonCallableMock):
-        # What tests check a mock with is in its class.
-        return not hasattr(kind, name) or name in ("__call__", "__enter__", "__exit__")
-    return name in _USABLE.get(f"{kind.__module__}.{kind.__name__}", ()) or (
-        name in ("__iter__", "__next__") and isinstance(value, Iterator)
-    )
-
-
-def may_set(value: Any, name: str) -> bool:
-    """Whether the answer may set an attribute of an object that the tests gave it: data, and no method."""
-    is_new = not hasattr(type(value), name)
-    return (
-        is_own(value) and name[:1] != "_" and (is_new or isinstance(vars(type(value)).get(name), _DATA_SLOTS))
-    )
-
-
-def is_own(value: Any) -> bool:
-    """Whether an object is of a class that the tests define."""
-    return type(value).__module__ == "__main__" and not isinstance(value, type)
-
-
-def _is_pass_of_unittest(error: SystemExit) -> bool:
-    """Whether it is `unittest.main()`, called by the tests, that leaves after tests without a fault."""
-    trace, ways = error.__traceback__, []
-    while trace is not None:
-        ways.append(trace.tb_frame.f_code)
-        trace = trace.tb_next
-    is_success = type(error.code) in (bool, int, type(None)) and not error.code
-    callers = ways[1:-2]
-    are_tests = all(code.co_filename == "<tests>" for code in callers)
-    return is_success and (*ways[-2:],) == _EXITS_OF_UNITTEST and bool(callers) and are_tests
 
 
 def serve(end: socket.socket, source: str, tests: str) -> Outcome | None:
