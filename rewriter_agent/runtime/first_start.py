@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rewriter_agent.io.files import write_json
 
-FILE = "first-start.json"
+from .run_folder import RunFolder
+
 ABOVE = 2
 """Levels above a run folder at which a study, or a run of several seeds, records one moment for all of its runs."""
 
@@ -14,7 +15,7 @@ ABOVE = 2
 def first_start(folder: Path) -> datetime:
     """The recorded moment; now, and recorded, the first time."""
     absolute = folder.absolute()
-    places = [place / FILE for place in (absolute, *absolute.parents[:ABOVE])]
+    places = [RunFolder(place).first_start for place in (absolute, *absolute.parents[:ABOVE])]
     for place in places:
         if place.exists():
             return datetime.fromisoformat(json.loads(place.read_text())["started_at"])

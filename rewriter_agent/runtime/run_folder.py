@@ -123,6 +123,11 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def first_start(self) -> Path:
+        """When the run was first started; of the runs of a study there is one, in the study's folder."""
+        return self.path / "first-start.json"
+
+    @property
     def strategies(self) -> Path:
         """Results of `compare`."""
         return self.path / "strategies.json"
