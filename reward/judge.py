@@ -4,7 +4,8 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+
+from scipy.stats import binomtest
 
 from reward.answers.conventions import extract_answer
 from reward.answers.extract.final_answer import clean_answer
@@ -103,8 +104,5 @@ class FalseAcceptance:
         """The Wilson score interval of the rate (Wilson, 1927); (0, 1) without a trial."""
         if not self.trials:
             return 0.0, 1.0
-        z = NormalDist().inv_cdf((1 + confidence) / 2)
-        share, n = self.accepted / self.trials, self.trials
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        return max(0.0, centre - half), min(1.0, centre + half)
+        found = binomtest(self.accepted, self.trials).proportion_ci(confidence, method="wilson")
+        return float(found.low), float(found.high)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -40,10 +39,14 @@ class Whitening:
                 f"whitening was given {len(matrix)} reference vector(s), and needs at least two finite ones that "
                 "differ; fit it on the embeddings of more texts."
             )
+        # Imported here: it takes a second, and only the diversity kind `embedding` needs it.
+        from sklearn.covariance import ledoit_wolf_shrinkage
+
         mean = matrix.mean(axis=0)
         centred = matrix - mean
         _, singular, directions = np.linalg.svd(centred, full_matrices=False)
-        shrinkage, variance = _shrinkage(centred, singular)
+        variance = float((singular**2).sum()) / matrix.size
+        shrinkage = max(_LEAST_SHRINKAGE, float(ledoit_wolf_shrinkage(centred, assume_centered=True)))
         variances = (1 - shrinkage) * singular**2 / len(matrix) + shrinkage * variance
         return cls(mean, directions, 1 / np.sqrt(variances), float(1 / np.sqrt(shrinkage * variance)))
 
@@ -57,25 +60,3 @@ class Whitening:
     def around(self, embed: Embed) -> Embed:
         """`embed` with its vectors whitened: what the diversity kind `embedding` is to be given."""
         return lambda texts: self.apply(embed(texts)).tolist()
-
-    def save(self, path: Path) -> None:
-        """Write to an .npz file."""
-        np.savez(path, mean=self.mean, directions=self.directions, scales=self.scales, rest=self.rest)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            return cls(stored["mean"], stored["directions"], stored["scales"], float(stored["rest"]))
-
-
-def _shrinkage(centred: np.ndarray, singular: np.ndarray) -> tuple[float, float]:
-    count, dimensions = centred.shape
-    eigenvalues = singular**2 / count
-    variance = eigenvalues.sum() / dimensions
-    scatter = (eigenvalues**2).sum()
-    # Squared Frobenius distances: of the covariance to its target, and of single vectors' products to it.
-    distance = scatter - dimensions * variance**2
-    noise = ((np.square(centred).sum(axis=1) ** 2).sum() - count * scatter) / count**2
-    intensity = noise / distance if distance > 0 else 1.0
-    return float(np.clip(intensity, _LEAST_SHRINKAGE, 1)), float(variance)

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -158,9 +158,9 @@ def above_chance(score: float, chance: float) -> float:
 
 def mcnemar(lost: int, gained: int) -> float:
     """Exact two-sided McNemar p-value: a sign test on the items whose outcome changed."""
-    changed = lost + gained
-    tail = sum(math.comb(changed, k) for k in range(min(lost, gained) + 1)) / 2**changed
-    return min(1.0, 2 * tail)
+    if not lost + gained:
+        return 1.0
+    return float(binomtest(lost, lost + gained).pvalue)
 
 
 def _stderr(samples: Sequence[NDArray[np.float64]]) -> float:

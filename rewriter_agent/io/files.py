@@ -1,6 +1,5 @@
 """Atomic writes, and shards: work that a killed run loses at most one piece of."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from rewriter_agent.user_errors import blaming
 
@@ -47,14 +47,16 @@ def exclusive(folder: Path) -> Generator[None]:
         ValueError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another process works in {folder}. Wait for it, stop it, or work in another folder (for a run: "
-                "--set name=...)."
-            ) from None
+    # A soft lock, which filelock takes on file systems without flock, would survive a killed process.
+    lock = FileLock(folder / ".lock", blocking=False, fallback_to_soft=False)
+    try:
+        held = lock.acquire()
+    except Timeout:
+        raise ValueError(
+            f"another process works in {folder}. Wait for it, stop it, or work in another folder (for a run: "
+            "--set name=...)."
+        ) from None
+    with held:
         yield
 
 

@@ -1,10 +1,11 @@
 """Folders that are built once and kept."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+from filelock import FileLock
 
 
 def cache_root() -> Path:
@@ -20,8 +21,7 @@ def cached_folder(root: Path, name: str, build: Callable[[Path], None]) -> Path:
     """
     target, partial = root / name, root / f"{name}.partial"
     root.mkdir(parents=True, exist_ok=True)
-    with (root / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(root / f"{name}.lock", fallback_to_soft=False):
         if not target.exists():
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()

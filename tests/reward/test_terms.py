@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,13 +132,6 @@ def test_a_whitened_vector_depends_on_itself_alone() -> None:
     assert whitening.around(lambda texts: [vectors[0]] * len(texts))(["a"])[0] == pytest.approx(
         whitening.apply(vectors)[0].tolist()
     )
-
-
-def test_whitening_survives_its_file(tmp_path: Path) -> None:
-    vectors = np.random.default_rng(0).normal(size=(20, 8))
-    whitening = Whitening.fit(vectors)
-    whitening.save(tmp_path / "whitening.npz")
-    assert (Whitening.load(tmp_path / "whitening.npz").apply(vectors) == whitening.apply(vectors)).all()
 
 
 @pytest.mark.parametrize("vectors", [[[1.0, 2.0]], [[1.0, 2.0]] * 3, [[1.0, math.nan], [1.0, 2.0]]])

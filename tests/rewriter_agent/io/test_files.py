@@ -1,5 +1,7 @@
 """Atomic writes and shards."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -180,5 +182,20 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
         exclusive(tmp_path),
     ):
         pass
+    with exclusive(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from rewriter_agent.io.files import exclusive\n"
+        "with exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match="another process works in"), exclusive(tmp_path):
+            pass
+        holder.kill()
     with exclusive(tmp_path):
         pass
