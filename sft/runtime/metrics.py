@@ -85,12 +85,10 @@ class ReplayLog(TrainerCallback):
     def replay(self, line: dict[str, float]) -> None:
         """Log a line of MetricsWriter in the way of transformers' W&B callback."""
         import wandb
-        from transformers.integrations.integration_utils import (
-            rewrite_logs,
-        )  # Undocumented; names metrics as there.
 
-        logs = {name: value for name, value in line.items() if name not in WRITER_KEYS}
-        wandb.log({**rewrite_logs(logs), "train/global_step": line["step"]})
+        # The trainers do not evaluate: all metrics are of training.
+        logs = {f"train/{name}": value for name, value in line.items() if name not in WRITER_KEYS}
+        wandb.log({**logs, "train/global_step": line["step"]})
 
 
 def finish_reporting(report_to: str) -> None:

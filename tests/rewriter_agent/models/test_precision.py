@@ -1,7 +1,5 @@
 """The hint on number formats."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
@@ -23,7 +21,7 @@ from rewriter_agent.models.precision import precision_hint
 def test_bfloat16_is_spoken_of_where_the_cpu_lacks_it(
     monkeypatch: pytest.MonkeyPatch, native: bool, dtype: str, bf16: bool, device: str, hinted: list[str]
 ) -> None:
-    monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace(_is_mkldnn_bf16_supported=lambda: native))
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512" if native else "AVX2")
     tree = {
         "name": "r",
         "model": {"dtype": dtype},
@@ -35,7 +33,3 @@ def test_bfloat16_is_spoken_of_where_the_cpu_lacks_it(
     assert (hint is not None) == bool(hinted)
     assert hint is None or [word for word in hinted if word in hint] == hinted
     assert hint is None or hint.count("--set") == len(hinted)
-
-
-def test_this_machine_can_be_asked() -> None:
-    assert torch.ops.mkldnn._is_mkldnn_bf16_supported() in (True, False)
