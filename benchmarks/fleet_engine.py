@@ -19,7 +19,7 @@ from cluster.types import EngineSpec, GenerateRequest
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.io.seeds import request_seed
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 
 from .options import config_options
 
@@ -54,11 +54,11 @@ def main() -> None:
     options = config_options(__doc__, "configs/lab.yaml")
     config = load_config(options.config, [f"data.num_train={PROBLEMS}", *options.set])
     with connect(config.cluster) as machines:
-        run = Run(config, machines, {"policy"})
+        run = Session(config, machines, {"policy"})
         measure(run)
 
 
-def measure(run: Run) -> None:
+def measure(run: Session) -> None:
     """Time the four in turns, after a round that fills the prefix caches."""
     requests = make_requests(run)
     one, two = spec(run, 1), spec(run, 2)
@@ -82,7 +82,7 @@ def measure(run: Run) -> None:
         fleet.shutdown()
 
 
-def make_requests(run: Run) -> list[GenerateRequest]:
+def make_requests(run: Session) -> list[GenerateRequest]:
     """Some for each training problem, as the rewriting policy is asked."""
     config = run.config
     tokens = run.tokens
@@ -96,7 +96,7 @@ def make_requests(run: Run) -> list[GenerateRequest]:
     ]
 
 
-def spec(run: Run, threads: int) -> EngineSpec:
+def spec(run: Session, threads: int) -> EngineSpec:
     """Of an engine that reserves nothing: only one works at a time."""
     config, role = run.config, run.plan.role("policy")
     role = Role(role.name, role.phase, 1, threads, 0, role.num_gpus, role.footprint)
@@ -104,7 +104,7 @@ def spec(run: Run, threads: int) -> EngineSpec:
     return engine_spec(config.cluster, role, run.model_path, model.dtype, model.max_model_len, ends)
 
 
-def start(run: Run, of: EngineSpec, count: int) -> Fleet:
+def start(run: Session, of: EngineSpec, count: int) -> Fleet:
     """A fleet that is ready."""
     return Fleet.start("policy", of, count, FleetSettings.of(run.config.cluster)).wait()
 

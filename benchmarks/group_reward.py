@@ -24,7 +24,7 @@ from reward.judge import judge_prompt
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import Tokens
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 
 from .options import config_options
@@ -130,14 +130,14 @@ def main() -> None:
     config = load_config(options.config, [*SETTINGS, *options.set])
     groups = make_groups(config)
     with connect(config.cluster) as machines:
-        run = Run(config, machines)
+        run = Session(config, machines)
         try:
             compare(run, groups, run.tokens)
         finally:
             run.close()
 
 
-def compare(run: Run, groups: Sequence[tuple[AnchoredProblem, list[str]]], tokens: Tokens) -> None:
+def compare(run: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], tokens: Tokens) -> None:
     """Ours and the reference in turns, on the same candidates."""
     requests = [
         ScoreRequest(tokens.question(problem), tokens.tokenizer.encode(text))
@@ -146,8 +146,8 @@ def compare(run: Run, groups: Sequence[tuple[AnchoredProblem, list[str]]], token
     ]
     # The gate's own copy rule would reject texts made from the expert's.
     settings = RewardConfig(max_overlap=1.0)
-    run.backbone.score(requests[:8])
-    scoring = seconds(lambda: run.backbone.score(requests))
+    run.reference.score(requests[:8])
+    scoring = seconds(lambda: run.reference.score(requests))
     checking = checked(groups, settings)
     size = sum(len(r.prompt_ids) + len(r.completion_ids) for r in requests) / len(requests)
     print(f"{len(groups)} groups of {CANDIDATES}, {size:.0f} tokens a sequence, question included")

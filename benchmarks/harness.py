@@ -18,7 +18,7 @@ from rewriter_agent.evaluate.result import STRICT, PartResult
 from rewriter_agent.evaluate.retention import choose, evaluate_retention
 from rewriter_agent.evaluate.retention_tasks import load_task
 from rewriter_agent.evaluate.statistics import change, estimate
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 
 BATCH_SIZE = 8
 HEADER = (
@@ -38,7 +38,7 @@ def main() -> None:
     config = load_config(options.config, ["tracking.report_to=none", *options.set])
     print(HEADER, flush=True)
     with connect(config.cluster) as machines:
-        run = Run(config, machines, ("backbone",))
+        run = Session(config, machines, ("backbone",))
         try:
             for name in options.tasks:
                 for template in (True, False):
@@ -47,12 +47,12 @@ def main() -> None:
             run.close()
 
 
-def compare(run: Run, name: str, template: bool, items: int) -> None:
+def compare(run: Session, name: str, template: bool, items: int) -> None:
     """One row: both scores with 95 % intervals, and how many items have another outcome."""
     config = run.config.evaluate.model_copy(
         update={"retention_limit": items, "apply_chat_template": template}
     )
-    lm = FleetLM(run.backbone, run.tokens.tokenizer, config.seed)
+    lm = FleetLM(run.reference, run.tokens.tokenizer, config.seed)
     start = time.perf_counter()
     ours = evaluate_retention(lm, name, config)
     between = time.perf_counter()

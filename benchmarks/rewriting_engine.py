@@ -27,7 +27,7 @@ from rewriter_agent.rewrite.job import rewrite_file
 from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.rounds import Rewriter
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
 
 from .options import config_options
@@ -56,7 +56,7 @@ def main() -> None:
         ours = ["rewrite.strategy=best_of_n", f"output_dir={folder}", "tracking.report_to=none"]
         config = load_config(options.config, [shards, *options.set, *ours])
         with connect(config.cluster) as machines:
-            run = Run(config, machines)
+            run = Session(config, machines)
             try:
                 run_stage(PREPARE, run)
                 measure(run, Path(folder))
@@ -64,16 +64,16 @@ def main() -> None:
                 run.close()
 
 
-def measure(run: Run, folder: Path) -> None:
+def measure(run: Session, folder: Path) -> None:
     """Time the four ways in turns."""
-    recorder = Recorder(run.backbone)
+    recorder = Recorder(run.reference)
     scorer = GroupScorer(_tokens(run), cast(Any, recorder), run.verifier, run.config.reward)
     job(run, recorder, scorer, folder)
     ways: dict[str, Callable[[], int]] = {
         SAMPLING: lambda: bare(run, recorder.generated, []),
-        "the job, nothing scored": lambda: job(run, run.backbone, NoScores(run.config), folder),
+        "the job, nothing scored": lambda: job(run, run.reference, NoScores(run.config), folder),
         BOTH: lambda: bare(run, recorder.generated, recorder.scored),
-        "the job": lambda: job(run, run.backbone, _scorer(run), folder),
+        "the job": lambda: job(run, run.reference, _scorer(run), folder),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(TIMES):
@@ -106,24 +106,24 @@ class Recorder:
         return self.fleet.score(requests)
 
 
-def _tokens(run: Run) -> Tokens:
+def _tokens(run: Session) -> Tokens:
     return run.tokens
 
 
-def _scorer(run: Run) -> GroupScorer:
-    return GroupScorer(_tokens(run), run.backbone, run.verifier, run.config.reward)
+def _scorer(run: Session) -> GroupScorer:
+    return GroupScorer(_tokens(run), run.reference, run.verifier, run.config.reward)
 
 
-def bare(run: Run, sampled: list[GenerateRequest], scored: list[ScoreRequest]) -> int:
+def bare(run: Session, sampled: list[GenerateRequest], scored: list[ScoreRequest]) -> int:
     """Tokens sampled by one call, which another follows that scores."""
-    (engine,) = run.backbone.engines
-    completions = ray.get(engine.generate.remote(sampled, run.backbone.version))
+    (engine,) = run.reference.engines
+    completions = ray.get(engine.generate.remote(sampled, run.reference.version))
     if scored:
-        ray.get(engine.score.remote(scored, run.backbone.version))
+        ray.get(engine.score.remote(scored, run.reference.version))
     return sum(len(completion.token_ids) for completion in completions)
 
 
-def job(run: Run, fleet: Any, scorer: Any, folder: Path) -> int:
+def job(run: Session, fleet: Any, scorer: Any, folder: Path) -> int:
     """Tokens sampled by a whole job."""
     config = run.config
     rewriter = Rewriter(config.rewrite, config.seed, _tokens(run), {"backbone": fleet}, scorer)

@@ -21,7 +21,7 @@ from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.pipeline import PREPARE, REWRITE, SFT_EXPERT, SFT_REWRITTEN, TRAIN
 from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 
 from .options import config_options
 
@@ -83,18 +83,18 @@ def scoring(fleet: Fleet, prompts: list[list[int]], completions: list[Completion
     row("scoring, fleet", rate, "tokens/s", rate / (sum(tokens[:8]) / seconds))
 
 
-def engines(run: Run) -> None:
+def engines(run: Session) -> None:
     """Sampling and scoring."""
     torch.set_num_threads(run.plan.cpus)
     tokens = run.tokens
     problems = list(anchored_problems(run.config).values())
     prompts = [tokens.rewriting(problems[i % len(problems)]) for i in range(PROMPTS)]
     model = AutoModelForCausalLM.from_pretrained(run.model_path, dtype=run.config.model.dtype)
-    completions = generation(run.policy, prompts, model)
-    scoring(run.backbone, prompts, completions, model)
+    completions = generation(run.actor, prompts, model)
+    scoring(run.reference, prompts, completions, model)
 
 
-def stages(run: Run, config: RunConfig) -> None:
+def stages(run: Session, config: RunConfig) -> None:
     """GRPO step time and what it is made of, and SFT tokens/s with and without weights."""
     for stage in (TRAIN, REWRITE, SFT_EXPERT, SFT_REWRITTEN):
         run_stage(stage, run)
@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(options.config, [*SMALL, *options.set, f"output_dir={folder}"])
         with connect(config.cluster) as machines:
-            run = Run(config, machines)
+            run = Session(config, machines)
             try:
                 run_stage(PREPARE, run)
                 engines(run)

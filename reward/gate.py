@@ -18,10 +18,10 @@ MIN_EXPERT_WORDS = 40
 """Fewest words that an expert solution counts as, where a candidate's length is compared with it: a terse
 expert does not forbid an explanation."""
 
-RIGHT_ONES_ARE_ALIKE = ("json", "python")
+CANONICAL_FORM_CONVENTIONS = ("json", "python")
 """Conventions under which a right answer leaves no choice of words."""
 
-ANSWER_IS_TEXT = ("contains", *RIGHT_ONES_ARE_ALIKE)
+ANSWER_IS_TEXT = ("contains", *CANONICAL_FORM_CONVENTIONS)
 """Conventions whose answer is the whole text: nothing stands beside it."""
 
 _REASON_OF: dict[Verdict, Reason | None] = {
@@ -169,7 +169,7 @@ def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
 
 
 def _is_copying(problem: GradedProblem, margin: float) -> bool:
-    if problem.convention in RIGHT_ONES_ARE_ALIKE or not _is_alien(problem.anchors, margin):
+    if problem.convention in CANONICAL_FORM_CONVENTIONS or not _is_alien(problem.anchors, margin):
         return False
     # Where the expert text is nothing but the answer, every right candidate repeats it, or else has it among its words.
     return problem.convention == "contains" or reasoning_words(problem.solution, problem.answer) > 0

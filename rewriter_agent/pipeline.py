@@ -7,10 +7,9 @@ from typing import Any
 
 from cluster.session import connect
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
-from rewriter_agent.evaluate.model import check_evaluation, forget_grades
+from rewriter_agent.evaluate.evaluator import check_evaluation, forget_grades
 from rewriter_agent.evaluate.result import read_result
-from rewriter_agent.evaluate.served import evaluate_served
-from rewriter_agent.evaluate.summary import counts
+from rewriter_agent.evaluate.stage import evaluate
 from rewriter_agent.evaluate.table import evaluation_table
 from rewriter_agent.experiments.sweep.stage import sweep
 from rewriter_agent.finetune.stage import finetune, sft_gb
@@ -27,7 +26,7 @@ from rewriter_agent.rewrite.stage import dataset, rewrite
 from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
 from rewriter_agent.train.rewriter import check_rewriter
 from rewriter_agent.train.stage import train
@@ -36,19 +35,12 @@ from sft.config.sweep import SweepData
 from .config import RunConfig
 
 
-def evaluate(run: Run, folder: Path, progress: Progress, *, arm: str) -> dict[str, Any]:
-    """Task, benchmarks and retention of one arm's model, through the fleet."""
-    model = None if arm == "base" else run.folder.fine_tuning(arm).model
-    evaluate_served(run, model, folder, progress)
-    return counts(read_result(StageFolder(folder).result))
-
-
-def report(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def report(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """One HTML page, report.json and report.md from the run folder."""
-    pieces = partial(token_pieces, tokens=run.tokens)
-    swept = run.config.sft.sweep is not None
+    pieces = partial(token_pieces, tokens=session.tokens)
+    swept = session.config.sft.sweep is not None
     page = StageFolder(folder).page
-    build_report(collect(run.config.folder, pieces, swept), page)
+    build_report(collect(session.config.folder, pieces, swept), page)
     return {"report": str(page)}
 
 
@@ -168,15 +160,15 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
     with connect(config.cluster, config.output_dir) as machines:
-        run = Run(config, machines, roles_of(stages, config))
+        session = Session(config, machines, roles_of(stages, config))
         with exclusive(config.folder):
-            run.write_config()
-            check_rewriter(run)
+            session.write_config()
+            check_rewriter(session)
             try:
                 for stage in stages:
-                    run_stage(stage, run)
+                    run_stage(stage, session)
             finally:
-                run.close()
+                session.close()
 
 
 def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False) -> str:

@@ -15,7 +15,7 @@ from rewriter_agent.io.files import Shard, batches, read_table, run_shards
 from rewriter_agent.io.seeds import request_seed
 
 from .fleet_lm import Fleet
-from .presets import Asking
+from .presets import PromptFormat
 
 PROBLEMS_A_SHARD = 128
 ANSWERS = pa.schema(
@@ -45,7 +45,7 @@ class Answer:
 
 def answers(
     serve: Callable[[], Fleet],
-    asking: Asking,
+    prompt_format: PromptFormat,
     problems: Sequence[Problem],
     config: EvaluateConfig,
     folder: Path,
@@ -58,16 +58,16 @@ def answers(
 
     def work(shard: Sequence[Problem]) -> list[dict[str, object]]:
         asked = [(problem, sample) for problem in shard for sample in range(config.num_samples + 1)]
-        return [asdict(answer) for answer in _ask(serve(), asking, asked, config)]
+        return [asdict(answer) for answer in _ask(serve(), prompt_format, asked, config)]
 
     shards = run_shards(batches(problems, PROBLEMS_A_SHARD), folder, ANSWERS, work, after)
     return [Answer(**row) for shard in shards for row in read_table(shard)]
 
 
 def _ask(
-    fleet: Fleet, asking: Asking, asked: Sequence[tuple[Problem, int]], config: EvaluateConfig
+    fleet: Fleet, prompt_format: PromptFormat, asked: Sequence[tuple[Problem, int]], config: EvaluateConfig
 ) -> list[Answer]:
-    prompts = [asking.prompt_ids(problem) for problem, _ in asked]
+    prompts = [prompt_format.prompt_ids(problem) for problem, _ in asked]
     rooms = [
         min(config.max_completion_length, fleet.spec.max_model_len - 1 - len(prompt)) for prompt in prompts
     ]
@@ -83,13 +83,13 @@ def _ask(
     ]
     completions = iter(fleet.generate(requests))
     return [
-        _answer(problem, sample, next(completions), asking)
+        _answer(problem, sample, next(completions), prompt_format)
         if room > 0
         else Answer(problem.id, sample, "", 0, False)
         for (problem, sample), room in zip(asked, rooms, strict=True)
     ]
 
 
-def _answer(problem: Problem, sample: int, completion: Completion, asking: Asking) -> Answer:
-    text, ended = asking.answer(completion.text_ids)
+def _answer(problem: Problem, sample: int, completion: Completion, prompt_format: PromptFormat) -> Answer:
+    text, ended = prompt_format.answer(completion.text_ids)
     return Answer(problem.id, sample, text, len(completion.token_ids), completion.finished or ended)

@@ -14,7 +14,7 @@ from rewriter_agent.io.files import read_table, write_table
 from rewriter_agent.io.seeds import request_seed
 
 from .fleet_lm import Fleet
-from .presets import Asking
+from .presets import PromptFormat
 from .result import Drift
 
 OWN_ANSWERS = pa.schema(
@@ -29,11 +29,15 @@ OWN_ANSWERS = pa.schema(
 
 
 def write_own_answers(
-    backbone: Fleet, asking: Asking, problems: Sequence[Problem], config: EvaluateConfig, path: Path
+    backbone: Fleet,
+    prompt_format: PromptFormat,
+    problems: Sequence[Problem],
+    config: EvaluateConfig,
+    path: Path,
 ) -> None:
     """Sample one answer of the backbone to each of the first `own_answers` problems that leave room for one."""
     room = backbone.spec.max_model_len - 1 - config.max_completion_length
-    prompts = {problem.id: asking.prompt_ids(problem) for problem in problems[: config.own_answers]}
+    prompts = {problem.id: prompt_format.prompt_ids(problem) for problem in problems[: config.own_answers]}
     asked = {problem_id: prompt for problem_id, prompt in prompts.items() if len(prompt) <= room}
     requests = [
         GenerateRequest(

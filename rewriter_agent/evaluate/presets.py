@@ -43,7 +43,7 @@ papers report with."""
 
 
 @dataclass(frozen=True)
-class Asking:
+class PromptFormat:
     """One way of asking."""
 
     tokenizer: PreTrainedTokenizerBase

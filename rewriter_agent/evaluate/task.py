@@ -13,7 +13,7 @@ from rewriter_agent.data.problem import Problem
 
 from .answers import Answer
 from .majority import votes
-from .presets import Asking
+from .presets import PromptFormat
 from .result import LENIENT, STRICT, PartResult, Scores
 from .sampling import maj_at_k, pass_at_k, sizes
 from .statistics import estimate
@@ -26,7 +26,7 @@ def grade(
     name: str,
     problems: Sequence[Problem],
     answers: Sequence[Answer],
-    asking: Asking,
+    prompt_format: PromptFormat,
     verify: Verify,
     source: str,
 ) -> PartResult:
@@ -37,13 +37,15 @@ def grade(
     """
     each = len(answers) // len(problems)
     asked = [problem for problem in problems for _ in range(each)]
-    strict, lenient = (_grade(asked, answers, asking, verify, strict=strict) for strict in (True, False))
+    strict, lenient = (
+        _grade(asked, answers, prompt_format, verify, strict=strict) for strict in (True, False)
+    )
     scores = {
         STRICT: _scores(problems, strict.right[::each]),
         LENIENT: _scores(problems, lenient.right[::each]),
     }
     if each > 1:
-        scores |= _sampled(problems, each, strict, lenient, asking, verify)
+        scores |= _sampled(problems, each, strict, lenient, prompt_format, verify)
     return PartResult(
         name=name,
         metric="accuracy",
@@ -65,9 +67,14 @@ class _Graded:
 
 
 def _grade(
-    problems: Sequence[Problem], answers: Sequence[Answer], asking: Asking, verify: Verify, *, strict: bool
+    problems: Sequence[Problem],
+    answers: Sequence[Answer],
+    prompt_format: PromptFormat,
+    verify: Verify,
+    *,
+    strict: bool,
 ) -> _Graded:
-    conventions = [asking.convention(problem) for problem in problems]
+    conventions = [prompt_format.convention(problem) for problem in problems]
     found = [
         extract_answer(answer.text, convention, strict=strict)
         for answer, convention in zip(answers, conventions, strict=True)
@@ -85,13 +92,13 @@ def _sampled(
     each: int,
     strict: _Graded,
     lenient: _Graded,
-    asking: Asking,
+    prompt_format: PromptFormat,
     verify: Verify,
 ) -> dict[str, Scores]:
     n = each - 1
     slices = [slice(start + 1, start + each) for start in range(0, len(strict.right), each)]
     right = [strict.right[s] for s in slices]
-    conventions = [asking.convention(problem) for problem in problems]
+    conventions = [prompt_format.convention(problem) for problem in problems]
     drawn = votes(conventions, [strict.found[s] for s in slices], right, verify)
     scores = {
         f"avg@{n}": [fmean(of) for of in right],

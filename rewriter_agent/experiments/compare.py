@@ -13,7 +13,7 @@ from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
 from rewriter_agent.rewrite.tally import Tally
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.session import EngineName, Run
+from rewriter_agent.runtime.session import EngineName, Session
 from rewriter_agent.runtime.stage import Stage, roles_of
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
 from rewriter_agent.scoring.group_scorer import mean
@@ -67,13 +67,13 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResu
     stages = {name: replace(REWRITE, name=f"rewrite-{name}") for name in names}
     with connect(base.cluster, base.output_dir) as machines, exclusive(base.folder):
         wanted = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs.values()]
-        run = Run(base, machines, set[str]().union(*wanted))
+        run = Session(base, machines, set[str]().union(*wanted))
         run.write_config()
         check_rewriter(run)
         try:
             run_stage(PREPARE, run)
             for name, config in configs.items():
-                run.turn_to(config)
+                run.use_config(config)
                 if TRAIN.wanted(config):
                     run_stage(TRAIN, run)
                 if STRATEGIES[name].rounds and not stages[name].complete(config):

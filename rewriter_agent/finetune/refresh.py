@@ -15,7 +15,7 @@ from rewriter_agent.prepare.stage import anchors
 from rewriter_agent.rewrite.stage import rewrite_problems
 from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.runtime.run_folder import StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from sft.config.sft import RefreshSection, SFTConfig
 from sft.data.dataset import shuffled_epochs
 from sft.data.rows import SFTRow, drop_long_rows, read_rows, write_rows
@@ -41,7 +41,7 @@ class Part:
 
 
 def train_refreshed(
-    run: Run, job: SFTJob, folder: Path, progress: Progress, shown: dict[str, str]
+    session: Session, job: SFTJob, folder: Path, progress: Progress, shown: dict[str, str]
 ) -> SFTResult:
     """Do the parts that are missing, in order; `folder/parts.json` has those that are done.
 
@@ -49,7 +49,7 @@ def train_refreshed(
     """
     refresh = job.sft.refresh
     assert refresh is not None, "asked where a refresh is configured"
-    pool = Pool.of(run)
+    pool = Pool.of(session)
     steps = job.sft.total_steps(pool.rows)
     # Validated again: the steps may not go together with the other options.
     sft = SFTConfig.model_validate(job.sft.model_dump() | {"max_steps": steps})
@@ -57,9 +57,9 @@ def train_refreshed(
     done = read_parts(folder)
     while (first := done[-1].last if done else 0) < steps:
         part = next_part(job, refresh, done)
-        dropped = _write_part_rows(run, pool, part, folder, progress)
-        run.release_engines()
-        run.wait_for_capacity("sft")
+        dropped = _write_part_rows(session, pool, part, folder, progress)
+        session.release_engines()
+        session.wait_for_capacity("sft")
         with progress.follow(job.metrics_path, shown):
             last = run_part(part)
         done.append(Part(first, last, _probe_kl(job.metrics_path), dropped))
@@ -106,10 +106,10 @@ class Pool:
     seed: int
 
     @classmethod
-    def of(cls, run: Run) -> "Pool":
+    def of(cls, session: Session) -> "Pool":
         """Those that the stage `rewrite` has targets of."""
-        found = [problem_id for problem_id, _ in rewritten_rows(run, run.folder.rewrite.rewrites)]
-        return cls(list(dict.fromkeys(found)), len(found), run.config.seed)
+        found = [problem_id for problem_id, _ in rewritten_rows(session, session.folder.rewrite.rewrites)]
+        return cls(list(dict.fromkeys(found)), len(found), session.config.seed)
 
     def take(self, first: int, wanted: int) -> list[str]:
         """Problems for `wanted` rows, after those for the `first` rows."""
@@ -117,21 +117,21 @@ class Pool:
         return list(islice(shuffled_epochs(self.ids, self.seed), start, end))
 
 
-def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:
+def _write_part_rows(session: Session, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:
     """Put the part's rows behind those that have been trained on; returns how many targets were too long."""
     first, size = part.behavior_step, part.sft.rows_per_step
     assert part.until is not None
     wanted = (part.until - first) * size
     ids = pool.take(first * size, wanted)
-    source = StageFolder(folder / "parts" / f"{first:06d}") if first else run.folder.rewrite
+    source = StageFolder(folder / "parts" / f"{first:06d}") if first else session.folder.rewrite
     if not source.rewrites.exists():
-        _rewrite(run, part, list(dict.fromkeys(ids)), source, progress)
+        _rewrite(session, part, list(dict.fromkeys(ids)), source, progress)
     by_problem: dict[str, list[SFTRow]] = {problem_id: [] for problem_id in ids}
-    for problem_id, row in rewritten_rows(run, source.rewrites):
+    for problem_id, row in rewritten_rows(session, source.rewrites):
         if problem_id in by_problem:
             by_problem[problem_id].append(row)
     targets = [row for problem_id in ids for row in by_problem[problem_id]]
-    require_rewritten(targets, run.config.rewrite.strategy)
+    require_rewritten(targets, session.config.rewrite.strategy)
     rows = drop_long_rows(targets, part.sft.max_length)
     if not rows:
         raise ValueError(
@@ -140,27 +140,29 @@ def _write_part_rows(run: Run, pool: Pool, part: SFTJob, folder: Path, progress:
         )
     before = read_rows(part.rows)[: first * size] if first else []
     # Some may have been too long, or a problem may have fewer targets this time.
-    write_rows([*before, *islice(cycle(rows), wanted)], part.rows, vocabulary_hash(Path(run.model_path)))
+    write_rows([*before, *islice(cycle(rows), wanted)], part.rows, vocabulary_hash(Path(session.model_path)))
     return len(targets) - len(rows)
 
 
-def _rewrite(run: Run, part: SFTJob, ids: list[str], target: StageFolder, progress: Progress) -> None:
+def _rewrite(session: Session, part: SFTJob, ids: list[str], target: StageFolder, progress: Progress) -> None:
     """Measure and rewrite some problems with the student in the backbone's engines."""
     progress(f"refresh at step {part.behavior_step}: rewriting {len(ids)} problems for the student")
-    run.start_engines("backbone")
-    run.backbone.load(part.student_dir)
-    problems = anchored_problems(run.config)
-    tokens = run.tokens
-    identity = model_identity(str(part.student_dir)), run.config.model.dtype
+    session.start_engines("backbone")
+    session.reference.load(part.student_dir)
+    problems = anchored_problems(session.config)
+    tokens = session.tokens
+    identity = model_identity(str(part.student_dir)), session.config.model.dtype
     with AnchorCache(target.path / "anchors.sqlite") as cache:
         rows = [
             row
-            for some in batches(ids, run.config.prepare.shard_size)
-            for row in anchors([problems[problem_id] for problem_id in some], tokens, run, cache, identity)
+            for some in batches(ids, session.config.prepare.shard_size)
+            for row in anchors(
+                [problems[problem_id] for problem_id in some], tokens, session, cache, identity
+            )
         ]
     write_table(target.prepared, rows, PREPARED)
-    seed = request_seed(run.config.seed, "refresh", part.behavior_step)
-    rewrite_problems(run, target.prepared, target.path, progress, seed)
+    seed = request_seed(session.config.seed, "refresh", part.behavior_step)
+    rewrite_problems(session, target.prepared, target.path, progress, seed)
 
 
 def _probe_kl(metrics: Path) -> float:

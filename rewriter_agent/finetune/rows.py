@@ -8,24 +8,26 @@ from rewriter_agent.config.outcomes import EXPERT_FALLBACK
 from rewriter_agent.config.strategies import StrategyName
 from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import prepared, prepared_file
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from sft.data.rows import SFTRow
 
 EXPERT, OWN = "expert", "own"
 TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
 
 
-def expert_rows(run: Run) -> Iterator[SFTRow]:
+def expert_rows(session: Session) -> Iterator[SFTRow]:
     """The expert's solutions, with their log-probs under the backbone."""
-    tokens = run.tokens
-    for row in prepared(prepared_file(run.config)):
+    tokens = session.tokens
+    for row in prepared(prepared_file(session.config)):
         yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
 
 
-def rewritten_rows(run: Run, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
+def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
     """The targets in a file of rewrites, each with the id of its problem."""
-    tokens = run.tokens
-    prompts = {row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(run.config))}
+    tokens = session.tokens
+    prompts = {
+        row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(session.config))
+    }
     for row in read_table(rewrites, TARGET):
         problem_id = row["problem_id"]
         yield (
@@ -40,10 +42,10 @@ def rewritten_rows(run: Run, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
         )
 
 
-def own_answers(run: Run) -> Iterator[SFTRow]:
+def own_answers(session: Session) -> Iterator[SFTRow]:
     """What the backbone answers by itself to the first training questions."""
-    tokens = run.tokens
-    for row in islice(prepared(prepared_file(run.config)), run.config.sft.probe_size):
+    tokens = session.tokens
+    for row in islice(prepared(prepared_file(session.config)), session.config.sft.probe_size):
         yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
 from sft.config.sft import SFTConfig
 from sft.config.sweep import SweepData
@@ -35,20 +35,20 @@ def plain(sft: SFTConfig) -> SFTConfig:
     return sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}, "refresh": None})
 
 
-def finetune(run: Run, folder: Path, progress: Progress, *, data: SweepData) -> dict[str, Any]:
+def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepData) -> dict[str, Any]:
     """Plain SFT on expert solutions, or SFT on the rewritten targets with the weight that the config names."""
-    sft = run.config.sft.model_copy(update={"sweep": None})
+    sft = session.config.sft.model_copy(update={"sweep": None})
     sft = plain(sft) if data == "expert" else sft
-    job = make_job(run, sft, folder, folder, run.config.seed, run.plan.role("sft").threads)
+    job = make_job(session, sft, folder, folder, session.config.seed, session.plan.role("sft").threads)
     start = f"weight '{sft.weight.kind}'; {sft.num_workers} ZeRO-3 workers"
     if sft.refresh:
-        write_probe(run, folder)
+        write_probe(session, folder)
         progress(f"refreshed every {sft.refresh.steps} steps, {start}")
-        result = train_refreshed(run, job, folder, progress, SHOWN)
+        result = train_refreshed(session, job, folder, progress, SHOWN)
     else:
-        rows = write_inputs(run, data, folder)
-        run.release_engines()
-        run.wait_for_capacity("sft")
+        rows = write_inputs(session, data, folder)
+        session.release_engines()
+        session.wait_for_capacity("sft")
         progress(f"{rows} rows, {start}")
         with progress.follow(job.metrics_path, SHOWN):
             result = run_sft(job)
@@ -66,47 +66,53 @@ def finetune(run: Run, folder: Path, progress: Progress, *, data: SweepData) -> 
     }
 
 
-def write_inputs(run: Run, data: SweepData, folder: Path) -> int:
+def write_inputs(session: Session, data: SweepData, folder: Path) -> int:
     """Write the rows to train on and the probe into `folder`; returns the number of rows."""
     if data == "expert":
-        rows = list(expert_rows(run))
+        rows = list(expert_rows(session))
     else:
-        rows = [row for _, row in rewritten_rows(run, run.folder.rewrite.rewrites)]
-        require_rewritten(rows, run.config.rewrite.strategy)
-    write_rows(rows, StageFolder(folder).rows, vocabulary_hash(Path(run.model_path)))
-    write_probe(run, folder)
+        rows = [row for _, row in rewritten_rows(session, session.folder.rewrite.rewrites)]
+        require_rewritten(rows, session.config.rewrite.strategy)
+    write_rows(rows, StageFolder(folder).rows, vocabulary_hash(Path(session.model_path)))
+    write_probe(session, folder)
     return len(rows)
 
 
-def write_probe(run: Run, folder: Path) -> None:
+def write_probe(session: Session, folder: Path) -> None:
     """Write the backbone's own answers into `folder`."""
-    write_rows(own_answers(run), StageFolder(folder).probe, vocabulary_hash(Path(run.model_path)))
+    write_rows(own_answers(session), StageFolder(folder).probe, vocabulary_hash(Path(session.model_path)))
 
 
 def make_job(
-    run: Run, sft: SFTConfig, inputs: Path, output: Path, seed: int, threads: int, reuse_process: bool = False
+    session: Session,
+    sft: SFTConfig,
+    inputs: Path,
+    output: Path,
+    seed: int,
+    threads: int,
+    reuse_process: bool = False,
 ) -> SFTJob:
     """Job that fine-tunes the backbone on the files of `write_inputs` in `inputs`.
 
     `reuse_process` says that its Ray task runs further jobs, which then train in that process if they have one worker.
     """
     return SFTJob(
-        model=Path(run.model_path),
+        model=Path(session.model_path),
         rows=StageFolder(inputs).rows,
         probe=StageFolder(inputs).probe,
-        end_token_ids=run.tokens.ends.ids,
+        end_token_ids=session.tokens.ends.ids,
         output_dir=output.absolute(),
         sft=sft,
         seed=seed,
         threads=threads,
         in_process=reuse_process and sft.num_workers == 1,
-        use_gpu=run.plan.role("sft").num_gpus > 0,
-        labels=dict(run.plan.role("sft").labels),
-        max_failures=run.config.cluster.max_failures,
-        start_timeout=run.config.cluster.timeout,
-        report_to=run.config.tracking.report_to,
-        run_name=f"{run.config.name}-{output.name}",
-        env=worker_env(run.config, output, threads),
+        use_gpu=session.plan.role("sft").num_gpus > 0,
+        labels=dict(session.plan.role("sft").labels),
+        max_failures=session.config.cluster.max_failures,
+        start_timeout=session.config.cluster.timeout,
+        report_to=session.config.tracking.report_to,
+        run_name=f"{session.config.name}-{output.name}",
+        env=worker_env(session.config, output, threads),
     )
 
 

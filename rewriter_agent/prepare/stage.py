@@ -22,9 +22,9 @@ from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, wri
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
 from rewriter_agent.runtime.run_folder import StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.group_scorer import mean
-from rewriter_agent.scoring.retry import each_or_none
+from rewriter_agent.scoring.retry import map_isolating_failures
 
 from .logprob_cache import AnchorCache, cache_key
 from .records import PREPARED, prepared_file
@@ -33,13 +33,13 @@ CACHE_FILE = "cache/anchors.sqlite"
 """Under output_dir: runs with the same backbone and prompts share it."""
 
 
-def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Load the data; compute l(y*) and l_self of every training problem under the backbone."""
-    config = run.config
+    config = session.config
     problems = load_problems(config.data)
     for line in problems.skipped:
         progress(line)
-    tokens = run.tokens
+    tokens = session.tokens
     train = [problem for problem in problems.train if fits(problem, tokens, config)]
     require_some(train, config)
     contradictions = contradicted(problems.train, config.reward)
@@ -50,7 +50,7 @@ def prepare(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 
     def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
         with AnchorCache(config.output_dir / CACHE_FILE) as cache:
-            return anchors(shard, tokens, run, cache, run.backbone_identity)
+            return anchors(shard, tokens, session, cache, session.backbone_identity)
 
     def after(shard: Shard) -> None:
         if shard.new:
@@ -98,23 +98,29 @@ def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[st
 
 
 def anchors(
-    problems: Sequence[Problem], tokens: Tokens, run: Run, cache: AnchorCache, identity: tuple[str, str]
+    problems: Sequence[Problem],
+    tokens: Tokens,
+    session: Session,
+    cache: AnchorCache,
+    identity: tuple[str, str],
 ) -> list[dict[str, Any]]:
     """Rows of PREPARED under the model that the backbone's engines serve, which `identity` names in the cache.
 
     A problem at which they fail is left out.
     """
-    rows = each_or_none(partial(_anchors, tokens, run, cache, identity), problems, lambda: [run.backbone])
+    rows = map_isolating_failures(
+        partial(_anchors, tokens, session, cache, identity), problems, lambda: [session.reference]
+    )
     return [row for row in rows if row is not None]
 
 
 def _anchors(
-    tokens: Tokens, run: Run, cache: AnchorCache, identity: tuple[str, str], shard: Sequence[Problem]
+    tokens: Tokens, session: Session, cache: AnchorCache, identity: tuple[str, str], shard: Sequence[Problem]
 ) -> list[dict[str, Any]]:
     prompts = [tokens.question(problem) for problem in shard]
     experts = [tokens.expert(problem) for problem in shard]
-    expert_logprobs = _expert_logprobs(prompts, experts, run, cache, identity)
-    own = _own_samples(shard, prompts, run, cache, identity)
+    expert_logprobs = _expert_logprobs(prompts, experts, session, cache, identity)
+    own = _own_samples(shard, prompts, session, cache, identity)
     return [
         {
             **asdict(problem),
@@ -132,14 +138,14 @@ def _anchors(
 def _expert_logprobs(
     prompts: list[list[int]],
     experts: list[list[int]],
-    run: Run,
+    session: Session,
     cache: AnchorCache,
     identity: tuple[str, str],
 ) -> list[list[float]]:
     """Per token, in nats."""
 
     def compute(missing: list[int]) -> list[list[float]]:
-        scored = run.backbone.score([ScoreRequest(prompts[i], experts[i]) for i in missing])
+        scored = session.reference.score([ScoreRequest(prompts[i], experts[i]) for i in missing])
         return [tokens.logprobs for tokens in scored]
 
     pairs = zip(prompts, experts, strict=True)
@@ -149,21 +155,21 @@ def _expert_logprobs(
 def _own_samples(
     shard: Sequence[Problem],
     prompts: list[list[int]],
-    run: Run,
+    session: Session,
     cache: AnchorCache,
     identity: tuple[str, str],
 ) -> list[dict[str, Any]]:
     """Of each problem's unaided solutions: `mean`, in nats per token over all; `ids` and `logprobs` of the first."""
-    settings, count = run.config.prepare, run.config.prepare.num_own_samples
+    settings, count = session.config.prepare, session.config.prepare.num_own_samples
 
     def requests(i: int) -> list[GenerateRequest]:
-        return own_requests(prompts[i], shard[i].id, settings, run.config.seed)
+        return own_requests(prompts[i], shard[i].id, settings, session.config.seed)
 
     def compute(missing: list[int]) -> list[dict[str, Any]]:
         asked = [request for i in missing for request in requests(i)]
-        written = [completion.token_ids for completion in run.backbone.generate(asked)]
+        written = [completion.token_ids for completion in session.reference.generate(asked)]
         # Scored like every other text: the engine's own log-probs are those at the sampling temperature.
-        scored = run.backbone.score(
+        scored = session.reference.score(
             [ScoreRequest(request.prompt_ids, ids) for request, ids in zip(asked, written, strict=True)]
         )
         means = [mean(sample.logprobs) for sample in scored]

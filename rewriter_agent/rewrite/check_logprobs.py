@@ -32,7 +32,7 @@ COLUMNS = (
 )
 
 
-def rescore(
+def check_logprobs(
     rewrites: Path, tokens: Tokens, fleets: Mapping[Writer, Fleet], temperature: float, seed: int
 ) -> dict[str, Any]:
     """How far behaviour log-probs are from what their model says now, over at most `ROWS` random rows.

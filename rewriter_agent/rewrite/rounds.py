@@ -18,7 +18,7 @@ from rewriter_agent.scoring.group_scorer import (
     ScoredGroup,
     prompt_length,
 )
-from rewriter_agent.scoring.retry import each_or_none
+from rewriter_agent.scoring.retry import map_isolating_failures
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Attempt:
     """Why no candidate was asked for, or none came."""
 
     @property
-    def open(self) -> bool:
+    def unresolved(self) -> bool:
         """Whether another round is wanted."""
         return self.skipped is None and not (self.groups and self.groups[-1].solved)
 
@@ -77,14 +77,14 @@ class Rewriter:
         strategy = STRATEGIES[self.config.strategy]
         rollouts = budget(strategy, self.config.num_generations)
         for number, (round_, count) in enumerate(zip(strategy.rounds, rollouts, strict=True)):
-            self._play(round_, number, count, [attempt for attempt in attempts if attempt.open])
+            self._run_round(round_, number, count, [attempt for attempt in attempts if attempt.unresolved])
         return attempts
 
     def _keeps(self, problem: AnchoredProblem) -> bool:
         gap = problem.anchors.own - problem.anchors.expert
         return self.config.keep_gap is not None and gap <= self.config.keep_gap
 
-    def _play(self, round_: Round, number: int, count: int, attempts: Sequence[Attempt]) -> None:
+    def _run_round(self, round_: Round, number: int, count: int, attempts: Sequence[Attempt]) -> None:
         """Give each attempt a scored group of `count` candidates, or the reason why there is none."""
         fleet = self.writers[round_.writer]
         room = fleet.spec.max_model_len - 1 - self.config.max_completion_length
@@ -95,7 +95,7 @@ class Rewriter:
                 attempt.skipped = TOO_LONG
             else:
                 asked.append((attempt, self._requests(prompt, number, count, attempt.problem.id)))
-        answered = each_or_none(
+        answered = map_isolating_failures(
             partial(_generate, fleet), [requests for _, requests in asked], lambda: [fleet]
         )
         written: list[tuple[Attempt, list[Sample], int]] = []
@@ -105,7 +105,7 @@ class Rewriter:
             else:
                 written.append((attempt, list(map(self._sample, completions)), len(requests[0].prompt_ids)))
         groups = [(attempt.problem, samples) for attempt, samples, _ in written]
-        scored = each_or_none(self.scorer, groups, lambda: [self.scorer.backbone])
+        scored = map_isolating_failures(self.scorer, groups, lambda: [self.scorer.backbone])
         for (attempt, samples, length), result in zip(written, scored, strict=True):
             if result is None:
                 attempt.skipped = ENGINE_ERROR

@@ -14,7 +14,7 @@ from rewriter_agent.io.files import read_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import prepared_file
 from rewriter_agent.runtime.run_folder import StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import require_space
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
@@ -23,7 +23,7 @@ from rewriter_agent.tracking.stage_log import stage_log
 from rewriter_agent.tracking.tables import rewrites
 from rewriter_agent.train.rewriter import ADAPTER, MODEL, read_rewriter, rewriter_folder
 
-from .check_logprobs import rescore
+from .check_logprobs import check_logprobs
 from .dataset import write_dataset
 from .job import Log, rewrite_file
 from .record import Provenance
@@ -31,14 +31,14 @@ from .rounds import Attempt, Rewriter
 from .tally import Tally
 
 
-def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def rewrite(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Candidates for every problem, the best that pass as targets, else the expert's solution."""
-    config = run.config
+    config = session.config
     missing = pq.read_metadata(prepared_file(config)).num_rows - _problems_done(folder, config.rewrite)
     require_space(folder, disk_gb(config.rewrite, missing), "rewrite")
     with stage_log(config, folder) as log:
         metrics = partial(log.metrics, REWRITING)
-        tally = rewrite_problems(run, prepared_file(config), folder, progress, config.seed, metrics)
+        tally = rewrite_problems(session, prepared_file(config), folder, progress, config.seed, metrics)
         if config.tracking.table_rows:
             log.table(
                 REWRITING, "samples", rewrites(StageFolder(folder).rewrites, config.tracking.table_rows)
@@ -46,10 +46,10 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     counts = tally.counts()
     if STRATEGIES[config.rewrite.strategy].rounds:
         progress("scoring some rows once more")
-        counts |= rescore(
+        counts |= check_logprobs(
             StageFolder(folder).rewrites,
-            run.tokens,
-            _writers(run),
+            session.tokens,
+            _writers(session),
             config.rewrite.temperature,
             config.seed,
         )
@@ -57,21 +57,21 @@ def rewrite(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
 
 
 def rewrite_problems(
-    run: Run, source: Path, folder: Path, progress: Progress, seed: int, log: Log | None = None
+    session: Session, source: Path, folder: Path, progress: Progress, seed: int, log: Log | None = None
 ) -> Tally:
     """Rewrite the prepared problems in `source` as the strategy says, with the engines as they are."""
-    config = run.config
-    version = _load_rewriter(run, progress) if uses_policy(config.rewrite.strategy) else None
-    attempts = _rewriter(run, seed) if STRATEGIES[config.rewrite.strategy].rounds else _untouched
+    config = session.config
+    version = _load_rewriter(session, progress) if uses_policy(config.rewrite.strategy) else None
+    attempts = _rewriter(session, seed) if STRATEGIES[config.rewrite.strategy].rounds else _untouched
     origin = Provenance(config.rewrite, version, seed)
     # On GPUs one shard is written while another is scored; on a CPU engines share cores and take turns.
     side_by_side = 2 if config.cluster.device == "gpu" else 1
     return rewrite_file(source, folder, attempts, origin, progress, side_by_side, log)
 
 
-def dataset(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def dataset(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """The targets in TRL's form, with a card."""
-    return write_dataset(folder, run.folder.rewrite.rewrites, run.config)
+    return write_dataset(folder, session.folder.rewrite.rewrites, session.config)
 
 
 def disk_gb(config: RewriteConfig, problems: int) -> float:
@@ -87,16 +87,16 @@ def _problems_done(folder: Path, config: RewriteConfig) -> int:
     return config.shard_size * sum(1 for _ in folder.glob("shards/part-*.parquet"))
 
 
-def _load_rewriter(run: Run, progress: Progress) -> int:
+def _load_rewriter(session: Session, progress: Progress) -> int:
     """Put the rewriter's weights into the policy's engines; returns the steps that it was trained for."""
-    folder = rewriter_folder(run.config)
-    card = read_rewriter(folder, run.backbone_identity[0], run.tokens.tokenizer)
+    folder = rewriter_folder(session.config)
+    card = read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
     progress(f"loading the rewriter, trained for {card.steps} steps, into the engines")
-    run.start_engines("policy", "backbone")
-    if run.config.cluster.enable_lora:
-        run.policy.load_lora(run.policy.version + 1, folder / ADAPTER)
+    session.start_engines("policy", "backbone")
+    if session.config.cluster.enable_lora:
+        session.actor.load_lora(session.actor.version + 1, folder / ADAPTER)
     else:
-        run.policy.load((folder / MODEL).absolute())
+        session.actor.load((folder / MODEL).absolute())
     return card.steps
 
 
@@ -105,16 +105,18 @@ def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
     return [Attempt(problem) for problem in problems]
 
 
-def _rewriter(run: Run, seed: int) -> Rewriter:
-    config = run.config
-    tokens = run.tokens
+def _rewriter(session: Session, seed: int) -> Rewriter:
+    config = session.config
+    tokens = session.tokens
     solutions = (row["solution"] for row in read_table(prepared_file(config), ["solution"]))
-    embed = diversity_embed(run.embedder, list(solutions) if run.embedder else [], config.reward)
-    scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)
-    return Rewriter(config.rewrite, seed, tokens, _writers(run), scorer)
+    embed = diversity_embed(session.embedder, list(solutions) if session.embedder else [], config.reward)
+    scorer = GroupScorer(tokens, session.reference, session.verifier, config.reward, embed)
+    return Rewriter(config.rewrite, seed, tokens, _writers(session), scorer)
 
 
-def _writers(run: Run) -> dict[Writer, Fleet]:
+def _writers(session: Session) -> dict[Writer, Fleet]:
     """The engines that the strategy needs."""
-    policy: dict[Writer, Fleet] = {"policy": run.policy} if uses_policy(run.config.rewrite.strategy) else {}
-    return policy | {"backbone": run.backbone}
+    policy: dict[Writer, Fleet] = (
+        {"policy": session.actor} if uses_policy(session.config.rewrite.strategy) else {}
+    )
+    return policy | {"backbone": session.reference}

@@ -33,7 +33,7 @@ from .workload import workload
 EngineName = Literal["policy", "backbone"]
 
 
-class Run:
+class Session:
     """What every stage is given. Engines start when a stage first asks for them."""
 
     def __init__(
@@ -58,8 +58,8 @@ class Run:
         self._fleets: dict[str, Fleet] = {}
         self._closed = False
 
-    def turn_to(self, config: RunConfig) -> None:
-        """Go on with another config of the same backbone and cluster, on the engines that have started."""
+    def use_config(self, config: RunConfig) -> None:
+        """Switch to another config of the same backbone and cluster; engines that have started stay up."""
         assert (config.model, config.cluster) == (self.config.model, self.config.cluster)
         if config.reward != self.config.reward:
             self._end_reward_services()
@@ -133,14 +133,14 @@ class Run:
             self._fleets[self.engine_role(name)].wait()
 
     @property
-    def policy(self) -> Fleet:
-        """Engines whose weights change: the rewriting policy, later the models under evaluation."""
+    def actor(self) -> Fleet:
+        """Engines whose weights change: they serve the rewriting policy, and models under evaluation."""
         self.wait_engines("policy")
         return self._fleets["policy"]
 
     @property
-    def backbone(self) -> Fleet:
-        """Engines that serve the frozen backbone."""
+    def reference(self) -> Fleet:
+        """Engines that log-probs are computed with: they serve the frozen backbone, and the student in a refresh."""
         self.wait_engines("backbone")
         if self.engine_role("backbone") == "policy":
             return BaseModelView("backbone", self._fleets["policy"]).wait()

@@ -13,7 +13,7 @@ from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 
 from .judge import FleetJudge, judgement_length
-from .request_batcher import ScoreTogether
+from .request_batcher import RequestBatcher
 
 MOST_GROUPS = 64
 """Scored side by side: each has a thread."""
@@ -82,7 +82,7 @@ class GroupScorer:
         return [scored for part in slices for scored in self._score_together(part)]
 
     def _score_together(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
-        together = ScoreTogether(self.backbone, len(groups))
+        together = RequestBatcher(self.backbone, len(groups))
 
         def score(number: int) -> ScoredGroup:
             try:

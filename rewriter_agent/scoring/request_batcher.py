@@ -15,7 +15,7 @@ class _Batch:
     sent: Future[list[Scored]] = field(default_factory=Future)
 
 
-class ScoreTogether:
+class RequestBatcher:
     """Scores for threads numbered from 0, each of which may ask again and must `leave` in the end.
 
     What they ask is sent when each has asked or left, in the order of their numbers: engines work on large batches,

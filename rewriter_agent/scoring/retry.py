@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def each_or_none(
+def map_isolating_failures(
     call: Callable[[Sequence[Item]], Sequence[Answer]],
     items: Sequence[Item],
     fleets: Callable[[], Sequence[Fleet]],
@@ -27,7 +27,7 @@ def each_or_none(
         return list(call(items))
     except RayTaskError:
         if len(items) > 1:
-            return [answer for item in items for answer in each_or_none(call, [item], fleets)]
+            return [answer for item in items for answer in map_isolating_failures(call, [item], fleets)]
         for fleet in fleets():
             _require_working(fleet)
         return [None]

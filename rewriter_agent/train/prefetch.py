@@ -10,7 +10,7 @@ from rewriter_agent.scoring.group_scorer import MOST_GROUPS, AnchoredProblem, Gr
 Group = tuple[AnchoredProblem, list[GenerateRequest]]
 
 
-class Ahead:
+class Prefetch:
     """Groups on their way through the engines; each is scored as soon as it is complete."""
 
     def __init__(

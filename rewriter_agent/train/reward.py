@@ -8,7 +8,7 @@ from typing import Any
 from reward import Score
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
 
-from .prefetch import Ahead
+from .prefetch import Prefetch
 from .rejections import RejectionWarning
 
 LogMetric = Callable[[str, float], None]
@@ -44,7 +44,7 @@ class GroupReward:
         self.problems = problems
         self.num_generations = num_generations
         self.warn = RejectionWarning(say)
-        self.ahead: Ahead | None = None
+        self.ahead: Prefetch | None = None
         """Has the scores where they were asked for before."""
 
     def __call__(

@@ -11,7 +11,7 @@ from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.models.folder import check_model_folder
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.runtime.run_folder import RunFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 
 CARD = "rewriter.json"
 COPY = "copy the rewriter again, or leave it out to train one"
@@ -38,12 +38,12 @@ def rewriter_folder(config: RunConfig) -> Path:
     return config.rewrite.rewriter or RunFolder(config.folder).train.path
 
 
-def check_rewriter(run: Run) -> None:
+def check_rewriter(session: Session) -> None:
     """Raise ValueError where the config names a rewriter that cannot be used; see `read_rewriter`."""
-    if folder := run.config.rewrite.rewriter:
-        read_rewriter(folder, run.backbone_identity[0], run.tokens.tokenizer)
-        if run.config.cluster.enable_lora:
-            check_adapter(folder / ADAPTER, run.config.train.lora.r)
+    if folder := session.config.rewrite.rewriter:
+        read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
+        if session.config.cluster.enable_lora:
+            check_adapter(folder / ADAPTER, session.config.train.lora.r)
 
 
 def check_adapter(folder: Path, rank: int) -> None:

@@ -14,7 +14,7 @@ from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.io.seeds import request_seed
 
-from .prefetch import Ahead, Group
+from .prefetch import Group, Prefetch
 from .weight_sync import publish
 
 
@@ -43,7 +43,7 @@ class FleetGeneration:
     Where it works ahead, a step's candidates are sampled under the weights of the step before, while that is learned.
     """
 
-    def __init__(self, trainer: Learner, fleet: Fleet, ahead: Ahead | None) -> None:
+    def __init__(self, trainer: Learner, fleet: Fleet, ahead: Prefetch | None) -> None:
         self.trainer = trainer
         self.fleet = fleet
         self.ahead = ahead

@@ -74,7 +74,7 @@ def pack(input_ids: Tensor, attention_mask: Tensor, completion_length: int) -> P
     return Packed(
         _padded(ids, 0, device),
         _padded(positions, 0, device),
-        _sees(_padded(segments, -1, device)),
+        _attention_mask(_padded(segments, -1, device)),
         (row, column),
         input_ids[:, split:][candidate, place],
         (candidate, place),
@@ -87,7 +87,7 @@ def _padded(rows: list[list[int]], value: int, device: torch.device) -> Tensor:
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows], device=device)
 
 
-def _sees(segments: Tensor) -> Tensor:
+def _attention_mask(segments: Tensor) -> Tensor:
     """Of what is before it, a token sees the prompt (segment 0) and its own candidate."""
     of_prompt, same = segments[:, None, :] == 0, segments[:, None, :] == segments[:, :, None]
     return ((of_prompt | same).tril())[:, None]
@@ -98,7 +98,7 @@ def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple
 
     `model` has TRL's fused head (`add_fused_lm_head`), and `backbone` inside it leaves the hidden states for that.
     """
-    with _only(backbone, packed.sources):
+    with _select_positions(backbone, packed.sources):
         outputs = model(
             input_ids=packed.input_ids,
             attention_mask=packed.attention_mask,
@@ -114,7 +114,7 @@ def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple
 
 
 @contextmanager
-def _only(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Generator[None]:
+def _select_positions(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Generator[None]:
     """Hidden states of `sources` alone leave the `backbone`, as one row: the head has no work with the others."""
 
     def select(_module: nn.Module, _args: object, output: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -128,7 +128,7 @@ def _only(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Generator[None
         handle.remove()
 
 
-def pays(config: PretrainedConfig, input_ids: Tensor, packed: Packed) -> bool:
+def is_cheaper(config: PretrainedConfig, input_ids: Tensor, packed: Packed) -> bool:
     """Whether packed rows are less work: candidates that follow one another lengthen the attention of all."""
     hidden, inner = config.hidden_size, config.intermediate_size
 

@@ -10,13 +10,13 @@ from trl.trainer.utils import split_tensor_dict
 from rewriter_agent.models.attention import can_share
 
 from .importance import Correction
-from .shared_prefix import pack, pays, shared_logps
+from .shared_prefix import is_cheaper, pack, shared_logps
 
 Scored = tuple[Tensor, Tensor | None, Tensor | None]
 """Log-probs and entropies, (candidates, tokens) each, and no loss of experts."""
 
 
-class OnePassGRPOTrainer(GRPOTrainer):
+class SharedPrefixGRPOTrainer(GRPOTrainer):
     """GRPOTrainer for one process and engines elsewhere, whose candidates are used in one optimiser step.
 
     It learns what GRPOTrainer learns, but for rounding, and for the loss `bnpo`, whose mean is a batch's. A prompt is
@@ -110,7 +110,7 @@ class OnePassGRPOTrainer(GRPOTrainer):
         logps, entropies = [], []
         for batch in zip(input_ids.split(size), attention_mask.split(size), strict=True):
             packed = pack(*batch, logits_to_keep)
-            if pays(causal.config, batch[0], packed):
+            if is_cheaper(causal.config, batch[0], packed):
                 with self.accelerator.autocast():
                     found = shared_logps(model, causal.base_model, packed)
             else:

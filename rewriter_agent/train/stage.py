@@ -8,7 +8,7 @@ from cluster.fleet.supervisor import EnginesLostError
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
@@ -28,41 +28,41 @@ SHOWN = {
 }
 
 
-def train(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def train(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
     # Where it is, the run was killed behind its last step; checkpoints are gone by then.
     if not (folder / MODEL).exists():
-        _run_learner(run, folder, progress)
-    section = run.config.train
+        _run_learner(session, folder, progress)
+    section = session.config.train
     candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
     counts = _counts(read_jsonl(StageFolder(folder).metrics), candidates)
-    backbone_name, identity = run.config.model.name_or_path, run.backbone_identity[0]
+    backbone_name, identity = session.config.model.name_or_path, session.backbone_identity[0]
     write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
     return counts
 
 
-def _run_learner(run: Run, folder: Path, progress: Progress) -> None:
-    tokens = run.tokens
-    progress(f"{len(training_problems(run.config, tokens))} problems; starting the engines")
-    run.start_engines("policy", "backbone")
-    policy, backbone = run.policy, run.backbone
+def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
+    tokens = session.tokens
+    progress(f"{len(training_problems(session.config, tokens))} problems; starting the engines")
+    session.start_engines("policy", "backbone")
+    policy, backbone = session.actor, session.reference
     if policy.version:
         # What another rewriter has left there.
         policy.reset_to_base()
-    role = run.plan.role("learner")
+    role = session.plan.role("learner")
     # The worker runs in another directory.
-    config = run.config.model_copy(update={"output_dir": run.config.output_dir.absolute()})
+    config = session.config.model_copy(update={"output_dir": session.config.output_dir.absolute()})
     (folder / LOST).unlink(missing_ok=True)
     job = {
         "config": config.model_dump(mode="json"),
-        "model": run.model_path,
-        "prompt_date": run.prompt_date,
+        "model": session.model_path,
+        "prompt_date": session.prompt_date,
         "folder": str(folder.absolute()),
         "threads": role.threads,
-        "env": worker_env(run.config, folder, role.threads),
-        "embedder": run.embedder,
+        "env": worker_env(session.config, folder, role.threads),
+        "embedder": session.embedder,
     }
-    run.wait_for_capacity("learner")
+    session.wait_for_capacity("learner")
     progress("starting the learner")
     workers = Workers(
         count=1,

@@ -12,13 +12,13 @@ from rewriter_agent.data.prompts import Messages
 from rewriter_agent.data.text_encoder import text_encoder
 from rewriter_agent.tracking.tables import log_completions
 
-from .prefetch import Ahead
+from .prefetch import Prefetch
 from .rollouts import FleetGeneration
 from .schedule import Schedule
-from .shared_prefix_trainer import OnePassGRPOTrainer
+from .shared_prefix_trainer import SharedPrefixGRPOTrainer
 
 
-class FleetGRPOTrainer(OnePassGRPOTrainer):
+class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
     """GRPOTrainer that samples from a fleet and corrects for the engines' log-probs."""
 
     def __init__(
@@ -26,7 +26,7 @@ class FleetGRPOTrainer(OnePassGRPOTrainer):
         *,
         fleet: Fleet,
         scorers: Fleet,
-        ahead: Ahead | None = None,
+        ahead: Prefetch | None = None,
         table_rows: int = 0,
         **kwargs: Any,
     ) -> None:

@@ -25,7 +25,7 @@ from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, rem
 from sft.runtime.metrics import MetricsWriter, finish_reporting
 
 from .files import EVENTS
-from .prefetch import Ahead
+from .prefetch import Prefetch
 from .problems import training_problems
 from .replay_log import ReplayCompletions
 from .reward import GroupReward
@@ -60,7 +60,7 @@ def learn(job: dict[str, Any]) -> None:
         reward = GroupReward(scorer, problems, config.train.num_generations, say)
         if config.train.max_staleness:
             shared = isinstance(job["backbone"], BaseModelView)
-            reward.ahead = Ahead(job["policy"], scorer, problems, reward.sample, shared)
+            reward.ahead = Prefetch(job["policy"], scorer, problems, reward.sample, shared)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],
             scorers=job["backbone"],

@@ -14,10 +14,10 @@ from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.stage import fits, require_some
 from rewriter_agent.rewrite.rounds import Rewriter
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import GroupScorer, mean
-from rewriter_agent.scoring.retry import each_or_none
+from rewriter_agent.scoring.retry import map_isolating_failures
 
 from .measure import RowGap, measure_rows, summarise, try_rewriting
 from .page import write_page
@@ -36,7 +36,7 @@ def gap(config: RunConfig, sample: int) -> Gap:
     """
     progress = Progress("gap")
     with connect(config.cluster, config.output_dir) as machines:
-        run = Run(config, machines, ("encoder", "backbone"))
+        run = Session(config, machines, ("encoder", "backbone"))
         with exclusive(config.folder):
             try:
                 found = _measure(run, sample, progress)
@@ -48,7 +48,7 @@ def gap(config: RunConfig, sample: int) -> Gap:
     return found
 
 
-def _measure(run: Run, sample: int, progress: Progress) -> Gap:
+def _measure(run: Session, sample: int, progress: Progress) -> Gap:
     config, tokens = run.config, run.tokens
     loaded = load_problems(config.data)
     for line in loaded.skipped:
@@ -58,9 +58,9 @@ def _measure(run: Run, sample: int, progress: Progress) -> Gap:
     chosen = _sample(problems, sample, config.seed)
     progress(f"{len(chosen)} of {len(problems)} training problems; starting the backbone's engines")
     rows: list[RowGap] = []
-    measure = partial(measure_rows, tokens, run.backbone, config.prepare, config.seed)
+    measure = partial(measure_rows, tokens, run.reference, config.prepare, config.seed)
     for number, batch in enumerate(batches(chosen, BATCH), start=1):
-        found = each_or_none(measure, batch, lambda: [run.backbone])
+        found = map_isolating_failures(measure, batch, lambda: [run.reference])
         rows += [row for row in found if row is not None]
         progress.share(min(number * BATCH, len(chosen)), len(chosen), "problems scored")
     tried = rows[:TRIED]
@@ -69,8 +69,8 @@ def _measure(run: Run, sample: int, progress: Progress) -> Gap:
         update={"strategy": "best_of_n", "rewriter": None, "keep_gap": None}
     )
     embed = diversity_embed(run.embedder, [problem.solution for problem in chosen], config.reward)
-    scorer = GroupScorer(tokens, run.backbone, run.verifier, config.reward, embed)
-    rewriter = Rewriter(by_prompt, config.seed, tokens, {"backbone": run.backbone}, scorer)
+    scorer = GroupScorer(tokens, run.reference, run.verifier, config.reward, embed)
+    rewriter = Rewriter(by_prompt, config.seed, tokens, {"backbone": run.reference}, scorer)
     trial = try_rewriting(tried, rewriter, tokens)
     return Gap(
         name=config.name,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cluster.session import connect
 from rewriter_agent.config import RunConfig
-from rewriter_agent.evaluate.model import check_evaluation
+from rewriter_agent.evaluate.evaluator import check_evaluation
 from rewriter_agent.finetune.parallel import run_jobs
 from rewriter_agent.finetune.stage import sft_gb
 from rewriter_agent.io.files import exclusive
@@ -13,7 +13,7 @@ from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
 from rewriter_agent.runtime.first_start import first_start
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, require_space, roles_of
 
 from .arms import EXPERT
@@ -44,7 +44,7 @@ def run_study(config: RunConfig) -> str:
     failed: dict[str, str] = {}
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
         first_start(config.folder)  # One date for all runs of the study.
-        run = Run(base_config(layout), machines, _roles(layout))
+        run = Session(base_config(layout), machines, _roles(layout))
         clock = Clock(config.folder / "seconds.json")
         try:
             with clock("base"):
@@ -84,7 +84,7 @@ def _roles(layout: Layout) -> set[str]:
 
 
 def _seed(
-    run: Run, layout: Layout, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
+    run: Session, layout: Layout, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
 ) -> dict[str, str]:
     """What is missing of one seed; returns the errors of the fine-tunings that failed, by name."""
     with clock(f"seed {seed}, rewriting"):
@@ -100,26 +100,26 @@ def _seed(
         measured = Progress(f"study, seed {seed}")
         for done, cell in enumerate(trained):
             measured.share(done, len(trained), "models evaluated")
-            run.turn_to(cell.config)
+            run.use_config(cell.config)
             run_stage(cell_stage(cell), run)
     return failed
 
 
-def _stages(run: Run, config: RunConfig, stages: Sequence[Stage]) -> None:
+def _stages(run: Session, config: RunConfig, stages: Sequence[Stage]) -> None:
     """Stages of one run, on the engines that the runs before have left."""
-    run.turn_to(config)
+    run.use_config(config)
     run.write_config()
     for stage in stages:
         if stage.wanted(config) and not stage.complete(config):
             run_stage(stage, run)
 
 
-def _finetune(run: Run, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
+def _finetune(run: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
     """Those that are not refreshed on the way, as Ray tasks side by side; returns errors by folder."""
     at_a_time, threads = fine_tunings_at_a_time(run.plan)
     jobs = []
     for cell in todo:
-        run.turn_to(cell.config)
+        run.use_config(cell.config)
         cell_stage(cell).open_folder(cell.config, run.weights_gb)
         job = cell_job(run, cell, threads)
         if not cell.config.sft.refresh and not job.model_dir.exists():

@@ -16,7 +16,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
 
 from .layout import Layout
@@ -53,7 +53,7 @@ def measure(layout: Layout) -> Speeds:
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
-        run = Run(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
+        run = Session(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
         try:
             run.write_config()
             start = time.monotonic()
@@ -93,7 +93,7 @@ def pilot_config(layout: Layout) -> RunConfig:
     return make_config(tree)
 
 
-def _done(stage: Stage, run: Run) -> float:
+def _done(stage: Stage, run: Session) -> float:
     """Seconds of a stage."""
     run_stage(stage, run)
     manifest = stage.read_manifest(run.config)
@@ -101,7 +101,7 @@ def _done(stage: Stage, run: Run) -> float:
     return manifest["wall_seconds"]
 
 
-def _fine_tunings(run: Run) -> tuple[float, float, float]:
+def _fine_tunings(run: Session) -> tuple[float, float, float]:
     """Seconds of the first that a process does, of a later one, and of a step."""
     at_a_time, threads = fine_tunings_at_a_time(run.plan)
     inputs = run.folder.stage("rows").path

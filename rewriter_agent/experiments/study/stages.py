@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.planning.plan import Plan, concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
-from rewriter_agent.evaluate.served import evaluate_served
+from rewriter_agent.evaluate.stage import evaluate_checkpoint
 from rewriter_agent.evaluate.summary import counts
 from rewriter_agent.finetune.refresh import train_refreshed
 from rewriter_agent.finetune.stage import SHOWN, make_job, sft_gb, write_inputs, write_probe
@@ -14,7 +14,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import PREPARE, REWRITE
 from rewriter_agent.runtime.fingerprints import evaluation_hashes
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage
 from sft.job import SFTJob
 
@@ -29,14 +29,14 @@ EVALUATION = "evaluation"
 def cell_stage(cell: Cell) -> Stage:
     """Complete once the cell has been measured; only what is refreshed on the way is trained by it."""
 
-    def work(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+    def work(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
         job = cell_job(run, cell, 1)
         if cell.config.sft.refresh:
             train_refreshed(run, job, folder, progress, SHOWN)
         # The others have been trained side by side before.
         assert job.model_dir.exists()
         base = RunFolder(run.config.output_dir.parent / BASE).evaluation("base")
-        evaluate_served(run, job.model_dir, folder / EVALUATION, progress, base)
+        evaluate_checkpoint(run, job.model_dir, folder / EVALUATION, progress, base)
         shutil.rmtree(job.model_dir)
         return counts(read_result(StageFolder(folder / EVALUATION).result))
 
@@ -51,7 +51,7 @@ def cell_stage(cell: Cell) -> Stage:
     )
 
 
-def cell_job(run: Run, cell: Cell, threads: int) -> SFTJob:
+def cell_job(run: Session, cell: Cell, threads: int) -> SFTJob:
     """The cell's fine-tuning, its rows written once for all cells of its source."""
     if cell.config.sft.refresh:
         # Its rows are made on the way.

@@ -7,13 +7,13 @@ from typing import Any
 
 from cluster.planning.plan import concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
-from rewriter_agent.evaluate.served import evaluate_served
+from rewriter_agent.evaluate.stage import evaluate_checkpoint
 from rewriter_agent.finetune.parallel import run_jobs
 from rewriter_agent.finetune.stage import make_job, sft_gb, write_inputs
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import require_space
 
 from .page import write_page
@@ -21,7 +21,7 @@ from .result import EVALUATION, sweep_csv, sweep_table, trial_result
 from .trials import Trial, trials
 
 
-def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
+def sweep(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Leaves `sweep.csv`, `sweep.json` and `sweep.html`; a trial's model is deleted once it has been evaluated.
 
     Raises:
@@ -34,7 +34,7 @@ def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
         place = folder / trial.name
         if not _evaluated(place):
             progress(f"evaluating {done}/{len(trained)}: {trial.name}")
-            evaluate_served(run, place / "model", place / EVALUATION, progress)
+            evaluate_checkpoint(run, place / "model", place / EVALUATION, progress)
         shutil.rmtree(place / "model", ignore_errors=True)
     if trained:
         _write(run, folder, trained)
@@ -44,7 +44,7 @@ def sweep(run: Run, folder: Path, progress: Progress) -> dict[str, Any]:
     return {"trials": len(todo), "page": str(folder / "sweep.html")}
 
 
-def _write(run: Run, folder: Path, trained: list[Trial]) -> None:
+def _write(run: Session, folder: Path, trained: list[Trial]) -> None:
     base = read_result(run.folder.evaluation("base").result)
     results = [trial_result(trial, folder / trial.name, base) for trial in trained]
     with atomic(folder / "sweep.csv") as temporary:
@@ -58,7 +58,7 @@ def _evaluated(place: Path) -> bool:
     return StageFolder(place / EVALUATION).result.exists()
 
 
-def _train(run: Run, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
+def _train(run: Session, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
     """Those that have not been evaluated, as Ray tasks, which reserve nothing themselves: their workers do.
 
     Returns the errors of those that failed, by name.

@@ -9,9 +9,10 @@ import pytest
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
-from rewriter_agent.evaluate import model
+from rewriter_agent.evaluate import evaluator
 from rewriter_agent.evaluate.lab_skills import evaluate_skills
-from rewriter_agent.evaluate.presets import Asking
+from rewriter_agent.evaluate.model_under_test import ModelUnderTest
+from rewriter_agent.evaluate.presets import PromptFormat
 from rewriter_agent.evaluate.result import PartResult, read_result
 from rewriter_agent.lab.tokenizer import make_tokenizer
 
@@ -68,15 +69,15 @@ def test_a_skill_needs_a_number_of_items() -> None:
 def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = {"strict": {"a": 1.0}}
     empty = PartResult("task", "accuracy", scores, 0.0, {}, [])
-    monkeypatch.setattr(model, "evaluate_retention", lambda lm, name, *_: replace(empty, name=name))
-    monkeypatch.setattr(model, "FleetLM", lambda *_: None)
-    monkeypatch.setattr(model, "answers", lambda *_: [])
-    monkeypatch.setattr(model, "grade", lambda *_: empty)
+    monkeypatch.setattr(evaluator, "evaluate_retention", lambda lm, name, *_: replace(empty, name=name))
+    monkeypatch.setattr(evaluator, "FleetLM", lambda *_: None)
+    monkeypatch.setattr(evaluator, "answers", lambda *_: [])
+    monkeypatch.setattr(evaluator, "grade", lambda *_: empty)
     config = EvaluateConfig(retention=["sciq", "lab_sort"], retention_limit=4, own_answers=0)
     lines: list[str] = []
-    model.evaluate_model(
-        model.Subject(Scripted, lambda: None),  # ty: ignore[invalid-argument-type]
-        Asking(TOKENIZER, "chat"),
+    evaluator.evaluate_model(
+        ModelUnderTest(Scripted, lambda: None),  # ty: ignore[invalid-argument-type]
+        PromptFormat(TOKENIZER, "chat"),
         [],
         config,
         lambda *_: [],

@@ -13,9 +13,10 @@ from reward import Check, Grade, Verdict
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.evaluate.answers import Answer, answers
+from rewriter_agent.evaluate.evaluator import evaluate_model, forget_grades
 from rewriter_agent.evaluate.majority import votes
-from rewriter_agent.evaluate.model import Subject, evaluate_model, forget_grades
-from rewriter_agent.evaluate.presets import PRESETS, Asking
+from rewriter_agent.evaluate.model_under_test import ModelUnderTest
+from rewriter_agent.evaluate.presets import PRESETS, PromptFormat
 from rewriter_agent.evaluate.result import PartResult, read_result
 from rewriter_agent.evaluate.task import grade
 from tests.helpers.local_fleet import LocalFleet, ScriptedFleet, make_model, make_tokenizer
@@ -30,8 +31,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture
-def asking(tokenizer: PreTrainedTokenizerFast) -> Asking:
-    return Asking(tokenizer, "chat")
+def prompt_format(tokenizer: PreTrainedTokenizerFast) -> PromptFormat:
+    return PromptFormat(tokenizer, "chat")
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +67,19 @@ def verify(checks: list[Check]) -> list[Grade]:
     return [Grade(Verdict.EQUAL if float(c.gold) == float(c.answer) else Verdict.DIFFERENT) for c in checks]
 
 
-def ask(fleet: LocalFleet, asking: Asking, folder: Path, **config: Any) -> list[Answer]:
+def ask(fleet: LocalFleet, prompt_format: PromptFormat, folder: Path, **config: Any) -> list[Answer]:
     settings = CONFIG.model_copy(update=config)
-    return answers(lambda: fleet, asking, problems(), settings, folder)  # ty: ignore[invalid-return-type]
+    return answers(lambda: fleet, prompt_format, problems(), settings, folder)  # ty: ignore[invalid-return-type]
 
 
-def graded(asking: Asking, found: list[Answer], **fields: Any) -> PartResult:
-    return grade("task", problems(**fields), found, asking, verify, "test problems")
+def graded(prompt_format: PromptFormat, found: list[Answer], **fields: Any) -> PartResult:
+    return grade("task", problems(**fields), found, prompt_format, verify, "test problems")
 
 
-def test_answers_are_graded_strictly_and_leniently(fleet: LocalFleet, asking: Asking, tmp_path: Path) -> None:
-    part = graded(asking, ask(fleet, asking, tmp_path))
+def test_answers_are_graded_strictly_and_leniently(
+    fleet: LocalFleet, prompt_format: PromptFormat, tmp_path: Path
+) -> None:
+    part = graded(prompt_format, ask(fleet, prompt_format, tmp_path))
     assert part.scores["strict"] == {"p0": 1.0, "p1": 0.0, "p2": 0.0, "p3": 0.0}
     assert part.scores["lenient"] == {"p0": 1.0, "p1": 1.0, "p2": 0.0, "p3": 0.0}
     assert [sample["answer"] for sample in part.samples] == ["7", None, "8", None]
@@ -88,11 +91,13 @@ def test_answers_are_graded_strictly_and_leniently(fleet: LocalFleet, asking: As
 
 
 def test_a_check_has_the_gold_answer_and_the_convention(
-    fleet: LocalFleet, asking: Asking, tmp_path: Path
+    fleet: LocalFleet, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
     seen: list[Check] = []
-    found = ask(fleet, asking, tmp_path)
-    grade("task", problems(), found, asking, lambda checks: seen.extend(checks) or verify(checks), "test")
+    found = ask(fleet, prompt_format, tmp_path)
+    grade(
+        "task", problems(), found, prompt_format, lambda checks: seen.extend(checks) or verify(checks), "test"
+    )
     assert {check.gold for check in seen} == {"7"}
     assert Check("7", "8", "####") in seen
 
@@ -100,7 +105,7 @@ def test_a_check_has_the_gold_answer_and_the_convention(
 def test_the_prompt_is_the_chat_template_of_the_question(
     fleet: ScriptedFleet, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
 ) -> None:
-    ask(fleet, Asking(tokenizer, "chat", system_prompt="Be brief."), tmp_path)
+    ask(fleet, PromptFormat(tokenizer, "chat", system_prompt="Be brief."), tmp_path)
     prompt = tokenizer.decode(fleet.asked[0].prompt_ids)
     assert prompt.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nTom has 0 apples.")
     assert prompt.endswith("#### answer<|im_end|>\n<|im_start|>assistant\n")
@@ -134,10 +139,10 @@ def test_a_preset_asks_in_its_words_for_a_boxed_answer(
     fleet = scripted(
         local, tokenizer, ["It is \\boxed{7}.", f"\\boxed{{7}}{stop} More?\n\\boxed{{9}}", "#### 7", ""]
     )
-    asking = Asking(tokenizer, name)
-    found = ask(fleet, asking, tmp_path)
+    prompt_format = PromptFormat(tokenizer, name)
+    found = ask(fleet, prompt_format, tmp_path)
     assert tokenizer.decode(fleet.asked[0].prompt_ids) == prompt
-    part = graded(asking, found)
+    part = graded(prompt_format, found)
     assert list(part.scores["strict"].values()) == [1.0, 1.0, 0.0, 0.0]
     assert list(part.scores["lenient"].values()) == [1.0, 1.0, 1.0, 0.0]
     assert (found[1].text, found[1].finished) == ("\\boxed{7}", True)
@@ -145,15 +150,15 @@ def test_a_preset_asks_in_its_words_for_a_boxed_answer(
 
 
 def test_sampled_answers_are_estimated_without_bias(
-    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, asking: Asking, tmp_path: Path
+    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
     greedy = "#### 7"
     sampled = ["#### 7", "#### 8", "#### 8.0", "so 7"]
     fleet = scripted(local, tokenizer, [greedy, *sampled])
-    found = ask(fleet, asking, tmp_path, num_samples=4, temperature=0.6)
+    found = ask(fleet, prompt_format, tmp_path, num_samples=4, temperature=0.6)
     assert [r.temperature for r in fleet.asked[:5]] == [0.0, 0.6, 0.6, 0.6, 0.6]
     assert len({r.seed for r in fleet.asked if r.temperature}) == 16
-    part = graded(asking, found)
+    part = graded(prompt_format, found)
     assert part.scores["strict"]["p0"] == 1.0
     assert part.scores["avg@4"]["p0"] == 0.25
     assert part.scores["avg@4 lenient"]["p0"] == 0.5
@@ -173,52 +178,54 @@ def test_votes_are_classes_of_equal_answers() -> None:
 
 
 def test_scores_are_broken_down_by_level_and_source(
-    fleet: LocalFleet, asking: Asking, tmp_path: Path
+    fleet: LocalFleet, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
-    found = ask(fleet, asking, tmp_path)
+    found = ask(fleet, prompt_format, tmp_path)
     levelled = [replace(p, level=str(i // 2), source="one") for i, p in enumerate(problems())]
-    part = grade("task", levelled, found, asking, verify, "test problems")
+    part = grade("task", levelled, found, prompt_format, verify, "test problems")
     assert part.groups == {"level": {"p0": "0", "p1": "0", "p2": "1", "p3": "1"}}
 
 
 def test_empty_and_endless_answers_and_prompts_without_room_are_recorded(
-    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, asking: Asking, tmp_path: Path
+    local: LocalFleet, tokenizer: PreTrainedTokenizerFast, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
     fleet = scripted(local, tokenizer, ["", "on and on", "#### 7"], cut={"on and on"})
     asked = problems()
     asked[3] = replace(asked[3], question="Tom " * 600)
-    found = answers(lambda: fleet, asking, asked, CONFIG, tmp_path)  # ty: ignore[invalid-argument-type]
+    found = answers(lambda: fleet, prompt_format, asked, CONFIG, tmp_path)  # ty: ignore[invalid-argument-type]
     assert [(a.text, a.finished) for a in found] == [
         ("", True),
         ("on and on", False),
         ("#### 7", True),
         ("", False),
     ]
-    part = grade("task", asked, found, asking, verify, "test problems")
+    part = grade("task", asked, found, prompt_format, verify, "test problems")
     assert part.metrics["empty"] == part.metrics["finished"] == 0.5
     assert part.metrics["accuracy"] == 0.25
 
 
 def evaluate(
     fleet: LocalFleet,
-    asking: Asking,
+    prompt_format: PromptFormat,
     output: Path,
     say: Callable[[str], None] = lambda _: None,
     **config: Any,
 ) -> None:
     settings = CONFIG.model_copy(update=config)
-    subject = Subject(lambda: fleet, lambda: None)  # ty: ignore[invalid-argument-type]
-    evaluate_model(subject, asking, problems(), settings, verify, output, say, output / "own.parquet")
+    subject = ModelUnderTest(lambda: fleet, lambda: None)  # ty: ignore[invalid-argument-type]
+    evaluate_model(subject, prompt_format, problems(), settings, verify, output, say, output / "own.parquet")
 
 
-def test_an_ended_evaluation_goes_on(fleet: ScriptedFleet, asking: Asking, tmp_path: Path) -> None:
+def test_an_ended_evaluation_goes_on(
+    fleet: ScriptedFleet, prompt_format: PromptFormat, tmp_path: Path
+) -> None:
     lines: list[str] = []
-    evaluate(fleet, asking, tmp_path / "out", lines.append)
+    evaluate(fleet, prompt_format, tmp_path / "out", lines.append)
     before = read_result(tmp_path / "out" / "result.json")
     (tmp_path / "out" / "result.json").unlink()
     (tmp_path / "out" / "arc_easy.json").unlink()
     asked, scored = len(fleet.asked), len(fleet.scored)
-    evaluate(fleet, asking, tmp_path / "out", lines.append)
+    evaluate(fleet, prompt_format, tmp_path / "out", lines.append)
     assert len(fleet.asked) == asked
     assert len(fleet.scored) == 2 * scored
     assert read_result(tmp_path / "out" / "result.json") == before
@@ -232,8 +239,8 @@ def test_an_ended_evaluation_goes_on(fleet: ScriptedFleet, asking: Asking, tmp_p
     assert lines[2].startswith("arc_easy: acc,none ")
 
 
-def test_regrading_asks_no_model(fleet: ScriptedFleet, asking: Asking, tmp_path: Path) -> None:
-    evaluate(fleet, asking, tmp_path)
+def test_regrading_asks_no_model(fleet: ScriptedFleet, prompt_format: PromptFormat, tmp_path: Path) -> None:
+    evaluate(fleet, prompt_format, tmp_path)
     before = read_result(tmp_path / "result.json")
     forget_grades(tmp_path, CONFIG)
     asked = len(fleet.asked), len(fleet.scored)
@@ -242,8 +249,8 @@ def test_regrading_asks_no_model(fleet: ScriptedFleet, asking: Asking, tmp_path:
         raise AssertionError("no engine is needed")
 
     evaluate_model(
-        Subject(serve, lambda: None),  # ty: ignore[invalid-argument-type]
-        asking,
+        ModelUnderTest(serve, lambda: None),  # ty: ignore[invalid-argument-type]
+        prompt_format,
         problems(),
         CONFIG,
         lambda checks: [Grade(Verdict.EQUAL)] * len(checks),
@@ -259,9 +266,9 @@ def test_regrading_asks_no_model(fleet: ScriptedFleet, asking: Asking, tmp_path:
 
 
 def test_result_has_the_task_and_every_retention_task(
-    fleet: ScriptedFleet, asking: Asking, tmp_path: Path
+    fleet: ScriptedFleet, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
-    evaluate(fleet, asking, tmp_path)
+    evaluate(fleet, prompt_format, tmp_path)
     result = read_result(tmp_path / "result.json")
     assert result.task.metrics["accuracy"] == 0.25
     assert [part.name for part in result.retention] == ["arc_easy"]
@@ -271,18 +278,22 @@ def test_result_has_the_task_and_every_retention_task(
 
 
 def test_drift_of_the_backbone_from_itself_is_nothing(
-    local: LocalFleet, asking: Asking, tmp_path: Path
+    local: LocalFleet, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
-    evaluate(local, asking, tmp_path / "base", own_answers=3)
+    evaluate(local, prompt_format, tmp_path / "base", own_answers=3)
     drift = read_result(tmp_path / "base" / "result.json").drift
     assert drift is not None
     assert drift.logprobs == pytest.approx(drift.backbone_logprobs, abs=1e-3)
     assert list(drift.tokens) == ["p0", "p1", "p2"]
     own = tmp_path / "base" / "own.parquet"
-    other = LocalFleet(make_model(len(asking.tokenizer), seed=1), local.eos_token_id, max_model_len=512)
-    subject = Subject(lambda: other, lambda: None)  # ty: ignore[invalid-argument-type]
+    other = LocalFleet(
+        make_model(len(prompt_format.tokenizer), seed=1), local.eos_token_id, max_model_len=512
+    )
+    subject = ModelUnderTest(lambda: other, lambda: None)  # ty: ignore[invalid-argument-type]
     config = CONFIG.model_copy(update={"own_answers": 3})
-    evaluate_model(subject, asking, problems(), config, verify, tmp_path / "other", lambda _: None, own)
+    evaluate_model(
+        subject, prompt_format, problems(), config, verify, tmp_path / "other", lambda _: None, own
+    )
     moved = read_result(tmp_path / "other" / "result.json").drift
     assert moved is not None
     assert moved.backbone_logprobs == drift.backbone_logprobs

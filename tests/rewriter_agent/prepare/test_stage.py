@@ -36,7 +36,7 @@ class Writer(RecordingFleet):
 def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
     fleet, tokens, problems = Writer(), LetterTokens(), [make_problem("a"), make_problem("b")]
     config = SimpleNamespace(prepare=PrepareConfig(num_own_samples=2, temperature=0.5), seed=0)
-    run = SimpleNamespace(config=config, backbone=fleet)
+    run = SimpleNamespace(config=config, reference=fleet)
     prompts = [tokens.question(problem) for problem in problems]
 
     def own() -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
     )
     tokens = Tokens(tokenizer, None, EndTokens({}, (tokenizer.eos_token_id,), {}))
     run = SimpleNamespace(
-        config=config, tokens=tokens, backbone=Breaking(), backbone_identity=("m", "float32")
+        config=config, tokens=tokens, reference=Breaking(), backbone_identity=("m", "float32")
     )
     counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
     assert (counts["train"], counts["prompt_too_long"], counts["engine_error"]) == (1, 1, 1)

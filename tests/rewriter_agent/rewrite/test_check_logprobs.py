@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from rewriter_agent.io.files import write_table
-from rewriter_agent.rewrite.check_logprobs import ROWS, rescore
+from rewriter_agent.rewrite.check_logprobs import ROWS, check_logprobs
 from rewriter_agent.rewrite.record import REWRITES
 from tests.helpers.groups import LetterTokens, RecordingFleet, fake_logprobs
 
@@ -30,7 +30,7 @@ def check(folder: Path, rows: list[dict[str, Any]], temperature: float = 1.0) ->
     write_table(path, rows, REWRITES)
     backbone, policy = RecordingFleet(), RecordingFleet()
     fleets = cast(Any, {"backbone": backbone, "policy": policy})
-    return rescore(path, cast(Any, LetterTokens()), fleets, temperature, 0), backbone, policy
+    return check_logprobs(path, cast(Any, LetterTokens()), fleets, temperature, 0), backbone, policy
 
 
 def test_rows_that_agree(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Scored, ScoreRequest
-from rewriter_agent.scoring.request_batcher import ScoreTogether
+from rewriter_agent.scoring.request_batcher import RequestBatcher
 from tests.helpers.groups import RecordingFleet, fake_logprobs
 
 THREADS = 12
@@ -36,7 +36,7 @@ def asked(number: int, turn: int) -> list[ScoreRequest]:
 
 def ask(fleet: Calls) -> list[Future[list[Scored]]]:
     """Thread n asks twice where n is even, once at n = 1, else never; the later numbers are the faster."""
-    together = ScoreTogether(cast(Fleet, fleet), THREADS)
+    together = RequestBatcher(cast(Fleet, fleet), THREADS)
 
     def work(number: int) -> list[Scored]:
         found: list[Scored] = []

@@ -11,7 +11,7 @@ import pytest
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
-from rewriter_agent.train.prefetch import Ahead, Group
+from rewriter_agent.train.prefetch import Group, Prefetch
 from tests.helpers.groups import make_problem, passed
 
 
@@ -67,11 +67,11 @@ def scorer() -> Counting:
 
 
 @pytest.fixture
-def ahead(fleet: SlowFleet, scorer: Counting) -> Ahead:
+def ahead(fleet: SlowFleet, scorer: Counting) -> Prefetch:
     def sample(ids: Sequence[int]) -> Sample:
         return Sample("text", ids[-1] == 2, tuple(ids))
 
-    return Ahead(cast(Fleet, fleet), cast(GroupScorer, scorer), {}, sample)
+    return Prefetch(cast(Fleet, fleet), cast(GroupScorer, scorer), {}, sample)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -86,7 +86,7 @@ def totals(scored: Sequence[ScoredGroup]) -> list[list[float]]:
 
 
 def test_a_group_is_scored_as_soon_as_it_is_complete(
-    ahead: Ahead, fleet: SlowFleet, scorer: Counting
+    ahead: Prefetch, fleet: SlowFleet, scorer: Counting
 ) -> None:
     ahead.begin(4, groups("a", "b", "c"))
     fleet.answer(1)
@@ -99,7 +99,7 @@ def test_a_group_is_scored_as_soon_as_it_is_complete(
     assert sorted(scorer.scored) == ["a", "b", "c"]
 
 
-def test_steps_are_kept_apart(ahead: Ahead, fleet: SlowFleet) -> None:
+def test_steps_are_kept_apart(ahead: Prefetch, fleet: SlowFleet) -> None:
     ahead.begin(0, groups("a"))
     ahead.begin(1, groups("a", "b"))
     assert ahead.begun(1)
@@ -111,7 +111,7 @@ def test_steps_are_kept_apart(ahead: Ahead, fleet: SlowFleet) -> None:
     assert not ahead.begun(0)
 
 
-def test_weights_may_change_when_everything_has_been_sampled(ahead: Ahead, fleet: SlowFleet) -> None:
+def test_weights_may_change_when_everything_has_been_sampled(ahead: Prefetch, fleet: SlowFleet) -> None:
     ahead.begin(0, groups("a", "b"))
     settling = Thread(target=ahead.settle)
     settling.start()
@@ -123,7 +123,7 @@ def test_weights_may_change_when_everything_has_been_sampled(ahead: Ahead, fleet
     assert not settling.is_alive()
 
 
-def test_engines_that_score_too_must_have_scored_everything(ahead: Ahead, fleet: SlowFleet) -> None:
+def test_engines_that_score_too_must_have_scored_everything(ahead: Prefetch, fleet: SlowFleet) -> None:
     ahead.shared = True
     go_on = Event()
     score = ahead.scorer
@@ -144,7 +144,7 @@ def test_engines_that_score_too_must_have_scored_everything(ahead: Ahead, fleet:
     assert not settling.is_alive()
 
 
-def test_an_error_of_the_engines_is_the_learners(ahead: Ahead, fleet: SlowFleet) -> None:
+def test_an_error_of_the_engines_is_the_learners(ahead: Prefetch, fleet: SlowFleet) -> None:
     ahead.begin(0, groups("a", "b"))
     fleet.answer(0)
     fleet.asked[1][1].set_exception(RuntimeError("no engine left"))
@@ -154,7 +154,7 @@ def test_an_error_of_the_engines_is_the_learners(ahead: Ahead, fleet: SlowFleet)
         ahead.completions(0)
 
 
-def test_behind_the_last_step_nothing_is_sampled(ahead: Ahead, fleet: SlowFleet) -> None:
+def test_behind_the_last_step_nothing_is_sampled(ahead: Prefetch, fleet: SlowFleet) -> None:
     ahead.begin(8, [])
     ahead.settle()
     assert fleet.asked == []

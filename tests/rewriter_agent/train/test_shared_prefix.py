@@ -17,7 +17,7 @@ from rewriter_agent.data.problem import Problem
 from rewriter_agent.models.attention import can_share
 from rewriter_agent.scoring.group_scorer import GroupScorer
 from rewriter_agent.train import shared_prefix_trainer
-from rewriter_agent.train.shared_prefix import pack, pays, shared_logps
+from rewriter_agent.train.shared_prefix import is_cheaper, pack, shared_logps
 from tests.helpers.short_grpo import ShortRun, anchored, tokens_of, trainer_of
 from tests.helpers.small_fleet import SmallFleet
 from tests.helpers.tiny import distinct_rows
@@ -111,7 +111,7 @@ def test_short_prompts_before_long_candidates_do_not_pay() -> None:
     def worth(prompt: int, completion: int, count: int) -> bool:
         rows = [(list(range(1, prompt + 1)), [3] * completion)] * count
         ids, mask, length = batch(rows)
-        return pays(CONFIG, ids, pack(ids, mask, length))
+        return is_cheaper(CONFIG, ids, pack(ids, mask, length))
 
     assert worth(40, 10, 4)
     assert not worth(2, 400, 8)

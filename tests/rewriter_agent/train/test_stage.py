@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from rewriter_agent.config import make_config
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.runtime.session import Run
+from rewriter_agent.runtime.session import Session
 from rewriter_agent.train.rewriter import CARD, MODEL
 from rewriter_agent.train.stage import train
 
@@ -23,10 +23,10 @@ LINE = {
 def test_what_has_been_learned_is_not_learned_again(tmp_path: Path) -> None:
     config = make_config({"name": "r", "model": {"name_or_path": "lab"}, "data": {"source": "lab"}})
     # It has neither engines nor a tokenizer.
-    run = cast(Run, SimpleNamespace(config=config, backbone_identity=("its weights", "bfloat16")))
+    session = cast(Session, SimpleNamespace(config=config, backbone_identity=("its weights", "bfloat16")))
     (tmp_path / MODEL).mkdir()
     lines: list[dict[str, Any]] = [LINE | {"step": step} for step in (1, 2)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    counts = train(run, tmp_path, Progress("train"))
+    counts = train(session, tmp_path, Progress("train"))
     assert counts["steps"] == 2
     assert json.loads((tmp_path / CARD).read_text())["steps"] == 2

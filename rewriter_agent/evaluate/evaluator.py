@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -18,33 +18,22 @@ from rewriter_agent.runtime.run_folder import StageFolder
 
 from .answers import answers
 from .drift import drift, write_own_answers
-from .fleet_lm import Fleet, FleetLM
+from .fleet_lm import FleetLM
 from .lab_skills import evaluate_skills
-from .presets import Asking
+from .model_under_test import ModelUnderTest
+from .presets import PromptFormat
 from .result import STRICT, Drift, ModelResult, PartResult, read_drift, read_part, write_part
 from .retention import evaluate_retention
 from .retention_tasks import check_tasks
 from .task import grade
-from .transformers_lm import TransformersModel, evaluate_on_transformers
+from .transformers_lm import evaluate_on_transformers
 
 TASK = "task"
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A model under evaluation."""
-
-    serve: Callable[[], Fleet]
-    """The engines that serve it; they start when this is first called."""
-    release: Callable[[], None]
-    """Ends them."""
-    transformers: TransformersModel | None = None
-    """The same for transformers, where retention is to be computed by that."""
-
-
 def evaluate_model(
-    subject: Subject,
-    asking: Asking,
+    model: ModelUnderTest,
+    prompt_format: PromptFormat,
     problems: Sequence[Problem],
     config: EvaluateConfig,
     verify: Verify,
@@ -65,8 +54,8 @@ def evaluate_model(
             if shard.new:
                 progress(f"{name}: {shard.done}/{len(problems)} problems answered")
 
-        found = answers(subject.serve, asking, problems, config, output / "answers" / name, after)
-        return grade(name, problems, found, asking, verify, source)
+        found = answers(model.serve, prompt_format, problems, config, output / "answers" / name, after)
+        return grade(name, problems, found, prompt_format, verify, source)
 
     def benchmark(spec: Benchmark) -> PartResult:
         return asked(spec.name, load_benchmark(spec, config.seed), spec.path)
@@ -74,30 +63,34 @@ def evaluate_model(
     output.mkdir(parents=True, exist_ok=True)
     task = _part(TASK, lambda: asked(TASK, problems, ""), output, progress)
     benchmarks = [_part(spec.name, partial(benchmark, spec), output, progress) for spec in config.benchmarks]
-    found = _drift(subject, asking, problems, config, output, own_answers)
+    found = _drift(model, prompt_format, problems, config, output, own_answers)
     skills = [name for name in config.retention if name in LAB_TASKS and not part_file(output, name).exists()]
     if skills:
-        for part in evaluate_skills(subject.serve(), asking.tokenizer, skills, config, asking.system_prompt):
+        for part in evaluate_skills(
+            model.serve(), prompt_format.tokenizer, skills, config, prompt_format.system_prompt
+        ):
             write_part(part_file(output, part.name), part)
-    if subject.transformers:
-        subject.release()
+    if model.transformers:
+        model.release()
     retention = [
-        _part(name, partial(_retention, subject, asking, name, config), output, progress)
+        _part(name, partial(_retention, model, prompt_format, name, config), output, progress)
         for name in config.retention
     ]
     write_json(StageFolder(output).result, asdict(ModelResult(task, retention, benchmarks, found)))
 
 
-def _retention(subject: Subject, asking: Asking, name: str, config: EvaluateConfig) -> PartResult:
-    if subject.transformers:
-        return evaluate_on_transformers(subject.transformers, name, config, asking.system_prompt)
-    lm = FleetLM(subject.serve(), asking.tokenizer, config.seed)
-    return evaluate_retention(lm, name, config, asking.system_prompt)
+def _retention(
+    model: ModelUnderTest, prompt_format: PromptFormat, name: str, config: EvaluateConfig
+) -> PartResult:
+    if model.transformers:
+        return evaluate_on_transformers(model.transformers, name, config, prompt_format.system_prompt)
+    lm = FleetLM(model.serve(), prompt_format.tokenizer, config.seed)
+    return evaluate_retention(lm, name, config, prompt_format.system_prompt)
 
 
 def _drift(
-    subject: Subject,
-    asking: Asking,
+    model: ModelUnderTest,
+    prompt_format: PromptFormat,
     problems: Sequence[Problem],
     config: EvaluateConfig,
     output: Path,
@@ -108,8 +101,8 @@ def _drift(
     path = StageFolder(output).drift
     if not path.exists():
         if not own_answers.exists():
-            write_own_answers(subject.serve(), asking, problems, config, own_answers)
-        write_part(path, drift(subject.serve(), own_answers))
+            write_own_answers(model.serve(), prompt_format, problems, config, own_answers)
+        write_part(path, drift(model.serve(), own_answers))
     return read_drift(path)
 
 
