@@ -48,7 +48,10 @@ CONFIG: dict[str, Any] = {
 LONG_AGO = {"started_at": "2020-01-31T23:59:58+00:00"}
 
 
-@pytest.fixture(params=["phi", "qwen25", "llama", "gemma"])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("qwen25", "gemma")]
+
+
+@pytest.fixture(params=["phi", "llama", *LONG])
 def finished(request: pytest.FixtureRequest, tmp_path: Path) -> RunConfig:
     """A run of one family that was started first on an earlier day."""
     model = FAMILIES[request.param](tmp_path / request.param)
