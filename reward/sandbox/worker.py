@@ -70,8 +70,10 @@ def serve_tests(descriptor: int, answer: int, config: RewardConfig) -> None:
     confine(_memory_bytes(config), may_set_limits=False)
     request = json.loads(channel.receive())
     outcome = referee.serve(end, request["answer"], request["tests"])
-    if outcome is not None:
-        channel.send(answer_line(*outcome))
+    if outcome is None:
+        # The channel closes with the process, so that whoever reads its end finds the exit code.
+        os._exit(0)
+    channel.send(answer_line(*outcome))
 
 
 def answer_line(verdict: Verdict, reason: GradeReason | None) -> str:
