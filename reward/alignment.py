@@ -7,10 +7,13 @@ from statistics import fmean, pstdev
 from .types import Anchors
 
 ANCHOR_FLOOR = 0.05
-"""Smallest distance between the anchors, in nats per token. Where expert and backbone are as close as that,
-or the expert is the more likely, a ratio of their distance would be noise."""
+"""Smallest distance between the anchors, in nats per token.
+
+If expert and backbone are closer than that, or the expert is the more likely, dividing by their distance gives noise.
+"""
 
 TAIL_PROBABILITY = 0.4
+"""Probability below which a token counts as in the tail."""
 
 _EPSILON = 1e-6
 
@@ -18,18 +21,18 @@ _EPSILON = 1e-6
 def anchored(mean_logprob: float, anchors: Anchors) -> float:
     """clip((l - l(y*)) / max(l_self - l(y*), floor), 0, 1).
 
-    0 at the expert text and below, 1 at the backbone's own samples and above. All in nats per token. The
-    value of a candidate does not depend on the rest of its group.
+    The value is 0 at the expert text and below, and 1 at the backbone's own samples and above. Arguments are in nats
+    per token. A candidate's value does not depend on the rest of its group.
     """
     distance = max(anchors.own - anchors.expert, ANCHOR_FLOOR)
     return min(max((mean_logprob - anchors.expert) / distance, 0.0), 1.0)
 
 
 def typicality_gap(logprobs: Sequence[float], entropies: Sequence[float]) -> float:
-    """phi = mean over tokens of (log p_t + H_t), in nats per token; one value a token, at least one.
+    """phi = mean over tokens of (log p_t + H_t), in nats per token; one value per token, at least one.
 
-    The centred log-likelihood of "Towards On-Policy SFT" (arXiv 2602.12222): its expectation over the
-    backbone's own samples is 0. Below 0 a text is more surprising than the backbone expects its own to be,
+    This is the centred log-likelihood of "Towards On-Policy SFT" (arXiv 2602.12222). Its expectation over the
+    backbone's own samples is 0. Below 0 a text is more surprising than the backbone expects its own samples to be;
     above 0 it is blander.
     """
     return fmean(logprob + entropy for logprob, entropy in zip(logprobs, entropies, strict=True))
@@ -43,8 +46,8 @@ def typicality(gap: float, tau: float) -> float:
 def paper(mean_logprobs: Sequence[float]) -> list[float]:
     """sigmoid((l_i - mean) / (std + 1e-6)) over the passing set, population std; 0.5 for a single one.
 
-    The r_dist of "Patch the Distribution Mismatch" (arXiv 2602.11220), with l = -NLL. It ranks within the
-    group and has no notion of close enough; `anchored` has.
+    This is r_dist of "Patch the Distribution Mismatch" (arXiv 2602.11220), with l = -NLL. It ranks within the group
+    and never saturates; `anchored` does.
     """
     mean = fmean(mean_logprobs)
     spread = pstdev(mean_logprobs, mean) + _EPSILON
@@ -52,5 +55,5 @@ def paper(mean_logprobs: Sequence[float]) -> list[float]:
 
 
 def tail_fraction(logprobs: Sequence[float]) -> float:
-    """The share of tokens whose probability is below 0.4; `logprobs` in nats, one a token, at least one."""
+    """Share of tokens with probability below 0.4; `logprobs` in nats, one per token, at least one."""
     return sum(logprob < math.log(TAIL_PROBABILITY) for logprob in logprobs) / len(logprobs)

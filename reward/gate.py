@@ -1,4 +1,4 @@
-"""The gate: what a candidate must satisfy before it earns any reward."""
+"""Gate rules that a candidate must satisfy before it earns any reward."""
 
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -15,14 +15,13 @@ from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
 from .words import ngrams, repetition, words
 
 MIN_EXPERT_WORDS = 40
-"""Fewest words that an expert solution counts as, where a candidate's length is compared with it: a terse
-expert does not forbid an explanation."""
+"""Smallest length of the expert solution in length comparisons; a terse expert does not forbid an explanation."""
 
 CANONICAL_FORM_CONVENTIONS = ("json", "python")
-"""Conventions under which a right answer leaves no choice of words."""
+"""Conventions whose right answers have a canonical form, which leaves no choice of words."""
 
 ANSWER_IS_TEXT = ("contains", *CANONICAL_FORM_CONVENTIONS)
-"""Conventions whose answer is the whole text: nothing stands beside it."""
+"""Conventions whose answer is the whole text."""
 
 _REASON_OF: dict[Verdict, Reason | None] = {
     Verdict.EQUAL: None,
@@ -33,9 +32,9 @@ _REASON_OF: dict[Verdict, Reason | None] = {
 
 @dataclass(frozen=True)
 class GateResult:
-    """`reason` is the code of the first rule that the candidate broke, None where it broke none.
+    """Result of the gate; `reason` is the code of the first rule that the candidate broke, None if it passes.
 
-    `overlap` and `repetition` are shares in [0, 1], of words or, if only these break the rule, of characters.
+    `overlap` and `repetition` are shares in [0, 1] of words, or of characters if only characters break the rule.
     """
 
     reason: Reason | None
@@ -51,10 +50,10 @@ class GateResult:
 def check(
     problem: GradedProblem, candidate: Candidate, verdict: Verdict | None, config: RewardConfig
 ) -> GateResult:
-    """The gate's decision on a candidate whose answer has this verdict against `problem.answer`.
+    """Check a candidate whose answer got `verdict` against `problem.answer`.
 
-    With verdict None (not verified yet) the rules on the text alone are checked: a result that passes still
-    needs its `extracted` answer verified, and `settle` then closes the case.
+    With verdict None (not verified yet) only the rules on the text are checked. A result that passes then needs its
+    `extracted` answer verified; add the verdict with `apply_verdict`.
 
     Raises:
         ValueError: `problem.convention` is unknown.
@@ -63,7 +62,7 @@ def check(
     readings = _readings(candidate.text, problem.convention)
     said, expert = [words(reading) for reading in readings], words(problem.solution)
     most_repeated = max(config.max_repetition, repetition(expert))
-    overlap = max(_overlap(its_words, expert, config) for its_words in said)
+    overlap = max(_overlap(reading_words, expert, config) for reading_words in said)
     repeated = max(map(_repetition, readings, said, repeat(most_repeated), repeat(problem.solution)))
     reason: Reason | None = None
     if not candidate.finished:
@@ -83,18 +82,18 @@ def check(
     elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
     result = GateResult(reason, extracted, overlap, repeated)
-    return result if verdict is None else settle(result, verdict)
+    return result if verdict is None else apply_verdict(result, verdict)
 
 
-def settle(result: GateResult, verdict: Verdict) -> GateResult:
-    """`result` with the verdict on its answer added; an earlier reason stays."""
+def apply_verdict(result: GateResult, verdict: Verdict) -> GateResult:
+    """Add the verdict on the answer to `result`; an earlier reason stays."""
     return result if not result.passed else replace(result, reason=_REASON_OF[verdict])
 
 
-def settle_alignment(
+def apply_alignment(
     problem: GradedProblem, result: GateResult, mean_logprob: float, config: RewardConfig
 ) -> GateResult:
-    """`result` of a candidate that breaks no other rule, with its mean log-prob (nats per token) added."""
+    """Reject a candidate that passes every other rule if its mean log-prob (nats per token) makes it `alien`."""
     assert result.passed, "the backbone is asked about candidates that pass every other rule"
     is_alien = anchored(mean_logprob, problem.anchors) < config.min_alignment
     return (
@@ -102,16 +101,16 @@ def settle_alignment(
     )
 
 
-def refuse(result: GateResult) -> GateResult:
-    """`result` of a right answer whose reasoning the judge found unsound."""
+def reject_by_judge(result: GateResult) -> GateResult:
+    """Reject a candidate with the right answer whose reasoning the judge found unsound."""
     assert result.passed, "the judge is asked about candidates that pass every other rule"
     return replace(result, reason="judge")
 
 
 def overlap_share(said: list[str], expert: list[str], n: int) -> float:
-    """The share of the word n-grams of `said`, counted with repetition, that occur in `expert`; in [0, 1].
+    """Share of the word n-grams of `said`, counted with repetition, that occur in `expert`; in [0, 1].
 
-    A text of fewer than n words has no n-gram: its share is 1 if it equals `expert` word by word, else 0.
+    A text of fewer than n words has no n-gram; its share is 1 if it equals `expert` word by word, else 0.
     """
     if len(said) < n:
         return float(said == expert)
@@ -121,7 +120,7 @@ def overlap_share(said: list[str], expert: list[str], n: int) -> float:
 
 
 def reasoning_words(text: str, answer: str) -> int:
-    """How many words `text` holds beside its answer: without its answer line, or else without `answer`."""
+    """Number of words in `text` without its answer line, or without `answer` if it has no such line."""
     text = text.rstrip()
     body = strip_answer_line(text)
     stated = words(answer) if body == text else []
@@ -135,20 +134,20 @@ def _lacks_reasoning(problem: GradedProblem, text: str, extracted: str, fewest: 
 
 
 def _readings(text: str, convention: str) -> list[str]:
-    """The text as fine-tuning learns it, and as a reader sees it if that differs."""
+    """Return the text as fine-tuning sees it, and as a reader sees it if that differs."""
     seen = text if convention in FENCED else visible(text)
     return [text] if seen == text else [text, seen]
 
 
 def _overlap(said: list[str], expert: list[str], config: RewardConfig) -> float:
-    """By words, or by characters if only those break the rule."""
+    """Overlap of words, or of characters if only characters break the rule."""
     share = overlap_share(said, expert, config.overlap_ngram)
     by_characters = 0.0 if share > config.max_overlap else characters.copied(said, expert)
     return by_characters if by_characters > config.max_overlap else share
 
 
 def _repetition(text: str, said: list[str], most: float, solution: str) -> float:
-    """By words, or by characters if only those break the rule."""
+    """Repetition of words, or of characters if only characters break the rule."""
     share = repetition(said)
     by_characters = 0.0 if share > most else characters.repetition(text)
     is_broken = by_characters > most and by_characters > characters.repetition(solution)
@@ -169,12 +168,12 @@ def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
 
 
 def _is_copying(problem: GradedProblem, margin: float) -> bool:
-    if problem.convention in CANONICAL_FORM_CONVENTIONS or not _is_alien(problem.anchors, margin):
+    if problem.convention in CANONICAL_FORM_CONVENTIONS or not _is_unlikely(problem.anchors, margin):
         return False
-    # Where the expert text is nothing but the answer, every right candidate repeats it, or else has it among its words.
+    # If the expert text is only the answer, every right candidate repeats it or holds it among its words.
     return problem.convention == "contains" or reasoning_words(problem.solution, problem.answer) > 0
 
 
-def _is_alien(anchors: Anchors, margin: float) -> bool:
-    # An expert text that the backbone would write itself is the ideal target, so copying it is no cheating.
+def _is_unlikely(anchors: Anchors, margin: float) -> bool:
+    # An expert text that the backbone would write itself is the ideal target, so copying it is not cheating.
     return anchors.expert < anchors.own - margin

@@ -1,4 +1,4 @@
-"""Scores a group: all candidates of one problem together."""
+"""Scores all candidates of one problem together, as a group."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from . import alignment, diversity
 from .config import RewardConfig
-from .gate import GateResult, check, refuse, settle, settle_alignment
+from .gate import GateResult, apply_alignment, apply_verdict, check, reject_by_judge
 from .types import Backbone, Candidate, Check, Embed, GradedProblem, Judge, Score, TokenScores, Verify
 
 T = TypeVar("T")
@@ -24,17 +24,20 @@ def score_group(
     embed: Embed | None = None,
     judge: Judge | None = None,
 ) -> list[Score]:
-    """The scores of a whole group, in order: total = gate * (1 + w_a * alignment + w_d * diversity).
+    """Score a whole group, in order: total = gate * (1 + w_a * alignment + w_d * diversity).
 
-    Each service is called at most once, and only where a candidate needs it: `verify` with the answers of the
-    texts that pass, `judge` (if `config.judge`) with the candidates whose answer is right, `backbone` with those
-    that break no rule before `alien`, `embed` (for the diversity kinds on embeddings) with those that pass the
-    gate. `backbone` gives each its tokens' log-probs (nats) given the question alone, and their entropies where
-    `config.needs_entropies`. For the diversity kind `embedding` let `embed` whiten its vectors (`Whitening.around`).
+    Each service is called at most once, and only with the candidates that need it:
+
+    - `verify` gets the answers of the texts that pass the rules on the text.
+    - `judge` gets the candidates whose answer is right, if `config.judge`.
+    - `backbone` gets the candidates that break no rule before `alien`. It returns their tokens' log-probs (nats) given
+      the question alone, with entropies if `config.needs_entropies`.
+    - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
+      whiten its vectors (`Whitening.around`).
 
     Raises:
-        ValueError: there are fewer than two candidates, the problem's convention is unknown, the config asks for
-            a service that is not given, or a service does not give what it is asked for.
+        ValueError: there are fewer than two candidates, the problem's convention is unknown, a service that the config
+            needs is not given, or a service returns a wrong number of results or values that are not finite.
     """
     _require(candidates, config, embed, judge)
     results = _gate(problem, candidates, config, verify, judge)
@@ -45,15 +48,15 @@ def score_group(
         tokens = _checked("backbone", backbone(problem, asked), asked)
         natural = {i: _naturalness(scores) for i, scores in zip(right, tokens, strict=True)}
     for i, own in natural.items():
-        results[i] = settle_alignment(problem, results[i], own.logprob, config)
+        results[i] = apply_alignment(problem, results[i], own.logprob, config)
     passing = [i for i in right if results[i].passed]
-    scores = [_closed(result, natural.get(i)) for i, result in enumerate(results)]
+    scores = [_zero_score(result, natural.get(i)) for i, result in enumerate(results)]
     if passing:
         chosen = [candidates[i] for i in passing]
-        opened = _open(
+        rewarded = _score_passing(
             problem, chosen, [results[i] for i in passing], [natural[i] for i in passing], config, embed
         )
-        for i, score in zip(passing, opened, strict=True):
+        for i, score in zip(passing, rewarded, strict=True):
             scores[i] = score
     return scores
 
@@ -87,26 +90,26 @@ def _gate(
     if pending:
         checks = [Check(problem.answer, results[i].extracted or "", problem.convention) for i in pending]
         for i, grade in zip(pending, _checked("verify", verify(checks), checks), strict=True):
-            results[i] = settle(results[i], grade.verdict)
+            results[i] = apply_verdict(results[i], grade.verdict)
     right = [i for i in pending if results[i].passed]
     if right and config.judge:
         assert judge is not None
         chosen = [candidates[i] for i in right]
         for i, is_sound in zip(right, _checked("judge", judge(problem, chosen), chosen), strict=True):
-            results[i] = results[i] if is_sound else refuse(results[i])
+            results[i] = results[i] if is_sound else reject_by_judge(results[i])
     return results
 
 
 @dataclass(frozen=True)
 class _Naturalness:
-    """What one candidate's token scores come to, in nats per token."""
+    """Summary of one candidate's token scores, in nats per token."""
 
     logprob: float
     tail_fraction: float
     gap: float | None
 
 
-def _open(
+def _score_passing(
     problem: GradedProblem,
     candidates: list[Candidate],
     results: list[GateResult],
@@ -161,7 +164,7 @@ def _diversities(texts: list[str], config: RewardConfig, embed: Embed | None) ->
 
 def _naturalness(scores: TokenScores) -> _Naturalness:
     logprob = fmean(scores.logprobs) if len(scores.logprobs) else math.nan
-    # A reward that is not a number would spread to the whole batch and end training without an error.
+    # A NaN reward would spread to the whole batch and break training without an error.
     if not math.isfinite(logprob):
         raise ValueError(
             f"`backbone` gave {len(scores.logprobs)} log-probs with mean {logprob} for a candidate; give at least "
@@ -176,12 +179,12 @@ def _naturalness(scores: TokenScores) -> _Naturalness:
 def _checked(service: str, given: Sequence[T], asked: Sequence[object]) -> Sequence[T]:
     if len(given) != len(asked):
         raise ValueError(
-            f"`{service}` gave {len(given)} results for {len(asked)} inputs; give one each, in order."
+            f"`{service}` gave {len(given)} results for {len(asked)} inputs; return one for each, in order."
         )
     return given
 
 
-def _closed(result: GateResult, natural: _Naturalness | None) -> Score:
+def _zero_score(result: GateResult, natural: _Naturalness | None) -> Score:
     return Score(
         gate=False,
         reason=result.reason,

@@ -1,4 +1,4 @@
-"""The judge: what it is asked about a candidate's reasoning, and how often it accepts reasoning known to be bad."""
+"""Judge prompts about a candidate's reasoning, and the rate at which the judge accepts reasoning known to be bad."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from reward.answers.extract.final_answer import clean_answer
 from .gate import ANSWER_IS_TEXT
 
 ANSWERS = ("YES", "NO")
-"""The two replies whose log-probs are compared."""
+"""Replies whose log-probs are compared."""
 
 _PROMPT = """\
 You check the reasoning of a solution to a problem. Its final answer is known to be right.
@@ -38,10 +38,10 @@ _MOST_TRIES = 8
 
 
 def judge_prompt(question: str, answer: str, text: str) -> str:
-    """The user message that asks whether the reasoning of `text` is sound, to be replied to with YES or NO.
+    """User message that asks if the reasoning of `text` is sound; the reply is YES or NO.
 
-    `text` stands between fences that are made from a hash of the message's parts, so that a candidate cannot
-    write the closing one.
+    `text` is placed between fences made from a hash of the message's parts, so a candidate cannot write the closing
+    fence.
     """
     digest = hashlib.sha256("\0".join((question, answer, text)).encode("utf-8", "surrogatepass")).hexdigest()
     yes, no = ANSWERS
@@ -50,19 +50,19 @@ def judge_prompt(question: str, answer: str, text: str) -> str:
 
 
 def accepts(yes_logprobs: Sequence[float], no_logprobs: Sequence[float]) -> bool:
-    """Whether the judge says YES: p(YES) >= p(NO), each the product over the tokens that the reply is made of.
+    """Whether the judge says YES: p(YES) >= p(NO), each the product over all tokens of the reply.
 
-    The v_rea of "Patch the Distribution Mismatch" (arXiv 2602.11220); log-probs in nats, of either reply's
-    tokens after the prompt, so that a tokenizer which splits a reply changes nothing.
+    This is v_rea of "Patch the Distribution Mismatch" (arXiv 2602.11220). The log-probs, in nats, are those of each
+    reply's tokens after the prompt. A tokenizer that splits a reply therefore changes nothing.
     """
     return math.fsum(yes_logprobs) >= math.fsum(no_logprobs)
 
 
 def corrupt(text: str, convention: str, gold: str) -> str | None:
-    """`text`, whose answer was wrong, with its final answer replaced by `gold`: bad reasoning, right answer.
+    """Replace the wrong final answer of `text` by `gold`, which makes bad reasoning with the right answer.
 
-    None where the answer is not stated in so many words, or nothing stands beside it (conventions `json` and
-    `python`). A judge that accepts the result is wrong.
+    Returns None if the text does not hold the answer literally, or if the answer is the whole text (conventions
+    `contains`, `json` and `python`). A judge that accepts the result is wrong.
 
     Raises:
         ValueError: the convention is unknown.
@@ -85,24 +85,24 @@ def corrupt(text: str, convention: str, gold: str) -> str | None:
 
 @dataclass(frozen=True)
 class FalseAcceptance:
-    """How many of `trials` corrupted candidates the judge accepted."""
+    """Count of corrupted candidates that the judge accepted, out of `trials`."""
 
     accepted: int
     trials: int
 
     @classmethod
     def of(cls, verdicts: Sequence[bool]) -> "FalseAcceptance":
-        """From the judge's verdicts on corrupted candidates, True where it said YES."""
+        """Count the judge's verdicts on corrupted candidates; True means YES."""
         return cls(sum(verdicts), len(verdicts))
 
     @property
     def rate(self) -> float | None:
-        """The share accepted, None without a trial."""
+        """Share accepted; None without a trial."""
         return self.accepted / self.trials if self.trials else None
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The Wilson score interval of the rate (Wilson, 1927); (0, 1) without a trial."""
+        """Wilson score interval of the rate (Wilson, 1927); (0, 1) without a trial."""
         if not self.trials:
             return 0.0, 1.0
-        found = binomtest(self.accepted, self.trials).proportion_ci(confidence, method="wilson")
-        return float(found.low), float(found.high)
+        interval = binomtest(self.accepted, self.trials).proportion_ci(confidence, method="wilson")
+        return float(interval.low), float(interval.high)

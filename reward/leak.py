@@ -8,20 +8,20 @@ from functools import cached_property, lru_cache
 from .phrases import PHRASES, Language
 from .words import fold, words
 
-# A phrase does not reach over the end of a clause, a paragraph or a list item.
+# No phrase crosses the end of a clause, a paragraph or a list item.
 _BREAK = re.compile(r"[.!?;:,。、]|\n[ \t\r]*\n|\n[ \t]*(?:[-*+#]|[0-9]{1,3}[.)])[ \t]")
 _EMPHASIS_IN_WORD = re.compile(r"(?<=[^\W\d_])[*`]+(?=[^\W\d_])")
 _FONT = re.compile(r"</?[a-z]{1,10} ?/?>|\\(?:text|emph|underline|math)[a-z]*")
-# No word of any text, so that no phrase matches across it.
+# Not a word of any text, which keeps phrases from matching across it.
 _STOP = " | "
-# A letter alone, and what stands between it and the next one: words that are spelled out.
+# A letter alone and the characters up to the next one, as in words that are spelled out.
 _SPELLED = re.compile(r"(?<![^\W_])([^\W\d_])[\W_]{1,3}(?=[^\W\d_](?![^\W_]))")
 _DIGITS_IN_WORD = re.compile(r"(?<=[^\W\d_])\d+(?=[^\W\d_])")
 _SIGN_IN_WORD = re.compile(r"(?<=[a-z0-9])[@$|!](?=[a-z0-9])")
 _MIXED_WORD = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]+")
 _LETTER_FOR = str.maketrans("013457@$|!i", "oleastaslll")
 _SHORTEST_GLUED = 10
-"""Fewest letters of a phrase that is recognised however its words are cut."""
+"""Fewest letters of a phrase that is recognised regardless of word boundaries."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Pattern:
 
     @cached_property
     def disguised(self) -> re.Pattern[str] | None:
-        """The phrase with its words cut anywhere, or inside of a longer word; None for single and short words."""
+        """Pattern of the phrase with any word boundaries, or inside a longer word; None for single and short words."""
         parts = self.words.translate(_LETTER_FOR).split()
         if len(parts) < 2 or len(self.letters) < _SHORTEST_GLUED:
             return None
@@ -44,12 +44,12 @@ class _Pattern:
 
     @cached_property
     def letters(self) -> str:
-        """The phrase without blanks."""
+        """Letters of the phrase, without blanks."""
         return self.words.translate(_LETTER_FOR).replace(" ", "")
 
 
-class _Spoken:
-    """A text as phrases are looked for in it."""
+class _SearchText:
+    """A text in the spellings in which phrases are searched."""
 
     def __init__(self, text: str) -> None:
         plain = fold(text)
@@ -66,7 +66,7 @@ class _Spoken:
         self.letters = self.disguised.replace(" ", "")
 
     def holds(self, pattern: _Pattern) -> bool:
-        """Whether the phrase stands in the text, in disguise or not."""
+        """Whether the phrase occurs in the text, disguised or not."""
         if pattern.words in self.words:
             return True
         if pattern.disguised is None or pattern.letters not in self.letters:
@@ -77,32 +77,32 @@ class _Spoken:
 def find_leak(
     text: str, allowed: str, languages: Sequence[Language], phrases: Sequence[str] = ()
 ) -> str | None:
-    """The first phrase of the languages' lists, or of `phrases`, that `text` holds and `allowed` does not.
+    """Find the first phrase of `phrases` or the languages' lists that `text` holds and `allowed` does not.
 
-    Phrases match as whole words, whatever their case, accents, markup, width or invisible characters, and
-    across line breaks; if a script has no spaces, as runs of its characters. Words that are glued, spelled out or
-    written with digits for letters match too. `allowed` is what the candidate may quote (question and gold answer);
-    if it holds the noun of an ambiguous phrase, that phrase is allowed too. Linear in the lengths of both.
+    Phrases match as whole words and across line breaks, ignoring case, accents, markup, width and invisible characters.
+    In scripts without spaces they match as runs of characters. Words that are glued, spelled out or written with digits
+    for letters match too. `allowed` is the text that the candidate may quote (question and gold answer). If it holds
+    the noun of an ambiguous phrase, that phrase is allowed too. The time is linear in the lengths of both.
     """
-    spoken, quoted = _spoken(text), _spoken(allowed)
+    searched, quoted = _search_text(text), _search_text(allowed)
     for pattern in _patterns(tuple(languages), tuple(phrases)):
         is_ambiguous = pattern.noun is not None and pattern.noun in quoted.words
-        if not is_ambiguous and spoken.holds(pattern) and not quoted.holds(pattern):
+        if not is_ambiguous and searched.holds(pattern) and not quoted.holds(pattern):
             return pattern.phrase
     return None
 
 
-_spoken = lru_cache(maxsize=16)(_Spoken)
+_search_text = lru_cache(maxsize=16)(_SearchText)
 
 
 @lru_cache(maxsize=64)
 def _patterns(languages: tuple[Language, ...], phrases: tuple[str, ...]) -> tuple[_Pattern, ...]:
-    found = [_Pattern(phrase) for phrase in phrases]
+    patterns = [_Pattern(phrase) for phrase in phrases]
     for language in languages:
         shipped = PHRASES[language]
-        found += [_Pattern(phrase) for phrase in shipped.phrases]
-        found += [_Pattern(phrase, _spaced(shipped.noun)) for phrase in shipped.ambiguous]
-    return tuple(found)
+        patterns += [_Pattern(phrase) for phrase in shipped.phrases]
+        patterns += [_Pattern(phrase, _spaced(shipped.noun)) for phrase in shipped.ambiguous]
+    return tuple(patterns)
 
 
 def _letters(word: re.Match[str]) -> str:

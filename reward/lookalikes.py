@@ -54,7 +54,7 @@ _CAPITALS = {
     "Y": "УΥҮᎽ",
     "Z": "ΖᏃ",
 }
-# Latin letters with a stroke, a hook or in small capitals, which normalisation leaves as they are.
+# Latin letters with a stroke, a hook or in small capitals, which Unicode normalisation keeps.
 _LATIN = {
     "a": "ɑᴀ",
     "b": "ƀɓʙᏼ",
@@ -90,4 +90,4 @@ LATIN = {
     for letter, forms in table.items()
     for form in forms
 } | {first + i: chr(ord(letter) + i) for first, letter in _ENCLOSED.items() for i in range(26)}
-"""For `str.translate`: the Latin letter of each look-alike."""
+"""Table for `str.translate` from each look-alike to its Latin letter."""

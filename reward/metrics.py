@@ -1,6 +1,6 @@
-"""Diversity of a whole set of texts: held-out measures for reports, never part of a reward.
+"""Held-out measures of the diversity of a whole set of texts, for reports and never part of a reward.
 
-A reward that is optimised stops being a measure, so what a run reports is computed by other formulas.
+A reward that is optimised stops being a measure, so reports use other formulas.
 """
 
 import math
@@ -15,12 +15,12 @@ from .words import Gram, ngrams, words
 
 
 def vendi_score(similarity: Sequence[Sequence[float]] | np.ndarray) -> float:
-    """exp of the entropy of the eigenvalues of K / n, for a positive semidefinite K [n, n] with unit diagonal.
+    """Effective number of distinct texts, from 1 (all alike) to n (Friedman and Dieng, arXiv 2210.02410).
 
-    The effective number of distinct texts, from 1 (all alike) to n (Friedman and Dieng, arXiv 2210.02410).
+    It is exp of the entropy of the eigenvalues of K / n, for a positive semidefinite K [n, n] with unit diagonal.
 
     Raises:
-        ValueError: `similarity` is no square matrix, or empty.
+        ValueError: `similarity` is not a square matrix, or is empty.
     """
     kernel = np.asarray(similarity, dtype=np.float64)
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
@@ -34,9 +34,9 @@ def vendi_score(similarity: Sequence[Sequence[float]] | np.ndarray) -> float:
 
 
 def word_similarity(texts: Sequence[str], n: int = 3) -> np.ndarray:
-    """The Jaccard similarity of the sets of word n-grams of each pair of texts, [texts, texts], in [0, 1].
+    """Jaccard similarity of the sets of word n-grams of each pair of texts, [texts, texts], in [0, 1].
 
-    A positive semidefinite kernel, as `vendi_score` needs; takes time and memory of the square of the count.
+    The kernel is positive semidefinite, as `vendi_score` requires. Time and memory are quadratic in the count.
     """
     grams = [_grams(text, n) for text in texts]
     matrix = np.ones((len(texts), len(texts)))
@@ -47,17 +47,19 @@ def word_similarity(texts: Sequence[str], n: int = 3) -> np.ndarray:
 
 
 def distinct_n(texts: Sequence[str], n: int = 2) -> float:
-    """Distinct word n-grams over all word n-grams of the set, in [0, 1] (Li et al., arXiv 1510.03055); 0 without
-    any. It falls as the set grows: compare sets of equal size only."""
+    """Share of distinct n-grams among all word n-grams of the set, in [0, 1] (Li et al., arXiv 1510.03055).
+
+    It is 0 without any n-gram, and falls as the set grows: compare sets of equal size only.
+    """
     grams = [gram for text in texts for gram in ngrams(words(text), n)]
     return len(set(grams)) / len(grams) if grams else 0.0
 
 
 def self_bleu(texts: Sequence[str], *, sample: int = 100, seed: int = 0) -> float:
-    """The mean BLEU-4 of each text against all others, in [0, 1] (Zhu et al., arXiv 1802.01886); 1 is all alike.
+    """Mean BLEU-4 of each text against all others, in [0, 1] (Zhu et al., arXiv 1802.01886); 1 if all are alike.
 
-    A set of more than `sample` texts is reduced to that many, drawn by `seed`. Texts are compared as words, so
-    case and punctuation do not count.
+    A set of more than `sample` texts is reduced to that many, drawn by `seed`. Texts are compared as words, so case and
+    punctuation do not count.
 
     Raises:
         ValueError: there are fewer than two texts.
@@ -74,7 +76,7 @@ def self_bleu(texts: Sequence[str], *, sample: int = 100, seed: int = 0) -> floa
 
 
 def opening_entropy(texts: Sequence[str], num_words: int = 4) -> float:
-    """The entropy in nats of the texts' first words: 0 where all begin alike, log(len(texts)) where none do.
+    """Entropy in nats of the texts' first words: 0 if all begin alike, log(len(texts)) if no two do.
 
     Raises:
         ValueError: there is no text.

@@ -1,4 +1,4 @@
-"""Talk about the reference or about rewriting, which a text written from the question alone never holds."""
+"""Phrases about the reference or about rewriting, which a text written from the question alone never holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ Language = Literal["en", "de", "fr", "es", "it", "pt", "zh", "ja"]
 
 @dataclass(frozen=True)
 class PhraseList:
-    """The phrases of one language; case and accents do not matter.
+    """Phrases of one language; case and accents do not matter.
 
-    `ambiguous` ones are natural where the question itself speaks of `noun` (in "a 20% solution", the original
-    solution is a liquid), so such a question allows them.
+    A question that holds `noun` allows the `ambiguous` phrases: in "a 20% solution" the original solution is a liquid.
     """
 
     phrases: tuple[str, ...]
@@ -333,4 +332,4 @@ PHRASES: Mapping[Language, PhraseList] = {
         )
     ),
 }
-"""Each language's list. Phrases with accents, quotes or hyphens match texts written without them."""
+"""Phrase list of each language. Phrases with accents, quotes or hyphens match texts written without them."""

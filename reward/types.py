@@ -1,4 +1,4 @@
-"""The objects that go into and come out of grading an answer and scoring a group."""
+"""Inputs and outputs of grading an answer and scoring a group."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ Reason = Literal[
     "judge",
     "alien",
 ]
-"""Why the gate is closed: the first rule that the candidate broke, in this order."""
+"""First gate rule that the candidate broke, in this order."""
 
 GradeReason = Literal[
     "no_answer",
@@ -34,14 +34,14 @@ GradeReason = Literal[
     "no_assertion",
     "own_word",
 ]
-"""Why an answer got its verdict, if it is not simply the comparison of two values.
+"""Reason for a verdict that does not follow from comparing two values.
 
-`own_word` goes with an equal program: the tests compare objects of its own classes, by their own methods.
+`own_word` accompanies an equal program whose tests compare objects of its own classes by their own methods.
 """
 
 
 class Verdict(Enum):
-    """Whether two answers are equivalent; `UNDECIDED` where no decision fell within the limits."""
+    """Result of comparing two answers; `UNDECIDED` if there is no decision within the limits."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
@@ -50,7 +50,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the verifier: is `answer`, as extracted under `convention`, equivalent to `gold`?"""
+    """Request to the verifier: is `answer`, extracted under `convention`, equivalent to `gold`?"""
 
     gold: str
     answer: str
@@ -59,7 +59,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Grade:
-    """The answer to a `Check`; `seconds` is the wall-clock time that deciding it took."""
+    """Verifier's response to a `Check`; `seconds` is the wall-clock time of the decision."""
 
     verdict: Verdict
     reason: GradeReason | None = None
@@ -68,9 +68,9 @@ class Grade:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One rewrite: its text, and whether it ended by itself (end-of-sequence) rather than by truncation.
+    """One rewrite; `finished` is true if it ended with an end-of-sequence token rather than by truncation.
 
-    `has_control_tokens`: it holds control tokens before its end, which the text does not show.
+    `has_control_tokens` is true if it holds control tokens before its end, which the text does not show.
     """
 
     text: str
@@ -82,7 +82,7 @@ class Candidate:
 class Anchors:
     """Mean log-probs under the backbone given the question alone, in nats per token.
 
-    `expert` is that of the expert solution, `own` the mean over the backbone's own samples.
+    `expert` belongs to the expert solution; `own` is the mean over the backbone's own samples.
     """
 
     expert: float
@@ -91,10 +91,10 @@ class Anchors:
 
 @dataclass(frozen=True)
 class TokenScores:
-    """One candidate's tokens under the backbone given the question alone; sequences of one value a token.
+    """Scores of one candidate's tokens under the backbone given the question alone, one value per token.
 
-    `logprobs` in nats, `entropies` of the backbone's next-token distribution at each position, in nats
-    (None where the alignment kind does not ask for them).
+    `logprobs` are in nats. `entropies` are those of the backbone's next-token distribution at each position, in nats;
+    None if the alignment kind does not need them.
     """
 
     logprobs: Sequence[float]
@@ -102,7 +102,7 @@ class TokenScores:
 
 
 class GradedProblem(Protocol):
-    """What scoring reads of a problem; any object with these attributes serves."""
+    """Attributes of a problem that scoring reads; any object that has them will do."""
 
     @property
     def question(self) -> str: ...
@@ -118,13 +118,13 @@ class GradedProblem(Protocol):
 
 @dataclass(frozen=True)
 class Score:
-    """The reward of one candidate and the parts it is made of.
+    """Reward of one candidate and its parts.
 
-    `alignment` and `diversity` lie in [0, 1] and are 0 where the gate is closed. `mean_logprob` (nats per
-    token), `tail_fraction` (share of tokens with probability below 0.4) and `typicality_gap` (mean of
-    log-prob plus entropy, nats; None without entropies) are None there unless the reason is `alien`: the backbone
-    scores only candidates that break no other rule. `overlap` is the share of the candidate's word n-grams that
-    the expert solution holds, `repetition` the share of its n-grams that it said before.
+    `alignment` and `diversity` lie in [0, 1] and are 0 for a rejected candidate. `mean_logprob` is in nats per token,
+    `tail_fraction` is the share of tokens with probability below 0.4, and `typicality_gap` is the mean of log-prob plus
+    entropy in nats (None without entropies). These three are None for rejected candidates unless the reason is `alien`,
+    because the backbone scores only candidates that break no other rule. `overlap` is the share of the candidate's word
+    n-grams that the expert solution holds. `repetition` is the share of its n-grams that repeat earlier ones.
     """
 
     gate: bool
@@ -141,13 +141,13 @@ class Score:
 
 
 Verify = Callable[[list[Check]], list[Grade]]
-"""Grades answers, in order; `reward.Verifier.verify` is one."""
+"""Function that grades answers, in order, such as `reward.Verifier.verify`."""
 
 Backbone = Callable[[GradedProblem, list[Candidate]], list[TokenScores]]
-"""Scores candidates under the backbone, in order."""
+"""Function that scores candidates under the backbone, in order."""
 
 Embed = Callable[[list[str]], list[Sequence[float]]]
-"""One vector a text, in order; all of one length."""
+"""Function that embeds texts, in order, as vectors of one length."""
 
 Judge = Callable[[GradedProblem, list[Candidate]], list[bool]]
-"""Whether each candidate's reasoning is sound, in order."""
+"""Function that tells for each candidate, in order, whether its reasoning is sound."""

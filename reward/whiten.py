@@ -1,4 +1,4 @@
-"""Whitening: embeddings in which the texts of one task spread over all directions alike."""
+"""Whitening, which spreads the embeddings of one task evenly over all directions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import numpy as np
 from .types import Embed
 
 _LEAST_SHRINKAGE = 1e-3
-"""Keeps directions finite in which the reference vectors do not vary at all."""
+"""Smallest shrinkage; it keeps directions finite in which the reference vectors do not vary."""
 
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """A map x -> C^(-1/2) (x - mean), C the shrunk covariance of a reference set; it is fitted once.
+    """Map x -> C^(-1/2) (x - mean), with C the shrunk covariance of a reference set; it is fitted once.
 
-    C = (1 - s) * covariance + s * (mean variance) * identity, with s as of Ledoit and Wolf (2004), so that fewer
-    vectors than dimensions are enough. `mean` [dimensions], `directions` [rank, dimensions] orthonormal with
-    one scale each, every direction orthogonal to them by `rest`.
+    C = (1 - s) * covariance + s * (mean variance) * identity, with s by Ledoit and Wolf (2004). Fewer vectors than
+    dimensions are therefore enough. `mean` is [dimensions]. `directions` [rank, dimensions] are orthonormal, each with
+    its own scale; every direction orthogonal to them is scaled by `rest`.
     """
 
     mean: np.ndarray
@@ -28,10 +28,10 @@ class Whitening:
 
     @classmethod
     def fit(cls, vectors: Sequence[Sequence[float]] | np.ndarray) -> Self:
-        """Fit on reference vectors [n, dimensions], for example of all expert solutions of a data set.
+        """Fit on reference vectors [n, dimensions], for example those of all expert solutions of a data set.
 
         Raises:
-            ValueError: the vectors are all equal, fewer than two, or not finite.
+            ValueError: the vectors are fewer than two, all equal, or not finite.
         """
         matrix = np.asarray(vectors, dtype=np.float64)
         if len(matrix) < 2 or not np.isfinite(matrix).all() or np.ptp(matrix, axis=0).max() == 0:
@@ -39,7 +39,7 @@ class Whitening:
                 f"whitening was given {len(matrix)} reference vector(s), and needs at least two finite ones that "
                 "differ; fit it on the embeddings of more texts."
             )
-        # Imported here: it takes a second, and only the diversity kind `embedding` needs it.
+        # Imported here because it takes a second and only the diversity kind `embedding` needs it.
         from sklearn.covariance import ledoit_wolf_shrinkage
 
         mean = matrix.mean(axis=0)
@@ -51,12 +51,12 @@ class Whitening:
         return cls(mean, directions, 1 / np.sqrt(variances), float(1 / np.sqrt(shrinkage * variance)))
 
     def apply(self, vectors: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
-        """The vectors [n, dimensions], whitened; each row depends on nothing but itself and the reference set."""
+        """Whiten vectors [n, dimensions]; each row depends only on itself and the reference set."""
         centred = np.asarray(vectors, dtype=np.float64) - self.mean
         return (
             self.rest * centred + (centred @ self.directions.T) * (self.scales - self.rest) @ self.directions
         )
 
     def around(self, embed: Embed) -> Embed:
-        """`embed` with its vectors whitened: what the diversity kind `embedding` is to be given."""
+        """Wrap `embed` to whiten its vectors, as the diversity kind `embedding` needs them."""
         return lambda texts: self.apply(embed(texts)).tolist()

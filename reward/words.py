@@ -1,4 +1,4 @@
-"""Texts as sequences of words: what overlap, repetition, leak phrases and diversity count."""
+"""Splits texts into words, the unit of overlap, repetition, leak phrases and diversity."""
 
 import re
 import unicodedata
@@ -11,42 +11,42 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u
 # Underscores inside a word make it an identifier; at its ends they are emphasis.
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:_+[^\W_{_UNSPACED}]+)*")
 _MARKS = frozenset(("Mn", "Me", "Cf"))
-# Letters that no font shows.
+# Letters that fonts show as blank.
 _FILLERS = "\u115f\u1160\u17b4\u17b5\u3164\uffa0"
 MOST_PARTS = 4
-"""Words that underscores may join into one, as in an identifier."""
+"""Most words that underscores may join into one, as in an identifier."""
 
 Gram = tuple[str, ...]
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` in order: case, accents, width, punctuation and invisible characters are dropped.
+    """Words of `text` in order, ignoring case, accents, width, punctuation and invisible characters.
 
-    Digits count as words; a character of a script that is written without spaces is a word of its own. More than
-    `MOST_PARTS` words that underscores join are no identifier, but words.
+    Digits count as words. A character of a script without spaces is a word of its own. More than `MOST_PARTS` words
+    joined by underscores are separate words rather than an identifier.
     """
-    found = _WORD.findall(fold(text))
+    matches = _WORD.findall(fold(text))
     if "_" not in text:
-        return found
-    return [part for word in found for part in _parts(word)]
+        return matches
+    return [part for word in matches for part in _parts(word)]
 
 
 @lru_cache(maxsize=64)
 def fold(text: str) -> str:
-    """`text` in one spelling: full-width letters, ligatures and look-alikes of other scripts as plain letters, lower
-    case, no accents and no invisible characters (zero-width spaces, soft hyphens, direction marks).
+    """Reduce `text` to one spelling: lower case, without accents and invisible characters.
 
-    Linear in its length.
+    Full-width letters, ligatures and look-alikes of other scripts become plain letters. Zero-width spaces, soft hyphens
+    and direction marks are dropped. The time is linear in the length of `text`.
     """
     if text.isascii():
         return text.lower()
-    # Marks go first as well, because normalising sorts them, which takes the square of a run's length.
+    # Marks are dropped before as well, because normalising sorts them in time quadratic in a run's length.
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     return unicodedata.normalize("NFKC", decomposed.translate(_PLAIN).casefold())
 
 
 class _Plain(dict[int, int | str | None]):
-    """For `str.translate`: look-alikes as Latin letters, and no marks or invisible characters."""
+    """Table for `str.translate` that maps look-alikes to Latin letters and drops marks and invisible characters."""
 
     def __missing__(self, code: int) -> int | str | None:
         character = chr(code)
@@ -64,11 +64,11 @@ def _parts(word: str) -> list[str]:
 
 
 def ngrams(sequence: list[str], n: int) -> list[Gram]:
-    """All runs of n words, in order; none where there are fewer words than n."""
+    """All runs of n words, in order; empty if there are fewer than n words."""
     return [tuple(sequence[start : start + n]) for start in range(len(sequence) - n + 1)]
 
 
 def repetition(sequence: list[str], n: int = 4) -> float:
-    """The share of the n-grams that occurred before, in [0, 1); 0 without any n-gram. Linear in the words."""
+    """Share of the n-grams that repeat earlier ones, in [0, 1); 0 without any n-gram. Linear in the words."""
     grams = ngrams(sequence, n)
     return 1 - len(set(grams)) / len(grams) if grams else 0.0

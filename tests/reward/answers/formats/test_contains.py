@@ -6,7 +6,7 @@ import pytest
 
 from reward import Anchors, Candidate, RewardConfig
 from reward.answers.formats.contains import decide, extract, holds
-from reward.gate import check, settle_alignment
+from reward.gate import apply_alignment, check
 from reward.judge import corrupt
 from reward.types import Check, GradeReason, Verdict
 
@@ -73,7 +73,7 @@ def test_the_gate_wants_the_answer_in_other_words_than_the_expert(text: str, rea
 @pytest.mark.parametrize(("logprob", "reason"), [(-5.0, "alien"), (-3.0, None)])
 def test_what_is_nearer_to_the_bare_answer_is_alien(logprob: float, reason: str | None) -> None:
     passed = check(Problem(), Candidate("Paris it is.", True), Verdict.EQUAL, CONFIG)
-    assert settle_alignment(Problem(), passed, logprob, CONFIG).reason == reason
+    assert apply_alignment(Problem(), passed, logprob, CONFIG).reason == reason
 
 
 def test_a_bare_answer_that_the_backbone_would_give_is_no_copy() -> None:
