@@ -1,1 +1,1 @@
-"""Answers: found in a text, read, and compared with the gold one."""
+"""Finds answers in texts, reads them and compares them with the gold answer."""

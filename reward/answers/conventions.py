@@ -1,4 +1,4 @@
-"""The answer conventions: how each one finds an answer in a text and compares it with the gold one."""
+"""Answer conventions: how each finds an answer in a text and compares it with the gold answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from .formats import choice, code, contains, json_text, json_value, text_answer
 Result = tuple[Verdict, GradeReason | None]
 
 MAX_CHARS_HERE = 64
-"""Longest mathematical answer that is compared in the caller's process; a child does the others."""
+"""Longest mathematical answer compared in the caller's process; a child process compares longer ones."""
 
 FENCED = ("json", "python")
-"""Conventions whose answer is a fenced block, which shows all that it holds."""
+"""Conventions whose answer is a fenced block, in which nothing is hidden."""
 
 CODE_LENGTH_FACTOR = 20
-"""How many times `max_answer_chars` code and its tests may be long."""
+"""Factor on `max_answer_chars` for code and its tests."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What one convention does; `decide` runs in the caller's process, `compare` in the sandboxed one."""
+    """Functions of one convention; `decide` runs in the caller's process, `compare` in the sandboxed one."""
 
     extract: Callable[[str, bool], str | None]
     decide: Callable[[Check, RewardConfig], Result | None]
@@ -33,11 +33,11 @@ class Domain:
 
 
 def extract_answer(text: str, convention: str, *, strict: bool = True) -> str | None:
-    """The final answer that `text` states under `convention`, or None where it states none; linear in time.
+    """Extract the final answer that `text` states under `convention`, or None if it states none; linear in time.
 
-    What a reader does not see, such as a comment, states nothing. With `strict=False` a text that breaks the
-    convention still yields its last box, statement, letter or number; such an answer is for reports only, since a
-    policy paid for it learns to drop its reasoning.
+    Parts that a reader does not see, such as comments, state nothing. With `strict=False` a text that breaks the
+    convention still yields its last box, statement, letter or number. Use such an answer for reports only: a policy
+    rewarded for it learns to drop its reasoning.
 
     Raises:
         ValueError: `convention` is unknown.
@@ -48,7 +48,7 @@ def extract_answer(text: str, convention: str, *, strict: bool = True) -> str | 
 
 
 def decide(check: Check, config: RewardConfig) -> Result | None:
-    """The result of a check that is linear to decide and safe in any process, or None where it is not.
+    """Decide a check that takes linear time and is safe in any process; None if it is not such a check.
 
     Raises:
         ValueError: the convention is unknown.
@@ -62,7 +62,7 @@ def decide(check: Check, config: RewardConfig) -> Result | None:
 
 
 def compare(check: Check, config: RewardConfig) -> Result:
-    """The result of any check; may take any time and memory, so it runs in the sandboxed process.
+    """Decide any check; it may take unlimited time and memory, so it runs in the sandboxed process.
 
     Raises:
         MemoryError: the comparison took more memory than the process may have.
@@ -86,12 +86,12 @@ def _is_too_long(check: Check, config: RewardConfig) -> bool:
     longest = config.max_answer_chars * (CODE_LENGTH_FACTOR if is_code else 1)
     if max(len(check.gold), len(check.answer)) <= longest:
         return False
-    # Equal texts are equal answers whatever their length, but the tests of a program are not the program.
+    # Equal texts are equal answers at any length, but the tests of a program are not the program.
     return is_code or extract.clean_answer(check.gold) != extract.clean_answer(check.answer)
 
 
 def _decide_math(check: Check, config: RewardConfig) -> Result | None:
-    # A long answer can be made of many numbers that are each within bounds, and here no clock is running.
+    # A long answer may hold many numbers that are each within bounds, and no time limit applies here.
     if max(len(check.gold), len(check.answer)) > MAX_CHARS_HERE:
         is_same = extract.clean_answer(check.gold) == extract.clean_answer(check.answer)
         return (Verdict.EQUAL, None) if is_same else None
@@ -100,7 +100,7 @@ def _decide_math(check: Check, config: RewardConfig) -> Result | None:
 
 
 def _compare_math(check: Check, config: RewardConfig) -> Result:
-    # The parser takes a second to import, and only the sandboxed process needs it.
+    # Imported here because the parser takes a second to import and only the sandboxed process needs it.
     from .compare import equivalence
 
     return _with_reason(equivalence.compare(check.gold, check.answer, config.numeric_tolerance))
@@ -134,4 +134,4 @@ _DOMAINS = {
     "python": Domain(code.extract, _decide_code, _compare_code),
 }
 CONVENTIONS: tuple[str, ...] = tuple(_DOMAINS)
-"""The names of all conventions."""
+"""Names of all conventions."""

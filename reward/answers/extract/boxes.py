@@ -14,7 +14,7 @@ _MAX_JOIN_CHARS = 60
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm) ?\{([^{}]*)\}|\{\}")
 _BLANK = re.compile(r"[^\S\n]|\n(?![^\S\n]*\n)|[$*&~]|\\[()\[\],;:! ]|\\\\|\\q?quad(?![A-Za-z])")
 _LABEL = r"(?P<label>(?:[A-Z]{2,3}|\\?[A-Za-z]{1,10})(?:_(?:\w|\{\w{1,5}\}))?(?:\(\w\))?) ?="
-# Between the boxes of one list: a comma, a word, "for part (a) and", the name of the next value.
+# Text between the boxes of one list: a comma, a word, "for part (a) and", the name of the next value.
 _JOIN = re.compile(
     r"(?: (?P<noun>[a-z]{3,15}(?: [a-z]{3,15})??)(?= ?[,;]| and | or ))? ?(?=[,;]|and|or|for|in)[,;]? ?"
     rf"(?:(?:for|in) part \(?\w\)?,? ?)?(?P<word>and|or)? ?(?:{_LABEL})? ?|"
@@ -28,10 +28,10 @@ def has_box(text: str) -> bool:
 
 
 def last_box(text: str) -> str | None:
-    """The cleaned content of the last outermost `\\boxed{}` or `\\fbox{}`, boxes within it unwrapped.
+    """Cleaned content of the last outermost `\\boxed{}` or `\\fbox{}`, with the boxes inside it unwrapped.
 
-    Several boxes that nothing but commas, "and", "or" or names ("x =") joins are one list. Without braces a box
-    holds the token that follows, as TeX reads it. None if there is no box, or the last one is empty or unclosed.
+    Boxes joined only by commas, "and", "or" or names ("x =") are one list. A box without braces holds the token that
+    follows, as TeX reads it. None if there is no box, or if the last one is empty or unclosed.
     """
     boxes = _boxes(text)
     if not boxes or boxes[-1].content is None:
@@ -49,7 +49,7 @@ def last_box(text: str) -> str | None:
 
 @dataclass(frozen=True)
 class _Box:
-    """The place of an outermost box and its cleaned content; None if that is empty or unclosed."""
+    """Position of an outermost box and its cleaned content, which is None if it is empty or unclosed."""
 
     start: int
     end: int
@@ -58,7 +58,7 @@ class _Box:
 
 def _boxes(text: str) -> list[_Box]:
     closings = _closings(text)
-    found: list[_Box] = []
+    boxes: list[_Box] = []
     end = 0
     for box in _BOX.finditer(text):
         if box.start() < end:
@@ -66,19 +66,19 @@ def _boxes(text: str) -> list[_Box]:
         span = _content(text, box.end(), closings)
         content = clean_answer(_unwrapped(text[slice(*span)])) if span else ""
         end = span[1] if span else box.end()
-        # The brace that closes a box belongs to it.
+        # The closing brace is part of the box.
         is_braced = span is not None and text[span[0] - 1] == "{" and span[0] > box.end()
-        found.append(_Box(box.start(), end + is_braced, content or None))
-    return found
+        boxes.append(_Box(box.start(), end + is_braced, content or None))
+    return boxes
 
 
 def _join(text: str, box: _Box, following: _Box) -> re.Match[str] | None:
-    """What joins two boxes in one list, None if they stand apart."""
+    """Match of the text that joins two boxes in one list, None if they are separate."""
     return join_of(text[box.end : following.start]) if box.content is not None else None
 
 
 def join_of(gap: str) -> re.Match[str] | None:
-    """What joins two values of one list, if `gap` between them is nothing but a comma, "and", "or" or a name."""
+    """Match of `gap` between two values of one list: only a comma, "and", "or" or a name; else None."""
     if len(gap) > _MAX_JOIN_CHARS:
         return None
     join = _JOIN.fullmatch(_without_layout(gap))
@@ -89,12 +89,12 @@ def join_of(gap: str) -> re.Match[str] | None:
 
 
 def _without_layout(text: str) -> str:
-    """`text` with one blank for dollar signs, spacing commands and line ends; a blank line stays."""
+    """Replace dollar signs, spacing commands and line ends by one blank; blank lines stay."""
     return re.sub(" {2,}", " ", _BLANK.sub(" ", _TEXT.sub(r"\1", text)))
 
 
 def _listed(before: str, contents: list[str], joins: list[re.Match[str]]) -> str:
-    """The boxes as one text, `x=3 and y=5`; the first one has a name only if another one has."""
+    """Join the boxes to one text, `x=3 and y=5`; the first one has a name only if another one has."""
     has_names = any(join["label"] for join in joins)
     name = _FIRST_LABEL.search(_without_layout(before[-_MAX_JOIN_CHARS:])) if has_names else None
     pieces = [f"{name['label']}=" if name else "", contents[0]]
@@ -105,7 +105,7 @@ def _listed(before: str, contents: list[str], joins: list[re.Match[str]]) -> str
 
 
 def _closings(text: str) -> dict[int, int]:
-    """The position of the closing brace of each opening one."""
+    """Position of the closing brace of each opening one."""
     openings: list[int] = []
     closings: dict[int, int] = {}
     for brace in _BRACE.finditer(text):

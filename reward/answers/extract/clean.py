@@ -1,4 +1,4 @@
-"""Removes what surrounds an answer without being part of it."""
+"""Removes delimiters, punctuation and blanks around an answer."""
 
 import re
 
@@ -26,10 +26,10 @@ _EXCLAIMED_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}!+\Z")
 
 
 def clean_answer(text: str) -> str:
-    """`text` without outer blanks, math or bold delimiters around the whole, and closing punctuation.
+    """Strip outer blanks, math or bold delimiters around the whole text, and closing punctuation.
 
-    An ellipsis and a factorial stay. Applied to its own result it changes nothing. Texts above 20,000
-    characters lose their outer blanks only: peeling those would take quadratic time.
+    An ellipsis and a factorial stay. The function is idempotent. Texts above 20,000 characters lose only their outer
+    blanks, because peeling delimiters off them would take quadratic time.
     """
     text = _strip(without_end_tokens(text))
     if len(text) > MAX_PEELED_CHARS:
@@ -42,7 +42,7 @@ def clean_answer(text: str) -> str:
 
 
 def without_end_tokens(text: str) -> str:
-    """`text` without a tokenizer's special tokens (`<|im_end|>`, `</s>`) and blanks at its end."""
+    """Strip a tokenizer's special tokens (`<|im_end|>`, `</s>`) and blanks from the end of `text`."""
     end = len(text)
     while True:
         while end and text[end - 1].isspace():
@@ -60,7 +60,7 @@ def without_end_tokens(text: str) -> str:
 def _strip(text: str) -> str:
     text = text.strip()
     end = len(text)
-    # The blank of a closing "\ " is gone; without it the backslash would escape whatever comes after.
+    # The blank of a closing "\ " was stripped; without it the backslash would escape the next character.
     while end and text[end - 1] == "\\" and _count_backslashes(text, end) % 2:
         end -= 1
         while end and text[end - 1].isspace():
@@ -69,7 +69,7 @@ def _strip(text: str) -> str:
 
 
 def _count_backslashes(text: str, end: int) -> int:
-    """How many backslashes stand right before `end`."""
+    """Number of backslashes right before `end`."""
     start = end
     while start and text[start - 1] == "\\":
         start -= 1

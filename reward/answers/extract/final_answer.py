@@ -1,4 +1,4 @@
-"""Finds the final answer that a text states under a dataset's convention; linear in the length of the text."""
+"""Finds the final answer that a text states under a dataset's convention, in time linear in its length."""
 
 import re
 from collections import deque
@@ -11,7 +11,7 @@ from .lenient import is_quantity, last_value, value_of_sentence
 __all__ = ["clean_answer", "extract_marked", "statement_of", "strip_answer_line"]
 
 ADVERB = "(?-i:therefore|thus|hence|then|simply|exactly|just|indeed|clearly|obviously|precisely)"
-"""What may stand between "is" and the answer, as a pattern; capitals would be part of the answer."""
+"""Pattern of adverbs between "is" and the answer; capitalised ones would be part of the answer."""
 _HASHES = re.compile(r"(?<!#)####(?!#)")
 _BOLD = "[*_ \t]{0,6}"
 _STATEMENT = re.compile(
@@ -35,13 +35,15 @@ _NAME_SIDE = re.compile(r"[A-Za-z]+")
 
 
 def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | None:
-    """The final answer that `text` states under one of the conventions for a marked answer, None where it states none.
+    """Extract the final answer that `text` states under a convention for marked answers; None if it states none.
 
-    `boxed`: the content of the last outermost `\\boxed{}` or `\\fbox{}`. `####`: the rest of the line after the
-    last `####`. `answer_is`: what follows the last "answer is" or "answer:", to the end of its sentence. `plain`:
-    a last line that is such a statement, or only a number, a quantity or a formula between math delimiters.
-    With `strict=False` a text that breaks its convention still yields its last box, `####`, statement or number;
-    such an answer is for reports only, since a policy paid for it learns to drop its reasoning.
+    - `boxed`: the content of the last outermost `\\boxed{}` or `\\fbox{}`.
+    - `####`: the rest of the line after the last `####`.
+    - `answer_is`: the text after the last "answer is" or "answer:", to the end of its sentence.
+    - `plain`: a last line that is such a statement, or only a number, a quantity or a formula in math delimiters.
+
+    With `strict=False` a text that breaks its convention still yields its last box, `####`, statement or number. Use
+    such an answer for reports only: a policy rewarded for it learns to drop its reasoning.
 
     Raises:
         ValueError: `convention` is none of these.
@@ -58,7 +60,7 @@ def extract_marked(text: str, convention: str, *, strict: bool = True) -> str | 
     guesses = (last_box, _hashed, _stated_value, last_value)
     for guess in guesses if answer is None else guesses[2:]:
         answer = guess(text)
-        # What the convention could not state (an unmatched brace in a box) is no answer under it.
+        # An answer that the convention could not state (an unmatched brace in a box) is no answer under it.
         if answer is not None and find(rendered.format(answer)) == answer:
             return answer
     return None
@@ -71,7 +73,7 @@ def _is_restated(text: str) -> bool:
 
 
 def strip_answer_line(text: str) -> str:
-    """`text` without its last line where that line does nothing but state the answer."""
+    """Drop the last line of `text` if it only states the answer."""
     lines = text.rstrip().split("\n")
     last = lines[-1].strip()
     bare = last.lstrip("*_$ ")
@@ -80,7 +82,7 @@ def strip_answer_line(text: str) -> str:
 
 
 def statement_of(text: str) -> str | None:
-    """What follows the last "answer is" or "answer:" in `text`, up to the end of its line, blanks stripped.
+    """Text after the last "answer is" or "answer:", up to the end of its line, with blanks stripped.
 
     A display formula or a fenced block of several lines that follows is taken whole, as one line.
     """
@@ -92,14 +94,14 @@ def statement_of(text: str) -> str | None:
     if display is not None:
         return display
     following = rest.lstrip("*_ \t")
-    # "The answer is:" may stand above the answer's own line.
+    # "The answer is:" may be on the line above the answer.
     if following[:1] in ("\r", "\n") and following.strip():
         rest = following.lstrip()
     return _unbalanced_bold(rest.splitlines()[0].strip()) if rest.strip() else None
 
 
 def _display(text: str) -> str | None:
-    """The formula in the display or fence of several lines that `text` begins with."""
+    """Formula in the display or fence of several lines at the beginning of `text`."""
     opening = _DISPLAY.match(text)
     if opening is None:
         return None
@@ -109,8 +111,8 @@ def _display(text: str) -> str | None:
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = deque(pattern.finditer(text), maxlen=1)
-    return found[0] if found else None
+    matches = deque(pattern.finditer(text), maxlen=1)
+    return matches[0] if matches else None
 
 
 def _is_statement(line: str) -> bool:
@@ -186,7 +188,7 @@ def _plain(text: str) -> str | None:
 
 
 def _block(text: str) -> str:
-    """What the display formula or fence that ends `text` holds, if it begins its line."""
+    """Content of the display formula or fence that ends `text`, if it begins its line."""
     is_display = text.endswith("$$")
     opening = text.rfind(r"\[") if text.endswith(r"\]") else text.rfind("$$" if is_display else "```", 0, -2)
     line_start = text.rfind("\n", 0, max(opening, 0)) + 1
@@ -196,7 +198,7 @@ def _block(text: str) -> str:
 
 
 def _is_equation(line: str) -> bool:
-    """Whether a line is steps between equals signs that come to a quantity: "Total = 2 + 3 = 5"."""
+    """Whether a line consists of steps between equals signs that end in a quantity: "Total = 2 + 3 = 5"."""
     *steps, value = line[:201].split("=")
     is_named = bool(steps) and bool(_NAME_SIDE.fullmatch(steps[0].strip()))
     return len(line) <= 200 and bool(steps) and all(map(is_quantity, [*steps[is_named:], value]))
@@ -208,4 +210,4 @@ _FORMS: dict[str, tuple[Callable[[str], str | None], str]] = {
     "answer_is": (_stated, "The answer is {}"),
     "plain": (_plain, "The answer is {}"),
 }
-"""How each convention's answer is found, and how it is stated."""
+"""Finder of each convention's answer, and the template that states it."""

@@ -1,4 +1,4 @@
-"""Guesses the answer of a text that marks none: its last number, or the whole formula that this stands in."""
+"""Guesses the answer of a text that marks none: its last number, or the whole formula around that number."""
 
 import re
 from collections import deque
@@ -22,7 +22,7 @@ _NUMBER = re.compile(
 _DELIMITER = re.compile(r"\\.|\$\$|\$", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 MAX_REACH = 300
-"""How far, in characters, the formula around a number is looked for."""
+"""Distance in characters within which the formula around a number is searched."""
 # A bracket may hold blanks, as in (1, 2), but no words.
 _WORD = re.compile(r"(?:[(\[{](?:[^()\[\]{}A-Za-z]|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))*[)\]}]|\S)+")
 _OPERATOR = re.compile(r"(?:[-+−–*/^×·⋅÷:<>≤≥≠≈]|\\[A-Za-z]+)+")
@@ -43,23 +43,24 @@ _TAG = re.compile(r"</?[A-Za-z|][^<>\s]{0,30}>")
 
 
 def last_value(text: str) -> str | None:
-    """The last number or formula in `text`, or None if it has none, or one that is only a piece of something else.
+    """Last number or formula in `text`; None if there is none, or if it is only a piece of something else.
 
-    In a formula between math delimiters it is the whole formula, with those that "and", "or" or a comma joins to it.
-    Outside of these a number that an operator, a bracket, a colon or letters tie to more is the whole expression, if
-    that follows "is", "=" or the like. A formula without digits counts only if there are no digits in the text.
+    A number in a formula between math delimiters yields the whole formula, with the formulas joined to it by "and",
+    "or" or a comma. Outside math an operator, a bracket, a colon or letters may tie the number to more text. It then
+    yields the whole expression, if that follows "is", "=" or the like. A formula without digits counts only if the text
+    holds no digits.
     """
-    found = deque(_NUMBER.finditer(text), maxlen=1)
-    start, end = found[0].span() if found else (-1, -1)
+    last = deque(_NUMBER.finditer(text), maxlen=1)
+    start, end = last[0].span() if last else (-1, -1)
     formulas = _formulas(text)
-    telling = [span for span in formulas if _DIGIT.search(text, *span)] or ([] if found else formulas)
+    telling = [span for span in formulas if _DIGIT.search(text, *span)] or ([] if last else formulas)
     if telling and telling[-1][1] > start:
         return clean_answer(_joined(text, formulas[: formulas.index(telling[-1]) + 1])) or None
-    return _outside_math(text, start, end) if found else None
+    return _outside_math(text, start, end) if last else None
 
 
 def _joined(text: str, formulas: list[tuple[int, int]]) -> str:
-    """The last formula, and the bare values before it that a comma or word joins to it."""
+    """Last formula, with the bare values before it that a comma or word joins to it."""
     first = last = len(formulas) - 1
     while first and join_of(text[formulas[first - 1][1] : formulas[first][0]]):
         first -= 1
@@ -69,14 +70,14 @@ def _joined(text: str, formulas: list[tuple[int, int]]) -> str:
 
 
 def value_of_sentence(sentence: str) -> str:
-    """The last value in a sentence of prose, "The area of the triangle is 84"; anything else as it is."""
+    """Last value in a sentence of prose, "The area of the triangle is 84"; other text is returned unchanged."""
     words = _PROSE_WORD.findall(_MATHS.sub(" ", sentence))
     is_prose = len(words) >= _MIN_PROSE_WORDS or _VERB.search(sentence) is not None
     return (last_value(sentence) or sentence) if is_prose and not sentence[:1].isdigit() else sentence
 
 
 def is_quantity(line: str) -> bool:
-    """Whether a line is nothing but a number or a quantity; it may have to be computed first."""
+    """Whether a line is only a number or a quantity, possibly one that has to be computed."""
     if len(line) > 200:
         return False
     text = normalise(line)
@@ -88,24 +89,24 @@ def is_quantity(line: str) -> bool:
 
 
 def _formulas(text: str) -> list[tuple[int, int]]:
-    """Where formulas between math delimiters stand; a dollar sign of money delimits none."""
-    found: list[tuple[int, int]] = []
+    """Spans of the formulas between math delimiters; a dollar sign of money is no delimiter."""
+    spans: list[tuple[int, int]] = []
     opening: re.Match[str] | None = None
     for delimiter in _DELIMITER.finditer(text):
         if opening is not None and _closes(text, opening, delimiter):
-            found.append((opening.start(), delimiter.end()))
+            spans.append((opening.start(), delimiter.end()))
             opening = None
         elif delimiter[0] in _CLOSING and (opening is None or opening[0] == "$"):
             opening = delimiter
-    return found
+    return spans
 
 
 def _closes(text: str, opening: re.Match[str], delimiter: re.Match[str]) -> bool:
     start, end = opening.end(), delimiter.start()
     if delimiter[0] != _CLOSING[opening[0]] or start == end:
         return False
-    # As in Markdown: blanks within the signs, or a digit after them, make it money.
-    # A command makes it a formula even so.
+    # As in Markdown, blanks inside the signs or a digit after them make it money.
+    # A command makes it a formula all the same.
     if "\\" in text[start:end]:
         return "\n" not in text[start:end]
     is_money = text[start].isspace() or text[end - 1].isspace() or text[end + 1 : end + 2].isdigit()
@@ -124,7 +125,7 @@ def _outside_math(text: str, start: int, end: int) -> str | None:
     first, last = _expression(words, first, last)
     run = text[words[first].start() : words[last].end()]
     if "=" in run:
-        # What stands before is the left side of an equation, or an earlier step.
+        # The text before it is the left side of an equation, or an earlier step.
         head, _, run = run.rpartition("=")
         is_introduced = bool(head) or first > 0
     else:
@@ -139,7 +140,7 @@ def _outside_math(text: str, start: int, end: int) -> str | None:
 
 
 def _expression(words: list[re.Match[str]], first: int, last: int) -> tuple[int, int]:
-    """The range of words that operators between blanks tie to those from `first` to `last`."""
+    """Extend the range of words from `first` to `last` by words that operators between blanks tie to it."""
     # A sign after an operand is the operator: "10 - 5".
     if _ties(words, first, first - 1):
         first -= 1
@@ -157,7 +158,7 @@ def _ties(words: list[re.Match[str]], operator: int, operand: int) -> bool:
 
 
 def _bare(run: str) -> str:
-    """`run` without the punctuation, quotes, tags and brackets around the whole, or around nothing."""
+    """Strip punctuation, quotes, tags and brackets around the whole of `run`, and empty brackets."""
     before = None
     while run != before:
         before, run = run, _TAG.sub("", run.strip(_OUTER))

@@ -1,4 +1,4 @@
-"""What a reader sees of a text: an answer in a comment or in `\\phantom{}` is no answer."""
+"""Reduces a text to its visible parts: an answer in a comment or in `\\phantom{}` is no answer."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ _STATES_ANSWER = (
     r"(?:\\boxed|\\fbox|\#{2,}|(?:(?:so|thus|hence|therefore|and|then),?\s)?(?:the\s|my\s|our\s)?"
     r"(?:final\s|correct\s)?answer\b)"
 )
-# "% increase = 25" is a percentage, and a line of its own that begins with "%" a comment otherwise.
+# "% increase = 25" is a percentage; any other line that begins with "%" is a comment.
 _PERCENTAGE = (
     r"[ \t]*(?:of|in|de|per|increase|decrease|change|profit|loss|error|discount|markup|tax|tip|interest|growth|yield"
     r"|difference|reduction|gain|rate|share|more|less|composition|correct|passed|failed|left|remaining)\b|[ \t]*[=:]"
@@ -53,11 +53,11 @@ _NAME = re.compile(r"(?:\{\s*\\[A-Za-z]+\s*\}|\\[A-Za-z]+)(?:\[[^\]\n]{0,40}\]|#
 
 
 def visible(text: str) -> str:
-    """`text` as a reader sees it: without comments, and without what HTML or LaTeX hides; linear in its length.
+    """Drop comments and the parts that HTML or LaTeX hides, in time linear in the length of `text`.
 
-    Comments are those of HTML and LaTeX (a percent sign after a number is none) and Markdown's link definitions.
-    Hidden are elements with such a style, `\\phantom{}`, definitions, labels and white letters. Markdown's code
-    shows everything.
+    Comments are HTML and LaTeX comments (a percent sign after a number starts none) and Markdown's link definitions.
+    Hidden parts are elements with a hiding style, `\\phantom{}`, definitions, labels and white letters. Nothing in
+    Markdown's code is hidden.
     """
     if not any(mark in text for mark in "<%\\]"):
         return text
@@ -65,12 +65,12 @@ def visible(text: str) -> str:
 
 
 def visible_blocks(text: str) -> str:
-    """`text` without the fenced blocks that a comment of HTML hides."""
+    """Drop the fenced blocks that an HTML comment hides."""
     return _BLOCK.sub(lambda part: part[0] if part["code"] or "```" not in part[0] else "", text)
 
 
 def is_blank(text: str) -> bool:
-    """Whether a reader sees nothing of `text`."""
+    """Whether `text` shows nothing to a reader."""
     return all(
         character.isspace()
         or character in BLANK_LETTERS
@@ -100,7 +100,7 @@ def _without_hidden(text: str) -> str:
 
 
 def _argument_end(text: str, start: int) -> int:
-    """Where the argument of a command that begins at `start` ends: a group, or one token with its own groups."""
+    """End of a command's argument that begins at `start`: a group, or one token with its own groups."""
     if text[start : start + 1] == "{":
         return min(_group_end(text, start + 1) + 1, len(text))
     token = _TOKEN.match(text, start)
@@ -111,7 +111,7 @@ def _argument_end(text: str, start: int) -> int:
 
 
 def _group_end(text: str, start: int) -> int:
-    """Where the group that is open at `start` closes, or the end of the text."""
+    """End of the group that is open at `start`, or of the text."""
     depth = 1
     for brace in _BRACE.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(brace[0], 0)

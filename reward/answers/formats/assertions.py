@@ -1,4 +1,4 @@
-"""Whether tests of a program, as text, can tell anything: they are Python, and some of them run."""
+"""Checks the source of a program's tests: it must be Python, and some of it must run."""
 
 import ast
 
@@ -7,7 +7,7 @@ _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
 def tests_fault(tests: str) -> str | None:
-    """Why every program or none passes `tests`; None where nothing is wrong that shows without running them."""
+    """Reason why every program or none passes `tests`; None if their source shows no fault."""
     try:
         statements = ast.parse(tests).body
     except SyntaxError as error:
@@ -26,7 +26,7 @@ def tests_fault(tests: str) -> str | None:
 
 
 def _tells(statement: ast.stmt) -> bool:
-    """Whether a statement of the module runs something that may find a fault."""
+    """Whether a statement of the module runs code that may find a fault."""
     if isinstance(statement, _DEFINITIONS):
         return False
     if isinstance(statement, _ASSIGNMENTS):

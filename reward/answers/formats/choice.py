@@ -1,4 +1,4 @@
-"""The `choice` convention: one letter from A to J."""
+"""Convention `choice`: one letter from A to J."""
 
 import re
 import unicodedata
@@ -40,19 +40,19 @@ _LIST_ITEM = re.compile(r"[\s*]*\(?[A-Ja-j][).:]")
 _MATHS = re.compile(r"[\d=+<>^]|\\[A-Za-z]")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _LOWER_LINE = re.compile(r"[\s*_]*\(?([a-j])[.)]\s+\S.{0,100}")
-# A and I are words too.
+# A and I are also words.
 _ANYWHERE = re.compile(r"\(([A-Ja-j])\)|(?<![\w'’\\])([B-HJ]|[AI](?!\s+(?!is\b|because\b)[a-z]))(?![\w'’])")
 
 
 def extract(text: str, strict: bool) -> str | None:
-    """The letter that `text` names, in upper case, or None.
+    """Extract the letter that `text` names, in upper case, or None.
 
-    Strict: the last of a last line with nothing but the letter (and its option's text after a bracket or
-    stop), a statement "answer is B" or "answer: (B)", and a box. Two letters ("A or B") are none, and so is
-    a letter that prose goes on from ("The answer is A good one"). Lenient: else a last line "b. 4", else the
-    last "(X)" or standalone capital from A to J.
+    Strict mode takes the last of three forms: a last line with only the letter (and its option's text after a bracket
+    or stop), a statement "answer is B" or "answer: (B)", and a box. Two letters ("A or B") are no answer. Neither is a
+    letter that prose continues ("The answer is A good one"). Lenient mode also takes a last line "b. 4", else the last
+    "(X)" or standalone capital from A to J.
     """
-    # Full-width and circled letters become plain ones.
+    # NFKC turns full-width and circled letters into plain ones.
     text = unicodedata.normalize("NFKC", without_end_tokens(text))
     letter = _last_line(text) or _stated(text)
     if letter is not None or strict:
@@ -60,12 +60,12 @@ def extract(text: str, strict: bool) -> str | None:
     lines = text.rstrip().rsplit("\n", 2)
     if (lower := _LOWER_LINE.fullmatch(lines[-1])) and not any(map(_LIST_ITEM.match, lines[-2:-1])):
         return lower[1].upper()
-    found = _ANYWHERE.findall(text)
-    return "".join(found[-1]).upper() if found else None
+    letters = _ANYWHERE.findall(text)
+    return "".join(letters[-1]).upper() if letters else None
 
 
 def decide(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | None]:
-    """Whether both are the same letter, whatever its case and brackets; a gold that is none is refused."""
+    """Compare two letters, ignoring case and brackets; a gold that is no letter is refused."""
     gold, answer = _letter(check.gold), _letter(check.answer)
     if gold is None:
         return Verdict.UNDECIDED, "invalid_gold"
@@ -98,7 +98,7 @@ def _is_list(lines: list[str], line: str) -> bool:
 
 
 def _stated(text: str) -> str | None:
-    """The letter of the last statement or box; a box inside a statement is the statement's."""
+    """Letter of the last statement or box; a box inside a statement belongs to the statement."""
     statement = max((match.end() for match in _STATEMENT.finditer(text)), default=-1)
     box = max((match.end() for match in _BOX.finditer(text)), default=-1)
     if box > statement:
@@ -119,7 +119,7 @@ def _unwrap(text: str) -> str:
 
 
 def _letter(text: str) -> str | None:
-    """The one letter that `text` begins with, unless prose goes on from it or it names another one."""
+    """Letter that `text` begins with, unless prose continues it or `text` names another letter."""
     text = _CLAUSE.split(_unwrap(text), maxsplit=1)[0]
     noun = _NOUN.match(text)
     text = text[noun.end() :] if noun else text
@@ -130,5 +130,5 @@ def _letter(text: str) -> str | None:
     if letter["bare"] and not _MAY_FOLLOW.match(rest):
         return None
     name = letter[0].strip("()[] \"'“”‘’").upper()
-    others = {"".join(found).upper() for found in _OTHER_LETTER.findall(rest)}
+    others = {"".join(groups).upper() for groups in _OTHER_LETTER.findall(rest)}
     return name if others <= {name} else None

@@ -1,19 +1,19 @@
-"""Python answers, found in a text; `reward.programs` runs them."""
+"""Finds Python answers in a text; `reward.programs` runs them."""
 
 import re
 
-# Possessive, as a line of a megabyte may come close to a fence in many ways.
+# Possessive, because a line of a megabyte may almost match a fence in many ways.
 _FENCE = re.compile(r"(?P<indent> *+)(?P<ticks>`{3,}+)[ \t]*+(?P<info>[^`\s]*+)[^`]*+")
 _LANGUAGES = ("", "python", "py", "python3")
 
 
 def extract(text: str, strict: bool) -> str | None:
-    """The last fenced block marked python, py or unmarked; linear in the length of the text.
+    """Extract the last fenced block marked python, py or unmarked, in time linear in the length of the text.
 
-    A last such block that is not closed is no answer if `strict`; else it runs to the end of the text, and a
-    text without a block is code as a whole. None where there is no code.
+    If `strict`, an unclosed last block is no answer. Otherwise it runs to the end of the text, and a text without a
+    block is code as a whole. None if there is no code.
     """
-    found: str | None = None
+    code: str | None = None
     opening: re.Match[str] | None = None
     lines: list[str] = []
     for line in text.splitlines(keepends=True):
@@ -26,13 +26,13 @@ def extract(text: str, strict: bool) -> str | None:
             and not fence["info"]
             and len(fence["ticks"]) >= len(opening["ticks"])
         ):
-            found = _block(opening, lines) or found
+            code = _block(opening, lines) or code
             opening = None
         else:
             lines.append(line)
     if opening is not None and _is_python(opening):
         return None if strict else _code("".join(lines))
-    return found if strict or found else _code(text)
+    return code if strict or code else _code(text)
 
 
 def _is_python(opening: re.Match[str]) -> bool:

@@ -1,4 +1,4 @@
-"""JSON Schemas that a config may name: whether one can be used without leaving it."""
+"""Checks JSON Schemas from a config: each must be usable without resolving references outside itself."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,10 @@ from .json_text import Json
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """Refuses what is no JSON Schema, references to anything outside it, and those that lead round in a circle.
+    """Refuse invalid JSON Schemas, references to anything outside the schema, and circular references.
 
     Raises:
-        ValueError: the message says where and why.
+        ValueError: the schema is refused; the message names the place and the reason.
     """
     try:
         _check_schema(schema)
@@ -48,7 +48,7 @@ def _check_schema(schema: dict[str, Any]) -> None:
 
 
 def _returns(start: Json, targets: dict[str, Json]) -> bool:
-    """Whether applying `start` to a value means applying it to the same value again, without end."""
+    """Whether applying `start` to a value applies it to the same value again, endlessly."""
     seen: set[int] = set()
     pending = [start]
     while pending:
@@ -62,7 +62,7 @@ def _returns(start: Json, targets: dict[str, Json]) -> bool:
 
 
 def _applied_with(schema: Json, targets: dict[str, Json]) -> Iterator[Json]:
-    """The schemas that `schema` applies to the same value as itself."""
+    """Yield the schemas that `schema` applies to the same value as itself."""
     for key, value in schema.items() if isinstance(schema, dict) else ():
         if key in ("$ref", "$dynamicRef") and value in targets:
             yield targets[value]

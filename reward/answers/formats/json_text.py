@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Json = Any
-"""What `json.loads` returns, with each fractional number as an exact Decimal."""
+"""Value as `json.loads` returns it, with each fractional number as an exact Decimal."""
 
 MAX_DEPTH = 64
 _FENCE = re.compile(r"^[ \t]*(?P<ticks>```+|~~~+)(?P<info>[^`\n]*)$", re.MULTILINE)
@@ -17,14 +17,14 @@ _PARTNER = {"]": "[", "}": "{"}
 
 
 class TooDeep(ValueError):
-    """A JSON text is nested deeper than `MAX_DEPTH`."""
+    """Error for a JSON text nested deeper than `MAX_DEPTH`."""
 
 
 def extract(text: str, strict: bool) -> str | None:
-    """The JSON text that `text` states, or None.
+    """Extract the JSON text that `text` states, or None.
 
-    Strict: the whole text, or the last fenced block, marked json or unmarked, that is JSON. Lenient: else
-    the last balanced object or array outside any other.
+    Strict mode takes the whole text, or the last fenced block, marked json or unmarked, that is JSON. Lenient mode also
+    takes the last balanced object or array that lies in no other.
     """
     whole = text.strip()
     if _is_json(whole):
@@ -36,11 +36,11 @@ def extract(text: str, strict: bool) -> str | None:
 
 
 def loads(text: str) -> Json:
-    """The value of a JSON text, as RFC 8259 has it: no NaN or Infinity, no duplicate keys.
+    """Read a JSON text by RFC 8259: no NaN or Infinity, and no duplicate keys.
 
     Raises:
-        TooDeep: it is nested deeper than `MAX_DEPTH`.
-        ValueError: it is not JSON, or a number in it has thousands of digits.
+        TooDeep: the text is nested deeper than `MAX_DEPTH`.
+        ValueError: the text is not JSON, or a number in it has thousands of digits.
     """
     if _depth(text) > MAX_DEPTH:
         raise TooDeep
@@ -82,7 +82,7 @@ def _depth(text: str) -> int:
 
 
 def _blocks(text: str) -> list[str]:
-    """The contents of the closed fenced blocks that are marked json or not at all, in order."""
+    """Contents of the closed fenced blocks that are marked json or unmarked, in order."""
     blocks: list[str] = []
     opening: re.Match[str] | None = None
     for fence in _FENCE.finditer(text):
@@ -96,7 +96,7 @@ def _blocks(text: str) -> list[str]:
 
 
 def _balanced(text: str) -> list[str]:
-    """The balanced objects and arrays that lie in no other, in order; quotes count only inside brackets."""
+    """Balanced objects and arrays that lie in no other, in order; quotes count only inside brackets."""
     spans: list[tuple[int, int]] = []
     opened: list[tuple[str, int]] = []
     position = 0

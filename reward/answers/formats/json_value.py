@@ -1,4 +1,4 @@
-"""The `json` convention: JSON values and tool calls, compared by value."""
+"""Convention `json`: JSON values and tool calls, compared by value."""
 
 import json
 
@@ -9,11 +9,11 @@ from .json_text import Json, TooDeep, loads
 
 
 def decide(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | None] | None:
-    """Compares two JSON texts; None where a schema has to be checked too, which the caller's process may not.
+    """Compare two JSON texts; None if a schema has to be checked too, which is unsafe in the caller's process.
 
-    Objects are unordered, arrays ordered, strings exact, numbers equal by exact value; no boolean is a number.
-    A gold that is not JSON (duplicate keys, NaN) is UNDECIDED, an answer that is not is DIFFERENT, and what
-    is nested too deep is UNDECIDED.
+    Objects are unordered, arrays ordered, strings exact, numbers equal by exact value; no boolean is a number. A gold
+    that is not JSON (duplicate keys, NaN) is UNDECIDED, and an answer that is not JSON is DIFFERENT. A text nested too
+    deep is UNDECIDED.
     """
     try:
         gold = loads(check.gold)
@@ -33,15 +33,15 @@ def decide(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | N
 
 
 def compare(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | None]:
-    """Like `decide` with the schema: an answer that breaks it is DIFFERENT. Patterns in it may take for ever.
+    """Decide with the schema: an answer that breaks it is DIFFERENT. A pattern in it may never finish.
 
-    UNDECIDED (`unparsable`) where schema and answer together are nested deeper than the stack.
+    UNDECIDED (`unparsable`) if schema and answer together are nested deeper than the stack.
     """
     from jsonschema.validators import validator_for
     from referencing import Registry
 
     if config.json_schema is not None:
-        # An empty registry, so that no reference is fetched from elsewhere.
+        # An empty registry keeps references from being fetched over the network.
         validator = validator_for(config.json_schema)(config.json_schema, registry=Registry())
         try:
             is_valid = validator.is_valid(json.loads(check.answer))
@@ -54,7 +54,7 @@ def compare(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | 
 
 
 def _canonical(value: Json) -> Json:
-    """`value` such that == compares it as JSON: to Python True is 1. Arguments given as text are read."""
+    """Convert `value` for comparison by ==, since Python takes True for 1; parse arguments given as text."""
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, list):

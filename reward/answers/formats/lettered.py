@@ -1,4 +1,4 @@
-"""Answers that name a letter of multiple choice beside the value, as in `\\textbf{(C)}\\ 12`."""
+"""Splits answers that name a letter of multiple choice before the value, as in `\\textbf{(C)}\\ 12`."""
 
 import re
 
@@ -10,12 +10,12 @@ _FONT = r"\\(?:text|textbf|textrm|mathrm|mathbf|bf)"
 _BLANK = r"(?:\s|~|\\[ ,;:!]|\\q?quad(?![A-Za-z]))"
 _NUMBER = rf"(?:{_BLANK}|\}})*(?=-?\.?\d|-?\\[dt]?frac(?![A-Za-z])|-?\\sqrt(?![A-Za-z])|\\?\$)"
 _LETTERED = re.compile(
-    # Without brackets a letter may be an initial or a variable: only before a number, set apart, it marks a choice.
+    # A letter without brackets may be an initial or a variable; it marks a choice only if set apart before a number.
     rf"(?:{_FONT}\s*\{{\s*)?(?:\(\s*[A-J]\s*\)(?:{_BLANK}|\}})+|[A-J]\s*[.)](?:{_BLANK}|\}}){_NUMBER})"
     rf"|{_FONT}\s*\{{\s*[A-J]\s*\}}{_NUMBER}",
 )
 _LETTER = re.compile(r"[A-J]")
-# What goes on with an operator or a connective, or names another letter, is not the value of one choice.
+# Text that continues with an operator or a connective, or names another letter, is not the value of one choice.
 _NO_VALUE = re.compile(
     r"[*/^_+=<>)\]}&|,;!']|- |\\(?:cup|cap|in|pm|mp|to|leq|geq|neq)(?![A-Za-z])"
     r"|(?:and|or|nor|not|is|was|but|if|to|through|with|wrong|incorrect)(?![a-z])|.*\([A-J]\)",
@@ -25,9 +25,9 @@ _BARE = re.compile(r"\(?\s?([A-J])\s?\)?")
 
 
 def without_letters(gold: str, answer: str) -> tuple[str, str] | Verdict:
-    """The two answers without the letters before their values, or the verdict where the letters decide.
+    """Drop the letters before the values of two answers, or return the verdict if the letters decide.
 
-    Where both have a letter they must agree in letter and value; a letter alone is compared with the other's letter.
+    If both have a letter, they must agree in letter and value. A letter alone is compared with the other's letter.
     """
     one, other = _split(gold), _split(answer)
     if one and other:
@@ -45,7 +45,7 @@ def _split(text: str) -> tuple[str, str] | None:
     if lettered is None:
         return None
     value, letter = text[lettered.end() :].strip(), _LETTER.search(lettered[0])
-    # A font that goes on over the value ends behind it: \text{(C) 12}.
+    # A font that includes the value ends after it: \text{(C) 12}.
     if lettered[0].count("{") > lettered[0].count("}"):
         if not value.endswith("}") or value.count("{") != value.count("}") - 1:
             return None

@@ -1,8 +1,8 @@
-"""The `text` convention: short answers in words, compared as SQuAD compares them.
+"""Convention `text`: short answers in words, compared as in SQuAD.
 
-Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (2016), section 6.1: exact
-match and word F1 after normalisation. The normalisation here keeps what a plain removal of punctuation
-loses: signs, decimals, fractions, dates, currencies.
+Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (2016), section 6.1: exact match and
+word F1 after normalisation. The normalisation here keeps signs, decimals, fractions, dates and currencies, which a
+plain removal of punctuation loses.
 """
 
 import re
@@ -32,7 +32,7 @@ _LEFT, _RIGHT = "* `\t\r", "* `\t\r."
 _WRAPPER = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{")
 _SIGNED_CURRENCY = re.compile(r"([-+])([$€£¥])(?=[\d.])")
 _TOKEN = re.compile(
-    # A number with what belongs to it: -3.5, 1,234, 1/2, 3:30, 2024-01-31.
+    # A number with its signs and separators: -3.5, 1,234, 1/2, 3:30, 2024-01-31.
     r"(?P<number>(?:(?<![\w.)])[-+])?(?:\d+(?:[.,:/-]\d+)*|(?<!\d)\.\d+))"
     # A word with its marks: O'Neill, U.S, C++, C#, the blood type A-.
     r"|(?P<word>[^\W_]+(?:['’.][^\W_]+)*(?:[+#]+|(?<![^\W_]{3})-(?!\w))?)"
@@ -43,11 +43,11 @@ _VALUE = re.compile(r"-?(?:\d{1,2000}(?:\.\d{1,2000})?|\.\d{1,2000})")
 
 
 def extract(text: str, strict: bool) -> str | None:
-    """The short answer that `text` states, or None.
+    """Extract the short answer that `text` states, or None.
 
-    Strict: what follows the last "answer is", "answer:" or `####`, up to the end of the line or sentence, or
-    the content of a box that comes later; without any of these the text itself where it is a single line.
-    Lenient: else the last line that is not empty.
+    Strict mode takes the text after the last "answer is", "answer:" or `####`, up to the end of the line or sentence.
+    The content of a later box overrides it. A text of a single line without any of these is the answer itself. Lenient
+    mode also takes the last line that is not empty.
     """
     text = without_end_tokens(text)
     ends = {mark: max((m.end() for m in found.finditer(text)), default=-1) for mark, found in _MARKS.items()}
@@ -64,10 +64,9 @@ def extract(text: str, strict: bool) -> str | None:
 
 
 def decide(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | None]:
-    """Equal where the normalised words are the same, or with `text_min_f1` where their F1 reaches it.
+    """Compare normalised words: EQUAL if they are the same, or if their F1 reaches `text_min_f1`.
 
-    Two answers that are nothing but a number are compared by value. Currency and percent signs count only
-    where both have some.
+    Two answers that are only a number are compared by value. Currency and percent signs count only if both have some.
     """
     if check.gold.strip() == check.answer.strip():
         return Verdict.EQUAL, None
@@ -82,25 +81,25 @@ def decide(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | N
 
 
 def f1(gold: list[str], answer: list[str]) -> float:
-    """The harmonic mean of the shares of words that each side has in common with the other, in [0, 1]."""
+    """Harmonic mean of the shares of words that each side has in common with the other, in [0, 1]."""
     common = (Counter(gold) & Counter(answer)).total()
     return 2 * common / (len(gold) + len(answer)) if common else 0.0
 
 
 def words(text: str) -> list[str]:
-    """The words, numbers and symbols of a text that count; case, articles, blanks and punctuation do not."""
+    """Words, numbers and symbols of a text, without case, articles, blanks and punctuation."""
     text = _SIGNED_CURRENCY.sub(r"\2\1", _WRAPPER.sub(" ", _fold(text)))
-    found = []
+    tokens = []
     for match in _TOKEN.finditer(text):
         token = match.group()
         if match["number"]:
-            found += _number(token)
+            tokens += _number(token)
         elif match["word"]:
-            found.append(re.sub(r"['’.]", "", token))
+            tokens.append(re.sub(r"['’.]", "", token))
         elif token in "%^" or unicodedata.category(token) in ("Sm", "Sc", "So"):
-            found.append(token)
-    last = len(found) - 1
-    return [token.casefold() for i, token in enumerate(found) if i == last or not _is_article(token, i)]
+            tokens.append(token)
+    last = len(tokens) - 1
+    return [token.casefold() for i, token in enumerate(tokens) if i == last or not _is_article(token, i)]
 
 
 def _agree_on_units(gold: list[str], answer: list[str]) -> tuple[list[str], list[str]]:
@@ -114,7 +113,7 @@ def _is_unit(word: str) -> bool:
 
 
 def _sentence(line: str) -> str:
-    """The first sentence of a line, without a trailing clause that explains it."""
+    """First sentence of a line, without a trailing clause that explains it."""
     line = _CLAUSE.split(line, maxsplit=1)[0]
     for stop in _STOP.finditer(line):
         word = stop["word"].lstrip("(").casefold()
@@ -132,7 +131,7 @@ def _tidy(answer: str) -> str | None:
 
 
 def _fold(text: str) -> str:
-    """One spelling of each character; raised and lowered digits stay apart from those on the line."""
+    """Reduce each character to one spelling; raised and lowered digits stay distinct from plain digits."""
     if text.isascii():
         return text
     folded = "".join(character if character.isascii() else _fold_character(character) for character in text)
