@@ -1,4 +1,4 @@
-"""The command line: every stage is a command, and a user's error is one message."""
+"""Command line of rewriter-agent: every stage is a command, and a user's error is one message."""
 
 import argparse
 import signal
@@ -20,12 +20,12 @@ ARMS = ("base", "expert", "rewritten")
 STAGE_TEXTS = {
     "prepare": "load the problems and score them under the backbone",
     "train": "learn the rewriting policy (GRPO)",
-    "rewrite": "rewrite and verify every training problem, after what that needs",
+    "rewrite": "rewrite and verify every training problem, after the stages that this needs",
     "sft": "fine-tune on expert solutions and on the rewritten ones",
-    "sweep": "fine-tune with every weight, learning rate and seed of sft.sweep, one table, after what that needs",
-    "evaluate": "task, benchmarks and retention of base and both fine-tuned models, or of some",
+    "sweep": "fine-tune with every weight, learning rate and seed of sft.sweep, after the stages that this needs",
+    "evaluate": "evaluate base and both fine-tuned models, or some of them, on task, benchmarks and retention",
     "report": "write the HTML report",
-    "run": "all stages in order, those complete skipped",
+    "run": "run all stages in order; complete ones are skipped",
 }
 
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is None:
         use_utf8()
     options = _parser().parse_args(arguments)
-    # Ray's job server ends a job with SIGTERM; engines and files are closed the same way as on Ctrl-C.
+    # Ray's job server ends a job with SIGTERM; engines and files are then closed as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     credentials = None
     try:
@@ -42,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         credentials = load_credentials()
         return _do(options)
     except KeyboardInterrupt:
-        begins_anew = options.command in ("grade", "gap")
-        kept = "nothing was written" if begins_anew else "the same command goes on from here"
+        starts_over = options.command in ("grade", "gap")
+        kept = "nothing was written" if starts_over else "re-run the same command to resume"
         print(f"interrupted; {kept}", file=sys.stderr)
         return 130
     except Exception as error:
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {message}", file=sys.stderr)
         return 2
     finally:
-        # The job that was given the file is the last that needs it.
+        # This job is the last one that needs the file.
         if credentials:
             credentials.unlink(missing_ok=True)
 
@@ -76,7 +76,7 @@ def _do(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.set)
     if options.command == "sweep" and config.sft.sweep is None:
         raise ValueError(
-            "sweep needs to know what to try, for example "
+            "sweep needs the values to try, for example "
             "--set 'sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}'"
         )
     if options.command == "plan":
@@ -241,17 +241,17 @@ def _add_config(command: argparse.ArgumentParser, name: str) -> None:
 
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:
-    """Those that a command has beside the config."""
+    """Add the options of one command."""
     add = command.add_argument
     match name:
         case "compare":
             text, names = "strategies to compare (default: all)", [*STRATEGIES]
             add("--strategies", nargs="+", choices=names, default=names, metavar="NAME", help=text)
         case "study":
-            text = "run nothing, and join parts that were done apart: the study.json of other seeds or arms"
+            text = "run nothing; join the study.json files of parts with other seeds or arms"
             add("--join", type=Path, nargs="+", default=[], metavar="FILE", help=text)
         case "plan":
-            text = "do a small pilot of a study's work, and predict from it how long the study takes"
+            text = "time a small pilot of the study and predict how long the study takes"
             add("--measure", action="store_true", help=text)
             text = (
                 "plan for other machines than this one, e.g. '2 x cpus=64,memory=512,gpus=8,gpu_memory=80' (GiB); may "
@@ -262,14 +262,14 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             add(
                 "--model",
                 metavar="NAME_OR_PATH",
-                help="model of a data set that is given in place of a config",
+                help="model to measure; required if a data set is given instead of a config",
             )
             text = "training problems to measure (default: %(default)s)"
             add("--sample", type=_positive, default=100, metavar="N", help=text)
         case "evaluate":
             text = "models to evaluate (default: all of them)"
             add("--arms", nargs="+", choices=ARMS, default=ARMS, metavar="ARM", help=text)
-            text = "grade the answers that were kept anew, and ask no model"
+            text = "grade the stored answers again without asking any model"
             add("--regrade", action="store_true", help=text)
         case "push":
             add_push_options(command)
@@ -277,7 +277,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             text = "print sections, panels and metric names; no network"
             add("--dry-run", action="store_true", help=text)
         case "run" | "launch" | "submit":
-            text = "do all stages once for each of these seeds, and report on all of them"
+            text = "run all stages once per seed, and report on all seeds together"
             add("--seeds", type=_seed, nargs="+", default=[], metavar="N", help=text)
 
 

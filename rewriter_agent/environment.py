@@ -1,4 +1,4 @@
-"""The environment of this process and its children, mended before any library reads it."""
+"""The environment of this process and its children, repaired before any library reads it."""
 
 import locale
 import os
@@ -13,11 +13,11 @@ from cluster.temporary import can_write
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TOKENIZERS_PARALLELISM": "false",
-    # A thread that an interrupt left behind would otherwise start a cluster of its own.
+    # Without this, a thread left behind by an interrupt would start its own cluster.
     "RAY_ENABLE_AUTO_CONNECT": "0",
 }
 LONGEST_TMPDIR = 107 - len("/pymp-00000000/listener-00000000-0000")
-"""Bytes of a temporary folder's path that leave room for the names of sockets in it."""
+"""Maximum bytes of a temporary folder's path, given the length of socket names in it."""
 
 
 def use_utf8() -> None:
@@ -41,13 +41,13 @@ def prepare_environment() -> None:
     os.environ.update(without_proxy(os.environ))
     _choose_temporary_folder()
     _choose_home()
-    # Torch asks for it, and fails if the user has none; the name means nothing.
+    # PyTorch asks for the user name and fails without one; any name will do.
     if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")):
         os.environ["USER"] = f"user-{os.getuid()}"
 
 
 def _choose_temporary_folder() -> None:
-    """Python passes over a TMPDIR that it cannot write; other programs do not, and sockets have short paths."""
+    """Replace a TMPDIR that is not writable, or too long for the paths of sockets."""
     chosen = os.environ.get("TMPDIR")
     if not chosen:
         return
@@ -64,7 +64,7 @@ def _choose_temporary_folder() -> None:
 
 
 def _choose_home() -> None:
-    """Caches need a home that can be written; what an unwritable one holds is still read."""
+    """Choose a writable home for caches; files of an unwritable one are still read."""
     home = Path(os.path.expanduser("~"))
     if home.is_absolute() and home.is_dir() and can_write(home):
         return
@@ -77,7 +77,7 @@ def _choose_home() -> None:
 
 
 def _own_folder() -> Path:
-    """A folder for this user below the temporary one, the same each time, that nobody else can have made."""
+    """Return a stable private folder of this user below the temporary one; refuse one that another user made."""
     folder = Path(tempfile.gettempdir()) / f"rewriter-agent-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -1,4 +1,4 @@
-"""The stages in order, what each depends on, and the loop that does them."""
+"""The stages in order, their dependencies, and the loop that runs them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -36,7 +36,7 @@ from .config import RunConfig
 
 
 def report(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
-    """One HTML page, report.json and report.md from the run folder."""
+    """Write the HTML page, report.json and report.md from the run folder."""
     pieces = partial(token_pieces, tokens=session.tokens)
     swept = session.config.sft.sweep is not None
     page = StageFolder(folder).page
@@ -45,12 +45,12 @@ def report(session: Session, folder: Path, progress: Progress) -> dict[str, Any]
 
 
 def trains_rewriter(config: RunConfig) -> bool:
-    """Whether the run trains a rewriter: its strategy needs one, and none is given."""
+    """Tell whether the run trains a rewriter: its strategy needs one, and none is given."""
     return uses_policy(config.rewrite.strategy) and config.rewrite.rewriter is None
 
 
 def rewriting_roles(config: RunConfig) -> tuple[str, ...]:
-    """The engines that the strategy asks."""
+    """List the roles of the engines that the strategy uses."""
     if not STRATEGIES[config.rewrite.strategy].rounds:
         return ()
     return ("encoder", "backbone", *(["policy"] if uses_policy(config.rewrite.strategy) else []))
@@ -62,7 +62,7 @@ PREPARE = Stage(
     (),
     prepare,
     roles=lambda config: ("backbone",),
-    # Another version may have left other columns.
+    # A different version may have written different columns.
     reads=lambda config: input_hashes(config) | {"columns": ",".join(PREPARED.names)},
 )
 TRAIN = Stage(
@@ -154,7 +154,7 @@ COMMANDS: dict[str, Sequence[Stage]] = {
 
 
 def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
-    """Do the stages that are not complete, on the cluster that the config names."""
+    """Run the stages that are not complete, on the cluster that the config names."""
     if any(stage in EVALUATIONS.values() and not stage.complete(config) for stage in stages):
         check_evaluation(config.evaluate, config.model.max_model_len)
     if hint := precision_hint(config):
@@ -172,8 +172,10 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
 
 
 def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False) -> str:
-    """Evaluate some of the arms; returns a table of them and the base. With `regrade` answers that were kept are graded
-    anew, without asking any model."""
+    """Evaluate some of the arms and return a table of them and the base.
+
+    With `regrade`, stored answers are graded again without asking any model.
+    """
     stages = [EVALUATIONS[arm] for arm in arms]
     done_here = [PREPARE, *stages]
     for stage in stages:
@@ -189,7 +191,7 @@ def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False)
 
 
 def print_summary(config: RunConfig) -> None:
-    """Where the time went, and where the report is."""
+    """Print the time of each stage and the path of the report."""
     manifests = [stage.read_manifest(config) for stage in STAGES if stage.wanted(config)]
     times = {m["stage"]: m["wall_seconds"] for m in manifests if m}
     for name, seconds in times.items():

@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend, named once; every other error is a fault of the program."""
+"""Errors that a user can cause and fix; every other error is a fault of the program."""
 
 import errno
 import tempfile
@@ -6,10 +6,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 MAX_MESSAGE = 4000
-"""Characters of a message; hostile input may be quoted in it."""
+"""Maximum characters of a message, which may quote hostile input."""
 MAX_QUOTED = 300
-"""Characters of another program's message, or of a value, inside one of ours."""
-RESUME = "What was done is kept: the same command resumes."
+"""Maximum characters of a value or of another program's message within one of ours."""
+RESUME = "Completed work is kept: re-run the same command to resume."
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE_TEXTS = (
@@ -17,13 +17,13 @@ NO_SPACE_TEXTS = (
     "Disk quota exceeded",
     "database or disk is full",
     "disk I/O error",
-    # Torch's writer of zip files, which does not pass on why a write has failed.
+    # PyTorch's zip writer does not report why a write failed.
     "] . unexpected pos",
     "PytorchStreamWriter failed",
     "requested and 0 written",
 )
 WRITERS = ("safetensors.SafetensorError", "sqlite3.OperationalError", "pyarrow.lib.ArrowException")
-"""What libraries say of a full disk that do not raise an OSError with its number."""
+"""Errors by which libraries report a full disk without an OSError and its number."""
 PATH_ERRORS: dict[int, str] = {
     errno.EACCES: "give this user the right to use it, or name another path",
     errno.EPERM: "give this user the right to use it, or name another path",
@@ -38,9 +38,9 @@ PATH_ERRORS: dict[int, str] = {
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close other programs: the machine has too many files open",
 }
-"""What to change, by the number of an OSError that names a path."""
+"""Advice by the number of an OSError that names a path."""
 
-NETWORK = "Check the name, the network and HF_TOKEN; offline, only what is in the cache or a local folder can be used."
+NETWORK = "Check the name, the network and HF_TOKEN; offline, only the cache and local folders can be used."
 NOT_STARTED = (
     "Engines that never worked are not started again: change what the message names, or give another model "
     "(model.name_or_path), model.dtype, model.max_model_len or cluster.device."
@@ -54,14 +54,14 @@ CLASSES: dict[str, str] = {
     "httpx2.TransportError": NETWORK,
     "requests.exceptions.RequestException": NETWORK,
     "datasets.exceptions.DatasetsError": NETWORK,
-    "yaml.error.YAMLError": "Mend the YAML.",
+    "yaml.error.YAMLError": "Correct the YAML.",
     "safetensors.SafetensorError": "Copy or download the model's files again.",
 }
-"""What to change, by the name of a library's class or of one that it inherits from: nothing is imported for it."""
+"""Advice by the name of an exception class or of a base class; names avoid importing the libraries."""
 
 
 def user_message(error: BaseException) -> str | None:
-    """Message of an error that the user can mend, even if a Ray worker raised it; None for every other error."""
+    """Return the message of an error that the user can fix, even if a Ray worker raised it; else None."""
     message = _own_message(error)
     if message is not None:
         return printable(message, MAX_MESSAGE)
@@ -73,9 +73,9 @@ def user_message(error: BaseException) -> str | None:
 
 @contextmanager
 def blaming(what: str, change: str) -> Generator[None]:
-    """Turns any error within into a ValueError about `what`, a thing that the user gave, and what to `change`.
+    """Turn any error within into a ValueError about `what`, an input of the user, with the advice `change`.
 
-    It is for calls of libraries that parse what others wrote: they raise whatever they come across.
+    Use it around libraries that parse untrusted input, which may raise any error.
     """
     try:
         yield
@@ -86,15 +86,15 @@ def blaming(what: str, change: str) -> Generator[None]:
 
 
 def quoted(error: BaseException) -> str:
-    """Another program's message, in one line and cut."""
+    """Quote another program's message on one line, truncated."""
     text = printable(" ".join(str(error).split()), MAX_QUOTED)
     is_sentence = isinstance(error, OSError | ValueError | RuntimeError) or type(error) is Exception
     return text if text and is_sentence else f"{type(error).__name__}: {text}"
 
 
 def printable(text: str, length: int) -> str:
-    """`text` of at most about `length` characters, with control characters escaped: a terminal obeys them."""
-    # What to change is said last.
+    """Truncate `text` to about `length` characters and escape control characters, which a terminal would obey."""
+    # The end is kept, since it holds the advice.
     cut = text if len(text) <= length else f"{text[: length * 3 // 4]}...{text[-length // 4 :]}"
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in cut)
 
@@ -102,10 +102,10 @@ def printable(text: str, length: int) -> str:
 def _own_message(error: BaseException) -> str | None:
     if _is_full(error):
         where = getattr(error, "filename", None) or f"the run folder, or {tempfile.gettempdir()}"
-        return f"no disk space left: {where}. Free some; the same command resumes."
+        return f"no disk space left: {where}. Free some, then re-run the same command to resume."
     if isinstance(error, OSError) and error.errno in PATH_ERRORS and error.filename is not None:
         return f"{error.filename}: {error.strerror}; {PATH_ERRORS[error.errno]}"
-    # Ray Train's name for a worker that is gone.
+    # Ray Train's attribute for a worker that died.
     if (died := getattr(error, "health_check_failure", None)) is not None:
         why = str(died).strip().split("\n")[0]
         return f"a training process died, once more than cluster.max_failures allows ({why}). {RESUME}"

@@ -24,14 +24,14 @@ REWARD_OPTIONS: dict[str, tuple[str, type]] = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options; defaults are those of the config."""
+    """Declare the options; the config's defaults apply."""
     parser.add_argument("input", type=Path, help="JSON Lines file with id, gold and text a row")
     parser.add_argument("--output", type=Path, required=True, help="JSON Lines file to write")
     parser.add_argument(
         "--convention",
         choices=CONVENTIONS,
         default="boxed",
-        help="where rows that name none state the answer (default: boxed)",
+        help="convention of rows that name none (default: boxed)",
     )
     parser.add_argument(
         "--mode",
@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def reward_config(options: argparse.Namespace) -> RewardConfig:
-    """The config that the options ask for.
+    """Build the reward config from the options.
 
     Raises:
         ValueError: a value is out of range, or the schema cannot be used.

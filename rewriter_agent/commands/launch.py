@@ -17,23 +17,23 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
     """
     config = load_config(config_path, overrides)
     with local_head(config.cluster) as head:
-        # The token is not shown: who has it may run anything as this user.
+        # The token is not printed: anyone who has it can run code as this user.
         print(f"Ray dashboard: {head.address}", flush=True)
         command = [sys.executable, "-u", "-m", "rewriter_agent", "run", str(config_path.absolute())]
         command += [f"--set={override}" for override in overrides]
-        # Nothing will come to this cluster, and nobody else uses it.
+        # No machine will join this cluster, so waiting for one is pointless.
         command += [f"--set=output_dir={config.output_dir.absolute()}", "--set=cluster.wait_timeout=0"]
         command += ["--seeds", *map(str, seeds)] if seeds else []
         return run_here(head, command)
 
 
 def run_here(head: Head, command: list[str]) -> int:
-    """Submit the command to the head's cluster and follow it; the exit status as of `launch`."""
-    # `-C`: the job runs where the user is, so that relative paths in the config mean the same. And Ray gives a job the
-    # address of the cluster that was started last on the machine, whichever it was submitted to.
+    """Submit the command to the head's cluster and follow it; returns the exit status as `launch` does."""
+    # `-C`: the job runs in the user's working directory, to which relative paths in the config refer. RAY_ADDRESS: Ray
+    # gives a job the address of the cluster started last on the machine, even if it was submitted to another.
     env = ["env", "-C", str(Path.cwd()), f"RAY_ADDRESS={head.cluster}"]
     try:
         return run_job(head.address, [*env, *command], {}, head.token)
     except KeyboardInterrupt:
-        print("interrupted: stopping the job and its cluster; the same command goes on from here", flush=True)
+        print("interrupted: stopping the job and its cluster; re-run the same command to resume", flush=True)
         return 130

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 BUSY = "No available agent"
-"""What Ray's job server says while the machine that shall run the job has not reported to it."""
+"""Message of Ray's job server until the node that will run the job has registered."""
 BUSY_SECONDS, PAUSE_SECONDS = 180.0, 2.0
 
 
 def run_job(
     address: str, command: Sequence[str], runtime_env: dict[str, Any], token: str | None = None
 ) -> int:
-    """Submit the command to the job server at `address`, and print its output until it ends: 0 if it succeeded.
+    """Submit the command to the job server at `address`, and print its output until it ends; returns 0 if it succeeded.
 
     Raises:
-        ValueError: the server does not answer, refuses the token, or has no room for the job for too long.
+        ValueError: the server does not answer, refuses the token, or has no capacity for the job for too long.
     """
     client = connect(address, token)
     job = _submit(client, shlex.join(command), runtime_env)
@@ -31,19 +31,19 @@ def run_job(
 
 
 def connect(address: str, token: str | None = None) -> "JobSubmissionClient":
-    """A client of the job server at `address`, which has answered."""
+    """Connect to the job server at `address`."""
     # Imported here: `ray` takes a second, and a wrong config is reported before that.
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
     from requests.exceptions import RequestException
 
-    # Ray reports every file that it does not send, and each step of a submission.
+    # Ray logs every file that it does not send, and each step of a submission.
     for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.ERROR)
     headers = {"Authorization": f"Bearer {token}"} if token else None
     if not address.startswith(("http://", "https://")):
         raise ValueError(_no_server(address, "the address has to begin with http:// or https://"))
-    # Ray prefers the environment's addresses, of another cluster maybe, to the one that it is given.
+    # Ray prefers addresses in the environment, possibly of another cluster, to its argument.
     given = {name: os.environ.pop(name, None) for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")}
     try:
         return JobSubmissionClient(address, headers=headers)
@@ -67,7 +67,7 @@ def _no_server(address: str, why: str) -> str:
 
 
 def _submit(client: "JobSubmissionClient", entrypoint: str, runtime_env: dict[str, Any]) -> str:
-    """On a busy machine the job server answers before it knows where a job may run."""
+    """Submit the job; retry while the server has no node yet, which happens on a busy machine."""
     deadline = time.monotonic() + BUSY_SECONDS
     waits = False
     while True:
@@ -96,8 +96,8 @@ def _follow(client: "JobSubmissionClient", job: str) -> int:
         return _end(client, job)
     except (ClientError, RequestException, RuntimeError) as error:
         print(
-            f"the connection to the Ray job server was lost ({_first_line(error)}), so that what has become of job "
-            f"{job} is not known; the same command resumes the run",
+            f"the connection to the Ray job server was lost ({_first_line(error)}); the state of job {job} is unknown. "
+            "Re-run the same command to resume.",
             flush=True,
         )
         return 1
@@ -109,7 +109,7 @@ async def _print_log(client: "JobSubmissionClient", job: str) -> None:
 
 
 def _end(client: "JobSubmissionClient", job: str) -> int:
-    """Wait until the job has ended: its log may end a moment before."""
+    """Wait until the job has ended, since its log may end a moment earlier."""
     while not (status := client.get_job_status(job)).is_terminal():
         time.sleep(PAUSE_SECONDS / 4)
     if status.value != "SUCCEEDED":

@@ -1,4 +1,4 @@
-"""A run as a Ray job on a cluster that is there already."""
+"""Submission of a run as a Ray job to an existing cluster."""
 
 import os
 from collections.abc import Sequence
@@ -20,22 +20,20 @@ NOT_SENT = [".venv", "runs", ".git"]
 def submit(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -> int:
     """Submit `run CONFIG` from a copy of the working directory, follow it, and return 0 if it succeeded.
 
-    The job has this process's W&B and Hugging Face environment, from a file in `output_dir` that it removes. A config
-    outside of the working directory has to be on the head, too.
+    The job gets this process's W&B and Hugging Face environment from a file in `output_dir`, which it removes. A config
+    outside the working directory must exist on the head, too.
     """
     config = load_config(config_path, overrides)
     address = os.environ.get(ADDRESS) or THIS_MACHINE
     protect_token()
     path = write_credentials(config.output_dir.absolute())
     if path and not is_loopback(urlsplit(address).hostname):
-        print(
-            f"the job reads keys and tokens from {path}, which has to be there on the head, too", flush=True
-        )
+        print(f"the job reads keys and tokens from {path}, which must also exist on the head", flush=True)
     runtime_env = {"working_dir": ".", "excludes": NOT_SENT, **(hand_over(path) if path else {})}
     try:
         return run_job(address, _command(config_path, overrides, seeds, config.output_dir), runtime_env)
     except ValueError:
-        # No job will remove it.
+        # No job has started that would remove the file.
         if path:
             path.unlink(missing_ok=True)
         raise
@@ -47,5 +45,5 @@ def _command(config_path: Path, overrides: list[str], seeds: Sequence[int], outp
     command = ["python", "-m", "rewriter_agent", "run", str(path)]
     command += ["--seeds", *map(str, seeds)] if seeds else []
     command += [f"--set={override}" for override in overrides]
-    # Ray removes the job's copy of the working directory, results and all.
+    # Ray removes the job's copy of the working directory, including results.
     return [*command, f"--set=output_dir={output_dir.absolute()}"]

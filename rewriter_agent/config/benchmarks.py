@@ -1,4 +1,4 @@
-"""Test sets that others report on, by name."""
+"""Well-known test sets by name."""
 
 from typing import Any
 
@@ -25,21 +25,21 @@ KNOWN: dict[str, dict[str, Any]] = {
     "HuggingFaceH4/aime_2024": {"name": "AIME24", "split": "train", "question": "problem"},
     "math-ai/amc23": {"name": "AMC23"},
 }
-"""By their Hugging Face name: what to call them, and where in them things are."""
+"""Settings of the known benchmarks, by Hugging Face name: their short name, split and columns."""
 BY_NAME = {str(known["name"]): path for path, known in KNOWN.items()}
 
 
 class Benchmark(Strict):
-    """Problems with gold answers and nothing to learn from, asked beside the run's own test problems."""
+    """Problems with gold answers, used for evaluation in addition to the run's own test problems."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """What reports call it."""
+    """Name in reports."""
     path: str
     """Hugging Face name, or a local .jsonl or .parquet file."""
     subset: str | None = None
     """Configuration of the data set."""
     split: str = "test"
-    """Split to ask."""
+    """Split to evaluate on."""
     question: str = "question"
     """Column of the question."""
     answer: str = "answer"
@@ -51,12 +51,12 @@ class Benchmark(Strict):
     convention: Convention = "boxed"
     """How the prompt asks for the answer, see `data.convention`."""
     limit: PositiveInt | None = None
-    """Most problems to ask, drawn by `evaluate.seed`; all when not set."""
+    """Maximum number of problems, sampled with `evaluate.seed`; all when not set."""
 
     @model_validator(mode="before")
     @classmethod
     def _known_ones_need_no_more(cls, given: Any) -> Any:
-        """A name stands for the whole; what is given beside a known name replaces what is known."""
+        """Expand a known name to its settings; keys that you give override them."""
         values = {"name": given} if isinstance(given, str) else given
         if not isinstance(values, dict):
             return given

@@ -15,9 +15,9 @@ MAX_BASES = 8
 
 
 def read_config_tree(path: Path) -> dict[str, Any]:
-    """Sections of a config file, over those of the files that it builds on.
+    """Read a config file and merge it over the files that it builds on.
 
-    Sections merge key by key; a value, a list, or a section of another kind replaces what the base has.
+    Sections merge key by key; a value, a list, or a section of another kind replaces the value in the base.
 
     Raises:
         ValueError: a file is missing or malformed, or bases follow each other in a circle.
@@ -46,7 +46,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `changes` over its own."""
+    """Merge `changes` over `base`."""
     merged = dict(base)
     for key, value in changes.items():
         old = base.get(key)

@@ -1,4 +1,4 @@
-"""Where the problems come from: an embedded generator, the laboratory, local files or a Hugging Face data set."""
+"""Sources of problems: an embedded generator, the laboratory, local files or a Hugging Face data set."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,18 +14,18 @@ Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "c
 
 
 class Columns(Strict):
-    """Which column of the rows holds what."""
+    """Names of the columns that hold each part of a problem."""
 
     question: str = "question"
-    """Column of the question, as the backbone is to see it."""
+    """Column of the question, in the form that the backbone sees."""
     solution: str = "solution"
     """Column of the expert's worked solution."""
     answer: str | None = None
-    """Column of the gold answer; without one it is taken from the solution by `convention`."""
+    """Column of the gold answer; when not set, the answer is extracted from the solution by `convention`."""
     level: str | None = None
-    """Column of the difficulty, by which evaluation breaks its scores down."""
+    """Column of the difficulty; evaluation reports scores for each level."""
     source: str | None = None
-    """Column of where a row comes from, likewise; without one it is the file or data set."""
+    """Column of a row's origin; evaluation reports scores for each. When not set, the file or data set."""
 
     @property
     def names(self) -> list[str]:
@@ -35,14 +35,14 @@ class Columns(Strict):
 
 
 class GsmSymbolicData(Strict):
-    """Grade-school word problems made by a generator that ships with the package; needs no files."""
+    """Grade-school word problems from a generator that ships with the package; needs no files."""
 
     source: Literal["gsm_symbolic"] = "gsm_symbolic"
     """Kind of data source."""
     num_train: PositiveInt = 512
-    """Training problems to make."""
+    """Number of training problems."""
     num_test: PositiveInt = 128
-    """Test problems to make, from question templates that no training problem uses."""
+    """Number of test problems, from question templates that no training problem uses."""
     seed: Seed = 0
     """Seed of the template split and of the problems."""
 
@@ -53,17 +53,17 @@ class LabData(Strict):
     source: Literal["lab"] = "lab"
     """Kind of data source."""
     num_train: PositiveInt = 256
-    """Training problems to make."""
+    """Number of training problems."""
     num_test: PositiveInt = 200
-    """Test problems to make; no training problem has their numbers."""
+    """Number of test problems; no training problem has their numbers."""
     seed: Seed = 0
-    """Seed of the problems and of what the expert chooses."""
+    """Seed of the problems and of the expert's choices."""
     style: str = "machine"
-    """The expert's style; those there are, and how alien each is, are in docs/lab.md."""
+    """The expert's style; docs/lab.md lists the styles and how alien each is to the backbone."""
     steps: tuple[int, int] = Difficulty.steps
-    """Fewest and most changes to the quantity that a problem tells of."""
+    """Minimum and maximum number of changes to the quantity in a problem."""
     largest: int = Difficulty.largest
-    """Bound of every number that occurs."""
+    """Upper bound of every number in a problem."""
     start: tuple[int, int] = Difficulty.start
     """Range of a problem's first number."""
 
@@ -76,12 +76,12 @@ class LabData(Strict):
 
     @model_validator(mode="after")
     def _problems_are_possible(self) -> Self:
-        _ = self.difficulty  # It says what is wrong with it.
+        _ = self.difficulty  # Its constructor raises if the settings are impossible.
         return self
 
     @property
     def difficulty(self) -> Difficulty:
-        """Its knobs as the generator takes them."""
+        """Difficulty settings for the generator."""
         return Difficulty(self.steps, self.largest, self.start)
 
 
@@ -91,25 +91,25 @@ class SciqData(Strict):
     source: Literal["sciq"] = "sciq"
     """Kind of data source."""
     num_train: PositiveInt = 256
-    """Training problems to take."""
+    """Number of training problems."""
     num_test: PositiveInt = 128
-    """Test problems to take."""
+    """Number of test problems."""
     max_words: PositiveInt = 80
-    """Longest passage."""
+    """Longest passage, in words."""
     style: Literal["quote", "answer"] = "quote"
     """The expert's solution: the passage's sentences that hold the answer and "The answer is X." (convention `text`),
-    or the data set's own answer, a few words and nothing else (`contains`)."""
+    or the data set's own answer, a few words only (`contains`)."""
     seed: Seed = 0
     """Seed of the draws and of the split."""
 
     @property
     def convention(self) -> str:
-        """How its solutions state their answer."""
+        """Answer convention of the solutions."""
         return "contains" if self.style == "answer" else "text"
 
 
 class RowData(Strict):
-    """What row-wise sources have in common."""
+    """Keys that the row-wise sources share."""
 
     columns: Columns = Columns()
     """Names of the columns."""
@@ -117,13 +117,13 @@ class RowData(Strict):
     """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` (number or formula:
     `answer_is`, `plain`; words: `text`; letter: `choice`), anywhere (`contains`), or a block of `json` or `python`."""
     num_train: PositiveInt | None = None
-    """Most training problems to use, drawn by `seed`; all when not set."""
+    """Maximum number of training problems, sampled with `seed`; all when not set."""
     num_test: PositiveInt | None = None
-    """Most test problems to use, drawn by `seed`; all when not set."""
+    """Maximum number of test problems, sampled with `seed`; all when not set."""
     on_bad_row: Literal["error", "skip"] = "error"
-    """What a row that cannot be used does: stop with its place and column, or be skipped and counted."""
+    """Handling of an unusable row: stop with its place and column, or skip and count it."""
     seed: Seed = 0
-    """Seed of the draws."""
+    """Seed of the sampling."""
 
     @model_validator(mode="after")
     def _programs_have_tests(self) -> Self:
@@ -161,7 +161,7 @@ class HubData(RowData):
     test_split: str = "test"
     """Split with the test problems."""
     test_size: PositiveInt | None = None
-    """If set, as many problems are split off the training split for testing, and `test_split` is not read."""
+    """If set, this many problems are split off the training split for testing, and `test_split` is not read."""
 
     @model_validator(mode="after")
     def _test_problems_come_from_one_place(self) -> Self:

@@ -1,10 +1,10 @@
-"""The rewritten data set that leaves a run."""
+"""The `dataset` section: export of the rewritten data."""
 
 from .base import Strict
 
 
 class DatasetConfig(Strict):
-    """The rewritten data set, for other trainers than this package's."""
+    """The rewritten targets as a data set, for use with other trainers."""
 
     license: str = "other"
-    """Licence, as the hub names it (`apache-2.0`); written on the data set's card."""
+    """Licence by its identifier on the hub (`apache-2.0`); written on the data set's card."""

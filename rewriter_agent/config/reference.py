@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from .run import RunConfig
 
 NAMES = {"str": "text", "int": "integer", "float": "number", "bool": "true | false", "Path": "path"}
-"""Types as a user calls them."""
+"""Names of types for users."""
 HEAD = """# Config reference
 
 Every key of a config file, with its type, its default and its meaning.
@@ -29,7 +29,7 @@ def reference() -> str:
 
 
 def _find(model: type[BaseModel], key: str, places: dict[type[BaseModel], str]) -> None:
-    """Collect the sections with the key that each is described under: its first."""
+    """Map each section to the first key that uses it, under which the page describes it."""
     places[model] = key
     for name, field in model.model_fields.items():
         for nested in _models(field.annotation):
@@ -59,7 +59,7 @@ def _under(key: str, name: str) -> str:
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Sections that a value may be, each kind of it."""
+    """List the section models that an annotation allows."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if hasattr(annotation, "__value__"):

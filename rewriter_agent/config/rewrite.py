@@ -1,4 +1,4 @@
-"""How the training problems are rewritten."""
+"""The `rewrite` section: rewriting the training problems."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,49 +9,49 @@ from .base import Strict
 from .strategies import STRATEGIES, SelectionRule, StrategyName, budget
 
 FEWEST_CANDIDATES = 2
-"""In a group, because scores compare its candidates with each other."""
+"""Minimum size of a group; scores compare its candidates with each other."""
 
 
 class RewriteConfig(Strict):
-    """Candidates for every training problem, the ones that become targets, and when none are needed."""
+    """Candidates for every training problem, the selection of targets, and when to skip rewriting."""
 
     strategy: StrategyName = "policy"
-    """Who writes the candidates, and from what: `policy` the trained rewriter; `best_of_n` the backbone, by the
-    rewriting prompt; `guided_align` the same, the first that passes; `self_align` the backbone from the question
-    alone; `mind_the_gap` `self_align`, then `guided_align` for what it did not solve; `expert` nobody."""
+    """Writer of the candidates and its prompt: `policy` the trained rewriter; `best_of_n` the backbone, with the
+    rewriting prompt; `guided_align` the same, taking the first that passes; `self_align` the backbone, with the
+    question alone; `mind_the_gap` `self_align`, then `guided_align` for the unsolved problems; `expert` none."""
 
     rewriter: Path | None = None
-    """A rewriter that another run has trained on the same backbone: its folder `train`. Null trains one, where the
-    strategy is `policy`."""
+    """Rewriter trained by another run on the same backbone, as the path of that run's folder `train`. Null trains one
+    if the strategy is `policy`."""
 
     num_generations: int = Field(8, ge=FEWEST_CANDIDATES)
-    """Rollouts a problem at most; `mind_the_gap` spends half of them on each of its rounds."""
+    """Maximum rollouts per problem; `mind_the_gap` spends half of them on each of its two rounds."""
 
     select: SelectionRule | None = None
-    """Which of the candidates that pass become targets: the highest `total`, `alignment`, `logprob` (under the
-    backbone, given the question) or `typicality`, the `first`, any (`uniform`), or those furthest from one another
-    (`diverse`). Null takes the strategy's own rule."""
+    """Rule that selects targets among the candidates that pass: the highest `total`, `alignment`, `logprob` (under the
+    backbone, given the question) or `typicality`; the `first`; a random one (`uniform`); or the candidates furthest
+    from one another (`diverse`). Null takes the strategy's own rule."""
 
     num_targets: int = Field(1, ge=1)
-    """Targets a problem at most, each a row of the SFT data; more than one only where as many pass."""
+    """Maximum targets per problem, each a row of the SFT data; only candidates that pass become targets."""
 
     keep_gap: float | None = None
-    """Where the expert's solution is at most this much less likely than the backbone's own samples (nats per
-    token), it stays as it is and costs no rollouts. Null rewrites every problem."""
+    """Largest gap (nats per token) between the expert's solution and the backbone's own samples at which the expert's
+    solution is kept without rollouts. Null rewrites every problem."""
 
     behavior: Literal["backbone", "rewriter"] = "backbone"
-    """Whose log-probs SFT corrects for: the backbone's, given the question, or those of the model that wrote the
-    target, given its prompt and at `temperature`, as it was sampled. Those of an expert's solution are always the
-    backbone's."""
+    """Model whose log-probs SFT corrects for: `backbone`, given the question, or `rewriter`, the model that wrote the
+    target, given its prompt and at `temperature`, as sampled. An expert's solution always has the backbone's
+    log-probs."""
 
     temperature: float = Field(1.0, ge=0)
-    """Of sampling; at 0 all of a problem's candidates are the same, likeliest text."""
+    """Sampling temperature; at 0 all candidates of a problem are the same, greedy text."""
 
     max_completion_length: int = Field(256, ge=1)
-    """Tokens a rewrite may have."""
+    """Maximum tokens of a rewrite."""
 
     shard_size: int = Field(64, ge=1)
-    """Problems a shard: what a killed run loses at most."""
+    """Problems per shard, which is the most that a killed run loses."""
 
     @model_validator(mode="after")
     def _a_rewriter_is_used(self) -> "RewriteConfig":
@@ -66,7 +66,7 @@ class RewriteConfig(Strict):
     def _log_probs_are_of_sampling(self) -> "RewriteConfig":
         if self.temperature == 0 and self.behavior == "rewriter":
             raise ValueError(
-                "temperature=0 samples from no distribution, so that behavior=rewriter has no log-probs; set "
+                "temperature=0 samples from no distribution, and behavior=rewriter needs its log-probs; set "
                 "behavior=backbone, or a positive temperature"
             )
         return self

@@ -1,4 +1,4 @@
-"""A whole run's config: one YAML file, overridden by `--set key=value`."""
+"""The config of a whole run: one YAML file, overridden by `--set key=value`."""
 
 import difflib
 from pathlib import Path
@@ -27,16 +27,16 @@ from .train import PrepareConfig, TrackingConfig, TrainConfig
 
 
 class RunConfig(Strict):
-    """Everything that decides a run's result."""
+    """All settings of a run."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Folder name of the run."""
 
     output_dir: Path = Path("runs")
-    """Where run folders are."""
+    """Folder that holds the run folders."""
 
     seed: Seed = 0
-    """Of sampling, training and data order."""
+    """Seed of sampling, training and data order."""
 
     model: ModelConfig
     """The backbone."""
@@ -72,7 +72,7 @@ class RunConfig(Strict):
     """Arms, learning rates and seeds side by side, for the command `study`."""
 
     tracking: TrackingConfig = TrackingConfig()
-    """Metrics beside the run folder."""
+    """Metrics in W&B or TensorBoard."""
 
     @property
     def folder(self) -> Path:
@@ -156,7 +156,7 @@ class RunConfig(Strict):
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
-    """Read a YAML file with those that it builds on, apply `key.path=value` overrides (values as YAML), check all.
+    """Read a YAML file and its bases, apply `key.path=value` overrides (values as YAML), and validate the result.
 
     Raises:
         ValueError: missing or malformed file, unknown key (names the nearest valid one), bad value.
@@ -165,7 +165,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
 
 
 def make_config(tree: dict[str, Any], overrides: list[str] | None = None) -> RunConfig:
-    """The config of a tree of sections, with overrides applied to it.
+    """Build the config from a tree of sections, with overrides applied.
 
     Raises:
         ValueError: unknown key (names the nearest valid one), bad value.
@@ -219,9 +219,9 @@ def _explain(detail: Any) -> str:
 
 
 def _resolve(location: tuple[int | str, ...]) -> tuple[str, list[str]]:
-    """The key as the user wrote it, and the field names allowed where its last part stands.
+    """Find the key as the user wrote it, and the field names allowed in its section.
 
-    Where a section has kinds, pydantic's location holds the kind too, which is no part of the key.
+    If a section has kinds, pydantic's location also holds the kind, which is no part of the key.
     """
     key: list[str] = []
     models: list[type[BaseModel]] = [RunConfig]
@@ -233,7 +233,7 @@ def _resolve(location: tuple[int | str, ...]) -> tuple[str, list[str]]:
         key.append(str(part))
         if place < len(location) - 1:
             fields = [model.model_fields[str(part)] for model in models if str(part) in model.model_fields]
-            # Else it is a key that the user chose, and what it holds is what the field holds.
+            # Otherwise the user chose the key (a mapping), and the models stay those of the mapping's field.
             if fields:
                 models = [model for field in fields for model in _models_in(field.annotation)]
     return ".".join(key), sorted({name for model in models for name in model.model_fields})

@@ -95,7 +95,7 @@ def parse_yaml(text: bytes | str, what: str) -> Any:
 def _check_size(text: bytes | str, what: str) -> None:
     """Raise ValueError for a document whose value would be too large, before any of it is made."""
     values, sizes = 0, dict[str, int]()
-    """Values so far, and those of each anchor."""
+    """Values so far, and the number of values of each anchor."""
     open_: list[tuple[str | None, int]] = []
     """Anchors of the sections and lists that have begun, with the values before them."""
     for event in yaml.parse(text, _Loader):

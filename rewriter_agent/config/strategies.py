@@ -1,4 +1,4 @@
-"""The ways to come by a row's target: who writes candidates, from what prompt, and which of them are taken."""
+"""Rewriting strategies: writer of the candidates, prompt, and rule of selection."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,13 +20,13 @@ class Round:
 
     @property
     def outcome(self) -> str:
-        """Of a problem whose target this round has brought."""
+        """Outcome of a problem whose target comes from this round."""
         return SELF_CORRECT if self.prompt == "question" else REWRITTEN
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """Rounds, in order, and the rule by which a target is taken from the candidates of the last one."""
+    """Rounds in order, and the rule that selects a target from the candidates of the last round."""
 
     rounds: tuple[Round, ...]
     select: SelectionRule
@@ -46,7 +46,7 @@ STRATEGIES: dict[StrategyName, Strategy] = {
 
 
 def budget(strategy: Strategy, rollouts: int) -> list[int]:
-    """How many of a problem's rollouts each round may spend: equal shares, what is left over to the last."""
+    """Split a problem's rollouts into equal shares per round; the last round gets the remainder."""
     count = len(strategy.rounds)
     if not count:
         return []
@@ -55,5 +55,5 @@ def budget(strategy: Strategy, rollouts: int) -> list[int]:
 
 
 def uses_policy(name: StrategyName) -> bool:
-    """Whether the strategy needs a trained rewriter."""
+    """Tell whether the strategy needs a trained rewriter."""
     return any(round_.writer == "policy" for round_ in STRATEGIES[name].rounds)

@@ -14,26 +14,26 @@ class StudyConfig(Strict):
     """Arms x learning rates x seeds, for the command `study`."""
 
     seeds: UniqueList[Seed] = Field([0, 1, 2, 3, 4], min_length=1)
-    """Of training, sampling and data order; the problems and the evaluation's items are the same for all. Intervals are
-    over seeds: one alone has none."""
+    """Seeds of training, sampling and data order; problems and evaluation items are the same for all. Intervals are
+    over seeds and need at least two."""
 
     learning_rates: LearningRates = Field([1e-5, 3e-5, 1e-4], min_length=1)
-    """Peak rates of fine-tuning; each arm is measured at every one of them."""
+    """Peak learning rates of fine-tuning; each arm is measured at every rate."""
 
     arms: UniqueList[str] = Field(list(ARMS), min_length=1)
-    """What is compared, by name (docs/study.md); the base model is always there."""
+    """Arms to compare, by name (docs/study.md); the base model is always included."""
 
     weight: Weight = TokenISWeight()
-    """The importance sampling of the arms that have one."""
+    """Importance weight of the arms that use one."""
 
     small_rate: float = Field(0.1, gt=0, lt=1)
-    """What `expert_small_rate` multiplies the rates by."""
+    """Factor that `expert_small_rate` applies to the learning rates."""
 
     num_targets: int = Field(4, ge=2)
-    """Targets a problem of `rl_many` and `rl_many_no_diversity`."""
+    """Targets per problem for `rl_many` and `rl_many_no_diversity`."""
 
     refresh_parts: int = Field(2, ge=2)
-    """Parts that the steps of `rl_refresh` are cut into, each on targets made anew."""
+    """Number of parts that the steps of `rl_refresh` are split into; each part trains on refreshed targets."""
 
     @model_validator(mode="after")
     def _arms_exist(self) -> "StudyConfig":

@@ -1,4 +1,4 @@
-"""The `prepare`, `train` and `tracking` sections: how the rewriting policy is learned."""
+"""The `prepare`, `train` and `tracking` sections: training of the rewriting policy."""
 
 from typing import Literal
 
@@ -10,13 +10,13 @@ from .base import Strict
 
 
 class TrainConfig(Strict):
-    """GRPO by TRL's names and with TRL's meaning; `scale_rewards` differs in its default."""
+    """GRPO of the rewriting policy. Names and meanings are TRL's; the default of `scale_rewards` differs."""
 
     max_steps: int = Field(100, ge=1)
     """Optimiser steps."""
 
     num_generations: int = Field(8, ge=2)
-    """K, candidates a problem. The reward compares candidates within the group, so at least 2."""
+    """K, candidates per problem; at least 2, since the reward compares candidates within the group."""
 
     per_device_train_batch_size: int = Field(8, ge=1)
     """Candidates in one forward and backward pass."""
@@ -31,10 +31,10 @@ class TrainConfig(Strict):
     """transformers' scheduler name."""
 
     max_completion_length: int = Field(256, ge=1)
-    """Tokens a candidate may have."""
+    """Maximum tokens of a candidate."""
 
     temperature: float = Field(1.0, gt=0)
-    """Of sampling. The importance ratio is computed at the same temperature."""
+    """Sampling temperature. The importance ratio is computed at the same temperature."""
 
     beta: float = Field(0.0, ge=0)
     """Weight of KL(policy || backbone) in the loss."""
@@ -46,27 +46,27 @@ class TrainConfig(Strict):
     """TRL's loss normalisation."""
 
     scale_rewards: Literal["group", "batch", "none"] = "none"
-    """Division of advantages. `group` blows small reward terms up to unit variance where every candidate passes."""
+    """Division of advantages. `group` scales small reward terms up to unit variance if every candidate passes."""
 
     vllm_importance_sampling_mode: Literal[
         "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"
     ] = "token_truncate"
-    """Correction for the engines' log-probs differing from the learner's."""
+    """Correction for differences between the engines' and the learner's log-probs."""
 
     max_staleness: Literal[0, 1] = 0
-    """Steps that the weights which wrote a candidate may lie behind. With 1 the engines sample and score a step's
-    candidates while the learner works on the step before; with 0 they take turns, and a run that is killed and goes on
-    is the undisturbed one."""
+    """Steps by which the weights that sample a candidate may lag behind. With 1 the engines sample and score a step's
+    candidates while the learner works on the previous step. With 0 they take turns, and a run that is killed and
+    resumed gives the same result as an undisturbed one."""
 
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass."""
 
     share_prompts: bool = True
-    """Compute a prompt once for those of its candidates that are in one batch, where that is less work, and log-probs
-    for the loss and for its correction at once. The numbers are TRL's but for rounding; false computes as TRL does."""
+    """Compute a prompt once for all its candidates in a batch if that saves work, and compute log-probs for the loss
+    and its correction in one pass. The numbers equal TRL's up to rounding; false computes as TRL does."""
 
     save_steps: int = Field(10, ge=1)
-    """Steps between checkpoints; a killed run goes on from the last one."""
+    """Steps between checkpoints; a killed run resumes from the last one."""
 
     lora: LoraSection = LoraSection()
     """The adapter."""
@@ -87,32 +87,33 @@ class PrepareConfig(Strict):
     """Reference points of the alignment reward, once per problem."""
 
     num_own_samples: int = Field(2, ge=1)
-    """Unaided solutions of the backbone a problem, whose mean log-prob is l_self."""
+    """Samples of the backbone per problem, from the question alone; their mean log-prob is l_self."""
 
     temperature: float = Field(1.0, gt=0)
-    """Of sampling them; use the policy's, or l_self is of other text than rewrites can be."""
+    """Sampling temperature; use `train.temperature`, since l_self is compared with rewrites."""
 
     max_completion_length: int = Field(256, ge=1)
-    """Tokens an unaided solution may have."""
+    """Maximum tokens of such a sample."""
 
     shard_size: int = Field(64, ge=1)
-    """Problems a shard: what a killed run loses at most."""
+    """Problems per shard, which is the most that a killed run loses."""
 
 
 class TrackingConfig(Strict):
-    """Where metrics go beside the run folder's JSONL files."""
+    """Destination of metrics in addition to the JSONL files in the run folder."""
 
     report_to: Literal["none", "wandb", "tensorboard"] = "wandb"
-    """`wandb` writes offline runs unless the user is logged in, `tensorboard` event files in the stages' folders."""
+    """Tracker: `wandb` writes offline runs unless you are logged in; `tensorboard` writes event files in the stages'
+    folders."""
 
     project: str = "rewriter-agent"
     """W&B project."""
 
     group: str | None = None
-    """What the W&B runs of all stages are found by; None for the run's name (of `--seeds`, the name of all)."""
+    """W&B group of the runs of all stages; null takes the run's name (with `--seeds`, the shared name)."""
 
     table_rows: int = Field(16, ge=0)
-    """Samples in a W&B table: of each training step's completions, and of the rewrites. The Parquet files have all."""
+    """Rows in a W&B table of completions (one table per step) or rewrites. The Parquet files have all rows."""
 
     upload_artifacts: bool = False
-    """Upload data sets and models to W&B; otherwise an artifact refers to the files where they are, by checksum."""
+    """Upload data sets and models to W&B; otherwise an artifact refers to the local files by checksum."""

@@ -12,7 +12,7 @@ from .rows import BadRow, answer_text, decode_row, require_gold, text
 
 
 def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
-    """Its problems, each question once; with `limit`, those that `seed` draws, in their old order.
+    """Load the problems, each question once; `limit` samples with `seed` and keeps the order.
 
     Raises:
         ValueError: missing file, data set that cannot be loaded, or a row that cannot be used.

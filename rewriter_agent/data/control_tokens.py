@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# A noncharacter: Unicode keeps it for a program's own use, so that no text holds it. So are the next two.
+# A noncharacter: Unicode keeps it for a program's own use, and no text holds it. The same is true of the next two.
 GUARD = "\ufdd0"
 ALIAS = "\ufdd1{}\ufdd2"
-"""The name of control token number {} while it is told apart from its string in a text."""
+"""Alias of control token number {}, which distinguishes the token from its string in a text."""
 _RESERVED = dict.fromkeys(range(0xFDD0, 0xFDD3))
 _CONTROL_SHAPE = re.compile(r"<[|｜][^<>\s]+[|｜]>")
 _TAG = re.compile(r"[<\[][^<>\[\]\s]+[>\]]")
@@ -38,7 +38,7 @@ class ControlTokens:
         self._matched_normalized = any(t.normalized for t in added if t.content in self.in_chats)
 
     def guarded(self, text: str, completion: bool = False) -> str:
-        """`text` with a guard in each control token's string; a text without any is returned as it is.
+        """Insert a guard into each control token's string; a text without any is returned unchanged.
 
         A guard stands behind the first character of a string, so that trimming by a template leaves it alone.
         """
@@ -52,11 +52,11 @@ class ControlTokens:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """Each control token's name beside its string."""
+        """Alias of each control token, by the token's string."""
         return {content: ALIAS.format(number) for number, content in enumerate(sorted(self.in_chats))}
 
     def unguarded(self, text: str) -> str:
-        """A guarded text with its control tokens under their aliases and every other string as it was."""
+        """Replace control tokens of a guarded text by their aliases; every other string is unchanged."""
         return self._whole.sub(lambda match: self.aliases[match[0]], text).replace(GUARD, "")
 
     @cached_property
@@ -79,7 +79,7 @@ class ControlTokens:
 
 
 def _begins(contents: set[str]) -> re.Pattern[str]:
-    """The first character of each occurrence, overlapping ones too."""
+    """Match the first character of each occurrence, overlapping ones included."""
     return re.compile(rf"(?={_any_of(contents)})(?s:.)")
 
 

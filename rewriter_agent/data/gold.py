@@ -1,4 +1,4 @@
-"""Golds that no answer can meet, told when they are read, by the verifier that will compare answers with them."""
+"""Detection of golds that no answer can equal, at reading time, with the verifier that compares answers."""
 
 import json
 import re
@@ -16,12 +16,12 @@ _PLACE = re.compile(r"\d+(?:\.0+)?")
 _MATH = ("####", "boxed", "answer_is", "plain")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MAX_WORDS = 25
-"""Most words of an answer of several lines under a mathematical convention."""
+"""Maximum words of an answer of several lines under a mathematical convention."""
 
 
 @lru_cache(maxsize=4096)
 def gold_fault(gold: str, convention: str) -> str | None:
-    """Why no answer can equal `gold`, and what to change; None if one can."""
+    """Explain why no answer can equal `gold` and how to fix it; None if one can."""
     if convention == "python":
         return tests_fault(gold)
     if solution := _solution_fault(gold, convention):
@@ -50,7 +50,7 @@ def contradicted(problems: Sequence[Problem], config: RewardConfig) -> list[Prob
 
 
 def answer_in(gold: str, convention: str) -> str | None:
-    """The answer that a whole solution given as gold states; None if `gold` is no such thing."""
+    """Extract the answer from a whole solution given as gold; None if `gold` is not a solution."""
     if convention not in _MATH:
         return None
     markers = dict.fromkeys(("####", "boxed", *((convention,) if _is_prose(gold) else ())))
@@ -63,14 +63,14 @@ def _is_prose(gold: str) -> bool:
 
 
 def _solution_fault(gold: str, convention: str) -> str | None:
-    """What is wrong with a text that holds its answer among other things."""
+    """Explain the problem of a gold that holds its answer among other text."""
     answer = answer_in(gold, convention)
     if answer is None and not (convention in _MATH and _is_prose(gold)):
         return None
     alone = "" if answer is None else f", which is {_shown(answer)}"
     return (
         f"{_shown(gold)} is a whole solution, not the answer alone{alone}; name a column with just the answer, or "
-        "none, so that the answer is read from the solution"
+        "none, to extract the answer from the solution"
     )
 
 
@@ -78,7 +78,7 @@ def _is_equal(gold: str, answer: str, convention: str) -> bool:
     check = Check(gold, answer, convention)
     result = decide(check, RewardConfig())
     if result is None:
-        # Rare: an expression beside its own box, which only the sandbox may compare.
+        # Rare: an expression next to its own box, which only the sandbox may compare.
         with Verifier(RewardConfig(max_verifiers=1)) as verifier:
             [grade] = verifier.verify([check])
             return grade.verdict is Verdict.EQUAL

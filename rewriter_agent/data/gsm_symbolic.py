@@ -14,17 +14,17 @@ from rewriter_agent.config.data import GsmSymbolicData
 from .problem import Problem, ProblemSet, problem_id
 
 TEST_SHARE = 0.2
-"""Of the templates; no template serves both training and testing."""
+"""Share of the templates used for testing; no template serves both training and testing."""
 UNSOUND = frozenset({2, 4, 75})
-"""Templates that cut off a half person, pan or tube in mid-solution, so that their answers can be wrong."""
+"""Templates whose answers can be wrong, since they round down a half person, pan or tube in mid-solution."""
 PATIENCE = 200
-"""Useless draws in a row after which a template counts as exhausted."""
+"""Consecutive useless draws after which a template counts as exhausted."""
 DIFFICULTY = 1.0
-"""The only one that the templates support."""
+"""Only difficulty that the templates support."""
 
 
 def generate_problems(config: GsmSymbolicData) -> ProblemSet:
-    """`num_train` and `num_test` different problems, split by template, the same for the same seed.
+    """Generate `num_train` and `num_test` different problems, split by template, deterministic in the seed.
 
     A problem whose worked solution ends with another answer than the template's is dropped and counted.
     Raises ValueError when the templates cannot make that many different problems.
@@ -81,7 +81,7 @@ def _problem(template: int, example: dict[str, Any]) -> Problem | None:
     work, _, stated = example["metadata"]["answer_cot"].rpartition("\n#### ")
     if not work or not _same_number(stated, answer):
         return None
-    # Some templates write 16.0 where the answer is 16.
+    # Some templates write 16.0 although the answer is 16.
     solution = f"{work.strip()}\n#### {answer}"
     return Problem(
         problem_id(question), question, solution, answer, "####", "gsm_symbolic", template=str(template)

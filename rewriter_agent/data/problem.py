@@ -1,4 +1,4 @@
-"""The problem: what every stage starts from."""
+"""The problem, which every stage starts from."""
 
 import hashlib
 import unicodedata
@@ -20,18 +20,18 @@ class Problem:
     source: str
     template: str | None = None
     level: str | None = None
-    """Of difficulty, where the data says it."""
+    """Level of difficulty, if the data states it."""
 
 
 @dataclass(frozen=True)
 class ProblemSet:
-    """Training and test problems without duplicates or overlap, and what was counted on the way."""
+    """Training and test problems without duplicates or overlap, and the counts of loading."""
 
     train: list[Problem]
     test: list[Problem]
     counts: dict[str, int]
     skipped: tuple[str, ...] = ()
-    """A line for each file or split of which rows were skipped: how many, and what is wrong with the first."""
+    """One line per file or split with skipped rows: their number, and the reason of the first."""
 
 
 def problem_id(question: str) -> str:

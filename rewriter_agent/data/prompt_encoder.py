@@ -23,7 +23,7 @@ class Tokens:
         self.ends = ends
 
     def question(self, problem: Problem) -> list[int]:
-        """The QA prompt: what SFT trains on and the backbone's log-probs condition on."""
+        """The QA prompt, on which SFT trains and the backbone's log-probs condition."""
         return self.prompt(qa_messages(problem.question, problem.convention, self.system_prompt))
 
     def rewriting(self, problem: Problem) -> list[int]:
@@ -41,19 +41,19 @@ class Tokens:
         return [*text_encoder(self.tokenizer).completion(problem.solution), *self.ends.turn]
 
     def prompt(self, messages: Messages) -> list[int]:
-        """Messages under the chat template, up to where the assistant begins."""
+        """Messages under the chat template, up to the beginning of the assistant's turn."""
         return text_encoder(self.tokenizer).chat(messages)
 
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
-        """Whether a completion holds control tokens before its end, which `text` leaves out."""
+        """Tell whether a completion holds control tokens before its end, which `text` leaves out."""
         return not text_encoder(self.tokenizer).control.ids.isdisjoint(self._without_end(ids))
 
     def finished(self, ids: Sequence[int]) -> bool:
-        """Whether a completion ended by itself."""
+        """Tell whether a completion ended with an end token."""
         return bool(ids) and ids[-1] in self.ends.sources
 
     def text(self, ids: list[int]) -> str:
-        """A completion as text, its end and special tokens left out."""
+        """Decode a completion without its end and special tokens."""
         return self.tokenizer.decode(self._without_end(ids), skip_special_tokens=True)
 
     def _without_end(self, ids: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The two prompts: the question alone (what SFT and evaluation use) and the rewriting prompt."""
+"""The two prompts: the question alone (for SFT and evaluation) and the rewriting prompt."""
 
 ANSWER_FORMAT = {
     "####": "End with a last line of the form: #### answer",
@@ -11,7 +11,7 @@ ANSWER_FORMAT = {
     "json": "End with the answer as JSON in a code block that begins with ```json.",
     "python": "End with the whole program in a code block that begins with ```python.",
 }
-"""How a question asks for its answer under each convention."""
+"""Instruction on the form of the answer under each convention."""
 
 ANSWER_LINE = {
     "####": "#### {answer}",
@@ -24,13 +24,13 @@ ANSWER_LINE = {
     "json": "```json\n{answer}\n```",
     "python": "```python\n{answer}\n```",
 }
-"""How a text states its answer under each convention."""
+"""Statement of the answer under each convention."""
 
 Messages = list[dict[str, str]]
 
 
 def qa_messages(question: str, convention: str, system_prompt: str | None = None) -> Messages:
-    """The question as SFT trains on it, evaluation asks it and the backbone's log-probs condition on it."""
+    """Format the question for SFT, for evaluation and for the backbone's log-probs."""
     return user_messages(f"{question}\n\n{ANSWER_FORMAT[convention]}", system_prompt)
 
 
@@ -49,7 +49,7 @@ def rewrite_messages(
 
 
 def user_messages(content: str, system_prompt: str | None = None) -> Messages:
-    """One request, after the system prompt where there is one."""
+    """Build the messages: the system prompt if there is one, then the request."""
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     return [*system, {"role": "user", "content": content}]
 

@@ -1,4 +1,4 @@
-"""Raw rows of local files and data sets, each with a description of where it stands."""
+"""Raw rows of local files and data sets, each with its place for messages."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ TEST_SIZE = (
     "If the data set has no such split, set data.test_size=N to split N problems off the training split."
 )
 BATCH = 1000
-"""Rows in memory at a time."""
+"""Maximum rows in memory at a time."""
 
 
 def read_file(path: str, key: str, columns: Sequence[str]) -> Iterator[RawRow]:

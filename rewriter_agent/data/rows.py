@@ -1,4 +1,4 @@
-"""One raw row made a problem."""
+"""Conversion of a raw row to a problem."""
 
 import math
 import re
@@ -20,7 +20,7 @@ CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 SHOWN_COLUMNS, SHOWN_CHARS = 20, 40
-"""Most column names in a message, and characters of each."""
+"""Maximum column names in a message, and characters of each."""
 
 
 class BadRow(ValueError):
@@ -28,10 +28,10 @@ class BadRow(ValueError):
 
 
 def parse_row(row: object, config: RowData, source: str) -> Problem:
-    """The problem that a row holds; `row` is as `read` gives it.
+    """Convert a row, in the form that `read` gives, to a problem.
 
-    GSM8K's calculator marks `<<2*3=6>>` and thousands separators after `####` are removed. Where the
-    answer has its own column and the solution does not state it, the solution gets it as its last line.
+    GSM8K's calculator marks `<<2*3=6>>` and thousands separators after `####` are removed. If the
+    answer has its own column and the solution does not state it, it is appended to the solution as the last line.
     Raises BadRow.
     """
     values = decode_row(row)

@@ -14,12 +14,12 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 def generate_problems(config: SciqData) -> ProblemSet:
-    """`num_train` and `num_test` different problems, the same for the same seed.
+    """Draw `num_train` and `num_test` different problems, deterministic in the seed.
 
-    A question is a passage and what is asked about it; its solution, by `style`, the passage's sentences that hold the
-    answer, or the answer.
+    The question holds a passage and asks about it. The solution, by `style`, is the passage's sentences that hold the
+    answer, or the answer alone.
     Rows whose passage is longer than `max_words`, or does not hold the answer, are left out and counted.
-    Raises ValueError where there are fewer.
+    Raises ValueError if there are fewer.
     """
     splits = package_data("allenai/sciq", None)
     assert splits is not None, "the package is one of the requirements"

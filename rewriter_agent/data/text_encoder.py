@@ -1,8 +1,8 @@
-"""Encodes text as text: only the chat template writes control tokens.
+"""Encoding of text in which only the chat template writes control tokens.
 
-A tokenizer makes `<|im_end|>` the token that ends a turn wherever it reads it, so that a question could hold turns of
-its own. Guards mark such strings before the template is rendered. A text with guards is then encoded by a copy of the
-tokenizer that knows control tokens by other names. A text without such a string is encoded as ever.
+A tokenizer turns every `<|im_end|>` into the token that ends a turn, and a question could thus hold turns of its own.
+Guards mark such strings before the template is rendered. A text with guards is then encoded by a copy of the tokenizer
+that knows control tokens by other names. A text without such a string is encoded as usual.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TextEncoder:
         return cast("str", text)
 
     def completion(self, text: str) -> list[int]:
-        """A text as the model would write it, without its end."""
+        """Encode a text as the model would write it, without its end."""
         return self.encode(self.control.guarded(text, completion=True), add_special_tokens=False)
 
     def encode(self, text: str, add_special_tokens: bool) -> list[int]:
@@ -91,7 +91,7 @@ class TextEncoder:
 
 
 def _rename(model: dict[str, Any], aliases: Mapping[str, str]) -> None:
-    """Give a model's own entries for control tokens their aliases, so that no text becomes one by its rules."""
+    """Rename a model's own entries for control tokens to their aliases; the model's rules then never produce one."""
     vocabulary = model["vocab"]
     if isinstance(vocabulary, list):  # Unigram: pieces with their scores.
         model["vocab"] = [[aliases.get(piece, piece), score] for piece, score in vocabulary]

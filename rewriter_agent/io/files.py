@@ -1,4 +1,4 @@
-"""Atomic writes, and shards: work that a killed run loses at most one piece of."""
+"""Atomic writes, and sharded work of which a killed run loses at most the shards in progress."""
 
 import json
 import os
@@ -21,12 +21,12 @@ from rewriter_agent.user_errors import blaming
 T = TypeVar("T")
 REDO = "Delete the folder that it is in; the same command makes it again."
 ROW_GROUP = 1000
-"""Rows of a joined file that a reader holds in memory at a time, at least."""
+"""Minimum rows of a row group in a joined file."""
 
 
 @contextmanager
 def atomic(path: Path) -> Generator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends without an error."""
+    """Yield a temporary path next to `path` that replaces it when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -83,7 +83,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSONL file; [] where there is none. A last line still being written is left out."""
+    """Read the rows of a JSONL file; [] if there is no file. A last line still being written is left out."""
     if not path.exists():
         return []
     with blaming(f"{path} is damaged", REDO):
@@ -120,9 +120,9 @@ class Shard:
 
     path: Path
     done: int
-    """Items of this and all shards before it."""
+    """Number of items in this and all earlier shards."""
     new: bool
-    """Made just now, not found."""
+    """True if the shard was computed now, False if it was found."""
 
 
 def run_shards(
@@ -133,9 +133,9 @@ def run_shards(
     after: Callable[[Shard], None],
     side_by_side: int = 1,
 ) -> list[Path]:
-    """Run `work` over each shard and keep its rows as a Parquet file; one that is there is not done again.
+    """Run `work` over each shard and keep its rows as a Parquet file; an existing shard is not computed again.
 
-    `side_by_side` shards are worked on at a time, each in a thread. `after` is called for each in their order.
+    `side_by_side` shards are computed at a time, each in a thread. `after` is called for each in their order.
     Returns the files in that order.
     """
     finished: list[Path] = []
@@ -163,14 +163,14 @@ def run_shards(
         while running:
             finish_oldest()
     finally:
-        # Interrupted: what is running ends with the engines that it waits for.
+        # Interrupted: running shards end with the engines that they wait for.
         pool.shutdown(wait=False, cancel_futures=True)
     return finished
 
 
 def join_shards(paths: Sequence[Path], path: Path, schema: pa.Schema) -> None:
     """Write the shards' rows as one Parquet file, in row groups of at least `ROW_GROUP`, whole or not at all."""
-    # Of long texts a column's least and greatest are large, nobody asks for them, and the writer keeps them all.
+    # No statistics: the minimum and maximum of a text column are large, unused, and all kept by the writer.
     with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, write_statistics=False) as writer:
         waiting: list[pa.Table] = []
         for shard in paths:

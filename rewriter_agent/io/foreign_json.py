@@ -1,4 +1,4 @@
-"""Reads JSON that anybody may have written."""
+"""Reading of untrusted JSON."""
 
 import json
 import sys
@@ -59,7 +59,7 @@ def read_object(path: Path, key: str, change: str) -> dict[str, Any]:
 
 
 def is_short(digits: str) -> bool:
-    """Whether Python reads an integer of so many digits; reading takes time that grows with their square."""
+    """Tell whether Python reads an integer of so many digits; the time grows with their square."""
     limit = sys.get_int_max_str_digits()
     return not limit or len(digits) <= limit
 

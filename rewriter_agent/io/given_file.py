@@ -1,14 +1,14 @@
-"""Checks of a file that the user names: it is there, can be read, and is not of another kind than its name says."""
+"""Checks of a file that the user names: it exists, can be read, and is of the kind that its name says."""
 
 import stat
 from pathlib import Path
 
 HEAD = 512
-"""Bytes that show of which kind a file is."""
+"""Number of leading bytes that identify a file's kind."""
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 PARQUET = b"PAR1"
 ANY = b""
-"""First bytes of a binary file of a kind that has no mark."""
+"""First bytes of a binary file without a magic number."""
 KINDS: tuple[tuple[bytes, str, str], ...] = (
     (LFS_POINTER, "a Git LFS pointer, not the file itself", "fetch the file with `git lfs pull`"),
     (b"\x1f\x8b", "compressed with gzip", "decompress it with gunzip"),
@@ -23,12 +23,12 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xfe", "text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
 )
-"""First bytes, what such a file is, and what to do with it."""
+"""First bytes, kind of file, and advice."""
 MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml")
 
 
 def check_file(path: Path, what: str, change: str, expected: bytes | None = None) -> None:
-    """Raise ValueError unless `path` is a readable file that may be what it is given as.
+    """Raise ValueError unless `path` is a readable file of the expected kind.
 
     Args:
         path: Symbolic links are followed.
@@ -58,7 +58,7 @@ def check_file(path: Path, what: str, change: str, expected: bytes | None = None
 
 
 def check_kind(head: bytes, path: Path, what: str, expected: bytes | None = None) -> None:
-    """Raise ValueError if a file's first bytes are those of another kind than `expected` (None: UTF-8 text)."""
+    """Raise ValueError if a file's first bytes show another kind than `expected` (None: UTF-8 text)."""
     if expected is not None and not head:
         raise ValueError(f"{what}: '{path}' is empty; copy or download it again")
     if expected is not None and head.startswith(expected) and not head.startswith(LFS_POINTER):

@@ -1,4 +1,4 @@
-"""One status line at a time, with stage, elapsed time and what is left."""
+"""Status lines with stage, elapsed time and estimated time left."""
 
 import time
 from collections.abc import Generator
@@ -30,12 +30,13 @@ class Progress:
         return time.monotonic() - self.start
 
     def begin(self) -> None:
-        """Count from nothing, and from now."""
+        """Reset the counter and the clock."""
         self._first = (0, self.elapsed)
 
     def share(self, done: int, total: int, message: str) -> None:
-        """Print how far the stage is, and an estimate of the rest from the pace since `begin`, or since the first call:
-        what was there before has cost nothing."""
+        """Print the stage's progress, and estimate the time left from the pace since `begin` or since the first call.
+
+        Items that were complete before that do not count towards the pace."""
         if self._first is None:
             self._first = (done, self.elapsed)
         done_first, elapsed_first = self._first
@@ -44,9 +45,9 @@ class Progress:
 
     @contextmanager
     def follow(self, metrics: Path, keys: dict[str, str], events: Path | None = None) -> Generator[None]:
-        """While the block runs, print each new row of a JSONL file that another process writes.
+        """Print each new row of a JSONL file that another process writes, while the block runs.
 
-        `keys` maps the row's metric to the name shown. `events` is a file of which new lines are printed as they are.
+        `keys` maps the row's metric to the name shown. New lines of the file `events` are printed unchanged.
         """
         stop = Event()
         told = len(lines(events))
@@ -69,7 +70,7 @@ class Progress:
                 self(line)
                 told += 1
             rows = [row for row in read_jsonl(metrics) if "step" in row]
-            # A trainer that goes on from a checkpoint first drops the steps that it does again.
+            # A trainer that resumes from a checkpoint first drops the rows of the steps that it repeats.
             for row in rows[shown:]:
                 values = "  ".join(
                     f"{name} {short(row[key])}" for key, name in keys.items() if row.get(key) is not None
@@ -79,7 +80,7 @@ class Progress:
 
 
 def lines(path: Path | None) -> list[str]:
-    """The whole lines of a file that another process writes; none where there is no file."""
+    """Read the complete lines of a file that another process writes; none if there is no file."""
     return path.read_text().split("\n")[:-1] if path is not None and path.exists() else []
 
 

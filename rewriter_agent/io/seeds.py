@@ -1,4 +1,4 @@
-"""Seeds that depend on what is sampled, not on when: a resumed run samples the same."""
+"""Seeds that depend on the item sampled, not on time: a resumed run draws the same samples."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""`python -m rewriter_agent.lab`: pre-train the backbone, or go on with it, and write its model card."""
+"""`python -m rewriter_agent.lab`: pre-train the backbone, or resume, and write its model card."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from .settings import Settings
 
 
 def main() -> None:
-    """Reads the command line; wrong settings end it with a message."""
+    """Parse the command line and run; wrong settings end with a message."""
     parser = argparse.ArgumentParser(prog="python -m rewriter_agent.lab", description=__doc__)
     parser.add_argument(
         "folder",

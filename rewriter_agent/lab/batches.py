@@ -1,4 +1,4 @@
-"""Chats as token ids, and the work of one optimiser step cut into pieces of similar length."""
+"""Chats as token ids, and the batch of one optimiser step split into pieces of similar length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from .mixture import Chat, chat_at
 
 IGNORED = -100
 PIECE_COST = 256
-"""What a forward and backward pass costs beside its tokens, in tokens."""
+"""Fixed cost of a forward and backward pass, in tokens."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One chat as it is trained on."""
+    """One training chat."""
 
     kind: str
     ids: list[int]
     prompt_length: int
-    """The first tokens, which carry no loss."""
+    """Number of first tokens, which carry no loss."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class MicroBatch:
     input_ids: torch.Tensor
     """Token ids, [chats, length]."""
     labels: torch.Tensor
-    """The token that follows each position, `IGNORED` where it carries no loss, [chats, length]."""
+    """Next token of each position, or `IGNORED` if it carries no loss, [chats, length]."""
     kinds: list[str]
     real: int
-    """Tokens that are no padding."""
+    """Number of tokens without padding."""
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[Chat]) -> list[Encoded]:
-    """Each chat as prompt, reply and end mark, exactly as the chat template writes them."""
+    """Encode each chat as prompt, reply and end mark, exactly as the chat template writes them."""
     prompts = [chat_prompt(tokenizer, chat.prompt) for chat in chats]
     backend = tokenizer.backend_tokenizer
     heads = backend.encode_batch_fast(prompts)
@@ -51,19 +51,19 @@ def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[Chat]) -> list[En
 def step_chats(tokenizer: PreTrainedTokenizerFast, seed: int, step: int, size: int) -> list[Encoded]:
     """The `size` chats of optimiser step number `step`, counted from 0.
 
-    They depend on nothing that came before: a resumed run needs no more than the number of its step.
+    They do not depend on earlier steps: a resumed run needs only the number of its step.
     """
     return encode(tokenizer, [chat_at(seed, index) for index in range(step * size, (step + 1) * size)])
 
 
 def micro_batches(chats: Sequence[Encoded], most: int, pad: int) -> list[MicroBatch]:
-    """The chats by length, cut where it costs least into pieces of at most `most` tokens with padding.
+    """Sort the chats by length and split them at minimum cost into pieces of at most `most` tokens with padding.
 
-    A chat longer than `most` is a piece of its own. All pieces together are one step, so that sorting by
-    length makes padding rare and leaves the gradient's mixture of kinds as it is.
+    A chat longer than `most` is a piece of its own. All pieces together are one step. Sorting by length therefore
+    reduces padding without changing the mixture of kinds in the gradient.
     """
     ordered = sorted(chats, key=lambda chat: len(chat.ids))
-    # best[end]: the least cost of the first `end` chats, and where their last piece begins.
+    # best[end]: the least cost of the first `end` chats, and the start of their last piece.
     best = [(0, 0)]
     for end in range(1, len(ordered) + 1):
         width = len(ordered[end - 1].ids)

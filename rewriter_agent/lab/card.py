@@ -1,4 +1,4 @@
-"""The model card: what the committed weights are, how they were made and what they can do."""
+"""The model card: origin, training and abilities of the committed weights."""
 
 import hashlib
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from .settings import Settings
 
 
 def write_card(folder: Path, settings: Settings, items: int, progress: Progress) -> dict[str, Any]:
-    """Measure `folder/model` with `items` items a measure and write `card.json` and `README.md` beside it."""
+    """Measure `folder/model` with `items` items per measure and write `card.json` and `README.md` next to it."""
     path = folder / "model"
     tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
     model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32).eval()

@@ -1,4 +1,4 @@
-"""The state of a pre-training run, from which it goes on as if it had never stopped."""
+"""Checkpoints of pre-training, from which a run resumes with identical results."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +11,7 @@ from .mixture import stream_hash
 from .settings import Settings
 
 FREE_TO_CHANGE = frozenset({"save_steps", "log_steps"})
-"""Settings that do not touch the result."""
+"""Settings that do not affect the result."""
 
 
 def save_checkpoint(
@@ -34,7 +34,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, settings: Settings
 ) -> int:
-    """Put the state in place and return the number of finished steps; 0 where there is no checkpoint.
+    """Restore the state and return the number of finished steps; 0 if there is no checkpoint.
 
     Raises ValueError when it was made with other settings or from another stream.
     """

@@ -1,4 +1,4 @@
-"""Replies of a small model, many at a time, without an engine."""
+"""Batched sampling from a small model without an engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model wrote to one prompt."""
+    """Reply of the model to one prompt."""
 
     text: str
-    """Without special tokens."""
+    """Text without special tokens."""
     token_ids: list[int]
-    """With the end mark, if it came."""
+    """Token ids, including the end mark if the model wrote it."""
     finished: bool
 
 
@@ -32,7 +32,7 @@ def generate(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> list[Reply]:
-    """One reply a prompt, in their order; greedy at temperature 0."""
+    """Sample one reply per prompt, in order; greedy at temperature 0."""
     ids = [chat_prompt_ids(tokenizer, prompt) for prompt in prompts]
     # Prompts of similar length together need little padding.
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
@@ -81,7 +81,7 @@ def _continue(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    # Its stubs do not know that a Llama can generate.
+    # The type stubs do not know that a Llama can generate.
     output = cast("Any", model).generate(input_ids=ids, attention_mask=mask, generation_config=config)
     return [_reply(tokenizer, row[width:].tolist()) for row in output]
 

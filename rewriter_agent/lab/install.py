@@ -1,4 +1,4 @@
-"""Puts a finished backbone where the model name `lab` finds it."""
+"""Installation of a finished backbone under the model name `lab`."""
 
 import shutil
 from pathlib import Path
@@ -7,12 +7,12 @@ from rewriter_agent.io.files import atomic
 
 
 def install(folder: Path, target: Path) -> None:
-    """Copy model and card of the pre-training run in `folder` to `target`, in place of what is there.
+    """Copy model and card of the pre-training run in `folder` to `target`, replacing its content.
 
-    `target` is never half a model: killed at the worst moment, it is missing, and the old one lies beside it.
+    `target` is never half a model: if killed at the worst moment, it is missing, and the old one is next to it.
     """
     with atomic(target) as temporary:
-        # By content alone: weights are saved readable by their owner only.
+        # Copy the content without permissions: weights are saved readable by their owner only.
         shutil.copytree(folder / "model", temporary, copy_function=shutil.copyfile)
         for name in ("card.json", "README.md"):
             shutil.copyfile(folder / name, temporary / name)

@@ -1,4 +1,4 @@
-"""What a backbone of the laboratory can do before any fine-tuning."""
+"""Abilities of a laboratory backbone before any fine-tuning."""
 
 from random import Random
 from statistics import fmean
@@ -19,7 +19,7 @@ from .generate import Reply, generate, mean_nll
 FEWEST, MOST = Difficulty.steps
 TASK_STEPS = range(FEWEST, MOST + 1)
 LONGEST = 256
-"""Tokens of a solution, as in the runs of the laboratory."""
+"""Maximum tokens of a solution, as in the runs of the laboratory."""
 SEED = 0
 
 Measures = dict[str, dict[str, float]]
@@ -28,7 +28,7 @@ Measures = dict[str, dict[str, float]]
 def measure_skills(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: int
 ) -> dict[str, float]:
-    """Greedy accuracy of each skill on items that nothing is trained on."""
+    """Measure greedy accuracy of each skill on held-out items."""
     found = {}
     for name in SKILLS:
         asked = retention_items(name, items, SEED)
@@ -54,8 +54,8 @@ def measure_task(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, it
 
 
 def measure_rewriting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: int) -> Measures:
-    """By style of the notes, at temperature 1: shares of replies that are correct, in the backbone's own style,
-    both (`correct_own_style`), and in the style of the notes (`copied`)."""
+    """Measure rewriting by style of the notes, at temperature 1: shares of replies that are correct, in the backbone's
+    own style, both (`correct_own_style`), and in the style of the notes (`copied`)."""
     found: Measures = {}
     asked = _training_stories(items)
     for style in EXPERT_STYLES:

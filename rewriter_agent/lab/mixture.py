@@ -1,4 +1,4 @@
-"""What the backbone is pre-trained on: an endless stream in which every chat follows from seed and number."""
+"""Pre-training data: an endless stream of chats, each determined by seed and number."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from rewriter_agent.data.prompts import Messages, qa_messages, rewrite_messages,
 from .rewriting import imperfect_rewrite
 
 KINDS = {"solve": 0.28, "rewrite": 0.11, "skill": 0.61}
-"""Shares of the chats; a skill's chat is short, so that the skills are an eighth of the reply tokens."""
+"""Shares of the chats; a skill's chat is short, which makes the skills an eighth of the reply tokens."""
 STEPS = {1: 0.15, 2: 0.35, 3: 0.3, 4: 0.13, 5: 0.07}
-"""How long the problems to solve are: few are as hard as the task's hardest."""
+"""Distribution of the number of steps of problems to solve; few are as hard as the task's hardest."""
 REWRITE_STEPS = {1: 0.1, 2: 0.25, 3: 0.25, 4: 0.2, 5: 0.2}
-"""The same for problems to rewrite, where the steps are given."""
+"""Distribution of the number of steps of problems to rewrite, whose steps are given."""
 NOTES = {"terse": 0.4, "backward": 0.3, "machine": 0.3}
-"""In which style the notes to rewrite are."""
+"""Distribution of the style of the notes to rewrite."""
 SKILL_WEIGHTS = {
     "addition": 4.0,
     "next_number": 3.0,
@@ -31,7 +31,7 @@ SKILL_WEIGHTS = {
     "repeat": 1.5,
     "sort": 1.5,
 }
-"""Harder skills come more often; the others weigh 1."""
+"""Weights of harder skills, which come more often; the others weigh 1."""
 HASHED = 500
 
 
@@ -66,7 +66,7 @@ def chat_at(seed: int, index: int) -> Chat:
 
 
 def stream_hash(seed: int) -> str:
-    """16 hexadecimal digits over the first chats of a stream: what two runs must share to be one run."""
+    """Hash the first chats of a stream to 16 hexadecimal digits; a run resumes only on a stream with the same hash."""
     first = [asdict(chat_at(seed, index)) for index in range(HASHED)]
     return hashlib.sha256(json.dumps(first).encode()).hexdigest()[:16]
 

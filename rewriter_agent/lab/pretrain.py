@@ -1,4 +1,4 @@
-"""Pre-trains the backbone from nothing, the same for the same settings on the same kind of processor."""
+"""Pre-training of the backbone from random weights, deterministic on the same kind of processor."""
 
 import time
 from pathlib import Path
@@ -20,7 +20,7 @@ Losses = dict[str, tuple[float, int]]
 
 
 def pretrain(settings: Settings, folder: Path, progress: Progress, stop_after: int | None = None) -> bool:
-    """Train in `folder` from its checkpoint, if any; at the end write `folder/model`. Whether it is finished.
+    """Train in `folder` from its checkpoint, if any; at the end write `folder/model`. Returns whether it is finished.
 
     `stop_after` ends the call after that many steps of the whole run, with a checkpoint.
     Raises ValueError when another process works there or the checkpoint was made with other settings.
@@ -118,7 +118,7 @@ def save_model(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, fold
 
 
 def _losses(model: LlamaForCausalLM, piece: MicroBatch) -> torch.Tensor:
-    """The loss of every reply token, [reply tokens], row after row."""
+    """Loss of every reply token, [reply tokens], in row order."""
     hidden = model.model(input_ids=piece.input_ids, use_cache=False).last_hidden_state
     wanted = piece.labels != IGNORED
     # Most tokens belong to prompts: only the others need the product with the vocabulary.
@@ -132,7 +132,7 @@ def _add(losses: Losses, kind: str, loss: float, tokens: int) -> None:
 
 
 class _Reporter:
-    """Prints a line every few steps."""
+    """Printer of a status line every few steps."""
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.settings = settings

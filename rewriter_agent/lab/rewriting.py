@@ -1,4 +1,4 @@
-"""How the backbone learns to follow the rewriting instruction: often, but by no means always."""
+"""Training data for the rewriting instruction, which the backbone learns to follow often but not always."""
 
 from dataclasses import replace
 from random import Random
@@ -7,12 +7,13 @@ from rewriter_agent.data.lab_world.story import Story, recomputed
 from rewriter_agent.data.lab_world.styles import NATURAL, solution
 
 OUTCOMES = {"faithful": 0.5, "copied": 0.2, "miscalculated": 0.2, "cut_short": 0.1}
-"""How often a reply is right and in the backbone's own words, the expert's text, wrong from some step on (told as
-gains and losses together, wrong in its answer alone), or without its last step (where there is only one, wrong)."""
+"""Probabilities of the kinds of replies: correct in the backbone's own words, a copy of the expert's text, wrong from
+some step on (told as gains and losses together, wrong in its answer alone), or without the last step (if there is only
+one step, wrong)."""
 
 
 def imperfect_rewrite(story: Story, expert: str, draw: Random) -> tuple[str, str]:
-    """A training reply to the rewriting prompt, and which of `OUTCOMES` it is."""
+    """Draw a training reply to the rewriting prompt, and its kind among `OUTCOMES`."""
     outcome = draw.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
     if outcome == "copied":
         return expert, outcome

@@ -1,4 +1,4 @@
-"""What a pre-training run is made with, all in one place."""
+"""All settings of a pre-training run."""
 
 import math
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Shape:
     feed_forward: int = 512
     positions: int = 1024
     spread: float = 0.06
-    """Standard deviation of the first weights; the usual 0.02 learns more slowly at this width."""
+    """Standard deviation of the initial weights; the usual 0.02 learns more slowly at this width."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class Settings:
     """Optimiser steps; the cosine ends with the last."""
     seed: int = 0
     chats: int = 64
-    """Chats in an optimiser step."""
+    """Chats per optimiser step."""
     micro_tokens: int = 8192
-    """Most tokens, with padding, in a forward pass."""
+    """Maximum tokens, with padding, in a forward pass."""
     learning_rate: float = 2e-3
     final_share: float = 0.02
-    """Of the learning rate, at the end of the cosine."""
+    """Fraction of the peak learning rate at the end of the cosine."""
     warmup: int = 200
-    """Steps in which the learning rate rises."""
+    """Warm-up steps of the learning rate."""
     weight_decay: float = 0.05
-    """On matrices; embeddings and norms have none."""
+    """Weight decay of matrices; embeddings and norms have none."""
     max_norm: float = 1.0
     threads: int = 2
-    """The order of sums depends on it, and with that the last bits of the weights."""
+    """Number of threads, which decides the order of sums and thus the last bits of the weights."""
     save_steps: int = 100
     log_steps: int = 20
     shape: Shape = field(default_factory=Shape)
@@ -49,7 +49,7 @@ class Settings:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: a line up, then a cosine down."""
+        """Learning rate of a step, counted from 0: linear warm-up, then a cosine decay."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)

@@ -8,7 +8,7 @@ from .settings import Shape
 
 SPECIAL = ("<|pad|>", "<|im_start|>", "<|im_end|>")
 TEXTS = 4000
-"""Chats that the merges are learned from."""
+"""Number of chats from which the merges are learned."""
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -16,7 +16,7 @@ CHAT_TEMPLATE = (
 
 
 def make_tokenizer(seed: int, vocabulary: int = Shape.vocabulary) -> PreTrainedTokenizerFast:
-    """Learned from the first chats of the stream of `seed`; any text can be encoded, as bytes if need be."""
+    """Train the tokenizer on the first chats of the stream of `seed`; any text can be encoded, as bytes if need be."""
     bpe = Tokenizer(models.BPE())
     digits = pre_tokenizers.Digits(individual_digits=True)
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)

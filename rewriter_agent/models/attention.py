@@ -1,13 +1,13 @@
-"""What a model's attention allows, by its config alone."""
+"""Properties of a model's attention, from its config alone."""
 
 from transformers import PretrainedConfig
 
 
 def can_share(config: PretrainedConfig, length: int) -> bool:
-    """Whether a model of this config computes packed rows of candidates up to `length` tokens, prompt included, right.
+    """Tell whether a model of this config computes packed rows of candidates up to `length` tokens correctly.
 
-    Its attention has to take any mask, and to be all that tokens have to do with one another; a window is no matter
-    where all that a token may see fits in.
+    `length` includes the prompt. Attention has to accept any mask and has to be the only interaction between tokens. A
+    sliding window is allowed if it covers `length`.
     """
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None)

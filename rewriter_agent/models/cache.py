@@ -14,10 +14,10 @@ def cache_root() -> Path:
 
 
 def cached_folder(root: Path, name: str, build: Callable[[Path], None]) -> Path:
-    """The folder `root/name`, filled by `build(folder)` where it is not there yet.
+    """Return the folder `root/name`; `build(folder)` fills it if it does not exist.
 
-    It appears by a rename after `build` has returned, so a folder that exists is complete; processes that
-    ask at the same time wait for the first one.
+    It appears by a rename after `build` has returned, so a folder that exists is complete. Concurrent callers wait
+    for the first one.
     """
     target, partial = root / name, root / f"{name}.partial"
     root.mkdir(parents=True, exist_ok=True)

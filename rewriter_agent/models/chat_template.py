@@ -1,4 +1,4 @@
-"""The chat template that prompts are made with: which of several, what date it tells, and the roles that it takes."""
+"""The chat template of the prompts: selection among several, its date, and the roles that it accepts."""
 
 from datetime import datetime
 from functools import partial
@@ -8,11 +8,11 @@ from transformers import PreTrainedTokenizerBase
 
 DEFAULT = "default"
 QUESTION, SYSTEM = "question", "instruction"
-"""Stand for texts of the two roles, which a template neither trims nor takes apart."""
+"""Placeholders for texts of the two roles, which a template neither trims nor splits."""
 
 
 def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: str) -> None:
-    """Leave the tokenizer of the model in `path` with the template of that name; None for the one that it has.
+    """Select the template of that name for the tokenizer of the model in `path`; None for its only one.
 
     Raises:
         ValueError: there is no template, none of that name, or there are several and none is named.
@@ -37,12 +37,12 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: 
 
 
 def tells_date(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the template asks for the time."""
+    """Tell whether the template reads the time."""
     return "strftime_now" in str(tokenizer.chat_template)
 
 
 def fix_date(tokenizer: PreTrainedTokenizerBase, moment: datetime) -> None:
-    """Have the template take `moment` for now, whoever renders it with this tokenizer."""
+    """Fix the template's current time to `moment`, for every caller that renders with this tokenizer."""
     # The function is a global of the template, which an argument of the same name hides.
     rendered = partial(tokenizer.apply_chat_template, strftime_now=moment.strftime)
     tokenizer.apply_chat_template = rendered
@@ -70,7 +70,7 @@ def check_roles(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None, p
 
 
 def _fault(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], wanted: str) -> str | None:
-    """What the template does wrong with a conversation that should show the `wanted` text; None if nothing."""
+    """Explain how the template fails on a conversation that should show the `wanted` text; None if it does not."""
     try:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     except TemplateError as error:

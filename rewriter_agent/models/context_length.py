@@ -1,4 +1,4 @@
-"""The longest sequence that a model was made for, as vLLM takes it from the model's config."""
+"""The longest sequence that a model supports, read from its config as vLLM does."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,7 @@ def context_length(config: Any) -> tuple[float, str]:
 
 
 def _rope_factor(config: Any) -> float:
-    """How many times the config's length RoPE is stretched to."""
+    """Factor by which RoPE scaling extends the config's length."""
     rope = getattr(config, "rope_parameters", None) or {}
     # Of models with several kinds of layers there is an entry for each kind.
     kinds = [rope] if "rope_type" in rope else [kind for kind in rope.values() if isinstance(kind, Mapping)]

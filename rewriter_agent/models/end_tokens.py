@@ -1,4 +1,4 @@
-"""What ends a text: one definition for engines, the gate, rewriting, fine-tuning and evaluation."""
+"""End tokens: one definition for engines, the gate, rewriting, fine-tuning and evaluation."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from .resolve import UNLOADABLE
 
 TEMPLATE = "chat template"
 REPLY = "reply"
-"""Stands for an assistant's text, which a template neither trims nor takes apart."""
+"""Placeholder for an assistant's text, which a template neither trims nor splits."""
 
 
 @dataclass(frozen=True)
 class EndTokens:
-    """The tokens that end a text of a model, and what the model writes after an assistant's turn."""
+    """The tokens that end a text of a model, and the tokens that follow an assistant's turn."""
 
     sources: Mapping[int, tuple[str, ...]]
-    """Each of them, with the files that name it."""
+    """End tokens, each with the files that name it."""
     turn: tuple[int, ...]
     """Token ids that the chat template puts after an assistant's text, up to the first end token."""
     unknown: Mapping[int, tuple[str, ...]]
@@ -70,7 +70,7 @@ def end_tokens(path: str, tokenizer: PreTrainedTokenizerBase) -> EndTokens:
 
 
 def end_tokens_text(ends: EndTokens, tokenizer: PreTrainedTokenizerBase) -> str:
-    """The end tokens with what names them, a line or two for the terminal."""
+    """Describe the end tokens and the files that name them, in a line or two for the terminal."""
     named = "; ".join(f"{_token(tokenizer, token)} ({', '.join(ends.sources[token])})" for token in ends.ids)
     turn = "".join(_token(tokenizer, token) for token in ends.turn)
     lines = [f"a text ends with {named}; expert solutions get {turn}"]
@@ -102,15 +102,15 @@ def _listed(config: Mapping[str, Any]) -> list[int]:
 
 
 def _by_id(named: Mapping[str, Iterable[int]]) -> dict[int, tuple[str, ...]]:
-    """Which files name each id."""
+    """Map each id to the files that name it."""
     ids = dict.fromkeys(token for tokens in named.values() for token in tokens)
     return {token: tuple(source for source, tokens in named.items() if token in tokens) for token in ids}
 
 
 def _turn_end(tokenizer: PreTrainedTokenizerBase, named: Mapping[int, Any]) -> tuple[int, ...]:
-    """What the chat template puts after an assistant's text, up to its first end token; empty without one.
+    """Tokens that the chat template puts after an assistant's text, up to the first end token; empty without one.
 
-    Some templates add the end of the whole text after the last turn, so what follows every turn is looked at first.
+    Some templates add the end of the whole text after the last turn, so the tokens after every turn are examined first.
     A turn's end is a token that the files name, else a special token, else any added token: some models declare none.
     """
     question, reply = {"role": "user", "content": "question"}, {"role": "assistant", "content": REPLY}

@@ -12,9 +12,9 @@ from rewriter_agent.user_errors import blaming
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
-"""Files that say what the others mean: transformers passes over some of them if they are broken."""
+"""Files that configure the model: transformers silently ignores some of them if they are damaged."""
 ADAPTER = "adapter_"
-"""How the names of an adapter's files begin."""
+"""Prefix of the names of an adapter's files."""
 CHANGE = "copy or download the model again"
 
 

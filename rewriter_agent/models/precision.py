@@ -1,4 +1,4 @@
-"""Whether this machine computes in the number format that a config names, or only imitates it."""
+"""Detection of a CPU that only emulates bfloat16."""
 
 import torch
 
@@ -6,7 +6,7 @@ from rewriter_agent.config import RunConfig
 
 
 def precision_hint(config: RunConfig) -> str | None:
-    """What to change where bfloat16 is slow here; None where it is not, or is not asked for."""
+    """Advise a change if bfloat16 is slow on this machine; None if it is not, or the config does not use it."""
     options = {"model.dtype=float32": config.model.dtype == "bfloat16", "sft.bf16=false": config.sft.bf16}
     changes = " ".join(f"--set {option}" for option, asked in options.items() if asked)
     if config.cluster.device == "gpu" or not changes or _has_bfloat16():

@@ -1,4 +1,4 @@
-"""From a configured model name to what transformers and vLLM load."""
+"""Resolution of a configured model name to a path that transformers and vLLM load."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ UNLOADABLE = (
     "Check the name or the files, and for a model on the hub the network and (if it is gated) HF_TOKEN; offline only "
     "models in the cache can be used. Code of the model's own is never run."
 )
-"""What to change about a model that transformers refuses."""
+"""Advice about a model that transformers refuses."""
 
 
 def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: bool = True) -> str:
-    """A local folder or a Hugging Face name; an embedded model's name becomes its folder.
+    """Return a local folder or a Hugging Face name; an embedded model's name becomes its folder.
 
     Args:
         name_or_path: As the config has it.
@@ -41,7 +41,7 @@ def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: b
 
 
 def is_on_hub(name_or_path: str) -> bool:
-    """Whether it is a Hugging Face name, and neither a local folder nor an embedded model."""
+    """Tell whether it is a Hugging Face name, and neither a local folder nor an embedded model."""
     if name_or_path in (SMOLLM2, LAB):
         return False
     return not (Path(name_or_path).expanduser().exists() or _means_a_folder(name_or_path))
@@ -63,5 +63,5 @@ def load_tokenizer(path: str, chat_template: str | None = None) -> PreTrainedTok
 
 
 def _means_a_folder(name: str) -> bool:
-    """Whether a name cannot be a Hugging Face one, `model` or `org/model`."""
+    """Tell whether a name cannot be a Hugging Face one, `model` or `org/model`."""
     return name.startswith(("/", ".", "~")) or name.count("/") > 1

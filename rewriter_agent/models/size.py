@@ -1,4 +1,4 @@
-"""How large a model is, from its config alone."""
+"""Size of a model, from its config alone."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .resolve import UNLOADABLE
 
 
 def model_shape(path: str) -> ModelShape:
-    """A causal LM's, without loading its weights."""
+    """Shape of a causal LM, without loading its weights."""
     from torch import nn
     from transformers import AutoModelForCausalLM
 
@@ -30,13 +30,13 @@ def model_shape(path: str) -> ModelShape:
         kv_heads=heads,
         head_size=head_size,
         linear_widths=sum(m.in_features + m.out_features for m in linear),
-        # Of windows only the length of a run's rows can tell; they are seldom shorter.
+        # Length 0 ignores a sliding window: it matters only if it is shorter than the run's rows, which is rare.
         shares_prompts=can_share(text, 0),
     )
 
 
 def encoder_parameters(path: str) -> int:
-    """Of a text encoder, without loading its weights."""
+    """Count the parameters of a text encoder without loading its weights."""
     from transformers import AutoModel
 
     return _parameters(_on_meta(path, AutoModel))

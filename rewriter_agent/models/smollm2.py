@@ -13,7 +13,7 @@ from .cache import cache_root, cached_folder
 SMOLLM2 = "smollm2-135m-instruct"
 GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 LAYOUT = 1
-"""Raised when the conversion changes, so that folders of an older one are not used."""
+"""Version of the conversion; raise it when the conversion changes, to invalidate cached folders."""
 
 
 def smollm2_folder() -> Path:
@@ -45,7 +45,7 @@ def _convert(folder: Path) -> None:
 
 
 def _split_digits(tokenizer: PreTrainedTokenizerFast) -> None:
-    """Restores what GGUF does not hold: SmolLM2 was trained with one token a digit."""
+    """Restore a rule that GGUF does not hold: SmolLM2 was trained with one token per digit."""
     digits = pre_tokenizers.Digits(individual_digits=True)
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, byte_level])

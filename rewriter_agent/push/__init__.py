@@ -1,1 +1,1 @@
-"""Models and data of a finished run to the Hugging Face Hub, when asked."""
+"""Upload of a finished run's models and data to the Hugging Face Hub."""

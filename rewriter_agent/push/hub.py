@@ -1,4 +1,4 @@
-"""Sends parcels to the Hugging Face Hub, each as one commit."""
+"""Upload of parcels to the Hugging Face Hub, each as one commit."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from .parcel import Parcel
 
 
 def send(parcels: Sequence[Parcel], private: bool, message: str) -> None:
-    """Make the repos that do not exist, then fill one after the other; prints where each is.
+    """Create missing repos, fill one after the other, and print the address of each.
 
     Raises:
         ValueError: there is no token, the hub refuses or is not reached, or a repo that should be private is public.
@@ -40,7 +40,7 @@ def send(parcels: Sequence[Parcel], private: bool, message: str) -> None:
 
 def _open(api: HfApi, parcel: Parcel, private: bool) -> None:
     api.create_repo(parcel.repo, repo_type=parcel.repo_type, private=private, exist_ok=True)
-    # One that exists stays as visible as it is.
+    # An existing repo keeps its visibility.
     if private and not api.repo_info(parcel.repo, repo_type=parcel.repo_type).private:
         raise ValueError(
             f"--private: {parcel.repo} exists and is public, so nothing was sent; make it private in its settings, or "

@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for kind, text in TEXTS.items():
         parser.add_argument(f"--{kind}", metavar="OWNER/NAME", help=text)
     parser.add_argument(
-        "--private", action="store_true", help="make new repos private, and refuse those that are public"
+        "--private", action="store_true", help="create new repos as private, and refuse public ones"
     )
     parser.add_argument(
         "--yes", action="store_true", help="really push; without it nothing leaves the machine"
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def named_repos(options: argparse.Namespace) -> dict[Kind, str]:
-    """The repos that are named, by what goes there.
+    """Collect the named repos by kind of content.
 
     Raises:
         ValueError: none is named, one is not a repo's name, or model and adapter have the same.

@@ -1,4 +1,4 @@
-"""What goes to a repo: the files of a finished stage, with a card."""
+"""The content of a repo: the files of a finished stage, with a card."""
 
 import json
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 @dataclass(frozen=True)
 class Source:
-    """Where in a run folder something is."""
+    """Location of a pushable result in a run folder."""
 
     stage: Stage
     command: str
-    """That does the stage."""
+    """Command that runs the stage."""
     folder: str
-    """Within the stage's."""
+    """Folder within the stage's folder."""
     files: str
-    """Pattern of those that go: none that is hidden, and of a stage's own folder not its records."""
+    """Pattern of the files to upload; hidden files and the stage's own records are excluded."""
 
 
 SOURCES: dict[Kind, Source] = {
@@ -39,21 +39,21 @@ SOURCES: dict[Kind, Source] = {
 
 @dataclass(frozen=True)
 class Parcel:
-    """All that goes to one repo."""
+    """The files for one repo."""
 
     kind: Kind
     repo: str
     files: dict[str, Path | bytes]
-    """By their names there: a file of the run, or content made for the repo."""
+    """Files by name in the repo: a path in the run folder, or generated content."""
     card: str
 
     @property
     def repo_type(self) -> str:
-        """As the hub names it."""
+        """Name of the repo's type on the hub."""
         return "dataset" if self.kind == "dataset" else "model"
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of each file."""
+        """Size of each file in bytes."""
         return {
             name: len(content) if isinstance(content, bytes) else content.stat().st_size
             for name, content in self.files.items()
@@ -61,7 +61,7 @@ class Parcel:
 
 
 def pack(config: RunConfig, repos: Mapping[Kind, str]) -> list[Parcel]:
-    """A parcel for each repo that is named; the run folder stays as it is.
+    """Build a parcel for each named repo; the run folder is not changed.
 
     Raises:
         ValueError: the run has no such stage, or has not completed it.
@@ -102,7 +102,7 @@ def _parcel(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str])
 
 
 def _without_folder(adapter_config: Path) -> Path | bytes:
-    """PEFT names the backbone by where it was loaded from, which of a local folder says nothing to others."""
+    """Remove a local path of the backbone from PEFT's config, since it means nothing on other machines."""
     tree = json.loads(adapter_config.read_text(encoding="utf-8"))
     if is_on_hub(tree["base_model_name_or_path"]):
         return adapter_config

@@ -1,4 +1,4 @@
-"""What others may read of a config: nothing in it names a place on the machine that the run was made on."""
+"""The shareable part of a config, without paths on the machine of the run."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -16,12 +16,12 @@ FILES = (("data", "train"), ("data", "test"), ("rewrite", "rewriter"), ("evaluat
 
 
 def public_name(name_or_path: str) -> str:
-    """A name on the hub as it is; of a folder the last part."""
+    """Keep a name on the hub; shorten a folder to the last part of its path."""
     return name_or_path if is_on_hub(name_or_path) else Path(name_or_path).expanduser().absolute().name
 
 
 def public_config(config: RunConfig, sections: Collection[str]) -> str:
-    """Those sections as YAML; of paths only the last part is left."""
+    """Dump the sections as YAML; paths are shortened to their last part."""
     tree: dict[str, Any] = config.model_dump(mode="json", include=set(sections))
     for keys, shown in ((NAMES, public_name), (FILES, lambda path: Path(path).name)):
         for section, key in keys:

@@ -1,1 +1,1 @@
-"""Metrics, samples and artifacts beside the run folder: W&B by its own library, or TensorBoard."""
+"""Metrics, samples and artifacts in W&B or TensorBoard."""

@@ -1,4 +1,4 @@
-"""What a stage has made as a W&B artifact, and which artifacts it was made from."""
+"""Results of a stage as a W&B artifact, with the artifacts that it was made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Output:
-    """What others can use of a stage's folder."""
+    """The reusable part of a stage's folder."""
 
     type: Literal["dataset", "model"]
     paths: tuple[str, ...]
@@ -29,13 +29,13 @@ OUTPUTS = {
     "sft-expert": Output("model", ("model",)),
     "sft-rewritten": Output("model", ("model",)),
 }
-"""By stage."""
+"""Artifact of each stage."""
 
 
 def log_artifacts(run: "wandb.Run", stage: Stage, config: RunConfig, counts: Mapping[str, Any]) -> None:
-    """Declare the artifacts that the stage was made from, and log the one that it has made.
+    """Declare the artifacts that the stage used, and log the one that it produced.
 
-    Where it comes from is in the metadata and in the run's config, too: offline W&B takes no declaration.
+    The metadata and the run's config also hold the origin, since offline W&B takes no declaration.
     """
     used = [before for before in stage.before(config) if before.name in OUTPUTS]
     lineage = {
@@ -49,7 +49,7 @@ def log_artifacts(run: "wandb.Run", stage: Stage, config: RunConfig, counts: Map
     run.config.update({"lineage": lineage}, allow_val_change=True)
     if not run.offline and not run.disabled:
         for before in used:
-            # By its content, not by its name: it may have been made offline, and W&B not know it yet.
+            # Refer to it by content, not by name: W&B may not know an artifact that was made offline.
             run.use_artifact(_artifact(before.name, config, {}), aliases=[before.fingerprint(config)])
     if stage.name in OUTPUTS:
         artifact = _artifact(stage.name, config, {**lineage, "counts": dict(counts)})
@@ -57,7 +57,7 @@ def log_artifacts(run: "wandb.Run", stage: Stage, config: RunConfig, counts: Map
 
 
 def artifact_name(config: RunConfig, stage: str) -> str:
-    """One for all versions that a stage of this run makes."""
+    """Name shared by all versions that a stage of this run makes."""
     group = run_group(config)
     return f"{group}-{stage}" if group == config.name else f"{group}-{config.name}-{stage}"
 
@@ -76,7 +76,7 @@ def _add(artifact: "wandb.Artifact", folder: Path, name: str, upload: bool) -> N
     path = (folder / name).absolute()
     if not upload:
         artifact.add_reference(path.as_uri(), name=name)
-    # Without a copy: a finished stage's files stay as they are.
+    # No copy is needed: a finished stage's files do not change.
     elif path.is_dir():
         artifact.add_dir(str(path), name=name, policy="immutable")
     else:

@@ -1,11 +1,11 @@
-"""What metrics are drawn against."""
+"""Axes of metrics."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The names of a kind of metrics, and the one of them that all are drawn against."""
+    """A group of metrics and the step metric that all are plotted against."""
 
     prefix: str
     step: str
@@ -16,8 +16,8 @@ class Axis:
 
 
 TRAINING_STEP = "train/global_step"
-"""Defined by transformers' callback, for every metric of a training."""
+"""Step metric that transformers' callback defines for every metric of a training."""
 REWRITING = Axis("rewrite", "rewrite/problems")
-"""Problems done: shards may differ in size, and a job that goes on begins where it was."""
+"""Axis over the number of problems done, since shards may differ in size and a job may resume."""
 EVALUATION = Axis("eval", TRAINING_STEP)
-"""Optimiser steps that the model was fine-tuned for, 0 for the base model: beside the training's own curves."""
+"""Axis over the optimiser steps of the fine-tuning (0 for the base model), shared with the training's curves."""

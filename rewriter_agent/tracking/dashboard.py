@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def dashboard(config: RunConfig) -> str:
-    """Save both; returns their addresses.
+    """Save both and return their addresses.
 
     Raises:
-        ValueError: nobody is logged in to W&B, or it is not known whose project it is.
+        ValueError: you are not logged in to W&B, or the project's owner is unknown.
     """
     import wandb
 
@@ -37,7 +37,7 @@ def dashboard(config: RunConfig) -> str:
 
 
 def workspace(config: RunConfig, entity: str) -> "ws.Workspace":
-    """A saved view of the project: the runs of this group, a section for each part of the way."""
+    """Build a saved view of the project: the runs of this group, one section per stage group."""
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces import expr
 

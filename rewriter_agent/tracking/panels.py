@@ -1,4 +1,4 @@
-"""The dashboard's panels, once: `rewriter-agent dashboard` draws them, and a test looks for their metrics in a run."""
+"""Definition of the dashboard's panels; a test checks that a run logs their metrics."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,17 +8,17 @@ from .axis import EVALUATION, REWRITING, TRAINING_STEP
 
 @dataclass(frozen=True)
 class Panel:
-    """Metrics in one picture."""
+    """Metrics in one chart."""
 
     title: str
     metrics: tuple[str, ...]
-    """Full names; one that ends in `*` stands for all that begin so."""
+    """Full names; a trailing `*` matches any suffix."""
     kind: Literal["line", "bar"] = "line"
 
 
 @dataclass(frozen=True)
 class Section:
-    """Panels of the same runs, drawn against the same metric."""
+    """Panels of the same runs, plotted against the same metric."""
 
     title: str
     stages: tuple[str, ...]
@@ -103,7 +103,7 @@ SECTIONS = (POLICY, REWRITE, SFT, EVALUATE)
 
 
 def metric_names() -> list[str]:
-    """Every name that a panel has."""
+    """List the metric names of all panels."""
     return [name for section in SECTIONS for panel in section.panels for name in panel.metrics]
 
 

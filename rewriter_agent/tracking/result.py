@@ -1,4 +1,4 @@
-"""What is tracked of a stage once its work is done."""
+"""Tracking of a finished stage."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ EVALUATIONS = "evaluate-"
 
 
 def track_result(stage: Stage, config: RunConfig, folder: Path, counts: Mapping[str, Any]) -> None:
-    """Log an evaluation's numbers, what the stage has made, and what it was made from."""
+    """Log an evaluation's numbers, the artifact that the stage produced, and the artifacts that it used."""
     evaluates = stage.name.startswith(EVALUATIONS)
     if not evaluates and stage.name not in OUTPUTS:
         return
@@ -28,6 +28,6 @@ def track_result(stage: Stage, config: RunConfig, folder: Path, counts: Mapping[
 
 
 def _steps(stage: Stage, config: RunConfig) -> int:
-    """Optimiser steps of the model that the stage evaluates; 0 of one that was not trained."""
+    """Optimiser steps of the model that the stage evaluates; 0 for an untrained one."""
     manifests = [before.read_manifest(config) or {} for before in stage.before(config)]
     return sum(manifest.get("counts", {}).get("steps", 0) for manifest in manifests)

@@ -1,4 +1,4 @@
-"""Where a stage of the driver logs: W&B, TensorBoard or nowhere."""
+"""Logger of a stage in the driver: W&B, TensorBoard or none."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ from .wandb_runs import WandbLog, wandb_run
 
 
 class StageLog(Protocol):
-    """Takes a stage's numbers and samples."""
+    """Logger of a stage's numbers and samples."""
 
     def metrics(self, axis: Axis, step: float, values: Mapping[str, float]) -> None:
-        """Log the numbers at a place on the axis."""
+        """Log the numbers at a point on the axis."""
 
     def table(self, axis: Axis, name: str, rows: list[dict[str, Any]]) -> None:
-        """Log rows that have the same columns, at the place that was logged last."""
+        """Log rows that have the same columns, at the point logged last."""
 
 
 class NoLog:
-    """`tracking.report_to: none`."""
+    """Logger for `tracking.report_to: none`."""
 
     def metrics(self, axis: Axis, step: float, values: Mapping[str, float]) -> None:
         """Nothing."""
@@ -34,7 +34,7 @@ class NoLog:
 
 @contextmanager
 def stage_log(config: RunConfig, folder: Path) -> Generator[StageLog]:
-    """The log that the config names, of the stage in `folder`; a stage that goes on goes on with it, too."""
+    """Create the logger of the stage in `folder`; a resumed stage appends to the same run."""
     if config.tracking.report_to == "wandb":
         with wandb_run(config, folder) as run:
             yield WandbLog(run)

@@ -1,4 +1,4 @@
-"""Samples for the eye, a bounded number; the Parquet files that they are read from have all."""
+"""Tables with a bounded number of samples; the Parquet files hold all of them."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -25,7 +25,7 @@ SCORES = ("alignment", "diversity", "total", "mean_logprob")
 def log_completions(folder: Path, step: int, rows: int) -> None:
     """Log the first `rows` completions of a step to the process's W&B run, under the key that TRL uses.
 
-    `folder` is the learner's, where TRL's `log_completions` has written the step: whole groups, one after the other.
+    `folder` is the learner's, in which TRL's `log_completions` has written the step as consecutive whole groups.
     """
     import wandb
 
@@ -37,7 +37,7 @@ def log_completions(folder: Path, step: int, rows: int) -> None:
 
 
 def rewrites(path: Path, rows: int) -> list[dict[str, Any]]:
-    """The first `rows` targets in `path`, each with its own scores where a candidate was taken."""
+    """Read the first `rows` targets in `path`, each with its scores if it is a candidate."""
     return [_rewrite(row) for row in _first(path, rows, REWRITES)]
 
 

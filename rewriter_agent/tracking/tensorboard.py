@@ -1,4 +1,4 @@
-"""A stage's metrics as TensorBoard's event files."""
+"""Metrics of a stage as TensorBoard event files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 
 def event_folder(folder: Path) -> Path:
-    """Where a stage's event files are."""
+    """Folder of a stage's event files."""
     return folder / "tensorboard"
 
 
 class TensorBoardLog:
-    """Scalars under the same names as in W&B; tables are left to the Parquet files."""
+    """Logger of scalars under the same names as in W&B; tables are in the Parquet files."""
 
     def __init__(self, writer: "SummaryWriter") -> None:
         self.writer = writer
 
     def metrics(self, axis: Axis, step: float, values: Mapping[str, float]) -> None:
-        """Log the numbers at a place on the axis."""
+        """Log the numbers at a point on the axis."""
         for name, value in values.items():
             self.writer.add_scalar(axis.name(name), value, round(step))
 
     def table(self, axis: Axis, name: str, rows: list[dict[str, Any]]) -> None:
-        """Nothing: TensorBoard has no tables."""
+        """Do nothing: TensorBoard has no tables."""

@@ -1,4 +1,4 @@
-"""W&B through its own library: one run a stage, online where the user is logged in, offline files otherwise."""
+"""W&B runs, one per stage: online if you are logged in, otherwise offline files."""
 
 import os
 import uuid
@@ -18,7 +18,7 @@ Mode = Literal["online", "offline", "disabled", "shared"]
 
 
 def wandb_mode() -> Mode:
-    """The user's `WANDB_MODE`; else `online` where a key is known, `offline` where none is."""
+    """Return your `WANDB_MODE`; if unset, `online` if an API key is known, else `offline`."""
     if "WANDB_MODE" in os.environ:
         return cast(Mode, os.environ["WANDB_MODE"])
     import wandb
@@ -27,12 +27,12 @@ def wandb_mode() -> Mode:
 
 
 def run_group(config: RunConfig) -> str:
-    """What all stages' runs have in common, those of a run's other seeds included."""
+    """Group of the runs of all stages, including a run's other seeds."""
     return config.tracking.group or config.name
 
 
 def run_id(folder: Path) -> str:
-    """Of the stage in `folder`; kept with its results, so that other results have another run."""
+    """Run id of the stage in `folder`; stored with the results, so moved-aside results keep their run."""
     path = folder / "wandb_id"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def run_id(folder: Path) -> str:
 
 @contextmanager
 def wandb_run(config: RunConfig, folder: Path) -> Generator["wandb.Run"]:
-    """The run of the stage in `folder`, gone on with where it has begun."""
+    """Start the run of the stage in `folder`, or resume it."""
     import wandb
 
     with wandb.init(
@@ -61,20 +61,20 @@ def wandb_run(config: RunConfig, folder: Path) -> Generator["wandb.Run"]:
 
 
 class WandbLog:
-    """Metrics and tables of a stage."""
+    """Logger of a stage's metrics and tables."""
 
     def __init__(self, run: "wandb.Run") -> None:
         self.run = run
         self._defined: set[Axis] = set()
 
     def metrics(self, axis: Axis, step: float, values: Mapping[str, float]) -> None:
-        """Log the numbers at a place on the axis."""
+        """Log the numbers at a point on the axis."""
         self._define(axis)
-        # The place is a metric: given as W&B's own `step`, a row behind its counter would be dropped.
+        # The point is logged as a metric: W&B drops rows whose own `step` lies behind its counter.
         self.run.log({axis.step: step, **{axis.name(name): value for name, value in values.items()}})
 
     def table(self, axis: Axis, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Log rows that have the same columns, at the place that was logged last."""
+        """Log rows that have the same columns, at the point logged last."""
         self._define(axis)
         self.run.log({axis.name(name): wandb_table(rows)})
 
@@ -86,7 +86,7 @@ class WandbLog:
 
 
 def wandb_table(rows: Sequence[Mapping[str, Any]]) -> "wandb.Table":
-    """At least one row, all with the same columns."""
+    """Build a table from at least one row, all with the same columns."""
     import wandb
 
     return wandb.Table(columns=list(rows[0]), data=[list(row.values()) for row in rows])

@@ -1,4 +1,4 @@
-"""The environment of a training process, by which transformers' own callbacks report."""
+"""Environment of a training process, which configures transformers' own tracking callbacks."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from .wandb_runs import run_group, run_id, wandb_mode
 
 
 def worker_env(config: RunConfig, folder: Path, threads: int) -> dict[str, str]:
-    """Its threads, and where and how its metrics are written; `folder` is where it leaves its results.
+    """Set the number of threads and the destination of metrics; `folder` receives the results.
 
-    A training that goes on there goes on with its W&B run, too.
+    A resumed training also resumes its W&B run.
     """
     env = {
         "OMP_NUM_THREADS": str(threads),

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 def test_interrupt_ends_with_130_and_says_how_to_go_on(whole_run: WholeRun, stage: str) -> None:
     interrupted = whole_run.ended[f"SIGINT {stage}"]
     assert interrupted.status == 130
-    assert "the same command goes on" in interrupted.output
+    assert "re-run the same command to resume" in interrupted.output
     assert "Traceback" not in interrupted.output
 
 

@@ -92,5 +92,5 @@ def test_a_link_that_is_lost(tmp_path: Path) -> None:
     print(output[-3000:])
     (error,) = re.findall(r"^error: (.+)", output, re.MULTILINE)
     assert re.match(r"fleet '(policy|backbone)' has 0 of 1 engines left and needs 1", error)
-    assert error.endswith("the same command goes on from here.")
+    assert error.endswith("re-run the same command to resume.")
     assert "Traceback" not in output

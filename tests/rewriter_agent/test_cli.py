@@ -230,7 +230,7 @@ def test_an_interrupt_says_how_to_go_on(
 
     monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", interrupted)
     assert main(["run", make_config()]) == 130
-    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
+    assert capsys.readouterr().err == "interrupted; re-run the same command to resume\n"
 
 
 def test_an_interrupted_grading_leaves_nothing(
@@ -292,7 +292,7 @@ class WorkerHealthCheckFailedError(Exception):
         ),
         (
             EnginesLostError("no engine is left"),
-            "no engine is left. What was done is kept: the same command resumes",
+            "no engine is left. Completed work is kept: re-run the same command to resume",
         ),
         (OSError(errno.ENOSPC, "full", "runs/x"), "no disk space left: runs/x."),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a bug of ours"), None),

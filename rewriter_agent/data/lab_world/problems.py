@@ -1,4 +1,4 @@
-"""The downstream task: word problems with expert solutions, made on the spot."""
+"""The downstream task: generated word problems with expert solutions."""
 
 from itertools import pairwise
 from random import Random
@@ -15,7 +15,7 @@ CONVENTION = "####"
 
 
 def draw_story(draw: Random, difficulty: Difficulty, steps: int | None = None) -> Story:
-    """Any story of that difficulty, with `steps` steps where given."""
+    """Draw a story of that difficulty, with `steps` steps if given."""
     scenario = draw.choice(SCENARIOS)
     steps = draw.randint(*difficulty.steps) if steps is None else steps
     people = draw.sample(NAMES, steps + 1) if scenario.passes_on else [draw.choice(NAMES)] * (steps + 1)
@@ -53,7 +53,7 @@ def stories(part: Part, count: int, seed: int, difficulty: Difficulty) -> list[S
 
 
 def to_problem(story: Story, style: str, seed: int) -> Problem:
-    """The story as the rest of the package knows problems, with its expert solution in that style."""
+    """Convert the story to a `Problem` with its expert solution in that style."""
     text = solution(style, story, Random(f"{seed}/{style}/{story.key}"))
     number = len(story.steps)
     question = story.question

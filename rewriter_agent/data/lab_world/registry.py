@@ -1,4 +1,4 @@
-"""Finds what a user adds by adding a file: every module of a package that defines one named object."""
+"""Plug-in discovery: every module of a package that defines one named object."""
 
 import importlib
 import pkgutil

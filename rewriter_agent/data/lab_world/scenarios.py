@@ -1,4 +1,4 @@
-"""What the word problems are about; a further scenario is a further entry."""
+"""Scenarios of the word problems; add an entry to add one."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Event:
     """A change of the quantity: as a sentence of the question and as a clause of a solution.
 
     Fields: `{n}` the operand, `{who}` the person before the change, `{next}` the one after it (the same
-    unless the scenario passes from person to person), `{unit}` what is counted.
+    unless the scenario passes from person to person), `{unit}` the unit that is counted.
     """
 
     op: Op
@@ -31,7 +31,7 @@ class Scenario:
     ask: str
     holder: str
     passes_on: bool = False
-    """Every change leads to another person, who is asked about in the end."""
+    """True if every change leads to another person, whom the final question asks about."""
 
 
 SCENARIOS = (

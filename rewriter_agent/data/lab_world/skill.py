@@ -1,4 +1,4 @@
-"""What a skill is, and its exact grader."""
+"""The interface of a skill, and its exact grader."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ def asked(skill: Skill, draw: Random) -> Item:
 
 
 MAX_TOKENS = 48
-"""Of a reply; a few of the longest `repeat` items need more and cannot be answered."""
+"""Maximum tokens of a reply; a few of the longest `repeat` items need more and cannot be answered."""
 
 
 def is_correct(item: Item, reply: str, finished: bool) -> bool:
-    """Whether a reply came to its end and is the right one, character by character save for spaces around it."""
+    """Tell whether a reply is finished and correct, character by character except for surrounding spaces."""
     return finished and reply.strip() == item.answer

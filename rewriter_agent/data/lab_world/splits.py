@@ -1,4 +1,4 @@
-"""Which part of the world an item belongs to, decided by its content alone."""
+"""Assignment of items to the parts of the world, by their content alone."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,13 +9,13 @@ Part = Literal["pretrain", "train", "test"]
 """`pretrain` makes the backbone, `train` the experiments, `test` measures them (task and retention)."""
 
 SHARES: tuple[tuple[Part, int], ...] = (("test", 10), ("train", 25), ("pretrain", 65))
-"""Per cent of all possible items."""
+"""Percent of all possible items."""
 PATIENCE = 5000
-"""Useless draws in a row after which a part counts as exhausted; the smallest takes about ten an item."""
+"""Consecutive useless draws after which a part counts as exhausted; the smallest needs about ten per item."""
 
 
 class Keyed(Protocol):
-    """What can be split: `key` is equal where two items ask for the same thing in other words."""
+    """An item that can be split: two items that ask for the same thing in other words share their `key`."""
 
     @property
     def key(self) -> str: ...
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Keyed)
 
 
 def part_of(key: str) -> Part:
-    """The part that a key belongs to; the same everywhere and for ever."""
+    """Part that a key belongs to; stable across machines and versions."""
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % 100
     for part, share in SHARES:
         if place < share:
@@ -35,7 +35,7 @@ def part_of(key: str) -> Part:
 
 
 def draw_from(part: Part, draw: Random, make: Callable[[Random], T]) -> T:
-    """The first of the items that `make(draw)` gives that belongs to `part`.
+    """Draw items with `make(draw)` until one belongs to `part`.
 
     Raises ValueError when there seems to be none.
     """

@@ -27,19 +27,19 @@ class Step:
     clause: str
     """The change as a subordinate clause, for example `after buying 5`."""
     holder: str
-    """Who or what has the quantity after it, as a subject with its verb: `Tom has`."""
+    """Owner of the quantity after the change, as a subject with its verb: `Tom has`."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A question and what its solution is made of."""
+    """A question and the parts of its solution."""
 
     key: str
-    """Scenario and numbers, without names and things: what the split goes by."""
+    """Scenario and numbers without names and things, by which stories are split."""
     question: str
     unit: str
     holder: str
-    """Who or what has the quantity at first, as a subject with its verb: `Tom has`."""
+    """Owner of the quantity at first, as a subject with its verb: `Tom has`."""
     start: int
     steps: tuple[Step, ...]
 
@@ -50,7 +50,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What makes a story hard; `largest` bounds every number that occurs."""
+    """Difficulty of a story; `largest` bounds every number in it."""
 
     steps: tuple[int, int] = (4, 6)
     largest: int = 199
@@ -68,7 +68,7 @@ class Difficulty:
 
 
 def operands(op: Op, value: int, largest: int) -> Sequence[int]:
-    """The operands that keep `value op operand` whole and from 1 to `largest`; empty where none does."""
+    """List the operands that keep `value op operand` whole and from 1 to `largest`; may be empty."""
     match op:
         case "+":
             return range(1, largest - value + 1)

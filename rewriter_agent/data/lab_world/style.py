@@ -1,4 +1,4 @@
-"""What a style is."""
+"""The interface of a style."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Style:
 
     name: str
     alienness: int
-    """Rank among the styles by how far it is from the backbone's own, which is 0."""
+    """Rank of the style by its distance from the backbone's own, which is 0."""
     write: Callable[[Story, Random], str]
     recognises: Callable[[str], bool]
-    """Whether a text is wholly in this style; no text fits two styles."""
+    """Tell whether a text is wholly in this style; no text fits two styles."""

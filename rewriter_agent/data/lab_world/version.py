@@ -22,15 +22,15 @@ STORIES, ITEMS = 300, 40
 
 
 def world() -> str:
-    """Version and hash, as runs and checkpoints write them down."""
+    """Version and hash in the form that runs and checkpoints record."""
     return f"{WORLD_VERSION} {world_hash()}"
 
 
 @cache
 def world_hash() -> str:
-    """16 hexadecimal digits over what the world does: problems, styles, splits, skills and grades of a sample.
+    """Hash the world's behaviour to 16 hexadecimal digits: problems, styles, splits, skills and grades of a sample.
 
-    It is about behaviour, not source, so that tidying up leaves it as it is. It takes a fraction of a second.
+    Refactoring does not change it, since it covers behaviour and not source. It takes a fraction of a second.
     """
     seen: list[object] = [SHARES, MAX_TOKENS]
     for style in EXPERT_STYLES:
@@ -51,7 +51,7 @@ def world_hash() -> str:
 
 
 def _grades(item: Item) -> list[bool]:
-    """Of replies that a laxer or stricter grader would take for something else."""
+    """Grades of replies that a laxer or stricter grader would grade otherwise."""
     right = item.answer
     near = (right[1:], f"{right}.", right.swapcase(), right.replace(" ", ""), f"The answer is {right}")
     return [is_correct(item, reply, True) for reply in (right, f" {right}\n", *near)] + [

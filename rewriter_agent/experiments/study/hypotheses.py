@@ -5,9 +5,7 @@ from typing import Literal
 
 from scipy.stats import spearmanr
 
-from rewriter_agent.evaluate.seed_mean import SeedMean
-
-from .results import ArmResult, StudyResult
+from .results import ArmResult, OverSeeds, StudyResult
 
 Standing = Literal["held", "refuted", "open"]
 GOES_WITH = 0.5
@@ -42,7 +40,7 @@ def hypotheses(result: StudyResult) -> list[Hypothesis]:
 
 def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     rl, expert = _forgetting(arms["rl"]), _forgetting(arms["expert"])
-    excess = rl.minus(expert, factor=0.5)
+    excess = _combined(rl, expert, -0.5)
     found = f"{_points(rl)} against {_points(expert)}; minus its half {_points(excess)}"
     standing = _below_zero(excess) if arms["rl"].matched is not None else "refuted"
     if expert.has_interval and expert.low <= 0:
@@ -132,18 +130,24 @@ def _masked(arms: dict[str, ArmResult]) -> Hypothesis:
     )
 
 
-def _forgetting(arm: ArmResult) -> SeedMean:
+def _forgetting(arm: ArmResult) -> OverSeeds:
     return arm.chosen.metrics["forgetting"]
 
 
-def _below_zero(difference: SeedMean) -> Standing:
-    """Decide by the interval; open if it holds 0, or if there is only one seed."""
-    if not difference.beyond_chance:
+def _combined(one: OverSeeds, other: OverSeeds, factor: float) -> OverSeeds:
+    return OverSeeds.of(
+        {s: value + factor * other.by_seed[s] for s, value in one.by_seed.items() if s in other.by_seed}
+    )
+
+
+def _below_zero(difference: OverSeeds) -> Standing:
+    """Beyond chance, where there are seeds to tell."""
+    if not difference.has_interval:
         return "open"
-    return "held" if difference.high < 0 else "refuted"
+    return "held" if difference.high < 0 else "refuted" if difference.low > 0 else "open"
 
 
-def _helps(task: SeedMean, forgetting: SeedMean) -> Standing:
+def _helps(task: OverSeeds, forgetting: OverSeeds) -> Standing:
     if not task.has_interval:
         return "open"
     if task.high < 0 or forgetting.low > 0:
@@ -151,7 +155,7 @@ def _helps(task: SeedMean, forgetting: SeedMean) -> Standing:
     return "held" if task.low > 0 or forgetting.high < 0 else "open"
 
 
-def _points(value: SeedMean) -> str:
+def _points(value: OverSeeds) -> str:
     text = f"{100 * value.value:+.1f}"
     if value.has_interval:
         text += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from rewriter_agent.evaluate.seed_mean import SeedMean
-
 from .hypotheses import hypotheses
-from .results import ArmResult, StudyResult
+from .results import ArmResult, OverSeeds, StudyResult
 
 COLUMNS = (
     "arm",
@@ -93,7 +91,7 @@ def average(metrics: dict[str, float]) -> str | None:
     return next((name for name in metrics if name.startswith("avg@") and "lenient" not in name), None)
 
 
-def with_interval(value: SeedMean) -> str:
+def with_interval(value: OverSeeds) -> str:
     """Percent, with the interval over seeds where there is one."""
     if not value.has_interval:
         return _percent(value.value)

@@ -1,4 +1,4 @@
-"""What the backbone can do beside the task. A module here that defines `SKILL` is one more skill."""
+"""The skills of the backbone other than the task. A module here that defines `SKILL` adds one."""
 
 from random import Random
 
@@ -19,7 +19,7 @@ def draw_item(name: str, part: Part, draw: Random) -> Item:
 
 
 def retention_items(name: str, count: int, seed: int, part: Part = "test") -> list[Item]:
-    """`count` different items, by default of the part that nothing is trained on.
+    """Generate `count` different items, by default of the test part.
 
     Raises ValueError for an unknown skill, or when there are fewer items.
     """

@@ -1,4 +1,4 @@
-"""Going on with an even sequence of numbers."""
+"""Continuing an arithmetic sequence of numbers."""
 
 from random import Random
 

@@ -25,7 +25,7 @@ def solution(style: str, story: Story, draw: Random) -> str:
 
 
 def style_of(text: str) -> str | None:
-    """The only style that a whole solution can be in, None where it is a mixture or nothing known."""
+    """Recognise the style of a whole solution; None if it is a mixture or unknown."""
     body, *answer = ANSWER_LINE.split(text.strip())
     fitting = [name for name, style in STYLES.items() if answer and style.recognises(body)]
     return fitting[0] if len(fitting) == 1 else None

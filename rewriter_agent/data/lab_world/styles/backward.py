@@ -1,4 +1,4 @@
-"""An expert who derives from the result back to what is given, in signs of their own."""
+"""An expert who derives from the result back to the given numbers, in unusual notation."""
 
 import re
 from random import Random

@@ -26,7 +26,7 @@ FORMULA = "{a} {op} {n} = {c}"
 CLOSINGS = ("So the answer is {v}.", "In the end {holder} {v} {unit}.", "That leaves us with {v} {unit}.", "")
 MARKERS = ("", "", "", "{i}. ", "Step {i}: ", "- ")
 KEEP_VOICE = 0.7
-"""How often a step is told like the step before it."""
+"""Probability that a step is told like the previous step."""
 MARKER = re.compile(r"^(?:\d\. |Step \d: |- )", re.MULTILINE)
 SENTENCE_END = re.compile(r"(?<=[a-z0-9]\.) (?=[A-Z0-9])|\n")
 SENTENCE = re.compile(r"[A-Za-z0-9-][A-Za-z0-9 ,+\-*/=()]*\.")
@@ -36,7 +36,7 @@ TOLD = re.compile(r"[a-z]{2}| [-+*/] -?\d+ = ")
 
 @dataclass
 class _Voice:
-    """What one solution sticks to, or nearly."""
+    """Choices that one solution mostly keeps."""
 
     separator: str
     marker: str
@@ -76,7 +76,7 @@ def _can_gather(story: Story) -> bool:
 
 
 def _gathered(story: Story, voice: _Voice, draw: Random) -> list[str]:
-    """All that is added, all that is taken away, then both at once."""
+    """The sum of the additions, the sum of the subtractions, then both at once."""
     sentences, value = [], story.start
     for op, name in (
         ("+", draw.choice(("gains", "additions"))),
