@@ -4,13 +4,13 @@ PYTHON ?= python3
 CONFIG ?= configs/demo.yaml
 SET ?=
 PYTEST ?=
-# A submitted job works in a copy of this folder that Ray makes and removes, so its results need a place of their own.
+# A submitted job runs in a copy of this folder that Ray removes afterwards, so results go to a path outside the copy.
 OUTPUT_DIR ?= $(CURDIR)/runs
 BIN := .venv/bin
 STAMP := .venv/.installed-$(PROFILE)
 DOCS_STAMP := .venv/.installed-docs
 PACKAGES := rewriter_agent reward cluster sft
-# Ray's commands differ in what they assume where the mode is not named.
+# Ray's commands have different defaults if the mode is not set.
 export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
@@ -24,39 +24,39 @@ help: ## List the targets
 $(STAMP): requirements/$(PROFILE).txt pyproject.toml scripts/install.sh
 	@scripts/install.sh
 
-install: $(STAMP) ## Make .venv with every pinned package
+install: $(STAMP) ## Create .venv with every pinned package
 
-demo: $(STAMP) ## The whole way on a real LLM: a local Ray head, the job, the report
+demo: $(STAMP) ## Run all stages on a real LLM: local Ray head, job, report
 	@$(BIN)/rewriter-agent launch configs/demo.yaml $(SET)
 
-run: $(STAMP) ## The same for CONFIG
+run: $(STAMP) ## Run all stages of CONFIG
 	@$(BIN)/rewriter-agent launch $(CONFIG) $(SET)
 
-gap: $(STAMP) ## How far CONFIG's data is from its model, before anything is trained
+gap: $(STAMP) ## Measure how far CONFIG's data is from its model, without training
 	@$(BIN)/rewriter-agent gap $(CONFIG) $(SET)
 
-sweep: $(STAMP) ## Fine-tune CONFIG with every weight, learning rate and seed of its sft.sweep, one table
+sweep: $(STAMP) ## Fine-tune CONFIG with every weight, learning rate and seed of its sft.sweep
 	@$(BIN)/rewriter-agent sweep $(CONFIG) $(SET)
 
-dashboard: $(STAMP) ## CONFIG's W&B workspace and report (SET=--dry-run prints what they show)
+dashboard: $(STAMP) ## Create CONFIG's W&B workspace and report (SET=--dry-run lists the panels)
 	@$(BIN)/rewriter-agent dashboard $(CONFIG) $(SET)
 
-compare: $(STAMP) ## CONFIG's problems rewritten by every strategy at equal rollouts, one table
+compare: $(STAMP) ## Rewrite CONFIG's problems by every strategy at equal rollouts and compare
 	@$(BIN)/rewriter-agent compare $(CONFIG) $(SET)
 
-study: $(STAMP) ## Arms, learning rates and seeds side by side: make study CONFIG=configs/study-lab.yaml
+study: $(STAMP) ## Compare arms over learning rates and seeds: make study CONFIG=configs/study-lab.yaml
 	@$(BIN)/rewriter-agent study $(CONFIG) $(SET)
 
-test: test-fast ## All tests but the long ones
+test: test-fast ## Run all tests except the long ones
 	@$(BIN)/python -m pytest -m "slow and not long" $(PYTEST)
 
-test-long: $(STAMP) ## Those that `make test` leaves out: half an hour on two cores
+test-long: $(STAMP) ## Run the long tests: half an hour on two cores
 	@$(BIN)/python -m pytest -m long $(PYTEST)
 
-test-fast: $(STAMP) ## Tests that start no engine
+test-fast: $(STAMP) ## Run the tests that start no engine
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PYTEST)
 
-check: $(STAMP) ## Lint, format and types
+check: $(STAMP) ## Check lint, format, types and language
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/ty check $(PACKAGES)
 
 docs: $(DOCS_STAMP) ## Build the documentation site in build/docs; a dead link fails
@@ -74,45 +74,45 @@ format: $(STAMP) ## Format the code
 check-gpu: ## Resolve the GPU profile without installing it
 	@scripts/check_gpu.sh
 
-bench: $(STAMP) ## Speed of each part on this machine
+bench: $(STAMP) ## Measure the speed of each part on this machine
 	@$(BIN)/python -m benchmarks.speed $(SET)
 
-bench-reward: $(STAMP) ## Speed of answer checks against math-verify, of group scoring against one text at a time
+bench-reward: $(STAMP) ## Compare answer checks with math-verify, and group scoring with one text at a time
 	@$(BIN)/python -m benchmarks.verifier
 	@$(BIN)/python -m benchmarks.group_reward $(SET)
 
-bench-rewriting: $(STAMP) ## The rewriting job against bare calls of its engine; rows a second and memory at a million rows
+bench-rewriting: $(STAMP) ## Compare the rewriting job with bare engine calls; rows per second and memory
 	@$(BIN)/python -m benchmarks.rewriting_engine $(SET)
 	@$(BIN)/python -m benchmarks.rewriting
 
-bench-sft: $(STAMP) ## Fine-tuning against TRL's SFTTrainer, tokens a second and memory; packed against padded
+bench-sft: $(STAMP) ## Compare fine-tuning with TRL's SFTTrainer: tokens per second, memory, packing
 	@$(BIN)/python -m benchmarks.sft $(SET)
 
-bench-evaluation: $(STAMP) ## Retention on the fleet against lm-evaluation-harness's own run of the same items
+bench-evaluation: $(STAMP) ## Compare retention on the fleet with lm-evaluation-harness on the same items
 	@$(BIN)/python -m benchmarks.harness $(SET)
 
-bench-fleet: $(STAMP) ## What the fleet itself costs: 256 engines that sleep, a million requests
+bench-fleet: $(STAMP) ## Measure the fleet's overhead: 256 sleeping engines, a million requests
 	@$(BIN)/python -m benchmarks.fleet_simulation $(SET)
 
-bench-engine: $(STAMP) ## A fleet of one engine against bare LLM.generate; two engines against one with two threads
+bench-engine: $(STAMP) ## Compare a fleet of one engine with bare LLM.generate, and two engines with one of two threads
 	@$(BIN)/python -m benchmarks.fleet_engine $(SET)
 
-bench-grpo: $(STAMP) ## A GRPO step by TRL's own generation against ours; learner and engines in turns against both at once
+bench-grpo: $(STAMP) ## Compare a GRPO step with TRL's own generation, and with learner and engines in turns or overlapped
 	@$(BIN)/python -m benchmarks.grpo_step $(SET)
 
-chaos: $(STAMP) ## A whole run whose processes are killed KILLS times (100), against an undisturbed one
+chaos: $(STAMP) ## Kill a run's processes KILLS times (100) and compare it with an undisturbed run
 	@KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m slow -s tests/e2e/test_chaos.py
 
-partition: $(STAMP) ## Engines on one machine, the learner on another, and a link that fails (root; network namespaces)
+partition: $(STAMP) ## Test a failing link between engines and learner (root; network namespaces)
 	@PARTITION=1 $(BIN)/python -m pytest -m slow -s tests/e2e/test_partition.py
 
-fuzz: $(STAMP) ## 100,000 hostile answers: no hang, no crash, no growth in memory
+fuzz: $(STAMP) ## Grade 100,000 hostile answers: no hang, no crash, no memory growth
 	@$(BIN)/python -m benchmarks.fuzz
 
-lab: $(STAMP) ## The laboratory: base, SFT on expert and on rewritten data, two seeds, one report
+lab: $(STAMP) ## Run the laboratory: base, SFT on expert and on rewritten data, two seeds, one report
 	@$(BIN)/rewriter-agent launch configs/lab.yaml --seeds 0 1 $(SET)
 
-lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from nothing (an hour or two) and install it
+lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from scratch (an hour or two) and install it
 	@$(BIN)/python -m rewriter_agent.lab --install
 
 cluster: $(STAMP) ## Start a Ray head on this machine, all its servers on loopback

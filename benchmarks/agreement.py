@@ -1,7 +1,7 @@
-"""How often the verifier agrees with expected verdicts: `python -m benchmarks.agreement FILE.jsonl`.
+"""Agreement of the verifier with expected verdicts: `python -m benchmarks.agreement FILE.jsonl`.
 
-A row holds `gold`, `text` and `expected` ("equal" or anything else), as other graders' test suites do; `convention`
-and `mode` as for `rewriter-agent grade`. Disagreements are listed. With `--gold-texts` a gold is a text, too, whose
+A row holds `gold`, `text` and `expected` ("equal" or anything else), as in other graders' test suites; `convention`
+and `mode` are as for `rewriter-agent grade`. Disagreements are listed. With `--gold-texts` a gold is a text, too, whose
 answer is extracted first.
 """
 
@@ -27,7 +27,7 @@ def check_of(row: dict, gold_texts: bool) -> tuple[Check, bool]:
 
 
 def main() -> None:
-    """Prints each disagreement and the number of agreements."""
+    """Print each disagreement and the number of agreements."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("file", type=Path, help="JSON Lines with gold, text and expected")
     parser.add_argument("--gold-texts", action="store_true", help="extract the gold answers from texts, too")

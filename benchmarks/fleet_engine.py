@@ -1,5 +1,5 @@
-"""A fleet of one engine against bare `LLM.generate`, and two engines of one thread against one of two: tokens sampled a
-second, of the same requests, in turns.
+"""A fleet of one engine against bare `LLM.generate`, and two engines of one thread against one of two: tokens sampled
+per second for the same requests, in turns.
 """
 
 import time
@@ -25,14 +25,14 @@ from .options import config_options
 
 ROUNDS = 3
 PROBLEMS = 32
-"""Of the config's, so that the four rounds take minutes."""
+"""Number of the config's problems used, which keeps the four rounds to minutes."""
 CANDIDATES = 4
 BARE, FLEET = "LLM.generate, one thread", "fleet of one, one thread"
 WIDE, TWO = "fleet of one, two threads", "fleet of two, one thread each"
 
 
 class BareEngine(VLLMEngine):
-    """An engine whose vLLM may be called as it is."""
+    """Engine that exposes bare vLLM."""
 
     def bare(self, requests: Sequence[GenerateRequest]) -> int:
         """Tokens that one `LLM.generate` has sampled."""
@@ -50,7 +50,7 @@ class BareEngine(VLLMEngine):
 
 
 def main() -> None:
-    """Prints the rates and their ratios."""
+    """Print the rates and their ratios."""
     options = config_options(__doc__, "configs/lab.yaml")
     config = load_config(options.config, [f"data.num_train={PROBLEMS}", *options.set])
     with connect(config.cluster) as machines:
@@ -83,7 +83,7 @@ def measure(run: Session) -> None:
 
 
 def make_requests(run: Session) -> list[GenerateRequest]:
-    """Some for each training problem, as the rewriting policy is asked."""
+    """Build requests for each training problem, with the rewriting policy's prompt."""
     config = run.config
     tokens = run.tokens
     length, temperature = config.rewrite.max_completion_length, config.rewrite.temperature
@@ -97,7 +97,7 @@ def make_requests(run: Session) -> list[GenerateRequest]:
 
 
 def spec(run: Session, threads: int) -> EngineSpec:
-    """Of an engine that reserves nothing: only one works at a time."""
+    """Resources of an engine that reserves nothing, since only one works at a time."""
     config, role = run.config, run.plan.role("policy")
     role = Role(role.name, role.phase, 1, threads, 0, role.num_gpus, role.footprint)
     model, ends = config.model, run.tokens.ends.ids

@@ -1,8 +1,8 @@
-"""The fleet's own cost at size: 256 engines that only sleep, and a million requests of realistic lengths.
+"""Overhead of the fleet at scale: 256 engines that only sleep, and a million requests of realistic lengths.
 
-Everything but the engines is the real thing: one supervisor thread that hands out groups, takes answers, watches over
-heartbeats and replaces those that die. An engine works on so many groups at a time, each as long as its longest
-completion; lengths are log-normal with a cut, as those of reasoning models are.
+Everything except the engines is real: one supervisor thread dispatches groups, collects answers, monitors heartbeats
+and replaces engines that die. An engine works on several groups at a time; each takes as long as its longest
+completion. Lengths follow a truncated log-normal distribution, as for reasoning models.
 """
 
 import argparse
@@ -24,15 +24,15 @@ from cluster.fleet.supervisor import Supervisor, Task
 from cluster.types import BASE_WEIGHTS, Heartbeat
 
 GROUP = 8
-"""Requests of one problem, which one engine answers together."""
+"""Requests per problem, which one engine answers together."""
 AT_ONCE = 8
-"""Groups that an engine works on side by side."""
+"""Groups that an engine works on concurrently."""
 MEDIAN, SIGMA, LONGEST = 600, 0.8, 4096
-"""Of a completion, in tokens."""
+"""Length of a completion in tokens."""
 
 
 class Timer(threading.Thread):
-    """Calls at their time, on one thread for all engines."""
+    """Timer of all engines' calls, on one thread."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -41,7 +41,7 @@ class Timer(threading.Thread):
         self._changed = threading.Condition()
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call it in so many seconds."""
+        """Schedule a call after a delay in seconds."""
         with self._changed:
             heapq.heappush(self._calls, (time.perf_counter() + seconds, next(self._order), call))
             if self._calls[0][2] is call:
@@ -58,7 +58,7 @@ class Timer(threading.Thread):
 
 @dataclass(eq=False)
 class SleepingEngine:
-    """Sleeps as long as a group would take; counts the time in which it could have worked on more."""
+    """Engine that sleeps as long as a group would take, and measures its unused capacity."""
 
     timer: Timer
     seconds_a_token: float
@@ -91,7 +91,7 @@ class SleepingEngine:
         """Nothing to end."""
 
     def count(self) -> float:
-        """Seconds times groups that it has worked on until now."""
+        """Seconds times groups of work done so far."""
         now = time.perf_counter()
         self.worked += self.busy * (now - self.changed)
         self.changed = now
@@ -112,31 +112,31 @@ class SleepingEngine:
 
 
 def lengths(random: Random) -> list[int]:
-    """Of one group's completions."""
+    """Lengths of one group's completions."""
     return [min(LONGEST, int(random.lognormvariate(0, SIGMA) * MEDIAN) + 1) for _ in range(GROUP)]
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a million requests took."""
+    """Measurements of a million requests."""
 
     seconds: float
     idle: float
     """Share of the engines' time in which they could have worked on more, while there was more to hand out."""
     cpu_microseconds: float
-    """Of a request, all that this process did: engines and their clock among it."""
+    """CPU time of this process per request, including the engines and their clock."""
     added_mb: float
 
 
 def simulate(engines: int, requests: int, seconds_a_token: float, ahead: int) -> Simulated:
-    """Do all requests, with up to `ahead` groups waiting at each engine."""
+    """Run all requests, with up to `ahead` groups queued at each engine."""
     timer = Timer()
     timer.start()
     crew = [SleepingEngine(timer, seconds_a_token) for _ in range(engines)]
     settings = FleetSettings(HealthPolicy(), heartbeat_seconds=5, window=AT_ONCE + ahead)
     supervisor = Supervisor("simulation", crew, crew.pop, BASE_WEIGHTS, settings, print)
     supervisor.started().result()
-    # As many groups in flight as the engines accept, and a few that wait here.
+    # Keep as many groups in flight as the engines accept, and a few queued here.
     capacity = threading.Semaphore(engines * (settings.window + 1))
     random, memory, groups = Random(0), peak_mb(), requests // GROUP
     cpu, start = time.process_time(), time.perf_counter()
@@ -156,12 +156,12 @@ def simulate(engines: int, requests: int, seconds_a_token: float, ahead: int) ->
 
 
 def peak_mb() -> float:
-    """Of this process, so far."""
+    """CPU time of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
-    """Prints a table over the number of groups that wait at an engine."""
+    """Print a table over the number of groups queued at an engine."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--engines", type=int, default=256)
     parser.add_argument("--requests", type=int, default=1_000_000)

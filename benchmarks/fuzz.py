@@ -1,4 +1,4 @@
-"""Hostile answers through the verifier, as many as asked: `python -m benchmarks.fuzz --count 100000 --seed 0`.
+"""Hostile answers through the verifier: `python -m benchmarks.fuzz --count 100000 --seed 0`.
 
 Exits with 1 on an exception, a hang, a pair that breaks a law of equivalence, or memory that grows.
 """
@@ -45,7 +45,7 @@ GROWTH_MB = 100.0
 
 @dataclass
 class Outcome:
-    """What a run has seen so far; `latencies` in seconds a pair, `memory` in MiB as (when, parent, children)."""
+    """Observations of a run; `latencies` in seconds per pair, `memory` in MiB as (when, parent, children)."""
 
     pairs: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -66,8 +66,8 @@ def corpus_texts() -> list[str]:
 
 
 def hostile_checks(seed: int) -> Iterator[Check]:
-    """Checks without end: two of three golds are corpus answers, a third of the answers mutations of their gold,
-    all else is hostile."""
+    """Yield checks without end: two of three golds are corpus answers, a third of the answers are mutations of their
+    gold, the rest is hostile."""
     rng = random.Random(seed)
     texts = corpus_texts()
     hostile = answers(rng, texts)
@@ -78,7 +78,7 @@ def hostile_checks(seed: int) -> Iterator[Check]:
 
 
 def rss(pid: int) -> float:
-    """Resident memory of a process in MiB, 0 where it has ended."""
+    """Resident memory of a process in MiB, 0 if it has ended."""
     try:
         resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -87,8 +87,10 @@ def rss(pid: int) -> float:
 
 
 def run(verifier: Verifier, config: RewardConfig, outcome: Outcome, count: int, seed: int) -> Iterator[None]:
-    """Adds `count` pairs to `outcome`, and their mirror image or their answer against itself each for a tenth;
-    pauses after each batch."""
+    """Add `count` pairs to `outcome`; for a tenth each also the mirrored pair, and the answer against itself.
+
+    Pauses after each batch.
+    """
     checks = itertools.islice(hostile_checks(seed), count)
     while batch := list(itertools.islice(checks, BATCH)):
         _judge(batch, verifier.verify(batch), config, outcome)
@@ -106,7 +108,7 @@ def run(verifier: Verifier, config: RewardConfig, outcome: Outcome, count: int, 
 
 
 def is_reflexive(check: Check, grade: Grade) -> bool:
-    """Whether an answer compared with itself got the verdict it must: equal, unless it is no answer at all."""
+    """Tell whether an answer compared with itself is equal, as it must be unless it is no answer."""
     refused = grade.verdict is Verdict.UNDECIDED and (
         grade.reason == "invalid_gold" or (check.convention == "json" and grade.reason == "unparsable")
     )
@@ -125,12 +127,12 @@ def _judge(batch: list[Check], grades: list[Grade], config: RewardConfig, outcom
 
 
 def measure(when: str, verifier: Verifier, outcome: Outcome) -> None:
-    """Notes the resident memory of this process and of the children."""
+    """Record the resident memory of this process and of the children."""
     outcome.memory.append((when, rss(os.getpid()), [rss(pid) for pid in verifier.pids()]))
 
 
 def memory_faults(outcome: Outcome, config: RewardConfig) -> list[str]:
-    """What the memory samples show to be wrong: a child above its limit, or a parent that grew at the end."""
+    """Find violations in the memory samples: a child above its limit, or a parent that grew at the end."""
     limit = config.memory_limit_gb * 1024
     over = [
         f"a child held {mb:.0f} MiB" for _, _, children in outcome.memory for mb in children if mb > limit
@@ -154,7 +156,7 @@ def _report(outcome: Outcome, verifier: Verifier, seconds: float) -> None:
 
 
 def main() -> int:
-    """Runs the benchmark; the exit status."""
+    """Run the benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000, help="pairs to verify")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Scoring groups as the fleet does it, against one sequence at a time with transformers: `make bench-reward`.
+"""Scoring of groups on the fleet, against one sequence at a time with transformers: `make bench-reward`.
 
 64 groups of 8 candidates on the demo's backbone. The reference does what the published reward worker does for each
 candidate: a forward pass for the log-prob, one for the YES/NO judge, one for the embedding, in the precision that it
@@ -39,7 +39,7 @@ LINKS = (" Then ", " After that, ", " Next, ", " So ", " From this, ", " Now ")
 
 
 def variant(problem: AnchoredProblem, draw: random.Random) -> str:
-    """The expert's steps in other clothes, with the right answer: all candidates pass the gate."""
+    """Rephrase the expert's steps with the right answer; all candidates pass the gate."""
     steps = [line.strip() for line in problem.solution.split("####")[0].splitlines() if line.strip()]
     words = "".join(
         (draw.choice(OPENINGS) if i == 0 else draw.choice(LINKS)) + step for i, step in enumerate(steps)
@@ -48,7 +48,7 @@ def variant(problem: AnchoredProblem, draw: random.Random) -> str:
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """How long `work` takes."""
+    """Time `work` in seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -138,7 +138,7 @@ def main() -> None:
 
 
 def compare(run: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], tokens: Tokens) -> None:
-    """Ours and the reference in turns, on the same candidates."""
+    """Time ours and the reference in turns, on the same candidates."""
     requests = [
         ScoreRequest(tokens.question(problem), tokens.tokenizer.encode(text))
         for problem, texts in groups

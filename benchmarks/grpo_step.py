@@ -25,11 +25,11 @@ PARTS = {
     "perf/weight_sync_s": "publishes",
 }
 WARM_UP = 1
-"""Steps that start up caches and threads."""
+"""Warm-up steps."""
 
 
 def main() -> None:
-    """Prints seconds of a step, what the learner waits, and the ratios."""
+    """Print seconds per step, the learner's waiting time, and the ratios."""
     options = config_options(__doc__, "configs/lab.yaml")
     with tempfile.TemporaryDirectory() as folder:
         few = ["train.max_steps=6", "tracking.report_to=none", f"output_dir={folder}"]
@@ -51,7 +51,7 @@ def ours(config: RunConfig) -> list[dict[str, Any]]:
 
 
 def trl(config: RunConfig, folder: Path) -> list[dict[str, Any]]:
-    """Metrics of each step, on all cores, of a process of its own: threads are set once in each."""
+    """Metrics of each step, on all cores, from a fresh process, since threads are set once per process."""
     process = multiprocessing.get_context("spawn").Process(
         target=_trl, args=(config.model_dump_json(), str(folder))
     )
@@ -92,7 +92,7 @@ def lengths(completion_ids: Sequence[Sequence[int]], **_: Any) -> list[float]:
 
 
 def print_table(found: dict[str, list[dict[str, Any]]]) -> None:
-    """Means over the steps behind the first."""
+    """Means over the steps after the warm-up."""
     means = {
         name: {part: fmean(row.get(part, 0.0) for row in rows[WARM_UP:]) for part in PARTS}
         for name, rows in found.items()

@@ -1,7 +1,7 @@
-"""Programs a second, and verdicts on right and wrong ones: `python -m benchmarks.programs HumanEval.jsonl.gz`.
+"""Programs per second, and verdicts on right and wrong ones: `python -m benchmarks.programs HumanEval.jsonl.gz`.
 
-The file is OpenAI's HumanEval. Every canonical solution must pass its tests; with a decorator that changes what it
-returns, it must fail them. The figures depend on the machine, the counts do not.
+The file is OpenAI's HumanEval. Every canonical solution must pass its tests; with a decorator that changes its
+result, it must fail them. The figures depend on the machine, the counts do not.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def tests(row: dict[str, Any]) -> str:
 
 
 def report(name: str, verifier: Verifier, checks: list[Check]) -> None:
-    """Prints verdicts and speed as one line."""
+    """Print verdicts and speed on one line."""
     start = time.perf_counter()
     grades = verifier.verify(checks)
     seconds = time.perf_counter() - start
@@ -63,7 +63,7 @@ def report(name: str, verifier: Verifier, checks: list[Check]) -> None:
 
 
 def main() -> None:
-    """Prints verdicts and speed."""
+    """Print verdicts and speed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("file", type=Path, help="HumanEval.jsonl.gz")
     with gzip.open(parser.parse_args().file, "rt") as lines:

@@ -1,8 +1,8 @@
-"""What the rewriting job costs beside its engines: rows a second, and peak memory at two sizes of data set.
+"""Overhead of the rewriting job without its engines: rows per second, and peak memory at two sizes of data set.
 
-Engines, scores and tokenizer are made up, so that only reading, requests, records, shards, Parquet and the data set
-are left. Each size runs in a process of its own, from a file that another has written. Shown are its peak memory and
-what of that came after its imports.
+Engines, scores and tokenizer are fakes, which leaves reading, requests, records, shards, Parquet and the data set.
+Each size runs in a process of its own, from a file that another process wrote. The output shows its peak memory and
+the part of it allocated after the imports.
 """
 
 import argparse
@@ -53,11 +53,11 @@ class Cost:
     seconds: float
     peak_mb: float
     added_mb: float
-    """Of the peak, since the imports."""
+    """Part of the peak allocated after the imports."""
 
 
 def main() -> None:
-    """Prints both sizes and their ratio."""
+    """Print both sizes and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs=2, default=(10_000, 1_000_000))
     small, large = (measure(rows) for rows in parser.parse_args().rows)
@@ -77,7 +77,7 @@ def measure(rows: int) -> Cost:
 
 
 def _alone(work: Callable[..., T], *arguments: object) -> T:
-    """The result of a process of its own."""
+    """Run one size in a fresh process and return its result."""
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(work, arguments)
 

@@ -1,8 +1,8 @@
-"""The rewriting job against bare calls of `LLM.generate` with the same requests on the same engine: tokens sampled a
-second.
+"""The rewriting job against bare calls of `LLM.generate` with the same requests on the same engine: tokens sampled
+per second.
 
-Twice each, in turns, after a first pass that fills the prefix cache. The job is run without scoring, against one call
-that samples everything, and as it is, verified and scored, against that call and another that scores everything.
+Each is timed twice, in turns, after a first pass that fills the prefix cache. The job without scoring is compared with
+one call that samples everything; the whole job, verified and scored, with that call and another that scores everything.
 """
 
 import tempfile
@@ -48,10 +48,10 @@ class NoScores:
 
 
 def main() -> None:
-    """Prints the rates and their ratios to the bare engine's."""
+    """Print the rates and their ratios to the bare engine's."""
     options = config_options(__doc__, "configs/lab.yaml")
     with tempfile.TemporaryDirectory() as folder:
-        # The default's shards, not those of a laboratory whose data is one.
+        # The default shard size, not the laboratory's, whose data is a single shard.
         shards = "rewrite.shard_size=64"
         ours = ["rewrite.strategy=best_of_n", f"output_dir={folder}", "tracking.report_to=none"]
         config = load_config(options.config, [shards, *options.set, *ours])
@@ -90,7 +90,7 @@ def measure(run: Session, folder: Path) -> None:
 
 
 class Recorder:
-    """The backbone's fleet, with all that it is asked."""
+    """The backbone's fleet and all its requests."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.engines, self.spec = fleet, fleet.engines, fleet.spec
@@ -115,7 +115,7 @@ def _scorer(run: Session) -> GroupScorer:
 
 
 def bare(run: Session, sampled: list[GenerateRequest], scored: list[ScoreRequest]) -> int:
-    """Tokens sampled by one call, which another follows that scores."""
+    """Tokens sampled by one call, followed by another that scores."""
     (engine,) = run.reference.engines
     completions = ray.get(engine.generate.remote(sampled, run.reference.version))
     if scored:

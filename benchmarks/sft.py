@@ -1,7 +1,7 @@
 """Fine-tuning under ZeRO-3 against TRL's own SFTTrainer, side by side in one run: `make bench-sft`.
 
 The same model, rows, order, batch and DeepSpeed config, in turns and in fresh processes each time: TRL with its
-nll loss, this trainer plain and with `token_is`, and with rows packed in place of padded.
+nll loss, this trainer plain and with `token_is`, and with packed instead of padded rows.
 """
 
 import json
@@ -49,11 +49,11 @@ class Measured:
     """One training, or several summed up."""
 
     tokens: int = 0
-    """Of the rows, padding left out."""
+    """Tokens of the rows without padding."""
     seconds: float = 0.0
-    """Of all steps but the first, which warms up."""
+    """Seconds of all steps after the first, which warms up."""
     peak_gb: float = 0.0
-    """Of the larger process, its libraries included."""
+    """Peak memory of the larger process, libraries included."""
 
     @property
     def rate(self) -> float:
@@ -86,7 +86,7 @@ class Timer(TrainerCallback):
 
 
 class Counter:
-    """Counts the tokens of each batch that a collator makes; padding left out."""
+    """Collator that counts the tokens of each batch without padding."""
 
     def __init__(self, collate: Any) -> None:
         self.collate = collate
@@ -98,7 +98,7 @@ class Counter:
 
 
 def worker(task: dict[str, Any]) -> None:
-    """Train a few steps; rank 0 leaves what it measured."""
+    """Train a few steps; rank 0 writes the measurements."""
     job = SFTJob.model_validate(task["job"])
     os.environ.update(job.env)
     from sft.worker import build_trainer, join_process_group
@@ -137,7 +137,7 @@ def plain_trl(job: SFTJob) -> Any:
 
 
 def measure(variant: str, config: RunConfig, rows: Path, folder: Path) -> Measured:
-    """One variant, in processes of its own."""
+    """Run one variant in fresh processes."""
     folder.mkdir(parents=True)
     sft = SFTConfig.model_validate(
         {
@@ -173,7 +173,7 @@ def measure(variant: str, config: RunConfig, rows: Path, folder: Path) -> Measur
 
 
 def make_rows(config: RunConfig, path: Path) -> None:
-    """Expert solutions, with log-probs that are made up: they cost what real ones cost."""
+    """Expert solutions with made-up log-probs, which cost the same as real ones."""
     tokens = load_tokens(resolve_model(config.model.name_or_path), config.model)
     rows = []
     for problem in load_problems(config.data).train:

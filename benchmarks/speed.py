@@ -95,10 +95,10 @@ def engines(run: Session) -> None:
 
 
 def stages(run: Session, config: RunConfig) -> None:
-    """GRPO step time and what it is made of, and SFT tokens/s with and without weights."""
+    """GRPO step time and its parts, and SFT tokens/s with and without weights."""
     for stage in (TRAIN, REWRITE, SFT_EXPERT, SFT_REWRITTEN):
         run_stage(stage, run)
-    # The first step starts up caches and threads.
+    # The first step warms up caches and threads.
     steps = metrics(config.folder / "train")[1:]
     mean = {key: sum(s[key] for s in steps) / len(steps) for key in steps[0] if key.startswith("perf/")}
     total = sum(s["step_time"] for s in steps) / len(steps)

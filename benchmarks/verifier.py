@@ -1,6 +1,6 @@
 """The confined verifier against bare math-verify, side by side: `python -m benchmarks.verifier`.
 
-The same pairs of answers, built by seeded rules so that it is known which are equal, go through
+The same pairs of answers, built by seeded rules and equal or not by construction, go through
 `reward.Verifier` with every limit on, and through `verify(parse(gold), parse(answer))` of math-verify in this
 process with no limit at all. Pass `--pairs` and `--seed` for others. Ratios carry over to other machines; the
 figures do not.
@@ -112,7 +112,7 @@ def build(count: int, seed: int) -> list[Pair]:
     while len(pairs) < count:
         kind, equal = list(KINDS)[turn % len(KINDS)], turn // len(KINDS) % 2 == 0
         gold, answer = KINDS[kind](rng, equal)
-        # Words are few: a suffix keeps the pairs different, so that none is answered from another's grade.
+        # Words are few: a suffix keeps the pairs different, which prevents answers from cached grades.
         suffix = f" {'abcdefghij'[turn % 10]}{'klmnopqrst'[turn // 10 % 10]} {turn}" if kind == "text" else ""
         answer = answer.replace("}", f"{suffix}}}") if suffix else answer
         pairs[gold + suffix, answer] = Pair(kind, gold + suffix, answer, equal)
@@ -132,7 +132,7 @@ def run_bare(pairs: list[Pair]) -> tuple[list[bool], list[float]]:
 
 
 def cost(verifier: Verifier, bomb: Check, easy: list[Check]) -> float:
-    """Seconds that a bomb among easy checks adds."""
+    """Seconds added by one bomb among easy checks."""
     start = time.perf_counter()
     verifier.verify(easy)
     middle = time.perf_counter()
@@ -147,7 +147,7 @@ def speed_line(name: str, pairs: int, total: float, seconds: list[float]) -> str
 
 
 def print_agreement(pairs: list[Pair], confined: list[Verdict], bare: list[bool]) -> None:
-    """By kind and truth, how often each side says equal."""
+    """Count by kind and truth how often each side says equal."""
     rows = Counter((pair.kind, pair.equal) for pair in pairs)
     ours, undecided, theirs = Counter(), Counter(), Counter()
     for pair, verdict, other in zip(pairs, confined, bare, strict=True):
@@ -162,7 +162,7 @@ def print_agreement(pairs: list[Pair], confined: list[Verdict], bare: list[bool]
 
 
 def main() -> None:
-    """Prints the comparison."""
+    """Print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=2880, help="pairs of answers, half of them equal (2880)")
     parser.add_argument("--seed", type=int, default=0, help="of the rules that build the pairs (0)")
