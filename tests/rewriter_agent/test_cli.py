@@ -288,7 +288,7 @@ class WorkerHealthCheckFailedError(Exception):
         (
             WorkerGroupError(WorkerHealthCheckFailedError()),
             "a training process died, once more than cluster.max_failures allows (Task was killed due to the node "
-            "running low on memory.). What was done is kept",
+            "running low on memory.). Completed work is kept",
         ),
         (
             EnginesLostError("no engine is left"),
