@@ -2,10 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .peer import Peer
+from typing import Any, Protocol
 
 BINARY = (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul"),
@@ -24,6 +21,22 @@ OPERATIONS = (
 """Special methods that a stand-in has if the class of its object has them."""
 
 _PEER, _DESCRIPTION = "<peer>", "<description>"
+
+
+class Owner(Protocol):
+    """Decides what a use of a stand-in means and asks the other process for it; the peer is one."""
+
+    def ask(self, action: str, *parts: Any) -> Any: ...
+
+    def get(self, proxy: Any, name: str) -> Any: ...
+
+    def equals(self, proxy: Any, other: Any) -> Any: ...
+
+    def hash_of(self, proxy: Any) -> int: ...
+
+    def operate(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any: ...
+
+    def subclassed(self, kind: type) -> TypeError: ...
 
 
 class BorrowedClass(type):
@@ -120,7 +133,7 @@ class Borrowed:
 class BorrowedFunction:
     """Stands for a function or method of the other process."""
 
-    def __init__(self, peer: "Peer", name: str) -> None:
+    def __init__(self, peer: Owner, name: str) -> None:
         vars(self).update({_PEER: peer, "__name__": name, "__qualname__": name})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -147,7 +160,7 @@ class BorrowedFunction:
         return signature(self)
 
 
-def peer_of(proxy: Any) -> "Peer":
+def peer_of(proxy: Any) -> Owner:
     """The peer through which a stand-in reaches its object."""
     owner = proxy if isinstance(proxy, type) else type(proxy)
     if owner is BorrowedFunction:
@@ -160,8 +173,8 @@ def description_of(kind: type) -> dict[str, Any]:
     return type.__getattribute__(kind, _DESCRIPTION)
 
 
-def make_class(peer: "Peer", description: dict[str, Any]) -> BorrowedClass:
-    """A stand-in for a class that `Peer.describe` describes; raises one of UNREADABLE if it describes none."""
+def make_class(peer: Owner, description: dict[str, Any]) -> BorrowedClass:
+    """A stand-in for a class that a peer sends; raises one of UNREADABLE if it describes none."""
     description = {key: description[key] for key in ("name", "module", "bases", "methods", *_FACTS)}
     methods = [name for name in description["methods"] if name in OPERATIONS]
     bases: list[type] = [
@@ -218,7 +231,7 @@ def _default(default: Any = inspect.Parameter.empty) -> Any:
     return default
 
 
-def _method(peer: "Peer", name: str) -> Callable[..., Any]:
+def _method(peer: Owner, name: str) -> Callable[..., Any]:
     if name == "__call__":
         return lambda self, *args, **kwargs: peer.ask("call", self, args, kwargs)
     if name == "__next__":

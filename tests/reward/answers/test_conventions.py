@@ -95,13 +95,19 @@ def test_what_needs_no_sandbox_is_decided_here(
     ("check", "config"),
     [
         (Check(r"\sqrt{8}", r"2\sqrt{2}", "boxed"), CONFIG),
-        (Check("assert x == 1", "x = 1", "python"), CONFIG),
         (Check("1", "1", "json"), RewardConfig(json_schema={"type": "integer"})),
     ],
 )
 def test_what_needs_the_sandbox_is_not_decided_here(check: Check, config: RewardConfig) -> None:
     assert decide(check, config) is None
     assert compare(check, config) == (Verdict.EQUAL, None)
+
+
+def test_programs_are_left_to_processes_of_their_own() -> None:
+    check = Check("assert x == 1", "x = 1", "python")
+    assert decide(check, CONFIG) is None
+    with pytest.raises(AssertionError, match="processes of their own"):
+        compare(check, CONFIG)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
