@@ -57,7 +57,7 @@ test-fast: $(STAMP) ## Run the tests that start no engine
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PYTEST)
 
 check: $(STAMP) ## Check lint, format, types and language
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/ty check $(PACKAGES)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/ty check $(PACKAGES) && $(BIN)/python scripts/prose_lint.py
 
 docs: $(DOCS_STAMP) ## Build the documentation site in build/docs; a dead link fails
 	@$(BIN)/python -m rewriter_agent.config.reference > docs/reference/config.md

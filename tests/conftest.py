@@ -44,7 +44,7 @@ def toy_problems(tmp_path: Path) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Where the time goes, a line for each file of more than half a minute."""
+    """Report the time of each file of more than half a minute."""
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:

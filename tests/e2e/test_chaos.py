@@ -43,7 +43,7 @@ PAUSE = (2.0, 20.0)
 """Seconds between two kills."""
 STAGES = ("prepare", "train", "rewrite", "sft-expert", "sft-rewritten")
 AT_WORK = ("train", "rewrite", "sft-expert", "sft-rewritten")
-"""Stages of which each is hit where there are kills enough."""
+"""Stages that are each hit if there are enough kills."""
 
 
 @dataclass
@@ -119,7 +119,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Chaos:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Chaos]:
-    """As many runs as it takes for all kills: one may come to its end before."""
+    """Start runs until all kills are done, since a run may finish earlier."""
     found, left = [], KILLS
     while left:
         base = tmp_path_factory.mktemp("chaos")

@@ -1,4 +1,4 @@
-"""In the laboratory, a short GRPO run raises alignment while correctness holds."""
+"""A short GRPO run in the laboratory raises alignment while correctness holds."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context

@@ -1,4 +1,4 @@
-"""In the laboratory, SFT on the expert's solutions forgets more than SFT on the backbone's rewrites of them."""
+"""SFT on expert solutions forgets more in the laboratory than SFT on the backbone's rewrites of them."""
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Data:
 
 
 def make_data() -> Data:
-    """Rewrites are the likeliest of a few by prompt that pass, given the question; where none does, the target is
+    """Rewrites are the likeliest of a few prompted ones that pass, given the question; if none does, the target is
     the expert's solution."""
     torch.set_num_threads(2)
     problems = load_problems(LabData(steps=(1, 3), num_train=128, num_test=1)).train
@@ -86,7 +86,7 @@ def rewrite(problems: list[Problem], tokens: Tokens, fleet: Fleet, scorer: Group
 
 
 def fine_tuned(rows: Rows, seed: int, folder: Path) -> float:
-    """What is left after plain SFT."""
+    """Remaining skill after plain SFT."""
     torch.set_num_threads(1)
     tokenizer = tokens_of(LAB_FOLDER).tokenizer
     trainer = WeightedSFTTrainer(

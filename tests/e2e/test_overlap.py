@@ -64,7 +64,7 @@ def test_candidates_are_written_one_step_before_they_are_learned_from(steps: lis
 
 
 def test_the_learner_corrects_for_the_weights_that_wrote_them(steps: list[dict[str, Any]]) -> None:
-    # Those of the step before, at a learning rate at which a step tells.
+    # Weights of the step before, at a learning rate at which a step tells.
     before, after = (steps[i]["sampling/sampling_logp_difference/mean"] for i in (0, -1))
     assert before < 1e-3 < after
     assert all(row["sampling/importance_sampling_ratio/max"] <= 3.0 for row in steps)

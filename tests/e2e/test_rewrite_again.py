@@ -1,4 +1,4 @@
-"""With real engines, a rewriting job that goes on writes the same bytes as one that was not broken off."""
+"""A resumed rewriting job with real engines writes the same bytes as an undisturbed one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A study with real parts, very small: all of it, what is missing of it, and some of its cells again."""
+"""A very small study with real parts: all of it, its missing cells, and some of its cells again."""
 
 import os
 import re
@@ -165,7 +165,7 @@ def test_a_pilot_times_every_kind_of_work(tmp_path: Path) -> None:
 
 
 def numbers(result: StudyResult) -> dict[tuple[str, int], dict[str, float]]:
-    """Of each cell, all but what it took."""
+    """Results of each cell without its costs."""
     return {
         (cell.arm, cell.seed): {k: v for k, v in cell.metrics.items() if k != "seconds"}
         for cell in result.cells

@@ -1,4 +1,4 @@
-"""A stand-in for Ray's job server: it notes what it is asked to run, and says that it has run."""
+"""A stand-in for Ray's job server: it records the submitted jobs and reports them as run."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from aiohttp import web
 
 
 class JobServer:
-    """What was submitted; `busy` submissions are turned away first, `ends` is the status of all jobs."""
+    """Submitted jobs; `busy` submissions are turned away first, `ends` is the status of all jobs."""
 
     def __init__(self) -> None:
         self.submitted: list[dict[str, Any]] = []
@@ -23,7 +23,7 @@ class JobServer:
         self.address = ""
 
     async def version(self, request: web.Request) -> web.Response:
-        """Of Ray itself."""
+        """Version of Ray itself."""
         self.headers.append(dict(request.headers))
         return web.json_response({"version": "4", "ray_version": ray.__version__, "ray_commit": ""})
 

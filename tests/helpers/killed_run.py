@@ -1,4 +1,4 @@
-"""One run of the whole way, ended again and again, and what is left of it each time."""
+"""One run of all stages, killed again and again, and its state after each kill."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ from tests.helpers.processes import ROOT, Launch, launched
 DATA = LabData(num_train=48, num_test=20, steps=(1, 3))
 NAME = "e2e"
 TABLE_ROWS = 6
-# Generous: a machine may be several times slower than another, and what is measured here is no speed.
+# Generous: a machine may be several times slower than another, and no speed is measured here.
 STAGE_SECONDS = 1200
 # Ray's agents may wait up to a minute for a head that was killed on a busy machine.
 GONE_SECONDS = 75
@@ -41,7 +41,7 @@ class Ended:
     metrics: list[dict[str, Any]]
     """The stage's metrics at that time."""
     checkpoint: int
-    """Step of the stage's newest checkpoint at that time, 0 where there is none."""
+    """Step of the stage's newest checkpoint at that time, 0 if there is none."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class WholeRun:
 
     folder: Path
     ended: dict[str, Ended]
-    """By signal and stage, for example `SIGKILL train`."""
+    """Label of signal and stage, for example `SIGKILL train`."""
     status: int
     output: str
     left: list[str]
@@ -101,7 +101,7 @@ def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
 
 
 def checkpoint_step(stage: Path) -> int:
-    """Step of the newest complete checkpoint of a training stage, 0 where there is none."""
+    """Step of the newest complete checkpoint of a training stage, 0 if there is none."""
     found = newest_complete(stage) or newest_complete(stage / "checkpoints")
     return int(found.name.removeprefix("checkpoint-")) if found else 0
 
@@ -124,7 +124,7 @@ def finish(config: Path, ended: dict[str, Ended]) -> WholeRun:
 
 
 def write_config(base: Path) -> Path:
-    """In the laboratory, with small steps and shards, so that a stage can be ended between two of them."""
+    """Config of the laboratory with small steps and shards, which allow ending a stage between two of them."""
     length = {"max_completion_length": 160}
     config = {
         "name": NAME,
@@ -142,7 +142,7 @@ def write_config(base: Path) -> Path:
             "num_generations": 4,
             "per_device_train_batch_size": 16,
             "learning_rate": 1e-3,
-            # So that the KL is measured.
+            # Needed to measure the KL.
             "beta": 1e-3,
             "save_steps": 2,
             "lora": {"r": 8},

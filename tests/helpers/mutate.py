@@ -153,7 +153,7 @@ FRAGMENTS = (
     ),
 )
 LONGEST = 1200
-"""Most characters of an answer, a little beyond what is compared by default."""
+"""Maximum characters of an answer, a little beyond the default limit of comparison."""
 
 
 def answers(rng: random.Random, texts: Sequence[str]) -> Iterator[str]:

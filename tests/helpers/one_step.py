@@ -1,4 +1,4 @@
-"""The gradient of one optimizer step over all rows, under several rules: one rank of those that torchrun starts."""
+"""The gradient of one optimizer step over all rows, under several rules: one rank, started by torchrun."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ RULES: tuple[Weight, ...] = (NoWeight(), TokenISWeight(clip_max=1.5), SequenceIS
 
 
 def gradients(folder: Path, batch_size: int, accumulation: int) -> list[dict[str, torch.Tensor]]:
-    """By parameter and rule, in float32: what a step of plain descent at rate 1 takes away."""
+    """Gradient by parameter and rule, in float32: the change by a step of plain descent at rate 1."""
     found = []
     for rule in RULES:
         model = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float32)

@@ -7,7 +7,7 @@ import trl
 
 
 def plain_sft(folder: Path, **options: Any) -> trl.SFTConfig:
-    """For rows that are token ids already, in float32 on the CPU."""
+    """Configure SFT for rows of token ids, in float32 on the CPU."""
     return trl.SFTConfig(
         output_dir=str(folder),
         dataset_kwargs={"skip_prepare_dataset": True},

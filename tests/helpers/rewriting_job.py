@@ -25,7 +25,7 @@ CONFIG = RewriteConfig(
 
 
 class SeededFleet(RecordingFleet):
-    """Its texts follow from the seeds of the requests; about half are right."""
+    """Fake engine whose texts follow from the seeds of the requests; about half are right."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()

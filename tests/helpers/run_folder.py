@@ -170,7 +170,7 @@ def write_rewrites(folder: Path, strategy: str) -> None:
 
 
 def letters(text: str) -> list[int]:
-    """As ids: a token a character, and an end."""
+    """Encode a text as ids: one token per character, and an end."""
     return [*map(ord, text), 0]
 
 

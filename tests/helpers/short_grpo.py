@@ -40,7 +40,7 @@ class ShortRun:
 
 @dataclass(frozen=True)
 class Terms:
-    """Means over the candidates of all problems; alignment and diversity over those that pass."""
+    """Means over the candidates of all problems; alignment and diversity over passing ones."""
 
     gate: float
     alignment: float
@@ -92,7 +92,7 @@ def trainer_of(
     batches: int = 1,
     share_prompts: bool = True,
 ) -> FleetGRPOTrainer:
-    """Of a policy and the frozen backbone; a step's candidates come in so many batches."""
+    """Short GRPO of a policy with the frozen backbone; a step's candidates come in so many batches."""
     policy, frozen = (cast(Fleet, fleet) for fleet in fleets)
     problems, tokens = {p.id: p for p in run.problems}, scorer.tokens
     return FleetGRPOTrainer(

@@ -49,7 +49,7 @@ class OfflineRun:
 
     @property
     def artifacts(self) -> list[dict[str, Any]]:
-        """Those that were logged, without the tables that W&B keeps as artifacts; metadata as a dict."""
+        """Artifacts that were logged, without the tables that W&B keeps as artifacts; metadata as a dict."""
         return [
             record | {"metadata": json.loads(record["metadata"])}
             for record in self.records["artifact"]
@@ -58,7 +58,7 @@ class OfflineRun:
 
     @property
     def config(self) -> dict[str, Any]:
-        """As it was at the end."""
+        """Config at the end of the run."""
         merged: dict[str, Any] = {}
         for record in [self.records["run"][0].get("config", {}), *self.records["config"]]:
             merged |= record.get("update", {})
@@ -66,7 +66,7 @@ class OfflineRun:
 
 
 def offline_runs(folder: Path) -> list[OfflineRun]:
-    """Those below `folder`, in the order in which they began, without those killed before anything was written."""
+    """Runs below `folder`, in the order in which they began, without runs killed before anything was written."""
     files = folder.rglob("offline-run-*/run-*.wandb")
     runs = [OfflineRun(file) for file in sorted(files, key=lambda file: file.parent.name)]
     return [run for run in runs if run.records["run"]]
@@ -78,7 +78,7 @@ def logged(runs: Iterable[OfflineRun]) -> set[str]:
 
 
 def missing(names: Iterable[str], present: set[str]) -> list[str]:
-    """Those that nobody has logged; one that ends in `*` needs any that begins so."""
+    """Expected names that no run has logged; a trailing `*` matches any suffix."""
 
     def found(name: str) -> bool:
         if not name.endswith("*"):

@@ -1,4 +1,4 @@
-"""Copies, loops and leaks in disguise: glued, spelled out, in look-alike letters, hidden; and honest texts beside."""
+"""Copies, loops and leaks in disguise: glued, spelled out, in look-alike letters, hidden; and honest texts."""
 
 from dataclasses import dataclass
 

@@ -261,7 +261,7 @@ def chained(error: Exception, cause: Exception) -> Exception:
 
 
 class WorkerGroupError(Exception):
-    """As Ray Train raises it: the workers' own errors are in a field."""
+    """Error like Ray Train's, with the workers' own errors in a field."""
 
     def __init__(self, failure: Exception) -> None:
         super().__init__("training failed")
@@ -269,7 +269,7 @@ class WorkerGroupError(Exception):
 
 
 class WorkerHealthCheckFailedError(Exception):
-    """As Ray Train notes a worker that has died."""
+    """Error like Ray Train's for a worker that has died."""
 
     health_check_failure = RuntimeError(
         "Task was killed due to the node running low on memory.\nMore about it"

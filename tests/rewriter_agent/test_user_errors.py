@@ -1,4 +1,4 @@
-"""Which errors are the user's, and how their messages read."""
+"""Classification of users' errors, and their messages."""
 
 import errno
 import pkgutil

@@ -159,7 +159,7 @@ def test_two_zero3_workers_train_and_die(
 def test_a_killed_driver_resumes_with_the_same_result(
     make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:
-    """With an adapter, rows packed and the optimizer's state offloaded."""
+    """The job has an adapter, packed rows and offloaded optimizer state."""
     options = {"lora": {"r": 4}, "packing": True, "offload_optimizer_device": "cpu"}
     whole, killed = make_job("whole", **options), make_job("killed", **options)
     result = run_sft(whole)

@@ -72,7 +72,7 @@ def state(pid: int) -> str | None:
 
 def wait_until_gone(pids: list[int], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
-    # An orphan that nobody reaps stays as a zombie.
+    # An orphan that is not reaped stays as a zombie.
     while any(state(pid) not in (None, "Z") for pid in pids):
         assert time.monotonic() < deadline, [state(pid) for pid in pids]
         time.sleep(0.05)

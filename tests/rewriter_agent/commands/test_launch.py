@@ -1,4 +1,4 @@
-"""A run as a job on a cluster of its own, beside others on the same machine."""
+"""A run as a job on its own cluster, with other clusters on the same machine."""
 
 import sys
 from pathlib import Path

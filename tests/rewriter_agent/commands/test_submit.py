@@ -19,7 +19,7 @@ from tests.helpers.job_server import JobServer, job_server
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobServer]:
-    """A job server that `submit` finds; a config beside it; none of the user's keys."""
+    """A job server that `submit` finds, and a config; none of the user's keys."""
     for name in (*NAMES, VARIABLE, "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(rewriter_agent.commands.ray_job, "PAUSE_SECONDS", 0.01)

@@ -1,4 +1,4 @@
-"""The config file: what is accepted, and how a refusal reads."""
+"""The config file: accepted values, and messages of refusals."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def config_file(tmp_path: Path) -> Path:
 
 def refusal(path: Path, text: str, *overrides: str) -> str:
     path.write_text(text)
-    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are what is tested
+    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are tested
         load_config(path, list(overrides))
     assert type(error.value) is ValueError
     return str(error.value)

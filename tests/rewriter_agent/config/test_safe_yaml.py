@@ -68,7 +68,7 @@ def test_hostile_yaml_is_one_short_message(tmp_path: Path, text: str, reason: st
     path = tmp_path / "run.yaml"
     path.write_text(text)
     before = time.process_time()
-    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are what is tested
+    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are tested
         load_config(path)
     assert time.process_time() - before < 20
     assert type(error.value) is ValueError

@@ -41,7 +41,7 @@ def good_file(tmp_path: Path) -> str:
 
 
 def refusal(config: FileData | HubData) -> str:
-    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are what is tested
+    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are tested
         load_problems(config)
     assert type(error.value) is ValueError
     assert len(str(error.value)) < 1500

@@ -51,7 +51,7 @@ PHI = "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfo
 
 
 def byte_level() -> PreTrainedTokenizerFast:
-    """As Qwen3: tags that are not special beside control tokens, and NFC."""
+    """Tokenizer like Qwen3's: tags that are not special in addition to control tokens, and NFC."""
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.NFC()
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -67,7 +67,7 @@ def byte_level() -> PreTrainedTokenizerFast:
 
 
 def sentencepiece() -> PreTrainedTokenizerFast:
-    """As Llama 2: bytes as a fallback, a beginning and an end among the words, which merges could make too."""
+    """Tokenizer like Llama 2's: bytes as a fallback; merges could also make the words of beginning and end."""
     pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
     pieces += [*sorted(set("".join(TEXTS)) - {" ", "\n"} | {"▁"}), "</", "s>", "<s", "▁a", "▁t"]
     merges = [("<", "/"), ("s", ">"), ("</", "s>"), ("<", "s"), ("<s", ">"), ("▁", "a"), ("▁", "t")]
@@ -90,7 +90,7 @@ def sentencepiece() -> PreTrainedTokenizerFast:
 
 
 def unigram() -> PreTrainedTokenizerFast:
-    """As T5 and Gemma: control tokens among the pieces, where each swallows the blanks behind it, as Phi 3's do."""
+    """Tokenizer like those of T5 and Gemma: control tokens among the pieces, each swallowing the blanks after it."""
     model = Tokenizer(models.Unigram())
     model.normalizer = normalizers.NFKC()
     model.pre_tokenizer = pre_tokenizers.Metaspace()

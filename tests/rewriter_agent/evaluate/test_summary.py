@@ -144,7 +144,7 @@ def test_transitions_without_guessing_are_the_ones_seen():
 
 
 def test_transitions_that_guessing_explains_are_none():
-    # Nobody knows anything, and each guesses one of two anew: all four pairs of outcomes are as likely.
+    # Both models know nothing and guess one of two independently: all four pairs of outcomes are equally likely.
     found = change(scores("0011"), scores("0101"), chance=0.5)
     assert (found.lost, found.gained) == (1, 1)
     assert found.lost_adjusted == found.gained_adjusted == 0.0

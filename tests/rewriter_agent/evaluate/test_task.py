@@ -1,4 +1,4 @@
-"""Answers to problems, sampled once and graded as often as wanted, and evaluation that goes on where it was ended."""
+"""Answers to problems, sampled once and graded as often as wanted, and evaluation that resumes."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Retention on transformers, in a Ray task, beside the same on engines."""
+"""Retention on transformers, in a Ray task, compared with engines."""
 
 import json
 from pathlib import Path

@@ -56,7 +56,7 @@ def test_cells_are_the_product_and_no_two_share_a_folder(layout: Layout) -> None
     found = [cell for seed in layout.study.seeds for cell in layout.cells(seed)]
     assert len(found) == len({cell.folder for cell in found}) == len(ARMS) * 2 * 2
     assert {cell.config.seed for cell in layout.cells(4)} == {4}
-    # The problems, and what is measured, are the same for all.
+    # The problems and the measurements are the same for all.
     assert {cell.config.data.model_dump_json() for cell in found} == {layout.config.data.model_dump_json()}
     assert {cell.config.evaluate.seed for cell in found} == {0}
 
@@ -67,7 +67,7 @@ def test_every_fine_tuning_takes_the_same_steps(layout: Layout) -> None:
 
 def test_weights_and_rates_are_those_of_the_arm(layout: Layout) -> None:
     found = {cell.arm: cell.config.sft for cell in layout.cells(3) if cell.learning_rate == 1e-4}
-    # The config's own weight is nobody's.
+    # No arm uses the config's own weight.
     assert {name: sft.weight.kind for name, sft in found.items() if sft.weight.kind != "none"} == {
         "dft": "dft",
         "eaft": "eaft",

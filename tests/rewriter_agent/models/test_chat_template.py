@@ -1,4 +1,4 @@
-"""Which chat template is taken, the date that it tells, and the roles that it has to take."""
+"""Selection of the chat template, its date, and the roles that it must accept."""
 
 import pickle
 from collections.abc import Callable

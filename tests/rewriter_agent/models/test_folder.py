@@ -1,4 +1,4 @@
-"""Models that are damaged, incomplete, of another kind or out of reach: one message, and nobody is asked anything."""
+"""Models that are damaged, incomplete, of another kind or out of reach: one message, no question on the terminal."""
 
 import ast
 import json
@@ -38,7 +38,7 @@ def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(path: Path | str) -> str:
-    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are what is tested
+    with pytest.raises(ValueError) as error:  # noqa: PT011 the messages are tested
         load(str(path))
     assert type(error.value) is ValueError
     assert len(str(error.value)) < 1000
@@ -198,7 +198,7 @@ def test_code_beside_a_known_architecture_is_passed_over(model: Path) -> None:
 
 
 def test_every_load_refuses_code_of_the_models_own() -> None:
-    """Left out, transformers asks on the terminal, where a job has nobody to answer."""
+    """If left out, transformers asks on the terminal, which a job cannot answer."""
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and re.fullmatch(r"Auto\w+\.from_\w+", ast.unparse(call.func)):

@@ -1,4 +1,4 @@
-"""From model names to folders and tokenizers."""
+"""Resolution of model names to folders and tokenizers."""
 
 from pathlib import Path
 

@@ -26,7 +26,7 @@ TEXTS = ("one way", "another")
 
 
 class Writer(RecordingFleet):
-    """Writes `TEXTS` in turn, with log-probs that are those of a low temperature."""
+    """Fake engine that writes `TEXTS` in turn, with log-probs of a low temperature."""
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         ids = [[*map(ord, TEXTS[i % len(TEXTS)]), EOS] for i in range(len(requests))]

@@ -23,7 +23,7 @@ POISON = "Question poison?"
 
 
 class ScriptedFleet(RecordingFleet):
-    """Writes `RIGHT` where the prompt is of a kind that it can do, else `WRONG`; one question breaks it."""
+    """Fake engine that writes `RIGHT` to prompts of kinds that it solves, else `WRONG`; one question breaks it."""
 
     def __init__(self, alone: bool, guided: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which candidates become targets."""
+"""Selection of the candidates that become targets."""
 
 from dataclasses import replace
 from random import Random

@@ -97,7 +97,7 @@ def test_the_fingerprint_follows_the_stages_sections_and_those_before(
     assert first.fingerprint(config) != first.fingerprint(more_data)
     assert first.fingerprint(config) == first.fingerprint(other_sft)
     assert len({second.fingerprint(c) for c in (config, more_data, other_sft, other_seed)}) == 4
-    # Where it is computed does not decide what is computed.
+    # The place of a computation does not affect its result.
     assert second.fingerprint(config) == second.fingerprint(more_engines)
 
 

@@ -1,4 +1,4 @@
-"""Candidates to group scores: the backbone is asked about those that pass, and their log-probs are kept."""
+"""Candidates to group scores: the backbone scores the candidates that pass, and their log-probs are kept."""
 
 from collections.abc import Sequence
 

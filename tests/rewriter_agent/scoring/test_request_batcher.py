@@ -16,7 +16,7 @@ THREADS = 12
 
 
 class Calls(RecordingFleet):
-    """Remembers its calls; the second one fails where it is told to."""
+    """Fake that records its calls; the second one fails if told to."""
 
     def __init__(self, fails: bool = False) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def asked(number: int, turn: int) -> list[ScoreRequest]:
 
 
 def ask(fleet: Calls) -> list[Future[list[Scored]]]:
-    """Thread n asks twice where n is even, once at n = 1, else never; the later numbers are the faster."""
+    """Thread n asks twice if n is even, once at n = 1, else never; later numbers are faster."""
     together = RequestBatcher(cast(Fleet, fleet), THREADS)
 
     def work(number: int) -> list[Scored]:

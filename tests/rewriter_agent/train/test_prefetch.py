@@ -1,4 +1,4 @@
-"""Candidates on their way while something else goes on."""
+"""Prefetching of candidates during other work."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -31,7 +31,7 @@ class FakeScorer:
 
 
 class Logs:
-    """What was logged, as TRL's callbacks take it."""
+    """Logged metrics in the form of TRL's callbacks."""
 
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}

@@ -44,7 +44,7 @@ def model() -> LlamaForCausalLM:
 
 
 def batch(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor, int]:
-    """As TRL makes it: prompts padded left, completions right."""
+    """Build a batch like TRL's: prompts padded left, completions right."""
     prompts, completions = max(len(p) for p, _ in rows), max(len(c) for _, c in rows)
     ids = [[0] * (prompts - len(p)) + p + c + [0] * (completions - len(c)) for p, c in rows]
     mask = [
