@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap
 
 CONFIDENCE = 0.95
+SIGNIFICANCE = 1 - CONFIDENCE
 RESAMPLES = 2000
 RESAMPLES_AT_A_TIME = 100
 """As many index arrays are in memory at once."""
@@ -38,13 +39,13 @@ class Change:
     n: int
     low: float
     high: float
-    """95 % bootstrap interval over items, each task's items drawn by themselves."""
+    """95 % bootstrap interval over items, each task's items drawn by themselves; see `mean_change`."""
     lost: int
     """Items the reference answered and the model does not (1 -> 0)."""
     gained: int
     """Items the model answers and the reference did not (0 -> 1)."""
     p_value: float
-    """Exact two-sided McNemar test: how likely so uneven a split of the changed items is by chance."""
+    """Two-sided p-value of no difference, below 0.05 if and only if the interval excludes 0; see `mean_change`."""
     relative: float | None
     """`value` as a share of the reference's mean score; None where that is 0."""
     adjusted: float
@@ -53,6 +54,11 @@ class Change:
     """Share of the items that the reference knew and the model only guesses or misses."""
     gained_adjusted: float
     """Share of the items that the model knows and the reference only guessed or missed."""
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,11 @@ class Paired:
         """Items that only the model has right."""
         return int(((self.reference < RIGHT) & (self.model >= RIGHT)).sum())
 
+    @property
+    def outcomes_only(self) -> bool:
+        """Whether every item is either right or wrong, so that `lost` and `gained` count every change."""
+        return bool(np.isin(self.model - self.reference, (-1, 0, 1)).all())
+
     def known_before_only(self, changed: int) -> float:
         """Share of items known to one model and unknown to the other, of which `changed` show as changed.
 
@@ -100,7 +111,7 @@ def estimate(values: Sequence[float]) -> Estimate:
 def mean_estimate(tasks: Sequence[Sequence[float]]) -> Estimate:
     """Unweighted mean over tasks of independent items."""
     samples = [np.asarray(task, dtype=np.float64) for task in tasks]
-    low, high = _interval(samples)
+    low, high, _ = _interval(samples)
     return Estimate(fmean(fmean(task) for task in tasks), _stderr(samples), sum(map(len, samples)), low, high)
 
 
@@ -129,12 +140,22 @@ def change(model: Mapping[str, float], reference: Mapping[str, float], chance: f
 
 
 def mean_change(tasks: Sequence[Paired]) -> Change:
-    """Unweighted mean over tasks of independent items; counts, and the test, are of the changed items of all tasks."""
+    """Average the paired differences over tasks of independent items, unweighted.
+
+    The bootstrap is too narrow if few items change: all four changed items of 100 in one direction would exclude 0.
+    So a difference of outcomes has to pass McNemar's exact test as well, on the changed items of all tasks:
+    the p-value is the larger of the two, and the interval is extended to 0 if the exact test does not reject 0.
+    """
     differences = [task.model - task.reference for task in tasks]
     value = fmean(task.difference for task in tasks)
-    low, high = _interval(differences)
+    low, high, p_value = _interval(differences)
     before = fmean(fmean(task.reference) for task in tasks)
     lost, gained = sum(task.lost for task in tasks), sum(task.gained for task in tasks)
+    if all(task.outcomes_only for task in tasks):
+        exact = mcnemar(lost, gained)
+        p_value = max(p_value, exact)
+        if exact >= SIGNIFICANCE:
+            low, high = min(low, 0.0), max(high, 0.0)
     return Change(
         value=value,
         stderr=_stderr(differences),
@@ -143,7 +164,7 @@ def mean_change(tasks: Sequence[Paired]) -> Change:
         high=high,
         lost=lost,
         gained=gained,
-        p_value=mcnemar(lost, gained),
+        p_value=p_value,
         relative=value / before if before else None,
         adjusted=fmean(fmean(d) / (1 - task.chance) for d, task in zip(differences, tasks, strict=True)),
         lost_adjusted=fmean(task.known_before_only(task.lost) for task in tasks),
@@ -168,8 +189,11 @@ def _stderr(samples: Sequence[NDArray[np.float64]]) -> float:
     return math.sqrt(sum(variances)) / len(samples)
 
 
-def _interval(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """Percentile interval of the mean of the samples' means, the same for the same samples."""
+def _interval(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float, float]:
+    """Bootstrap the mean of the samples' means: both ends of its percentile interval, and the p-value of a mean of 0.
+
+    The same samples give the same numbers.
+    """
 
     def mean_of_means(*resampled: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
         return np.mean([sample.mean(axis=axis) for sample in resampled], axis=0)
@@ -184,4 +208,6 @@ def _interval(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
         vectorized=True,
         rng=np.random.default_rng(0),
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    means = found.bootstrap_distribution
+    p_value = 2 * min(float((means <= 0).mean()), float((means >= 0).mean()))
+    return float(found.confidence_interval.low), float(found.confidence_interval.high), min(1.0, p_value)

@@ -1,28 +1,13 @@
 """Runs of one config that differ in their seed, as one result."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
-from scipy.stats import t as student
-
+from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.evaluate.summary import ModelSummary
 
 from .data import LabWorld, ReportData
 from .format import oriented
-
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class SeedMean:
-    """A quantity's mean over seeds and its 95 % interval (Student's t; the spread is that between seeds)."""
-
-    value: float
-    low: float
-    high: float
-    by_seed: list[float]
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class OverSeeds:
 def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
     """Means over at least two runs, by seed."""
     first = next(iter(runs.values()))
-    found = [_arm([run.arms[place] for run in runs.values()]) for place in range(len(first.arms))]
+    found = [_arm({seed: run.arms[place] for seed, run in runs.items()}) for place in range(len(first.arms))]
     by_name = {arm.arm: arm for arm in found}
     expert, rewritten = by_name["expert"], by_name["rewritten"]
     return OverSeeds(
@@ -68,19 +53,12 @@ def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
         lab_world=first.lab_world,
         seeds=list(runs),
         arms=found,
-        gain=_difference(rewritten.task, expert.task),
-        forgetting=_difference(rewritten.forgetting, expert.forgetting),
+        gain=rewritten.task.minus(expert.task),
+        forgetting=rewritten.forgetting.minus(expert.forgetting),
         wall_seconds=sum(stage.wall_seconds for run in runs.values() for stage in run.stages),
         versions=first.versions,
         config=first.config,
     )
-
-
-def seed_mean(by_seed: Sequence[float]) -> SeedMean:
-    """Mean and interval of two or more values."""
-    mean = fmean(by_seed)
-    half = student.ppf((1 + CONFIDENCE) / 2, len(by_seed) - 1) * stdev(by_seed) / math.sqrt(len(by_seed))
-    return SeedMean(mean, mean - half, mean + half, list(by_seed))
 
 
 def over_seeds_verdict(data: OverSeeds) -> str:
@@ -91,28 +69,23 @@ def over_seeds_verdict(data: OverSeeds) -> str:
     return f"{against} {task}, and {kept}."
 
 
-def _arm(summaries: Sequence[ModelSummary]) -> ArmOverSeeds:
+def _arm(summaries: Mapping[int, ModelSummary]) -> ArmOverSeeds:
     def mean(value: Callable[[ModelSummary], float]) -> SeedMean:
-        return seed_mean([value(summary) for summary in summaries])
+        return SeedMean.of({seed: value(summary) for seed, summary in summaries.items()})
 
+    first = next(iter(summaries.values()))
     return ArmOverSeeds(
-        arm=summaries[0].arm,
+        arm=first.arm,
         task=mean(lambda s: s.task.value),
         gain=mean(lambda s: s.against_base.gain.value),
         retention_mean=mean(lambda s: s.retention_mean.value),
         forgetting=mean(lambda s: s.against_base.forgetting.value),
-        retention={
-            name: seed_mean([s.retention[name].value for s in summaries]) for name in summaries[0].retention
-        },
+        retention={name: mean(lambda s, name=name: s.retention[name].value) for name in first.retention},
     )
-
-
-def _difference(one: SeedMean, other: SeedMean) -> SeedMean:
-    return seed_mean([a - b for a, b in zip(one.by_seed, other.by_seed, strict=True)])
 
 
 def _clause(mean: SeedMean, verb: str, words: tuple[str, str], where: str) -> str:
     size, interval = oriented(mean)
     direction = words[0] if mean.value > 0 else words[1]
-    beyond = "" if mean.low > 0 or mean.high < 0 else ", which may be chance"
+    beyond = "" if mean.beyond_chance else ", which may be chance"
     return f"{verb} {size} {direction} {where}{beyond} ({interval})"

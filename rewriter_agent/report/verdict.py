@@ -5,14 +5,11 @@ from rewriter_agent.evaluate.summary import Comparison
 
 from .format import oriented, p_value
 
-SIGNIFICANCE = 0.05
-
 
 def verdict(comparison: Comparison) -> str:
-    """What rewriting changed against SFT on expert data, with uncertainty and sample size.
+    """Say what rewriting changed against SFT on expert data, with uncertainty and sample size.
 
-    A difference is called one only where the exact McNemar test on the items that changed gives p < 0.05;
-    the interval alone is too sure of itself when few items change.
+    A difference may be chance if its interval includes 0. Interval and p-value agree on that: `mean_change` makes both.
     """
     gain, forgetting = comparison.gain, comparison.forgetting
     task = _clause(gain, "scores", ("higher", "lower"), "on the task", "test problems")
@@ -29,7 +26,7 @@ def _clause(change: Change, verb: str, words: tuple[str, str], where: str, items
     size, interval = oriented(change)
     n = f"({interval}, n = {change.n} {items}, {chance(change.p_value)})"
     direction = words[0] if change.value > 0 else words[1]
-    if change.p_value < SIGNIFICANCE:
+    if change.beyond_chance:
         return f"{verb} {size} {direction} {where} {n}"
     if change.value == 0:
         return f"{verb} the same {where} {n}"

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from rewriter_agent.evaluate.seed_mean import SeedMean
+
 from .arms import ARMS, REFERENCES
-from .results import ArmResult, CellResult, OverSeeds, Point, SourceResult
+from .results import ArmResult, CellResult, Point, SourceResult
 
 MATCHED_WITHIN = 0.01
 """Share of the task by which a model may be below SFT's best and still count as matched."""
@@ -51,7 +53,7 @@ def _compared(arm: ArmResult, references: dict[str, ArmResult]) -> ArmResult:
     return replace(arm, points=points, against=_differences(arm.chosen, chosen))
 
 
-def _differences(point: Point, others: dict[str, Point]) -> dict[str, dict[str, OverSeeds]]:
+def _differences(point: Point, others: dict[str, Point]) -> dict[str, dict[str, SeedMean]]:
     """In task and forgetting, over the seeds that both have; of those that share none, nothing."""
     return {
         name: {key: point.metrics[key].minus(other.metrics[key]) for key in ("task", "forgetting")}
@@ -66,9 +68,9 @@ def _points(cells: Sequence[CellResult]) -> list[Point]:
     return [Point(rate, _over_seeds(found)) for rate, found in by_rate.items()]
 
 
-def _over_seeds(by_seed: dict[int, dict[str, float]]) -> dict[str, OverSeeds]:
+def _over_seeds(by_seed: dict[int, dict[str, float]]) -> dict[str, SeedMean]:
     names: dict[str, None] = {name: None for metrics in by_seed.values() for name in metrics}
     return {
-        name: OverSeeds.of({seed: found[name] for seed, found in by_seed.items() if name in found})
+        name: SeedMean.of({seed: found[name] for seed, found in by_seed.items() if name in found})
         for name in names
     }

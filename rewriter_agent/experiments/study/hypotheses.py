@@ -5,7 +5,9 @@ from typing import Literal
 
 from scipy.stats import spearmanr
 
-from .results import ArmResult, OverSeeds, StudyResult
+from rewriter_agent.evaluate.seed_mean import SeedMean
+
+from .results import ArmResult, StudyResult
 
 Standing = Literal["held", "refuted", "open"]
 GOES_WITH = 0.5
@@ -40,7 +42,7 @@ def hypotheses(result: StudyResult) -> list[Hypothesis]:
 
 def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     rl, expert = _forgetting(arms["rl"]), _forgetting(arms["expert"])
-    excess = _combined(rl, expert, -0.5)
+    excess = rl.minus(expert, factor=0.5)
     found = f"{_points(rl)} against {_points(expert)}; minus its half {_points(excess)}"
     standing = _below_zero(excess) if arms["rl"].matched is not None else "refuted"
     if expert.has_interval and expert.low <= 0:
@@ -130,24 +132,18 @@ def _masked(arms: dict[str, ArmResult]) -> Hypothesis:
     )
 
 
-def _forgetting(arm: ArmResult) -> OverSeeds:
+def _forgetting(arm: ArmResult) -> SeedMean:
     return arm.chosen.metrics["forgetting"]
 
 
-def _combined(one: OverSeeds, other: OverSeeds, factor: float) -> OverSeeds:
-    return OverSeeds.of(
-        {s: value + factor * other.by_seed[s] for s, value in one.by_seed.items() if s in other.by_seed}
-    )
-
-
-def _below_zero(difference: OverSeeds) -> Standing:
-    """Beyond chance, where there are seeds to tell."""
-    if not difference.has_interval:
+def _below_zero(difference: SeedMean) -> Standing:
+    """Decide by the interval; open if it holds 0, or if there is only one seed."""
+    if not difference.beyond_chance:
         return "open"
-    return "held" if difference.high < 0 else "refuted" if difference.low > 0 else "open"
+    return "held" if difference.high < 0 else "refuted"
 
 
-def _helps(task: OverSeeds, forgetting: OverSeeds) -> Standing:
+def _helps(task: SeedMean, forgetting: SeedMean) -> Standing:
     if not task.has_interval:
         return "open"
     if task.high < 0 or forgetting.low > 0:
@@ -155,7 +151,7 @@ def _helps(task: OverSeeds, forgetting: OverSeeds) -> Standing:
     return "held" if task.low > 0 or forgetting.high < 0 else "open"
 
 
-def _points(value: OverSeeds) -> str:
+def _points(value: SeedMean) -> str:
     text = f"{100 * value.value:+.1f}"
     if value.has_interval:
         text += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.io.files import atomic
 from rewriter_agent.report.format import percent, percent_interval, points, points_interval
 from rewriter_agent.report.templates import environment
 
 from .figures import family, frontiers, kl_and_forgetting, reward_terms
 from .hypotheses import hypotheses
-from .results import OverSeeds, StudyResult
+from .results import StudyResult
 from .table import average
 from .verdict import differences, verdict
 
@@ -34,10 +35,10 @@ def write_page(path: Path, result: StudyResult) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def _percent(value: OverSeeds) -> str:
+def _percent(value: SeedMean) -> str:
     """The interval below it, where there are several seeds."""
     return percent_interval(value) if value.has_interval else percent(value.value)
 
 
-def _points(value: OverSeeds) -> str:
+def _points(value: SeedMean) -> str:
     return points_interval(value) if value.has_interval else points(value.value)

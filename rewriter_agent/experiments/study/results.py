@@ -5,40 +5,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from rewriter_agent.evaluate.statistics import estimate
+from rewriter_agent.evaluate.seed_mean import SeedMean
 
 from .arms import ARMS
 
 TERMS = ("gate", "alignment", "diversity", "total")
 """Of the reward, whose curves are kept."""
-
-
-@dataclass(frozen=True)
-class OverSeeds:
-    """A mean over seeds with its 95 % bootstrap interval; of one seed, which has none, that ends at the value."""
-
-    value: float
-    low: float
-    high: float
-    by_seed: dict[int, float]
-
-    @classmethod
-    def of(cls, by_seed: dict[int, float]) -> "OverSeeds":
-        """Of at least one seed."""
-        values = list(by_seed.values())
-        if len(values) == 1:
-            return cls(values[0], values[0], values[0], by_seed)
-        found = estimate(values)
-        return cls(found.value, found.low, found.high, by_seed)
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether there are several seeds."""
-        return len(self.by_seed) > 1
-
-    def minus(self, other: "OverSeeds") -> "OverSeeds":
-        """The paired difference, over the seeds that both have."""
-        return OverSeeds.of({s: v - other.by_seed[s] for s, v in self.by_seed.items() if s in other.by_seed})
 
 
 @dataclass(frozen=True)
@@ -70,8 +42,8 @@ class Point:
     """An arm at one learning rate."""
 
     learning_rate: float
-    metrics: dict[str, OverSeeds]
-    against: dict[str, dict[str, OverSeeds]] = field(default_factory=dict)
+    metrics: dict[str, SeedMean]
+    against: dict[str, dict[str, SeedMean]] = field(default_factory=dict)
     """By reference: differences in task and forgetting at this rate."""
 
 
@@ -87,8 +59,8 @@ class ArmResult:
     matched: float | None
     """That of the least forgetting among those whose task score is at most a point below SFT's best; None where none
     is."""
-    source: dict[str, OverSeeds]
-    against: dict[str, dict[str, OverSeeds]]
+    source: dict[str, SeedMean]
+    against: dict[str, dict[str, SeedMean]]
     """By reference: differences in task and forgetting, each arm at its `matched` rate (else its best)."""
 
     @property

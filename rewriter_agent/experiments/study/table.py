@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from rewriter_agent.evaluate.seed_mean import SeedMean
+
 from .hypotheses import hypotheses
-from .results import ArmResult, OverSeeds, StudyResult
+from .results import ArmResult, StudyResult
 
 COLUMNS = (
     "arm",
@@ -91,7 +93,7 @@ def average(metrics: dict[str, float]) -> str | None:
     return next((name for name in metrics if name.startswith("avg@") and "lenient" not in name), None)
 
 
-def with_interval(value: OverSeeds) -> str:
+def with_interval(value: SeedMean) -> str:
     """Percent, with the interval over seeds where there is one."""
     if not value.has_interval:
         return _percent(value.value)

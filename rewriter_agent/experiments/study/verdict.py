@@ -1,7 +1,9 @@
 """What a study says, in a few sentences that its numbers decide."""
 
+from rewriter_agent.evaluate.seed_mean import SeedMean
+
 from .arms import ARMS, REFERENCES
-from .results import ArmResult, OverSeeds, StudyResult
+from .results import ArmResult, StudyResult
 
 LEARNED = "rl"
 
@@ -34,7 +36,7 @@ def differences(result: StudyResult) -> str | None:
     return f"{seeds} the RL rewriter's model scores {'; '.join(against)}."
 
 
-def _against(name: str, difference: dict[str, OverSeeds]) -> str:
+def _against(name: str, difference: dict[str, SeedMean]) -> str:
     higher = _compared(difference["task"], "higher", "lower")
     return (
         f"{higher} and forgets {_compared(difference['forgetting'], 'more', 'less')} than {ARMS[name].text}"
@@ -49,10 +51,10 @@ def _percent(arm: ArmResult, what: str) -> str:
     return f"{100 * arm.chosen.metrics[what].value:.1f}"
 
 
-def _compared(difference: OverSeeds, more: str, less: str) -> str:
+def _compared(difference: SeedMean, more: str, less: str) -> str:
     size = f"{abs(100 * difference.value):.1f} points {more if difference.value > 0 else less}"
     if not difference.has_interval:
         return size
-    beyond = "" if difference.low > 0 or difference.high < 0 else ", which may be chance"
+    beyond = "" if difference.beyond_chance else ", which may be chance"
     ends = f"{100 * difference.low:+z.1f} to {100 * difference.high:+z.1f}".replace("-", "−")
     return f"{size} ({ends}{beyond})"

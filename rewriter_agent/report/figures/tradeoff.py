@@ -38,7 +38,7 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
         for arm in arms:
             look = _look(arm.arm)
             x, y = arm.forgetting, arm.gain
-            by_seed = [list(map(in_points, of.by_seed)) for of in (x, y)]
+            by_seed = [list(map(in_points, of.by_seed.values())) for of in (x, y)]
             axes.plot(*by_seed, markersize=4, alpha=0.6, **look)
             axes.plot([in_points(x.value)], [in_points(y.value)], markersize=9, label=arm.arm, **look)
 

@@ -93,6 +93,41 @@ def test_mcnemar_is_scipys_binomial_test():
         assert mcnemar(lost, gained) == pytest.approx(binomtest(lost, lost + gained, 0.5).pvalue)
 
 
+@pytest.mark.parametrize("items", [20, 100, 400])
+@pytest.mark.parametrize(
+    ("lost", "gained"), [(0, 0), (0, 4), (0, 5), (0, 6), (9, 2), (2, 10), (7, 7), (20, 0)]
+)
+def test_interval_and_p_value_agree(items, lost, gained):
+    after = "0" * lost + "1" * (items - lost)
+    found = change(scores(after), scores("1" * (items - gained) + "0" * gained))
+    assert found.beyond_chance == (found.p_value < 0.05)
+    assert found.p_value >= mcnemar(found.lost, found.gained)
+    assert found.low <= found.value <= found.high
+
+
+def test_tasks_of_unlike_size_have_an_interval_that_agrees_with_their_p_value():
+    # The small task moves the mean, the large one has most of the changed items.
+    large = paired(scores("1" * 45 + "0" * 5), scores("1" * 48 + "0" * 2))
+    small = paired(scores("0" * 4), scores("1" * 4))
+    found = mean_change([large, small])
+    assert found.beyond_chance == (found.p_value < 0.05)
+
+
+def test_few_changed_items_are_no_difference_however_they_fall():
+    four = change(scores("1" * 4 + "0" * 96), scores("0" * 100))
+    assert (four.value, four.low, four.beyond_chance) == (0.04, 0.0, False)
+    assert four.p_value == 0.125
+
+
+def test_scores_between_right_and_wrong_are_tested_by_the_bootstrap_alone():
+    # No item crosses 0.5, so that none counts as lost or gained.
+    before = {str(i): 0.1 for i in range(40)}
+    found = change({name: 0.2 + 0.01 * (i % 3) for i, name in enumerate(before)}, before)
+    assert (found.lost, found.gained) == (0, 0)
+    assert found.beyond_chance
+    assert found.p_value < 0.001
+
+
 def scores(outcomes: str) -> dict[str, float]:
     return {str(i): float(outcome) for i, outcome in enumerate(outcomes)}
 

@@ -82,7 +82,7 @@ def test_seeds_of_two_machines_are_one_table(tmp_path: Path, config: RunConfig) 
     assert found.arms[1].source["rollouts"].by_seed == {0: 100, 1: 200}
     assert found.arms[1].against["expert"]["task"].by_seed == pytest.approx({0: 0.1, 1: 0.4})
     assert found.seconds == {"base": 120.0, "seed 0": 9.0, "seed 1": 9.0}
-    assert "55.0 [50.0, 60.0]" in table
+    assert "55.0 [-8.5, 118.5]" in table
     assert {path.name for path in config.folder.iterdir()} >= {"study.html", "study.md"}
 
 

@@ -8,13 +8,14 @@ import pytest
 
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.experiments.seeds import run_seeds, with_seed
 from rewriter_agent.pipeline import STAGES
 from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.data import LabWorld, ReportData
-from rewriter_agent.report.over_seeds import OverSeeds, over_seeds, over_seeds_verdict, seed_mean
+from rewriter_agent.report.over_seeds import OverSeeds, over_seeds, over_seeds_verdict
 from tests.helpers.run_folder import make_run
 
 
@@ -55,31 +56,28 @@ def config_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_interval_is_students() -> None:
-    # t(0.975, 2) = 4.3027; the standard error of 1, 2, 3 is 1 / sqrt(3).
-    mean = seed_mean([1.0, 2.0, 3.0])
-    assert mean.value == 2
-    assert mean.high - mean.value == pytest.approx(4.30265 / 3**0.5, rel=1e-5)
-    assert mean.value - mean.low == pytest.approx(mean.high - mean.value)
-    same = seed_mean([0.4, 0.4])
-    assert (same.low, same.high) == (0.4, 0.4)
+def over(*values: float) -> SeedMean:
+    return SeedMean.of(dict(enumerate(values)))
 
 
 def test_arms_are_averaged_and_compared_seed_by_seed(run: ReportData, data: OverSeeds) -> None:
     assert [arm.arm for arm in data.arms] == ["base", "expert", "rewritten"]
     _, expert, rewritten = data.arms
     before = {arm.arm: arm for arm in run.arms}
-    assert rewritten.task.by_seed == [before["rewritten"].task.value, before["rewritten"].task.value + 0.1]
+    assert rewritten.task.by_seed == {
+        0: before["rewritten"].task.value,
+        3: before["rewritten"].task.value + 0.1,
+    }
     assert rewritten.gain.value == pytest.approx(before["rewritten"].against_base.gain.value + 0.05)
     assert expert.forgetting.value == before["expert"].against_base.forgetting.value
     difference = before["rewritten"].task.value - before["expert"].task.value
-    assert data.gain.by_seed == pytest.approx([difference, difference + 0.1])
+    assert data.gain.by_seed == pytest.approx({0: difference, 3: difference + 0.1})
     assert data.wall_seconds == 2 * sum(stage.wall_seconds for stage in run.stages)
 
 
 def test_the_verdict_names_a_difference_only_beyond_the_spread(data: OverSeeds) -> None:
     assert "which may be chance" in over_seeds_verdict(data)
-    sure = replace(data, gain=seed_mean([0.1, 0.11, 0.1]), forgetting=seed_mean([-0.2, -0.21, -0.2]))
+    sure = replace(data, gain=over(0.1, 0.11, 0.1), forgetting=over(-0.2, -0.21, -0.2))
     sentence = over_seeds_verdict(sure)
     assert "scores 10.3 points higher on the task (95 % interval" in sentence
     assert "forgets 20.3 points less elsewhere (95 % interval 18.9 to 21.8)" in sentence

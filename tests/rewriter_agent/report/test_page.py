@@ -353,6 +353,12 @@ def test_verdict_names_a_difference_only_beyond_chance(data):
     )
 
 
+def test_the_verdict_follows_the_interval_that_it_prints(data):
+    touching = change(0.018, (0.0, 0.033), 300, 0.12)
+    sentence = verdict(replace(data.rewritten_against_expert, gain=touching, forgetting=touching))
+    assert sentence.count("which may be chance (95 % interval 0.0 to 3.3") == 2
+
+
 def test_verdict_of_no_difference(data):
     none = change(0.0, (0.0, 0.0), 50, 1.0)
     sentence = verdict(replace(data.rewritten_against_expert, gain=none, forgetting=none))
