@@ -47,6 +47,12 @@ def may_use(value: Any, name: str) -> bool:
     )
 
 
+def may_call(value: Any) -> bool:
+    """Whether the answer may call what the tests gave it; of classes, only those that the tests define."""
+    # It is given an object's class too, and a `map` or an `attrgetter` made here runs what it likes.
+    return not isinstance(value, type) or value.__module__ == "__main__"
+
+
 def may_set(value: Any, name: str) -> bool:
     """Whether the answer may set an attribute of an object that the tests gave it: data, and no method."""
     if not is_own(value) or name.startswith("_"):
@@ -61,12 +67,12 @@ def is_own(value: Any) -> bool:
 
 
 def library_path(value: Any) -> tuple[str, str] | None:
-    """Module and name of a function of the standard library; None for others."""
+    """Module and name of a function or class of the standard library; None for others."""
     # Called here, `getattr` and the like would show the answer what the tests hold.
     owner = getattr(value, "__objclass__", None) if isinstance(value, _METHODS) else None
     if owner is not None:
         module, path = owner.__module__, f"{owner.__qualname__}.{value.__name__}"
-    elif isinstance(value, FunctionType | BuiltinFunctionType):
+    elif isinstance(value, FunctionType | BuiltinFunctionType | type):
         module, path = value.__module__, value.__qualname__
     else:
         return None

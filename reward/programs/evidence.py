@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+from dataclasses import dataclass
 from types import CodeType
 
 COUNTER = "<count a check>"
@@ -11,12 +12,32 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _BRANCHES = (ast.If, ast.Try, ast.TryStar, ast.While, ast.For, ast.With, ast.Match)
 
 
+_RUN_TEXT = frozenset({"eval", "exec", "compile"})
+_RUN_HINTS = frozenset({"get_type_hints", "get_annotations"})
+_RUN_DATA = frozenset(
+    {"pickle", "marshal", "shelve", "doctest", "timeit", "runpy", "code", "cProfile", "profile"}
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Tests that can run."""
+
+    code: CodeType
+    names: set[str]
+    """Names that the tests use but do not define."""
+    members: dict[str, set[str]]
+    """Attributes by name, for those of `names` of which nothing else is used (`math.pi`)."""
+    runs_text: bool
+    """Whether the tests use what runs text or data as code, which may come from the answer."""
+
+
 class InvalidTests(ValueError):
     """The tests are no Python that can be compiled."""
 
 
-def compile_tests(source: str) -> tuple[CodeType, set[str]]:
-    """The tests' code, and the names that they use but do not define.
+def compile_tests(source: str) -> Program:
+    """The tests as a program that counts its checks.
 
     A check is an assert statement, a call of what is named like `assertEqual` or `raises`, or a statement that
     raises under a condition. Each counts when it has run without failing.
@@ -27,12 +48,14 @@ def compile_tests(source: str) -> tuple[CodeType, set[str]]:
     try:
         tree = ast.parse(source, "<tests>")
         names = _free_names(tree)
+        members, runs_text = _members(tree, names), _runs_text(tree, names)
         for node in [*ast.walk(tree)]:
             for field in ("body", "orelse", "finalbody"):
                 block = getattr(node, field, None)
                 if isinstance(block, list):
                     block[:] = [part for step in block for part in _counted(step)]
-        return compile(ast.fix_missing_locations(tree), "<tests>", "exec", dont_inherit=True), names
+        code = compile(ast.fix_missing_locations(tree), "<tests>", "exec", dont_inherit=True)
+        return Program(code, names, members, runs_text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InvalidTests(str(error)) from error
 
@@ -88,6 +111,40 @@ def _free_names(tree: ast.AST) -> set[str]:
             case ast.ExceptHandler(name=str(name)):
                 bound.add(name)
     return used - bound
+
+
+def _members(tree: ast.AST, names: set[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {name: set() for name in names}
+    bases = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+            found[node.value.id].add(node.attr)
+            bases.add(node.value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node not in bases:
+            found.pop(node.id, None)
+    return found
+
+
+def _runs_text(tree: ast.AST, names: set[str]) -> bool:
+    """Whether the tests run more as code than literals of their own."""
+    literal = {
+        node.func
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) if name in names & _RUN_TEXT and node not in literal:
+                return True
+            case ast.Attribute(attr=name) if name in _RUN_HINTS:
+                return True
+            case ast.Import(names=aliases) if any(alias.name in _RUN_DATA for alias in aliases):
+                return True
+            case ast.ImportFrom(module=module, names=aliases):
+                if module in _RUN_DATA or any(alias.name in _RUN_HINTS for alias in aliases):
+                    return True
+    return False
 
 
 def subject(names: set[str]) -> set[str]:

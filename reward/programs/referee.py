@@ -8,14 +8,16 @@ other, or calculated with in a class that the tests name, the verdict says that 
 import builtins
 import socket
 import sys
-from types import ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 from unittest import TestCase
 
 from reward.types import GradeReason, Verdict
 
 from . import access, data, proxies
-from .evidence import InvalidTests, compile_tests
+from .data import Node
+from .evidence import COUNTER, InvalidTests, Program, compile_tests
+from .exchange import Exchange
 from .namespace import Main, Namespace, is_pass_of_unittest
 from .peer import Peer
 from .performer import fresh_main
@@ -28,6 +30,7 @@ _ALIASES = {"np": "numpy", "pd": "pandas", "sp": "sympy"}
 _MODULES = (sys.stdlib_module_names | {*_ALIASES.values()}) - {
     *("antigravity", "this", "idlelib", "turtledemo", "lib2to3", "ensurepip", "venv", "distutils", "turtle"),
 }
+_FUNCTIONS = (FunctionType, MethodType)
 _SILENT_ENDS = (StopIteration, StopAsyncIteration, GeneratorExit)
 _SPECIAL_ATTRIBUTES = frozenset(
     {
@@ -69,15 +72,21 @@ class Referee(Peer):
         """Whether the tests tried to derive a class from one of the answer's."""
         self._named: set[type] = set()
         self._plain_values: dict[int, Any] = {}
+        self._changing_values: dict[int, Any] = {}
+        self._made: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._told: set[int] = set()
+        self._lent_checks: set[CodeType] = set()
+        self._checked: set[CodeType] = set()
+        self._members: dict[str, set[str]] = {}
 
     def judge(self, source: str, tests: str) -> Outcome | None:
         """Loads an answer and runs its tests; None if the answer's process is gone."""
         try:
-            program, names = compile_tests(tests)
+            program = compile_tests(tests)
         except InvalidTests:
             return Verdict.UNDECIDED, "invalid_gold"
-        passed = self._load(source) and self._run(program, names)
+        self._members = program.members
+        passed = self._load(source) and self._run(program)
         if self.is_gone:
             return None
         if self.derives_from_answer:
@@ -88,7 +97,8 @@ class Referee(Peer):
             return Verdict.DIFFERENT, "test_failed"
         if not self.checks or not self.touches:
             return Verdict.UNDECIDED, "no_assertion"
-        return Verdict.EQUAL, "own_word" if self.rests_on_answer else None
+        rests_on_answer = self.rests_on_answer or program.runs_text or not self._lent_checks <= self._checked
+        return Verdict.EQUAL, "own_word" if rests_on_answer else None
 
     def _load(self, source: str) -> bool:
         try:
@@ -97,12 +107,12 @@ class Referee(Peer):
             return False
         return True
 
-    def _run(self, program: Any, names: set[str]) -> bool:
-        namespace = Namespace(names, self.fetch, self.count)
+    def _run(self, program: Program) -> bool:
+        namespace = Namespace(program.names, self.fetch, self.count)
         main = fresh_main()
         sys.modules["__main__"] = Main(main, namespace)
         try:
-            exec(program, namespace)  # noqa: S102
+            exec(program.code, namespace)  # noqa: S102
         except SystemExit as error:
             return is_pass_of_unittest(error)
         except MemoryError:
@@ -115,9 +125,12 @@ class Referee(Peer):
     def count(self) -> None:
         """Notes that a check of the tests ran without failing."""
         self.checks += 1
+        self._checked.add(sys._getframe(1).f_code)
 
     def fetch(self, name: str) -> Any:
         """What the answer calls by a name; raises KeyError if it has none."""
+        if (module := self._module_meant(name)) is not None:
+            return module
         found = self.ask("fetch", name)
         if type(found) is not tuple or len(found) != 1:
             raise KeyError(name)
@@ -129,6 +142,29 @@ class Referee(Peer):
         self.touches += 1
         self._name(value)
         return value
+
+    def _module_meant(self, name: str) -> ModuleType | None:
+        """The library that the tests use but leave the answer to import, whatever the answer has by its name."""
+        path = _ALIASES.get(name, name)
+        if path not in _MODULES or not (members := self._members.get(name)):
+            return None
+        module = self.module(path)
+        return module if all(hasattr(module, member) for member in members) else None
+
+    def ask(self, action: str, *parts: Any) -> Any:
+        if action != "plain":
+            self._changing_values.clear()
+        result = super().ask(action, *parts)
+        if action == "call" and isinstance(parts[0], BorrowedClass) and isinstance(result, Borrowed):
+            # A class that makes one object of all arguments makes all results identical.
+            first = self._made.setdefault(id(result), (result, parts))
+            self.rests_on_answer |= first[1] != parts
+        return result
+
+    def pack_object(self, value: Any, exchange: Exchange) -> Node:
+        # A check that failed: a callback for errors, such as one of an ExitStack, could swallow it.
+        self.has_failed |= isinstance(value, AssertionError) and value.__traceback__ is not None
+        return super().pack_object(value, exchange)
 
     def perform(self, action: str, parts: tuple[Any, ...]) -> Any:
         try:
@@ -149,7 +185,7 @@ class Referee(Peer):
         # What it can name itself, such as a builtin class, is not the answer's to use here.
         if self.has_lent(value):
             match action, rest:
-                case "call", (tuple(args), dict(kwargs)):
+                case "call", (tuple(args), dict(kwargs)) if access.may_call(value):
                     return value(*args, **kwargs)
                 case "signature", ():
                     return proxies.describe_signature(value)
@@ -179,6 +215,9 @@ class Referee(Peer):
     def may_lend(self, value: Any) -> None:
         if isinstance(value, TestCase | Namespace | Peer | Main | Wire):
             raise TypeError(f"an answer cannot be given a {type(value).__name__}")
+        members = vars(value).values() if isinstance(value, type) else (value,)
+        codes = {getattr(member, "__code__", None) for member in members if isinstance(member, _FUNCTIONS)}
+        self._lent_checks |= {code for code in codes if code is not None and COUNTER in code.co_names}
 
     def subclassed(self, kind: type) -> TypeError:
         self.derives_from_answer = True
@@ -205,6 +244,7 @@ class Referee(Peer):
 
     def equals(self, proxy: Any, other: Any) -> Any:
         if proxy is other:
+            self.rests_on_answer = True  # it may give one object for all
             return True
         kind = proxies.description_of(type(proxy))
         if isinstance(other, Borrowed):
@@ -226,39 +266,49 @@ class Referee(Peer):
     def operate(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any:
         if name == "__exit__":
             return self._leave(proxy, *args)
-        if name in proxies.ORDERINGS or name in proxies.ARITHMETIC or name == "__contains__":
-            if name in proxies.ORDERINGS and isinstance(args[0], Borrowed) and self._is_plain(args[0]):
-                args = (self._plain(args[0]),)
-            if not isinstance(args[0], Borrowed):
-                return self._operate_on_plain(proxy, name, args)
-            self.rests_on_answer |= name in proxies.ORDERINGS
-            self._tell(proxy, args[0])
+        if name == "__contains__":
+            return self._contains(proxy, *args)
+        if name not in proxies.ORDERINGS and name not in proxies.ARITHMETIC:
+            result = self.ask("do", proxy, name, *args)
+            return self._not_told(proxy, result) if name in _TO_NUMBERS else result
+        if name in proxies.ORDERINGS and isinstance(args[0], Borrowed) and self._is_plain(args[0]):
+            args = (self._plain(args[0]),)
+        if not isinstance(args[0], Borrowed):
+            return self._operate_on_plain(proxy, name, args)
+        self._tell(proxy, args[0])
         result = self.ask("do", proxy, name, *args)
-        return self._checked(proxy, result) if name in _TO_NUMBERS or name in proxies.ARITHMETIC else result
+        # An object of another value may be what the tests expect.
+        self.rests_on_answer |= not isinstance(result, Borrowed)
+        return result if name in proxies.ORDERINGS else self._not_told(proxy, result)
+
+    def _contains(self, proxy: Any, item: Any) -> Any:
+        if self._is_plain(proxy):
+            return (self._plain(item) if self._is_plain_borrowed(item) else item) in self._plain(proxy)
+        if not self._is_named(proxy) and (not isinstance(item, Borrowed) or hasattr(type(proxy), "__iter__")):
+            return any(part is item or part == item for part in proxy)
+        self.rests_on_answer = True
+        return self.ask("do", proxy, "__contains__", item)
 
     def _operate_on_plain(self, proxy: Any, name: str, args: tuple[Any, ...]) -> Any:
         if self._is_plain(proxy) and not (name in proxies.ARITHMETIC and self._is_named(proxy)):
             value = self._plain(proxy)
             method = getattr(type(value), name, None)
             return NotImplemented if method is None else method(value, *args)
-        if name == "__contains__":
-            if not self._is_named(proxy):
-                return any(item is args[0] or item == args[0] for item in proxy)
-        elif name in proxies.ORDERINGS or not self._is_named(proxy):
+        if name in proxies.ORDERINGS or not self._is_named(proxy):
             # The answer would learn what the tests expect before it says how its result compares.
             return NotImplemented
         self.rests_on_answer = True
         result = self.ask("do", proxy, name, *args)
         if name in _DIFFERENCES:
             self._told.add(id(proxy))
-            return self._checked(proxy, result)
+            return self._not_told(proxy, result)
         return result
 
     def _tell(self, one: Any, other: Any) -> None:
         if not self._told.isdisjoint((id(one), id(other))):
             self._told.update((id(one), id(other)))
 
-    def _checked(self, proxy: Any, result: Any) -> Any:
+    def _not_told(self, proxy: Any, result: Any) -> Any:
         """A result, unless the answer made it a number when it knew what the tests subtract from it."""
         if id(proxy) not in self._told:
             return result
@@ -270,10 +320,10 @@ class Referee(Peer):
     def _are_equal(self, proxy: Any, other: Any, has_own: bool) -> Any:
         if not has_own:
             return NotImplemented if proxies.description_of(type(other))["compares"] else False
+        self.rests_on_answer = True
         equal = self.ask("do", proxy, "__eq__", other)
         if equal is not True:
             return equal
-        self.rests_on_answer = True
         return not self._says_equal(proxy, object()) and not self._says_equal(proxy, None)
 
     def _says_equal(self, proxy: Any, other: Any) -> bool:
@@ -290,17 +340,22 @@ class Referee(Peer):
         self.rests_on_answer |= suppresses
         return suppresses
 
+    def _is_plain_borrowed(self, value: Any) -> bool:
+        return isinstance(value, Borrowed) and self._is_plain(value)
+
     def _is_plain(self, proxy: Any) -> bool:
         return bool(proxies.description_of(type(proxy))["plain"])
 
     def _plain(self, proxy: Any) -> Any:
-        if id(proxy) in self._plain_values:
-            return self._plain_values[id(proxy)]
+        for known in (self._plain_values, self._changing_values):
+            if id(proxy) in known:
+                return known[id(proxy)]
         value = self.ask("plain", proxy)
         if type(value).__name__ != proxies.description_of(type(proxy))["plain"]:
             return object()
-        if type(value) not in data.MUTABLE:
-            self._plain_values[id(proxy)] = value  # it cannot change, so the answer says it once
+        # What cannot change the answer says once, all else once as long as nothing runs there.
+        known = self._changing_values if type(value) in data.MUTABLE else self._plain_values
+        known[id(proxy)] = value
         return value
 
     def _name(self, value: Any) -> None:
