@@ -1,4 +1,4 @@
-"""What a model answers to problems, sampled once and kept: grading anew needs no generation."""
+"""Answers of a model to problems, sampled once and kept: grading again needs no generation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Answer:
     length: int
     """Tokens, the end token included."""
     finished: bool
-    """Ended by itself; False where it was cut, or the context had no room for an answer."""
+    """Whether the answer ended by itself; False if it was cut, or the prompt left no space for it."""
 
 
 def answers(
@@ -53,7 +53,7 @@ def answers(
 ) -> list[Answer]:
     """A greedy answer and `num_samples` sampled ones a problem, in order; those in `folder` are not asked for again.
 
-    `serve` starts the engines, and is not called where nothing is missing.
+    `serve` starts the engines, and is not called if no answer is missing.
     """
 
     def work(shard: Sequence[Problem]) -> list[dict[str, object]]:

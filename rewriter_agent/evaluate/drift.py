@@ -25,7 +25,7 @@ OWN_ANSWERS = pa.schema(
         ("logprobs", pa.list_(pa.float32())),
     ]
 )
-"""Under the backbone, which wrote them at temperature 1."""
+"""Log-probs under the backbone, which wrote the answers at temperature 1."""
 
 
 def write_own_answers(
@@ -62,7 +62,7 @@ def write_own_answers(
 
 
 def drift(fleet: Fleet, path: Path) -> Drift | None:
-    """The model that `fleet` serves on the answers in `path`; None where fewer than two were written."""
+    """Measure the model that `fleet` serves on the answers in `path`; None if there are fewer than two."""
     rows = list(read_table(path))
     if len(rows) < 2:
         return None

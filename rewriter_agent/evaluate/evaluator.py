@@ -1,4 +1,4 @@
-"""Everything that is measured on one model, resumable part by part."""
+"""Evaluation of one model, resumable part by part."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def evaluate_model(
 ) -> None:
     """Measure a model and write `output/result.json`.
 
-    Each part has a file of its own, written when it is done and not measured again while it is there, so
-    an evaluation that was ended goes on; answers to problems are kept in `answers/` shard by shard. Empty `output`
-    when the model, the problems or `config` change. `own_answers` is the file of the backbone's answers; where there is
-    none, the model is the backbone and writes it.
+    Each part has a file of its own, and a part whose file exists is not measured again: an interrupted evaluation
+    resumes. Answers to problems are kept in `answers/`, shard by shard. Empty `output` when the model, the problems or
+    `config` change. `own_answers` is the file of the backbone's answers; if it is missing, the model is the backbone
+    and writes it.
     """
 
     def asked(name: str, problems: Sequence[Problem], source: str) -> PartResult:
@@ -107,7 +107,7 @@ def _drift(
 
 
 def check_evaluation(config: EvaluateConfig, max_model_len: int) -> None:
-    """Load every benchmark and retention task, so that what is wrong shows before any work is done.
+    """Load every benchmark and retention task, to report mistakes before any work is done.
 
     Raises:
         ValueError: unknown task, data that cannot be reached or read, a task that the backend cannot compute.
@@ -118,13 +118,13 @@ def check_evaluation(config: EvaluateConfig, max_model_len: int) -> None:
 
 
 def forget_grades(output: Path, config: EvaluateConfig) -> None:
-    """Leave the answers and drop what was made of them, so that they are graded anew."""
+    """Delete grades and keep the answers, which are then graded again."""
     for name in (TASK, *(benchmark.name for benchmark in config.benchmarks)):
         part_file(output, name).unlink(missing_ok=True)
 
 
 def part_file(output: Path, name: str) -> Path:
-    """Where a part's result is; of a file of items its name is enough."""
+    """Path of a part's result; a file of items is known by its name alone."""
     return output / f"{Path(name).name}.json"
 
 

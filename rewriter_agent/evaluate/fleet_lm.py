@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MAX_GEN_TOKS = 256
-"""What lm-eval takes where a task does not say."""
+"""Default of lm-eval if a task does not say."""
 Encoded = tuple[tuple[str, str], list[int], list[int]]
 """lm-eval's ((context, continuation), context ids, continuation ids)."""
 
@@ -33,8 +33,8 @@ class Fleet(Protocol):
 class FleetLM(TextLM):
     """An lm-eval model whose tokens and log-probs come from a fleet.
 
-    Context and continuation are tokenised as `HFLM` does (`TemplateLM._encode_pair`), and what is longer
-    than `max_length` loses its beginning. `is_greedy` is always False: engines answer the log-probs of the
+    Context and continuation are tokenised as `HFLM` does (`TemplateLM._encode_pair`), and inputs longer
+    than `max_length` lose their beginning. `is_greedy` is always False: engines answer the log-probs of the
     given tokens, not of the most likely ones. Multiple choice does not read it; tasks that do (LAMBADA) are refused
     before they get here.
     """
@@ -54,7 +54,7 @@ class FleetLM(TextLM):
 
     @property
     def prefix_token_id(self) -> int:
-        """Stands for an empty context: BOS, or EOS where the model has none, as in `HFLM`."""
+        """Stands for an empty context: BOS, or EOS if the model has none, as in `HFLM`."""
         bos = self.tokenizer.bos_token_id
         return self.eot_token_id if bos is None else bos
 

@@ -19,7 +19,7 @@ class TextHFLM(TextLM, HFLM):
     def tok_batch_encode(
         self, strings: Sequence[str], *_: object, left_truncate_len: int | None = None, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Ids padded on the left, and their attention mask; what is too long loses its beginning."""
+        """Pad ids on the left, and return them with their attention mask; long inputs lose their beginning."""
         ids = [self.tok_encode(string, left_truncate_len=left_truncate_len) for string in strings]
         padded = self.tokenizer.pad({"input_ids": ids}, padding_side="left", return_tensors="pt")
         return padded["input_ids"], padded["attention_mask"]

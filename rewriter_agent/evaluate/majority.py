@@ -1,4 +1,4 @@
-"""Which of a problem's sampled answers are the same answer, so that they can be counted as votes."""
+"""Groups a problem's sampled answers into classes of equal answers, for majority votes."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -12,7 +12,7 @@ def votes(
     right: Sequence[Sequence[bool]],
     verify: Verify,
 ) -> list[list[int | None]]:
-    """For each problem, the number of each answer's class of equivalents: 0 the right ones, None where there is none.
+    """Class of each answer, for each problem: 0 for right answers, None if there is no answer.
 
     Wrong answers are compared with each other by the verifier, as right ones are with the gold answer.
     """

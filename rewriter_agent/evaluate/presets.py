@@ -1,4 +1,4 @@
-"""How a problem is asked: under the model's own chat template, or as raw text by a preset that others report with."""
+"""Formats of prompts: the model's own chat template, or a raw-text preset that others report with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Preset:
     before: str
     after: str
     stops: tuple[str, ...]
-    """What begins another turn: the answer ends before the first of them."""
+    """Strings that begin another turn: the answer ends before the first of them."""
 
 
 PRESETS: dict[PromptName, Preset] = {
@@ -38,13 +38,13 @@ PRESETS: dict[PromptName, Preset] = {
     "llama-base-boxed": Preset("Question: ", f"\n{BOXED_REQUEST}\nAnswer:", ("\nQuestion:",)),
     "deepseek-math": Preset("User: ", f"\n{BOXED_REQUEST}\n\nAssistant:", ("\nUser:",)),
 }
-"""The names, and for `qwen-boxed` and `deepseek-math` the texts, are those of the Qwen2.5-Math evaluation that the seed
+"""The names, and for `qwen-boxed` and `deepseek-math` the texts, come from the Qwen2.5-Math evaluation that the seed
 papers report with."""
 
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """One way of asking."""
+    """Turns problems into prompts, and completions into answers."""
 
     tokenizer: PreTrainedTokenizerBase
     name: PromptName
@@ -65,10 +65,10 @@ class PromptFormat:
         return problem.convention if self.name == "chat" else "boxed"
 
     def answer(self, token_ids: Sequence[int]) -> tuple[str, bool]:
-        """A completion as text up to where the model begins another turn, and whether it does."""
+        """Decode a completion up to the start of another turn, and tell whether there is one."""
         if self.name == "chat":
             return decode(self.tokenizer, token_ids), False
-        # A base model goes on behind the special token that ends a turn.
+        # A base model continues after the special token that ends a turn.
         text = cast("str", self.tokenizer.decode(list(token_ids)))
         ends = [text.index(stop) for stop in PRESETS[self.name].stops if stop in text]
         text = text[: min(ends)] if ends else text

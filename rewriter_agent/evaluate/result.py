@@ -10,7 +10,7 @@ from rewriter_agent.io.files import write_json
 
 STRICT, LENIENT = "strict", "lenient"
 Scores = dict[str, float]
-"""Item id to a score in [0, 1], so that two models can be compared item by item."""
+"""Score in [0, 1] by item id, for comparisons item by item."""
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,20 @@ class PartResult:
 
     name: str
     metric: str
-    """What `strict` is, for example `accuracy`, or lm-eval's `acc,none`."""
+    """Name of the metric in `strict`, for example `accuracy`, or lm-eval's `acc,none`."""
     scores: dict[str, Scores]
-    """By grading. `strict` is always there: right, and in the form asked for. `lenient`, where the part has it,
-    counts an answer wherever one can be made out. Of sampled answers `avg@k`, `pass@k` and `maj@k`."""
+    """Scores by grading. `strict`, which every part has, means right and in the requested form. `lenient`, which some
+    parts have, counts an answer in any form. `avg@k`, `pass@k` and `maj@k` are over sampled answers."""
     chance: float
     """Expected score of a guess: 1 / k for one of k choices, 0 for written answers."""
     metrics: dict[str, float]
     """Aggregates; a retention task has lm-eval's keys (`acc,none`, `acc_stderr,none`)."""
     samples: list[dict[str, Any]]
-    """What the model answered, per item."""
+    """Answers of the model, per item."""
     source: str = ""
-    """Where the items come from."""
+    """Origin of the items."""
     groups: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By kind (`level`, `source`, `subtask`), the group of each item."""
+    """Group of each item, by kind (`level`, `source`, `subtask`)."""
 
     @property
     def knowledge(self) -> Scores:
@@ -52,7 +52,7 @@ class Drift:
 
     @property
     def nll(self) -> float:
-        """Of the backbone's answers under this model, nats a token."""
+        """Negative log-likelihood of the backbone's answers under this model, nats per token."""
         return -sum(self.logprobs.values()) / sum(self.tokens.values())
 
     @property

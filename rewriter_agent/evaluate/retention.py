@@ -1,4 +1,4 @@
-"""What a model could do before and should still do: lm-evaluation-harness tasks."""
+"""Retention: lm-evaluation-harness tasks that the model could do before."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def evaluate_retention(
 ) -> PartResult:
     """One retention task through lm-eval's `evaluate`; metric keys are lm-eval's (`acc,none`).
 
-    A group's items are those of all its tasks together.
+    A group has the items of all its tasks.
 
     Raises:
         ValueError: unknown task, data that cannot be reached, or no score in [0, 1] for each item.
@@ -100,7 +100,7 @@ def _part(task: RetentionTask, logged: dict[str, list[Sample]]) -> PartResult:
 
 
 def _scores(samples: dict[str, Sample], items: dict[str, str]) -> dict[str, Scores]:
-    """By metric and filter, those that every item has as a number from 0 to 1."""
+    """Scores by metric and filter, if every item has one and all are in [0, 1]."""
     found: dict[str, Scores] = {}
     for key, row in samples.items():
         for metric in row["metrics"]:
@@ -115,7 +115,7 @@ def _scores(samples: dict[str, Sample], items: dict[str, str]) -> dict[str, Scor
 
 
 def _chance(task: RetentionTask, logged: dict[str, list[Sample]], metric: str) -> float:
-    """Of a plain choice; a task with a measure of its own, such as probability mass, has no such level."""
+    """Chance level of plain multiple choice; tasks with a measure of their own have none."""
     chances = [
         1 / len(row["arguments"])
         for part, rows in logged.items()

@@ -33,7 +33,7 @@ class RetentionTask:
 
 
 def check_tasks(config: EvaluateConfig, max_model_len: int) -> None:
-    """Load every task that an evaluation needs, so that what is wrong shows before any work is done.
+    """Load every task that an evaluation needs, to report mistakes before any work is done.
 
     Raises:
         ValueError: unknown task, data that cannot be reached, a task that the backend cannot compute, answers longer
@@ -97,7 +97,7 @@ def _from_harness(name: str, config: EvaluateConfig) -> RetentionTask:
         raise ValueError(
             f"evaluate.retention: the data of task {name} cannot be loaded ({error}). The installed packages do not "
             "carry all of it: connect to the Hugging Face hub once (its cache serves from then on), leave the task "
-            "out, give a .jsonl file of your own, or where only the examples are missing set evaluate.num_fewshot=0."
+            "out, give a .jsonl file of your own, or, if only the examples are missing, set evaluate.num_fewshot=0."
         ) from error
 
 
@@ -138,6 +138,6 @@ def _configure(task: Task, config: EvaluateConfig) -> None:
     split = task.get_config("test_split") or task.get_config("validation_split")
     process = task.get_config("process_docs")
     if process and split != task.get_config("fewshot_split"):
-        # Once: else all items are processed anew whenever one is read.
+        # Once: otherwise all items are processed again whenever one is read.
         task.dataset[split] = process(task.dataset[split])
         task.set_config(key="process_docs", value=None)

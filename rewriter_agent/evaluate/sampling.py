@@ -16,7 +16,7 @@ def pass_at_k(n: int, right: int, k: int) -> float:
 def maj_at_k(votes: Sequence[Hashable | None], right: Hashable, k: int) -> float:
     """Probability that the commonest answer among k of the votes, drawn without replacement, is `right`.
 
-    Equal answers are equal votes, and None abstains. A tie is broken at random, so that `right` gets its share of it.
+    Equal answers are equal votes, and None abstains. A tie is broken at random, and `right` gets its share of it.
     Exact: the mean over all C(n, k) subsets, counted by how many of each answer they hold.
     """
     assert 1 <= k <= len(votes)

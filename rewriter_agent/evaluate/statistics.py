@@ -13,9 +13,9 @@ CONFIDENCE = 0.95
 SIGNIFICANCE = 1 - CONFIDENCE
 RESAMPLES = 2000
 RESAMPLES_AT_A_TIME = 100
-"""As many index arrays are in memory at once."""
+"""Index arrays in memory at once."""
 RIGHT = 0.5
-"""A score from here on counts as right where outcomes are counted; most scores are 0 or 1."""
+"""Lowest score that counts as right when outcomes are counted; most scores are 0 or 1."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Paired:
     model: NDArray[np.float64]
     reference: NDArray[np.float64]
     chance: float
-    """Expected score of a guess: 1 / k for one of k choices, 0 where nothing is to be chosen."""
+    """Expected score of a guess: 1 / k for one of k choices, 0 if there is nothing to choose."""
 
     @property
     def difference(self) -> float:
@@ -93,7 +93,7 @@ class Paired:
     def known_before_only(self, changed: int) -> float:
         """Share of items known to one model and unknown to the other, of which `changed` show as changed.
 
-        Where an item is either known or guessed, right with probability c and anew by each model, one known to the
+        If an item is either known or guessed, right with probability c and independently per model, one known to the
         first only shows as changed with probability 1 - c, and one known to neither with c (1 - c); as wrong both
         times only the latter does, with (1 - c)^2. So the share is p_changed / (1 - c) - c p_00 / (1 - c)^2. The idea
         of adjusting transitions is that of arXiv 2510.17776; this is the estimate under that model of guessing.
@@ -173,7 +173,7 @@ def mean_change(tasks: Sequence[Paired]) -> Change:
 
 
 def above_chance(score: float, chance: float) -> float:
-    """0 where guessing gets the score, 1 where it is perfect: (score - chance) / (1 - chance)."""
+    """Score on a scale from 0 (guessing) to 1 (perfect): (score - chance) / (1 - chance)."""
     return (score - chance) / (1 - chance)
 
 

@@ -27,18 +27,18 @@ class Comparison:
     gain: Change
     """Task accuracy minus the reference's."""
     gain_lenient: Change
-    """The same where an answer counts wherever one can be made out."""
+    """The same with lenient grading, which counts an answer in any form."""
     gain_sampled: dict[str, Change]
     """The same of sampled answers, by estimator (`avg@16`, `pass@4`, ...)."""
     benchmarks: dict[str, Change]
     retention: dict[str, Change]
-    """Per retention task, score minus the reference's; lenient where the task has such a grading, so that a lost form
-    is no lost knowledge."""
+    """Score minus the reference's per retention task; lenient if the task has such a grading, since a lost form is no
+    lost knowledge."""
     forgetting: Change
     """The reference's mean retention minus the model's: positive is worse. `lost` and `gained` are items
     over all retention tasks."""
     forgetting_strict: Change
-    """The same with the form of answers asked for: what it has above `forgetting` is form, not knowledge."""
+    """The same with strict grading: the excess over `forgetting` is lost form, not lost knowledge."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class PartSummary:
     strict: Estimate
     lenient: Estimate | None
     above_chance: float
-    """Of the lenient score where there is one, else of the strict one: 0 is guessing, 1 perfect."""
+    """Lenient score, or else strict score, on a scale from 0 (guessing) to 1 (perfect)."""
     sampled: dict[str, Estimate]
-    """By estimator (`avg@16`, `pass@4`, `maj@16`)."""
+    """Scores of sampled answers by estimator (`avg@16`, `pass@4`, `maj@16`)."""
     metrics: dict[str, float]
     breakdown: dict[str, dict[str, Estimate | None]]
-    """Strict scores by kind (`level`, `source`, `subtask`) and group; None of a single item."""
+    """Strict scores by kind (`level`, `source`, `subtask`) and group; None for a single item."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class DriftSummary:
     """How far a model is from the backbone, on the backbone's own answers at temperature 1; nats a token."""
 
     kl: Estimate
-    """As `Drift.kl`."""
+    """Estimate of `Drift.kl`."""
     nll: Estimate
-    """Of those answers under the model."""
+    """Negative log-likelihood of the answers under the model."""
     tokens: int
 
 
@@ -97,8 +97,10 @@ def summarise(results: Mapping[str, ModelResult]) -> list[ModelSummary]:
 
 
 def counts(result: ModelResult) -> dict[str, float]:
-    """The main numbers of one model, flat: a part's strict score under its name, `<part>/lenient`, `<part>/avg@k` and
-    the like beside it, `retention` the mean of what is known over the retention tasks."""
+    """Main numbers of one model, flat: a part's strict score under its name, and `<part>/lenient`, `<part>/avg@k` etc.
+
+    `retention` is the mean over the retention tasks, lenient if possible.
+    """
     found = {
         part.name if grading == STRICT else f"{part.name}/{grading}": fmean(scores.values())
         for part in result.parts

@@ -19,7 +19,7 @@ from .sampling import maj_at_k, pass_at_k, sizes
 from .statistics import estimate
 
 MOST_GROUPS = 50
-"""Of a kind: more are no breakdown but a list."""
+"""Largest number of groups that a breakdown shows."""
 
 
 def grade(
@@ -60,7 +60,7 @@ def grade(
 
 @dataclass(frozen=True)
 class _Graded:
-    """Of each answer, what it says the final answer is, and whether that is right."""
+    """Final answers that were extracted, and whether each is right."""
 
     found: list[str | None]
     right: list[bool]
@@ -143,7 +143,7 @@ def _metrics(scores: dict[str, Scores], greedy: Sequence[Answer]) -> dict[str, f
 
 
 def _groups(problems: Sequence[Problem]) -> dict[str, dict[str, str]]:
-    """By kind, where there are several of it and every problem has one."""
+    """Group of each problem by kind, for kinds that every problem has and that differ."""
     kinds = {
         "level": [problem.level for problem in problems],
         "source": [problem.source for problem in problems],

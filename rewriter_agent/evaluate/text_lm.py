@@ -1,4 +1,4 @@
-"""lm-evaluation-harness models that take what a data set's items say as text."""
+"""lm-evaluation-harness models that encode a data set's items as text, without control tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TextLM(TemplateLM):
 
     @property
     def encoder(self) -> TextEncoder:
-        """Of the model's tokenizer."""
+        """Encoder of the model's tokenizer."""
         return text_encoder(self.tokenizer)
 
     def apply_chat_template(

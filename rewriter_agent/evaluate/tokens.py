@@ -1,4 +1,4 @@
-"""Between text and token ids, with the one type that evaluation uses of those a tokenizer can answer."""
+"""Typed encoding and decoding: a tokenizer may return several types, evaluation needs one."""
 
 from __future__ import annotations
 

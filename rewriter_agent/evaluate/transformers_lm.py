@@ -25,7 +25,7 @@ class TransformersModel:
     use_gpu: bool
     threads: int
     tokens: Tokens
-    """Those of the backbone: a fine-tuned model has them, too."""
+    """Tokenizer of the backbone, which fine-tuned models share."""
 
 
 def evaluate_on_transformers(

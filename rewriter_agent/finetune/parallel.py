@@ -42,7 +42,7 @@ def _task(job: SFTJob, work: Work) -> Any:
     """Workers that a task starts reserve what they need themselves; so does a task that trains in its own process."""
     if not job.in_process:
         return ray.remote(num_cpus=0, max_retries=0)(work)
-    # The same for all jobs, so that one process does many.
+    # The same for all jobs: one process runs many.
     threads = {name: str(job.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     return ray.remote(
         num_cpus=job.threads,

@@ -1,4 +1,4 @@
-"""Fine-tuning on rewritten targets that are made on the way: each part's by, and for, the student as it is by then."""
+"""Fine-tuning whose targets are rewritten on the way, for the student as it is at the start of each part."""
 
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +28,7 @@ from .rows import require_rewritten, rewritten_rows
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of steps on rows that were rewritten for the student at its beginning."""
+    """Consecutive steps on rows that were rewritten for the student at their start."""
 
     first: int
     """Steps that the student had taken."""
@@ -43,15 +43,15 @@ class Part:
 def train_refreshed(
     session: Session, job: SFTJob, folder: Path, progress: Progress, shown: dict[str, str]
 ) -> SFTResult:
-    """Do the parts that are missing, in order; `folder/parts.json` has those that are done.
+    """Train the missing parts, in order; `folder/parts.json` lists the finished ones.
 
-    The first part's rows are those of the stage `rewrite`, whose student is the backbone.
+    The first part uses the rows of the stage `rewrite`, whose student is the backbone.
     """
     refresh = job.sft.refresh
-    assert refresh is not None, "asked where a refresh is configured"
+    assert refresh is not None, "called only if a refresh is configured"
     pool = Pool.of(session)
     steps = job.sft.total_steps(pool.rows)
-    # Validated again: the steps may not go together with the other options.
+    # Validated again: the steps may contradict other options.
     sft = SFTConfig.model_validate(job.sft.model_dump() | {"max_steps": steps})
     job = job.model_copy(update={"sft": sft})
     done = read_parts(folder)
@@ -70,7 +70,7 @@ def train_refreshed(
 
 
 def next_part(job: SFTJob, refresh: RefreshSection, done: list[Part]) -> SFTJob:
-    """The job up to where the next refresh is due."""
+    """Return the job up to the next refresh."""
     first, kl = (done[-1].last, done[-1].probe_kl) if done else (0, 0.0)
     changes = {
         "until": min(first + refresh.steps, job.sft.max_steps),
@@ -91,14 +91,14 @@ def staleness(parts: list[Part]) -> dict[str, float]:
 
 
 def read_parts(folder: Path) -> list[Part]:
-    """Those that are done."""
+    """Read the finished parts."""
     path = StageFolder(folder).parts
     return [Part(**part) for part in read_json(path)] if path.exists() else []
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The problems that parts take from, over and over, each pass in another order."""
+    """Problems that parts take from, epoch after epoch, each in another order."""
 
     ids: list[str]
     rows: int
@@ -107,7 +107,7 @@ class Pool:
 
     @classmethod
     def of(cls, session: Session) -> "Pool":
-        """Those that the stage `rewrite` has targets of."""
+        """Collect the problems that the stage `rewrite` has targets of."""
         found = [problem_id for problem_id, _ in rewritten_rows(session, session.folder.rewrite.rewrites)]
         return cls(list(dict.fromkeys(found)), len(found), session.config.seed)
 
@@ -118,7 +118,7 @@ class Pool:
 
 
 def _write_part_rows(session: Session, pool: Pool, part: SFTJob, folder: Path, progress: Progress) -> int:
-    """Put the part's rows behind those that have been trained on; returns how many targets were too long."""
+    """Append the part's rows to the rows trained on before; returns how many targets were too long."""
     first, size = part.behavior_step, part.sft.rows_per_step
     assert part.until is not None
     wanted = (part.until - first) * size

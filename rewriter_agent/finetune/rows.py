@@ -1,4 +1,4 @@
-"""What a run fine-tunes on: expert solutions, rewritten targets, and the backbone's own answers for the probe."""
+"""Rows to fine-tune on: expert solutions, rewritten targets, and the backbone's own answers for the probe."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -43,17 +43,17 @@ def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTR
 
 
 def own_answers(session: Session) -> Iterator[SFTRow]:
-    """What the backbone answers by itself to the first training questions."""
+    """The backbone's own answers to the first training questions."""
     tokens = session.tokens
     for row in islice(prepared(prepared_file(session.config)), session.config.sft.probe_size):
         yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
 
 
 def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
-    """Raise ValueError where rewriting has brought nothing: the arm would be that of the expert's solutions."""
+    """Raise ValueError if every target is the expert's: the arm would equal that of the expert's solutions."""
     if all(row.outcome == EXPERT_FALLBACK for row in rows):
         raise ValueError(
-            f"no candidate of strategy '{strategy}' passed the gate, so that all {len(rows)} targets are the expert's "
-            "solutions. Why is in rewrite/manifest.json by reason: train the rewriter longer, raise "
+            f"no candidate of strategy '{strategy}' passed the gate: all {len(rows)} targets are the expert's "
+            "solutions. See rewrite/manifest.json for the reasons; train the rewriter longer, raise "
             "rewrite.num_generations or rewrite.max_completion_length, or take another strategy."
         )

@@ -19,10 +19,10 @@ class AnchorCache:
         self._database.execute("CREATE TABLE IF NOT EXISTS anchors (key TEXT PRIMARY KEY, value TEXT)")
 
     def fill(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[Any]]) -> list[Any]:
-        """The values of `keys`, in order.
+        """Return the values of `keys`, in order.
 
-        `compute` is given the positions of the keys that are not there yet and returns their values, which
-        are then kept; it is not called where none is missing.
+        `compute` takes the positions of the missing keys and returns their values, which are then kept. It is not
+        called if no key is missing.
         """
         found = {key: self._get(key) for key in keys}
         missing = [i for i, key in enumerate(keys) if found[key] is None]

@@ -1,4 +1,4 @@
-"""What `prepare` leaves for the stages after it: the training problems, with what the backbone says of them."""
+"""Output of `prepare` for later stages: training problems with the backbone's log-probs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -29,25 +29,24 @@ PREPARED = pa.schema(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training problem, and its expert solution as the backbone sees it, given the question."""
+    """A training problem with texts and their log-probs (nats) under the backbone, given the question."""
 
     problem: AnchoredProblem
     expert_ids: list[int]
-    """The end token included."""
+    """Expert's solution, including the end token."""
     expert_logprobs: list[float]
-    """In nats."""
     own_ids: list[int]
-    """The first of the backbone's own solutions."""
+    """First of the backbone's own solutions."""
     own_logprobs: list[float]
 
 
 def prepared_file(config: RunConfig) -> Path:
-    """Where the prepared problems are."""
+    """Path of the prepared problems."""
     return RunFolder(config.folder).prepare.prepared
 
 
 def prepared(path: Path) -> Iterator[Prepared]:
-    """The training problems in a prepared file, in order, a row group in memory at a time."""
+    """Read the training problems of a prepared file, in order, one row group in memory at a time."""
     for row in read_table(path):
         yield Prepared(
             _anchored(row), row["expert_ids"], row["expert_logprobs"], row["own_ids"], row["own_logprobs"]
@@ -55,7 +54,7 @@ def prepared(path: Path) -> Iterator[Prepared]:
 
 
 def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
-    """All of them by problem id, in the prepared order."""
+    """Read all training problems by id, in the prepared order."""
     return {row.problem.id: row.problem for row in prepared(prepared_file(config))}
 
 

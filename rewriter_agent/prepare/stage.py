@@ -1,4 +1,4 @@
-"""Stage `prepare`: problems, and where each lies between the expert's and the backbone's own words."""
+"""Stage `prepare`: problems, with the backbone's log-probs of the expert's solution and of its own samples."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from .logprob_cache import AnchorCache, cache_key
 from .records import PREPARED, prepared_file
 
 CACHE_FILE = "cache/anchors.sqlite"
-"""Under output_dir: runs with the same backbone and prompts share it."""
+"""Path below output_dir; runs with the same backbone and prompts share the cache."""
 
 
 def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _contradictions(problems: Sequence[Problem], of: int) -> str:
 
 
 def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[str]) -> list[dict[str, Any]]:
-    """The training problems that no later stage has, with the reason."""
+    """Training problems that no later stage has, with the reason."""
     short = {problem.id for problem in fitting}
     return [
         {"reason": ENGINE_ERROR if problem.id in short else TOO_LONG, **asdict(problem)}
@@ -142,7 +142,7 @@ def _expert_logprobs(
     cache: AnchorCache,
     identity: tuple[str, str],
 ) -> list[list[float]]:
-    """Per token, in nats."""
+    """Score each expert solution, in nats per token."""
 
     def compute(missing: list[int]) -> list[list[float]]:
         scored = session.reference.score([ScoreRequest(prompts[i], experts[i]) for i in missing])
@@ -159,7 +159,10 @@ def _own_samples(
     cache: AnchorCache,
     identity: tuple[str, str],
 ) -> list[dict[str, Any]]:
-    """Of each problem's unaided solutions: `mean`, in nats per token over all; `ids` and `logprobs` of the first."""
+    """Sample and score each problem's unaided solutions.
+
+    Returns `mean`, in nats per token over all of them, and `ids` and `logprobs` of the first.
+    """
     settings, count = session.config.prepare, session.config.prepare.num_own_samples
 
     def requests(i: int) -> list[GenerateRequest]:
@@ -189,7 +192,7 @@ def _own_samples(
 def own_requests(
     prompt: list[int], problem_id: str, settings: PrepareConfig, seed: int
 ) -> list[GenerateRequest]:
-    """For the backbone's unaided solutions of a problem."""
+    """Requests for the backbone's unaided solutions of a problem."""
     return [
         GenerateRequest(
             prompt,
@@ -202,7 +205,7 @@ def own_requests(
 
 
 def require_some(problems: Sequence[Problem], config: RunConfig) -> None:
-    """Raise ValueError where no training problem fits."""
+    """Raise ValueError if no training problem fits."""
     if not problems:
         raise ValueError(
             f"no training problem fits model.max_model_len={config.model.max_model_len} with its solution; raise it, "
@@ -211,6 +214,6 @@ def require_some(problems: Sequence[Problem], config: RunConfig) -> None:
 
 
 def fits(problem: Problem, tokens: Tokens, config: RunConfig) -> bool:
-    """Whether the model's context has room for the question with the expert's solution and with its own."""
+    """Whether the question fits the model's context, both with the expert's solution and with the model's own."""
     longest = max(len(tokens.expert(problem)), config.prepare.max_completion_length)
     return len(tokens.question(problem)) + longest <= config.model.max_model_len - 1

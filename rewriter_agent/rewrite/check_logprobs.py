@@ -1,4 +1,4 @@
-"""A check of the behaviour log-probs: some rows are scored once more."""
+"""Checks behaviour log-probs: scores some rows again and compares."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +17,8 @@ from rewriter_agent.scoring.group_scorer import mean
 
 ROWS = 100
 TOLERANCE = 0.05
-"""Nats a token, mean over the rows: what bfloat16 moves between batches stays far below it, other weights or
-another prompt far above."""
+"""Nats per token, mean over the rows. Rounding in bfloat16 stays far below it; other weights or another prompt are far
+above."""
 COLUMNS = (
     "problem_id",
     "question",
@@ -35,10 +35,12 @@ COLUMNS = (
 def check_logprobs(
     rewrites: Path, tokens: Tokens, fleets: Mapping[Writer, Fleet], temperature: float, seed: int
 ) -> dict[str, Any]:
-    """How far behaviour log-probs are from what their model says now, over at most `ROWS` random rows.
+    """Compare behaviour log-probs with those that their model gives now, over at most `ROWS` random rows.
 
-    Those under the rewriter are sampled at `temperature` and can be compared at 1 only; others are left out.
-    Raises ValueError where they disagree by more than `TOLERANCE` on average.
+    Log-probs of a rewriter are at its sampling `temperature`, and are compared only if that is 1.
+
+    Raises:
+        ValueError: they differ by more than `TOLERANCE` on average.
     """
     total = pq.read_metadata(rewrites).num_rows
     chosen = set(Random(seed).sample(range(total), min(ROWS, total)))
@@ -49,8 +51,8 @@ def check_logprobs(
             asked.setdefault(_model(row), []).append(row)
     found = [
         (difference, row["problem_id"])
-        for model, its in asked.items()
-        for row, difference in zip(its, _differences(its, tokens, fleets[model]), strict=True)
+        for model, group in asked.items()
+        for row, difference in zip(group, _differences(group, tokens, fleets[model]), strict=True)
     ]
     if not found:
         return {}
@@ -69,14 +71,14 @@ def check_logprobs(
 
 
 def _model(row: dict[str, Any]) -> Writer:
-    """Whose log-probs the row has."""
+    """Engines whose log-probs the row has."""
     if row["behavior"] == "rewriter" and row["written_by"].startswith("policy/"):
         return "policy"
     return "backbone"
 
 
 def _differences(rows: list[dict[str, Any]], tokens: Tokens, fleet: Fleet) -> list[float]:
-    """Mean over each row's tokens, in nats."""
+    """Mean absolute difference over each row's tokens, in nats."""
     asked = [ScoreRequest(_prompt(row, tokens), row["target_ids"]) for row in rows]
     return [
         mean([abs(now - then) for now, then in zip(scored.logprobs, row["behavior_logprobs"], strict=True)])
@@ -85,7 +87,7 @@ def _differences(rows: list[dict[str, Any]], tokens: Tokens, fleet: Fleet) -> li
 
 
 def _prompt(row: dict[str, Any], tokens: Tokens) -> list[int]:
-    """What the log-probs are given."""
+    """Prompt that the log-probs are conditioned on."""
     problem = Problem(
         row["problem_id"],
         row["question"],

@@ -27,7 +27,7 @@ DATASET = pa.schema(
         ("answer", pa.string()),
     ]
 )
-"""TRL's conversational prompt-completion form, and where each row comes from."""
+"""TRL's conversational prompt-completion form, and the origin of each row."""
 SHOWN = ("question", "convention", "answer", "target_text", "problem_id", "policy_version")
 ROWS_AT_A_TIME = 1000
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -36,7 +36,7 @@ MADE: dict[StrategyName, str] = {
     "best_of_n": "expert solutions rewritten by `{model}` itself, by prompt",
     "guided_align": "expert solutions rewritten by `{model}` itself, by prompt",
     "self_align": "solutions of `{model}` itself, written from the question alone",
-    "mind_the_gap": "solutions of `{model}` itself from the question alone or, where those failed, from the expert's",
+    "mind_the_gap": "solutions of `{model}` itself from the question alone or, if those failed, from the expert's",
     "expert": "expert solutions as they are",
 }
 

@@ -29,7 +29,7 @@ class Group:
     samples: list[Sample]
     scored: ScoredGroup
     prompt_tokens: int
-    """Of the prompt that all of them share."""
+    """Length of the prompt that all candidates share."""
 
     @property
     def solved(self) -> bool:
@@ -39,12 +39,12 @@ class Group:
 
 @dataclass
 class Attempt:
-    """What has been tried for one problem."""
+    """Rounds of candidates for one problem."""
 
     problem: AnchoredProblem
     groups: list[Group] = field(default_factory=list)
     skipped: str | None = None
-    """Why no candidate was asked for, or none came."""
+    """Reason why no candidate was requested or returned."""
 
     @property
     def unresolved(self) -> bool:
@@ -53,7 +53,7 @@ class Attempt:
 
 
 class Rewriter:
-    """Makes attempts at shards of problems. What it does for a shard follows from the shard and the seed alone."""
+    """Makes attempts at shards of problems. The result for a shard depends on the shard and the seed alone."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Rewriter:
         self.scorer = scorer
 
     def __call__(self, shard: Sequence[AnchoredProblem]) -> list[Attempt]:
-        """One attempt a problem; order kept."""
+        """Make one attempt per problem, in order."""
         attempts = [
             Attempt(problem, skipped=IN_DISTRIBUTION if self._keeps(problem) else None) for problem in shard
         ]
@@ -85,7 +85,7 @@ class Rewriter:
         return self.config.keep_gap is not None and gap <= self.config.keep_gap
 
     def _run_round(self, round_: Round, number: int, count: int, attempts: Sequence[Attempt]) -> None:
-        """Give each attempt a scored group of `count` candidates, or the reason why there is none."""
+        """Add a scored group of `count` candidates to each attempt, or the reason why there is none."""
         fleet = self.writers[round_.writer]
         room = fleet.spec.max_model_len - 1 - self.config.max_completion_length
         asked: list[tuple[Attempt, list[GenerateRequest]]] = []

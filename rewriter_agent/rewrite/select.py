@@ -1,4 +1,4 @@
-"""Which of a problem's candidates become its targets."""
+"""Selects which of a problem's candidates become its targets."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -20,7 +20,7 @@ RANKED: dict[SelectionRule, Callable[[Any], float]] = {
 def select(
     rule: SelectionRule, candidates: Sequence[Candidate], scores: Sequence[Score], count: int, draw: Random
 ) -> list[int]:
-    """Positions of at most `count` of those that pass the gate, the best first; of equal texts, one."""
+    """Positions of at most `count` candidates that pass the gate, best first; one of equal texts."""
     texts = [candidate.text for candidate in candidates]
     firsts: dict[str, int] = {}
     for i in range(len(texts)):

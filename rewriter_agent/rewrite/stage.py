@@ -1,4 +1,4 @@
-"""Stages `rewrite` and `dataset`: every training problem's targets as the strategy says, and what others can use."""
+"""Stages `rewrite` and `dataset`: targets for every training problem, and the same as a data set for others."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -45,7 +45,7 @@ def rewrite(session: Session, folder: Path, progress: Progress) -> dict[str, Any
             )
     counts = tally.counts()
     if STRATEGIES[config.rewrite.strategy].rounds:
-        progress("scoring some rows once more")
+        progress("scoring some rows again to check their log-probs")
         counts |= check_logprobs(
             StageFolder(folder).rewrites,
             session.tokens,
@@ -101,7 +101,7 @@ def _load_rewriter(session: Session, progress: Progress) -> int:
 
 
 def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
-    """Attempts of a strategy that asks nobody: no engine starts."""
+    """Attempts of a strategy without candidates, for which no engine starts."""
     return [Attempt(problem) for problem in problems]
 
 

@@ -1,4 +1,4 @@
-"""What a run starts from, by content: an edited file makes what was made from it stale."""
+"""Content hashes of a run's inputs: an edited file makes results that were made from it stale."""
 
 import hashlib
 from functools import lru_cache
@@ -16,8 +16,9 @@ WORLD = "lab world"
 
 
 def input_hashes(config: RunConfig) -> dict[str, str]:
-    """Content hash of each local data file and of a local model's folder (of its weights, pieces), and the
-    laboratory's world where problems or retention items are made there.
+    """Content hash of each local data file and of a local model's folder (pieces of its weights).
+
+    If problems or retention items come from the laboratory, its world is hashed, too.
     """
     found = {}
     if isinstance(config.data, FileData):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class StageFolder:
-    """The files of one stage, or of one fine-tuning of a sweep or a study; each stage writes those that it has."""
+    """The files of one stage, or of one fine-tuning of a sweep or a study; a stage writes only some of them."""
 
     path: Path
 
     @property
     def manifest(self) -> Path:
-        """Counts, time, versions and hashes; written last, so that its presence means completion."""
+        """Counts, time, versions and hashes; written last: its presence means completion."""
         return self.path / "manifest.json"
 
     @property

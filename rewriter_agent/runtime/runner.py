@@ -13,7 +13,7 @@ from .stage import Stage
 def run_stage(stage: Stage, session: Any) -> None:
     """Run a stage unless it is complete or the config does not want it.
 
-    The manifest's time includes earlier attempts, except those that were killed outright.
+    The manifest's time includes earlier attempts, except attempts that were killed by SIGKILL.
     """
     progress = Progress(stage.name)
     if not stage.wanted(session.config):

@@ -34,12 +34,12 @@ EngineName = Literal["policy", "backbone"]
 
 
 class Session:
-    """What every stage is given. Engines start when a stage first asks for them."""
+    """A run in progress, passed to every stage. Engines start when a stage first asks for them."""
 
     def __init__(
         self, config: RunConfig, machines: Sequence[Machine], roles: Collection[str] | None = None
     ) -> None:
-        """`roles` are the only processes that will start; None for all of a whole run."""
+        """Plan the run for the processes in `roles`; None plans for all of a whole run."""
         self.config = config
         self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
         self.model_path = resolve_model(config.model.name_or_path)
@@ -67,12 +67,12 @@ class Session:
         self.plan = make_plan(config.cluster, workload(config, self._shape), self.plan.machines, self._roles)
 
     def write_config(self) -> None:
-        """Leave the resolved config in the run folder."""
+        """Write the resolved config to the run folder."""
         with atomic(self.folder.config) as temporary:
             temporary.write_text(dump_config(self.config))
 
     def start_engines(self, *names: EngineName) -> None:
-        """Begin to start the engines that a stage will ask for: side by side, while it does something else."""
+        """Start engines in the background, in parallel, while the stage does something else."""
         # A shard's thread may still be at work when the run has ended; Ray would start a cluster of its own for it.
         assert not self._closed, "the run is closed"
         model, cluster = self.config.model, self.config.cluster
@@ -104,10 +104,10 @@ class Session:
         return "policy" if name == "backbone" and not self.config.cluster.scorers else name
 
     def wait_for_capacity(self, *roles: str) -> None:
-        """Return when the cluster has room for all processes of the roles, whoever else uses it.
+        """Return when the cluster has capacity for all processes of the roles, whoever else uses it.
 
         Raises:
-            ValueError: it had none for too long.
+            ValueError: it has had none for `cluster.wait_timeout` seconds.
         """
         if self._patience:
             wait_for_capacity([self.plan.role(name) for name in roles], self._patience, self._say)
@@ -120,14 +120,14 @@ class Session:
     def _window(self) -> int:
         """Calls that an engine has at once.
 
-        One at a time, so that its batches, and with them the last bits of what it computes, do not depend on when
-        anything happens; where groups come one by one anyway, enough of them to fill it and as many waiting.
+        One call at a time keeps batches, and with them the last bits of the results, independent of timing. With
+        prefetch groups come one by one anyway: enough calls to fill the engine, and as many waiting.
         """
         train, cluster = self.config.train, self.config.cluster
         return max(2, 2 * cluster.max_num_seqs // train.num_generations) if train.max_staleness else 1
 
     def wait_engines(self, *names: EngineName) -> None:
-        """Start them where they are not, and return when they can be used."""
+        """Start these engines if they are not running, and return when they are ready."""
         self.start_engines(*names)
         for name in names:
             self._fleets[self.engine_role(name)].wait()
@@ -153,7 +153,7 @@ class Session:
 
     @cached_property
     def embedder(self) -> Embedder | None:
-        """Text embeddings for the diversity term, where its kind compares them."""
+        """Text embeddings for the diversity term; None if its kind does not compare them."""
         reward, model = self.config.reward, self.config.model
         if not reward.needs_embeddings:
             return None
@@ -182,14 +182,14 @@ class Session:
         return RunFolder(self.config.folder)
 
     def release_engines(self) -> None:
-        """Give the engines' memory and cores to what comes next."""
+        """Stop the engines, which frees their memory and cores."""
         for fleet in self._fleets.values():
             fleet.shutdown()
         self._fleets = {}
         self._end_embedder()
 
     def close(self) -> None:
-        """End everything that this run started; no engine starts any more."""
+        """Stop everything that this session has started; no engine starts afterwards."""
         self._closed = True
         self.release_engines()
         self._end_reward_services()

@@ -16,30 +16,30 @@ from rewriter_agent.io.files import read_json, write_json
 from .run_folder import RunFolder, StageFolder
 
 SUBSECTIONS = ("sft.sweep",)
-"""They decide what names them, and not what names the section that they are in."""
+"""Parts of sections that count only for the stages that name them, not for those that name the whole section."""
 NEUTRAL = (("train.max_staleness", 0), ("model.chat_template", None), ("model.date", None))
-"""Options that older results do not have, at the value with which these were made."""
+"""Options that older results lack, with the value that these were made with."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the way, and what its result depends on."""
+    """A step of the pipeline, and the inputs that its result depends on."""
 
     name: str
     sections: tuple[str, ...]
-    """Config sections that decide the result, beside those of the stages in `after`."""
+    """Config sections that decide the result, in addition to those of the stages in `after`."""
     after: tuple["Stage", ...]
     work: Callable[..., dict[str, Any]]
-    """Called with (run, folder, progress); returns counts for the manifest. Must go on from what it finds."""
+    """Called with (run, folder, progress); returns counts for the manifest. Must resume from an unfinished folder."""
     needs_gb: Callable[[float], float] = lambda weights_gb: 0.1
     """Disk space that the stage takes, from the size of the weights."""
     wanted: Callable[[RunConfig], bool] = lambda config: True
     """Whether a run of that config has this stage."""
     roles: Callable[[RunConfig], Collection[str]] = lambda config: ()
-    """Processes of the plan that it starts or uses."""
+    """Processes of the plan that the stage starts or uses."""
     reads: Callable[[RunConfig], dict[str, str]] = lambda config: {}
-    """Content hashes of what it reads that no stage has made."""
+    """Content hashes of the files that the stage reads and no stage has written."""
 
     def fingerprint(self, config: RunConfig) -> str:
         """Hash of everything that decides the result."""
@@ -50,11 +50,11 @@ class Stage:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def before(self, config: RunConfig) -> list["Stage"]:
-        """Those in `after` that the run has."""
+        """Stages in `after` that the run has."""
         return [stage for stage in self.after if stage.wanted(config)]
 
     def inputs(self, config: RunConfig) -> dict[str, str]:
-        """Fingerprints of the stages before, and hashes of what it reads beside them."""
+        """Fingerprints of the stages before, and hashes of the other files that the stage reads."""
         return {stage.name: stage.fingerprint(config) for stage in self.before(config)} | self.reads(config)
 
     def complete(self, config: RunConfig) -> bool:
@@ -67,12 +67,12 @@ class Stage:
         return RunFolder(config.folder).stage(self.name)
 
     def read_manifest(self, config: RunConfig) -> dict[str, Any] | None:
-        """What the finished stage wrote last; None before."""
+        """Manifest of the finished stage; None if it is not finished."""
         path = self.folder(config).manifest
         return read_json(path) if path.exists() else None
 
     def open_folder(self, config: RunConfig, weights_gb: float) -> Path:
-        """The stage's folder to go on in; results of other inputs are moved aside, not deleted.
+        """Open the stage's folder to start or resume in; results of other inputs are moved aside, not deleted.
 
         Raises:
             ValueError: too little disk space for what the stage will write.
@@ -92,7 +92,7 @@ class Stage:
         return folder
 
     def reopen(self, config: RunConfig) -> None:
-        """Make the stage incomplete; what lies in its folder is gone on from.
+        """Make the stage incomplete, so that it resumes from its folder.
 
         Raises:
             ValueError: it has not been done.
@@ -104,7 +104,7 @@ class Stage:
         self.folder(config).manifest.unlink()
 
     def require(self, config: RunConfig, stages: Iterable["Stage"]) -> None:
-        """Raise ValueError where one of the stages, which this one needs, is not complete."""
+        """Raise ValueError if a stage that this one needs is not complete."""
         missing = [stage.name for stage in stages if not stage.complete(config)]
         if missing:
             raise ValueError(
@@ -152,7 +152,7 @@ def vllm_package() -> str:
 
 
 def require_space(folder: Path, needed_gb: float, stage: str) -> None:
-    """Raise ValueError where the folder's disk has less left than the stage will write."""
+    """Raise ValueError if the folder's disk has less space left than the stage will write."""
     free_gb = shutil.disk_usage(folder).free / 1024**3
     if free_gb < needed_gb:
         raise ValueError(

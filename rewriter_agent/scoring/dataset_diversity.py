@@ -1,4 +1,4 @@
-"""How varied a training set is as a whole: measures that no reward pays for."""
+"""Diversity of a training set as a whole: measures that no reward optimises."""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ MOST_TEXTS = 400
 
 @dataclass(frozen=True)
 class DatasetDiversity:
-    """Of one text a problem; compare sets of equal size only."""
+    """Diversity over one text per problem; comparable between sets of equal size only."""
 
     distinct_2: float
     """Distinct word bigrams over all word bigrams."""

@@ -27,7 +27,7 @@ class Embedder:
 
 
 def start_embedder(model: str, max_length: int, role: Role, timeout: float, restarts: int) -> Embedder:
-    """Start the encoder actor with the resources of `role`; Ray starts it again `restarts` times where it dies."""
+    """Start the encoder actor with the resources of `role`; Ray restarts it up to `restarts` times if it dies."""
     threads = str(role.threads)
     actor = ray.remote(Encoder).options(
         num_cpus=role.num_cpus,
@@ -44,7 +44,7 @@ def start_embedder(model: str, max_length: int, role: Role, timeout: float, rest
 def diversity_embed(
     embedder: Embedder | None, solutions: Sequence[str], config: RewardConfig
 ) -> Embed | None:
-    """What the diversity term embeds with: whitened over the expert solutions where its kind asks for it.
+    """Return the embedding function of the diversity term, whitened over the expert solutions if its kind needs it.
 
     The statistics are of at most `REFERENCE_TEXTS` evenly spaced solutions, so every stage of a run has the same.
     """

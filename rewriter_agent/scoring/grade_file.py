@@ -18,10 +18,10 @@ from rewriter_agent.io.progress import Progress
 from .grade_rows import GradeRow, read_rows
 
 CHUNK = 2048
-"""Rows graded together; what is in memory does not grow with the file."""
+"""Rows graded together; memory does not grow with the file."""
 PROGRESS_SECONDS = 2.0
 MAX_NAME_BYTES = 200
-"""Of the output; file systems take 255, some of which the temporary name beside it needs."""
+"""Longest name of the output; file systems take 255, and the temporary file's name is longer."""
 NO_ANSWER = Grade(Verdict.DIFFERENT, "no_answer")
 INVALID_GOLD = Grade(Verdict.UNDECIDED, "invalid_gold")
 
@@ -74,7 +74,7 @@ def grade_file(
 ) -> Summary:
     """Grade every row of `source` into `output`, one line a row in the same order, whole or not at all.
 
-    Where `output` is a link, the file that it points to is written.
+    If `output` is a link, the file that it points to is written.
 
     Raises:
         ValueError: a file cannot be used, or a row is malformed (the file is checked before any is graded).
@@ -136,7 +136,7 @@ def _ask(row: GradeRow) -> _Asked:
     extracted = extract_answer(row.text, row.convention, strict=row.strict)
     gold = answer_in(row.gold, row.convention) or row.gold
     fault = gold_fault(gold, row.convention)
-    # What is wrong with tests the verifier tells as well.
+    # The verifier reports invalid tests as well.
     is_refused = fault is not None and row.convention != "python"
     check = None if extracted is None or is_refused else Check(gold, extracted, row.convention)
     return _Asked(row.id, extracted, check, fault)

@@ -42,12 +42,12 @@ class Sample(Candidate):
 
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
-    """Of its tokens under the model that wrote it, given the prompt that it wrote from, in nats."""
+    """Log-probs of its tokens under the model that wrote it, given the prompt it was written from, in nats."""
 
 
 @dataclass(frozen=True)
 class ScoredGroup:
-    """One problem's candidates: their scores, and log-probs under the backbone of those that passed.
+    """One problem's candidates: their scores, and log-probs under the backbone of those which passed.
 
     `judged_bad`: the judge's verdicts on reasoning known to be bad; a True is a false acceptance.
     """
@@ -56,11 +56,11 @@ class ScoredGroup:
     logprobs: list[list[float] | None]
     judged_bad: list[bool]
     judged: int = 0
-    """Texts that the judge has read, those known to be bad among them."""
+    """Texts that the judge has read, including texts known to be bad."""
 
 
 class GroupScorer:
-    """Scores whole groups: all are checked side by side, and what passes is scored under the backbone in one call."""
+    """Scores whole groups: checks answers in parallel, and scores passing texts under the backbone in one call."""
 
     def __init__(
         self,

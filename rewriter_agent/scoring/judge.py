@@ -31,7 +31,7 @@ class FleetJudge:
 
 
 def judgement_length(tokens: Tokens, problem: Problem) -> int:
-    """How many tokens of an engine's context a judgement takes, those of the candidate left out."""
+    """Tokens of an engine's context that a judgement takes, without the candidate."""
     return len(_prompt(tokens, problem, "")) + max(map(len, _replies(tokens)))
 
 

@@ -18,8 +18,8 @@ class _Batch:
 class RequestBatcher:
     """Scores for threads numbered from 0, each of which may ask again and must `leave` in the end.
 
-    What they ask is sent when each has asked or left, in the order of their numbers: engines work on large batches,
-    and on the same ones whichever thread was first.
+    Requests are sent when every thread has asked or left, in the order of the threads. Engines get large batches, and
+    the same ones whichever thread was first.
     """
 
     def __init__(self, fleet: Fleet, threads: int) -> None:
@@ -29,17 +29,17 @@ class RequestBatcher:
         self._batch = _Batch()
 
     def score(self, number: int, requests: Sequence[ScoreRequest]) -> list[Scored]:
-        """As the fleet's; waits for the other threads, and raises what the call for all of them raises."""
+        """Score like `Fleet.score`, in one call with the other threads; an error of that call is raised in all."""
         with self._lock:
             batch = self._batch
             batch.asked[number] = requests
         self._send_if_due()
         scored = batch.sent.result()
-        start = sum(len(its) for other, its in batch.asked.items() if other < number)
+        start = sum(len(asked) for other, asked in batch.asked.items() if other < number)
         return scored[start : start + len(requests)]
 
     def leave(self) -> None:
-        """The thread asks no more."""
+        """Sign off: this thread sends no more requests."""
         with self._lock:
             self._present -= 1
         self._send_if_due()

@@ -17,11 +17,12 @@ def map_isolating_failures(
     items: Sequence[Item],
     fleets: Callable[[], Sequence[Fleet]],
 ) -> list[Answer | None]:
-    """`call(items)`, an answer an item. Where an engine fails at it each item by itself, since the error does not
-    say which it was; None for an item at which it fails again.
+    """Return `call(items)`, one answer per item; None for an item at which an engine fails.
+
+    If the call fails, each item is tried by itself, since the error does not say which item caused it.
 
     Raises:
-        RayTaskError: one of the `fleets` that the call uses fails at everything, so that no item is at fault.
+        RayTaskError: one of the `fleets` that the call uses fails at a minimal request, too: no item is at fault.
     """
     try:
         return list(call(items))
@@ -34,6 +35,6 @@ def map_isolating_failures(
 
 
 def _require_working(fleet: Fleet) -> None:
-    """Ask for the least that can be asked for."""
+    """Send minimal requests, to check that every engine works."""
     fleet.generate([GenerateRequest([1], 1, 1.0, 0)] * len(fleet.engines))
     fleet.score([ScoreRequest([1], [1])] * len(fleet.engines))

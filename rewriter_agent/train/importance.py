@@ -1,7 +1,7 @@
 """The correction for engines whose log-probs differ from the learner's, from log-probs that the loss has computed.
 
-TRL computes a step's candidates once for the correction and once more for the loss. Where each is used in one optimiser
-step, both are under the same weights, so that once is enough.
+TRL computes a step's candidates once for the correction and once more for the loss. If each candidate is used in one
+optimiser step only, both are under the same weights, and once is enough.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Correction:
     high: float | None
     differences: list[Tensor] = field(default_factory=list)
     ratios: list[Tensor] = field(default_factory=list)
-    """Of all batches since the metrics were last asked for."""
+    """Ratios of all batches since `metrics` was last called."""
 
     def ratio(self, logps: Tensor, sampled: Tensor, mask: Tensor) -> Tensor:
         """Learner over engine, (candidates, tokens) or (candidates, 1), from log-probs (candidates, tokens) of both.
@@ -42,7 +42,7 @@ class Correction:
         return ratio
 
     def metrics(self) -> dict[str, float]:
-        """Of these batches, under TRL's names."""
+        """Return the metrics of these batches under TRL's names, and start again."""
         difference, ratio = torch.cat(self.differences), torch.cat(self.ratios)
         self.differences, self.ratios = [], []
         return {

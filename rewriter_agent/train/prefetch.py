@@ -1,4 +1,4 @@
-"""Candidates of the next step, sampled and scored while the learner works on this one."""
+"""Prefetching: the next step's candidates are sampled and scored while the learner works on this one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +11,7 @@ Group = tuple[AnchoredProblem, list[GenerateRequest]]
 
 
 class Prefetch:
-    """Groups on their way through the engines; each is scored as soon as it is complete."""
+    """Groups in progress on the engines; each is scored as soon as it is complete."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class Prefetch:
         self._due: int | None = None
 
     def begun(self, step: int) -> bool:
-        """Whether the step's candidates are on their way, or there."""
+        """Whether the step's candidates have been requested."""
         return step in self._sampled
 
     def begin(self, step: int, groups: Sequence[Group]) -> None:
-        """Have the step's candidates sampled under the weights that the policy serves now, and scored."""
+        """Start sampling and scoring the step's candidates, under the weights that the policy serves now."""
         self._sampled[step] = self.policy.submit("generate", [requests for _, requests in groups])
         self._scored[step] = [
             self._pool.submit(self._score, problem, answer)
@@ -45,7 +45,7 @@ class Prefetch:
         ]
 
     def settle(self) -> None:
-        """Wait until the policy's engines have nothing to do: weights change between two batches."""
+        """Wait until the policy's engines are idle, so that weights can be published between two batches."""
         for answers in self._sampled.values():
             for answer in answers:
                 answer.result()
@@ -55,12 +55,12 @@ class Prefetch:
                     score.result()
 
     def completions(self, step: int) -> list[Completion]:
-        """The step's candidates, group after group; the next call for scores is about them."""
+        """Return the step's candidates, group after group; the next call of `scores` refers to them."""
         self._due = step
         return [completion for answer in self._sampled.pop(step) for completion in answer.result()]
 
     def scores(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
-        """Of the candidates that were taken last, which these are."""
+        """Return the scores of the candidates that `completions` returned last, which `groups` holds."""
         assert self._due is not None
         scored = [answer.result() for answer in self._scored.pop(self._due)]
         assert len(scored) == len(groups)

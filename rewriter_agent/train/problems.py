@@ -1,4 +1,4 @@
-"""The problems that a rewriter is trained on."""
+"""Selects the problems that a rewriter is trained on."""
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.prompt_encoder import Tokens
@@ -7,10 +7,10 @@ from rewriter_agent.scoring.group_scorer import AnchoredProblem, prompt_length
 
 
 def training_problems(config: RunConfig, tokens: Tokens) -> dict[str, AnchoredProblem]:
-    """The prepared ones whose rewriting the model's context has room for, by id.
+    """Return the prepared problems whose rewriting fits the model's context, by id.
 
     Raises:
-        ValueError: it has for none.
+        ValueError: none fits.
     """
     room = config.model.max_model_len - 1 - config.train.max_completion_length
 

@@ -10,8 +10,8 @@ SHARE = 0.9
 """Share of a step's candidates above which training learns nothing but one rule."""
 CHANGES: dict[Reason, str] = {
     "unfinished": (
-        "they are cut at train.max_completion_length: raise it. If they go on after their answer, the model writes "
-        "another end than those that `rewriter-agent plan` shows: name it in eos_token_id of its generation_config.json"
+        "they are cut at train.max_completion_length: raise it. If they continue after their answer, the model writes "
+        "an end token that `rewriter-agent plan` does not show: name it in eos_token_id of its generation_config.json"
     ),
     "control_token": (
         "they hold control tokens of the chat template: see whether the model is an instruction-tuned one, and whether "
@@ -52,6 +52,6 @@ class RejectionWarning:
         if reason != self._told:
             self._told = reason
             self.say(
-                f"warning: {count} of {len(scores)} candidates of this step are rejected as '{reason}', so that there "
+                f"warning: {count} of {len(scores)} candidates of this step are rejected as '{reason}', and there "
                 f"is little to learn from; {CHANGES[reason]}. The texts are in completions/."
             )

@@ -1,4 +1,4 @@
-"""What W&B may have lost of a killed learner's last steps, told once more."""
+"""Logs a killed learner's last steps to W&B again, which may not have been flushed."""
 
 from pathlib import Path
 

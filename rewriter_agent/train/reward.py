@@ -39,13 +39,13 @@ class GroupReward:
         num_generations: int,
         say: Callable[[str], None] = print,
     ) -> None:
-        """`say` takes a warning."""
+        """`say` prints a warning."""
         self.scorer = scorer
         self.problems = problems
         self.num_generations = num_generations
         self.warn = RejectionWarning(say)
         self.ahead: Prefetch | None = None
-        """Has the scores where they were asked for before."""
+        """Holds the scores if candidates are prefetched."""
 
     def __call__(
         self,
@@ -91,8 +91,8 @@ class GroupReward:
 def log_lengths(scores: Sequence[Score], lengths: Sequence[int], log_metric: LogMetric) -> None:
     """Pearson correlation of each term with the length in tokens, over the candidates that passed.
 
-    A policy that learns to write long or short for its own sake shows here first. Not logged where there are
-    fewer than three, or a value does not vary.
+    A policy that learns to write long or short for its own sake shows here first. Not logged if fewer than
+    three passed, or a value does not vary.
     """
     passed = [(score, length) for score, length in zip(scores, lengths, strict=True) if score.gate]
     counts = [length for _, length in passed]
@@ -103,7 +103,7 @@ def log_lengths(scores: Sequence[Score], lengths: Sequence[int], log_metric: Log
 
 
 def log_judge(judged_bad: Sequence[bool], log_metric: LogMetric) -> None:
-    """How often the judge accepted reasoning known to be bad; not logged where it was not asked."""
+    """How often the judge accepted reasoning known to be bad; not logged if there is no judge."""
     if judged_bad:
         log_metric("judge/false_accept", fmean(judged_bad))
 

@@ -16,17 +16,17 @@ from rewriter_agent.runtime.session import Session
 CARD = "rewriter.json"
 COPY = "copy the rewriter again, or leave it out to train one"
 MODEL = "model"
-"""Folder of its merged weights."""
+"""Name of the folder with the merged weights."""
 ADAPTER = "adapter"
-"""Folder of what was trained of them."""
+"""Name of the folder with the trained LoRA adapter."""
 
 
 @dataclass(frozen=True)
 class RewriterCard:
-    """What a rewriter was made from."""
+    """Origin of a trained rewriter."""
 
     backbone: str
-    """As its config names it."""
+    """Name of the backbone in the config."""
     backbone_identity: str
     """Content hash of the backbone's folder, or its name on the Hugging Face hub."""
     steps: int
@@ -34,12 +34,12 @@ class RewriterCard:
 
 
 def rewriter_folder(config: RunConfig) -> Path:
-    """The rewriter that the config names, else the one that the run trains."""
+    """Folder of the rewriter that the config names, else of the one that the run trains."""
     return config.rewrite.rewriter or RunFolder(config.folder).train.path
 
 
 def check_rewriter(session: Session) -> None:
-    """Raise ValueError where the config names a rewriter that cannot be used; see `read_rewriter`."""
+    """Raise ValueError if the config names a rewriter that cannot be used; see `read_rewriter`."""
     if folder := session.config.rewrite.rewriter:
         read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
         if session.config.cluster.enable_lora:
@@ -47,11 +47,11 @@ def check_rewriter(session: Session) -> None:
 
 
 def check_adapter(folder: Path, rank: int) -> None:
-    """Raise ValueError where engines with room for this rank cannot serve the adapter."""
+    """Raise ValueError if engines with slots of this rank cannot serve the adapter."""
     if not (folder / "adapter_config.json").is_file():
         raise ValueError(
             f"rewrite.rewriter: there is no adapter in {folder}; set cluster.enable_lora=false, which serves the "
-            "merged weights beside it"
+            "merged weights in the same folder"
         )
     its = read_object(folder / "adapter_config.json", "rewrite.rewriter", COPY).get("r")
     if not isinstance(its, int):
@@ -76,7 +76,7 @@ def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
     """
     if not ((folder / CARD).is_file() and (folder / MODEL / "config.json").is_file()):
         raise ValueError(
-            f"rewrite.rewriter: there is no trained rewriter in {folder} (no {CARD} beside {MODEL}/); give the folder "
+            f"rewrite.rewriter: there is no trained rewriter in {folder} (no {CARD} next to {MODEL}/); give the folder "
             "`train` of a run, or leave it out to train one"
         )
     told = read_object(folder / CARD, "rewrite.rewriter", COPY)
@@ -95,6 +95,6 @@ def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
     if its.get_vocab() != tokenizer.get_vocab() or its.chat_template != tokenizer.chat_template:
         raise ValueError(
             f"rewrite.rewriter: the tokenizer in {folder / MODEL} is not the backbone's (its tokens or its chat "
-            "template differ), so that token ids would not mean the same; put the backbone's tokenizer files there"
+            "template differ), and token ids would mean something else; put the backbone's tokenizer files there"
         )
     return card

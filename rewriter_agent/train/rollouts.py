@@ -40,7 +40,7 @@ class Learner(Protocol):
 class FleetGeneration:
     """What GRPOTrainer asks of its `vllm_generation`: to publish weights, and to sample groups under them.
 
-    Where it works ahead, a step's candidates are sampled under the weights of the step before, while that is learned.
+    With prefetch, a step's candidates are sampled under the weights of the step before, while the learner works on it.
     """
 
     def __init__(self, trainer: Learner, fleet: Fleet, ahead: Prefetch | None) -> None:
@@ -48,7 +48,7 @@ class FleetGeneration:
         self.fleet = fleet
         self.ahead = ahead
         self.waited = 0.0
-        """Seconds, for what was still being sampled when the weights of this step were ready."""
+        """Seconds of waiting for prefetched samples after the weights of this step were ready."""
 
     def sync_weights(self) -> None:
         """Publish the learner's weights as the version of its global step; 0 is the backbone itself."""
@@ -76,7 +76,7 @@ class FleetGeneration:
         Returns prompt ids, completion ids, log-probs (one-element lists a token) and no images.
         """
         step = self.trainer.state.global_step
-        # A trainer that goes on from a checkpoint of step 0 still samples from the backbone.
+        # A trainer that resumes from a checkpoint of step 0 still samples from the backbone.
         assert self.fleet.version == step, f"engines serve {self.fleet.version}, the learner is at {step}"
         start = time.perf_counter()
         with profiler:

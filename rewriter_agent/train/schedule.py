@@ -1,4 +1,4 @@
-"""Which problems each step is trained on, known before the first: nothing depends on how far a loader has read."""
+"""Order of the problems over all steps, fixed before the first: no result depends on how far a loader has read."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
@@ -8,7 +8,7 @@ from trl.trainer.utils import RepeatSampler
 
 
 class Schedule(Sampler[int]):
-    """The order of TRL's sampler over all steps, as one pass. A run that goes on has the same."""
+    """Order of TRL's sampler over all steps, as one epoch; the same in a resumed run."""
 
     def __init__(self, sampler: RepeatSampler, batches: int, batch_size: int, group: int) -> None:
         """`batches` of `batch_size` rows, `group` rows a problem; `sampler` is iterated as often as that needs.
@@ -34,6 +34,6 @@ class Schedule(Sampler[int]):
         return len(self.order)
 
     def problems(self, batch: int) -> Sequence[int]:
-        """The rows of the dataset that a batch is made of, each once; empty behind the last."""
+        """Rows of the dataset in a batch, each once; empty after the last batch."""
         start = batch * self.batch_size
         return self.order[start : start + self.batch_size : self.group]

@@ -17,32 +17,31 @@ from transformers import PretrainedConfig
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch with one row a prompt: the prompt, and behind it all its candidates, which do not see one another.
+    """A batch with one row per prompt: the prompt, followed by all its candidates, which do not see one another.
 
-    What predicts a candidate's first token is the prompt's last; a candidate's last token predicts nothing here, and is
-    left out.
+    The prompt's last token predicts a candidate's first one. A candidate's last token predicts nothing and is left out.
     """
 
     input_ids: Tensor
     """(prompts, length)."""
     position_ids: Tensor
-    """(prompts, length): every candidate's go on from the prompt's."""
+    """(prompts, length): every candidate's positions continue those of the prompt."""
     attention_mask: Tensor
-    """(prompts, 1, length, length), True where the token of the third axis sees that of the fourth."""
+    """(prompts, 1, length, length), True if the token of the third axis sees that of the fourth."""
     sources: tuple[Tensor, Tensor]
-    """Row and column of what predicts each token of all candidates, (tokens,)."""
+    """Row and column of the token that predicts each target, (tokens,)."""
     targets: Tensor
-    """Those tokens, (tokens,)."""
+    """Tokens of all candidates, (tokens,)."""
     places: tuple[Tensor, Tensor]
-    """Candidate and position of each in the batch as it was, (tokens,)."""
+    """Candidate and position of each target in the original batch, (tokens,)."""
     shape: tuple[int, int]
-    """(candidates, completion length) of that batch."""
+    """(candidates, completion length) of the original batch."""
 
 
 def pack(input_ids: Tensor, attention_mask: Tensor, completion_length: int) -> Packed:
-    """Of a batch (candidates, prompt + `completion_length`), prompts padded left and candidates right.
+    """Pack a batch (candidates, prompt + `completion_length`), prompts padded left and candidates right.
 
-    A candidate has a token at least. A prompt is computed once where its candidates are neighbours.
+    Every candidate has at least one token. A prompt is computed once if its candidates are neighbours.
     """
     split = input_ids.shape[1] - completion_length
     # A completion's last token is predicted, and predicts nothing.
@@ -88,13 +87,13 @@ def _padded(rows: list[list[int]], value: int, device: torch.device) -> Tensor:
 
 
 def _attention_mask(segments: Tensor) -> Tensor:
-    """Of what is before it, a token sees the prompt (segment 0) and its own candidate."""
+    """Let each token see the prompt (segment 0) and its own candidate, up to itself."""
     of_prompt, same = segments[:, None, :] == 0, segments[:, None, :] == segments[:, :, None]
     return ((of_prompt | same).tril())[:, None]
 
 
 def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple[Tensor, Tensor]:
-    """Log-prob and entropy of each token, (candidates, completion length) each, 0 where there is none.
+    """Log-prob and entropy of each token, (candidates, completion length) each, 0 at padding.
 
     `model` has TRL's fused head (`add_fused_lm_head`), and `backbone` inside it leaves the hidden states for that.
     """
@@ -115,7 +114,7 @@ def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple
 
 @contextmanager
 def _select_positions(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Generator[None]:
-    """Hidden states of `sources` alone leave the `backbone`, as one row: the head has no work with the others."""
+    """Pass only the hidden states of `sources` on to the head, as one row."""
 
     def select(_module: nn.Module, _args: object, output: dict[str, Tensor]) -> dict[str, Tensor]:
         output["last_hidden_state"] = output["last_hidden_state"][sources][None]
@@ -129,7 +128,7 @@ def _select_positions(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Ge
 
 
 def is_cheaper(config: PretrainedConfig, input_ids: Tensor, packed: Packed) -> bool:
-    """Whether packed rows are less work: candidates that follow one another lengthen the attention of all."""
+    """Whether packed rows are less work: a longer row makes the attention of every token longer."""
     hidden, inner = config.hidden_size, config.intermediate_size
 
     def work(rows: Tensor) -> float:

@@ -30,7 +30,7 @@ SHOWN = {
 
 def train(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
-    # Where it is, the run was killed behind its last step; checkpoints are gone by then.
+    # If it exists, the run was killed after its last step, and the checkpoints are gone.
     if not (folder / MODEL).exists():
         _run_learner(session, folder, progress)
     section = session.config.train
@@ -47,7 +47,7 @@ def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
     session.start_engines("policy", "backbone")
     policy, backbone = session.actor, session.reference
     if policy.version:
-        # What another rewriter has left there.
+        # Another rewriter's weights may be loaded.
         policy.reset_to_base()
     role = session.plan.role("learner")
     # The worker runs in another directory.
@@ -102,7 +102,7 @@ def _learn(job: dict[str, Any]) -> None:
 
 
 def _counts(rows: list[dict[str, Any]], candidates: int) -> dict[str, Any]:
-    """`candidates` are those of a step."""
+    """Counts for the manifest; `candidates` is the number per step."""
     return {
         "steps": len(rows),
         "rollouts": len(rows) * candidates,

@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer with the fleet where its own vLLM would be."""
+"""TRL's GRPOTrainer with the fleet in place of its own vLLM."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         table_rows: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`fleet` samples; what it and the `scorers` do is logged with each step.
+        """Sample from `fleet`; metrics of it and of the `scorers` are logged with each step.
 
         `table_rows` is how many of a step's completions go to the W&B run of this process; TRL logs all.
         """
@@ -38,19 +38,19 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         self.table_rows = table_rows
         self.fleet_metrics = {each.name: FleetMetrics(each.status) for each in (fleet, scorers)}
         # Set after construction: with use_vllm in the config TRL would start an engine of its own. Its
-        # importance-sampling correction is on only where use_vllm is.
+        # importance-sampling correction is on only if use_vllm is.
         self.use_vllm = True
         self.vllm_generation = FleetGeneration(self, fleet, ahead)
         self._last_loaded_step = -1
         self.schedule: Schedule | None = None
 
     def _tokenize_prompts(self, prompts: list[Messages]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        """The prompts as every other stage encodes them: what a problem says is text, and no control token."""
+        """Encode prompts like every other stage: a problem's text never becomes a control token."""
         encoder = text_encoder(self.processing_class)
         return [encoder.chat(prompt) for prompt in prompts], None, {}
 
     def problem_ids(self, step: int) -> list[str]:
-        """Of the problems that the step is trained on; none behind the last step."""
+        """Ids of the problems that the step is trained on; empty after the last step."""
         assert self.schedule is not None
         assert isinstance(self.train_dataset, Dataset)
         rows = self.schedule.problems(step * self.args.gradient_accumulation_steps)
@@ -71,7 +71,7 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         return self.schedule
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """As TRL's, which has written the step's completions by then. The summary at the end has none of its own."""
+        """Log like TRL, which has written the completions by then. The summary at the end has none of its own."""
         is_step = "loss" in logs
         if is_step:
             logs = logs | {

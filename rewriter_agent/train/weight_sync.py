@@ -44,7 +44,7 @@ def publish(fleet: Fleet, version: int, model: PeftModel, folder: Path) -> None:
 
 
 def merged_weights(model: PeftModel) -> Iterator[tuple[str, torch.Tensor]]:
-    """Each checkpoint name with its tensor, W + (alpha / r) B A where a module carries an adapter.
+    """Each checkpoint name with its tensor, W + (alpha / r) B A if a module carries an adapter.
 
     The base weights are left as they are: merging and unmerging in place would round them each time.
     """

@@ -44,7 +44,7 @@ def learn(job: dict[str, Any]) -> None:
     config = RunConfig.model_validate(job["config"])
     folder = Path(job["folder"])
     if (folder / MODEL).exists():
-        # Killed behind its last step, and started again.
+        # The attempt before was killed after its last step.
         return
     say = partial(_note, folder / EVENTS)
     for fleet in (job["policy"], job["backbone"]):
@@ -53,7 +53,7 @@ def learn(job: dict[str, Any]) -> None:
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
     with Verifier(config.reward) as verifier:
-        # Of all of them, as when rewriting: the embeddings are centred and scaled by these.
+        # All problems, as when rewriting: they are the reference of the whitened embeddings.
         solutions = [problem.solution for problem in anchored_problems(config).values()]
         embed = diversity_embed(job["embedder"], solutions, config.reward)
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
@@ -99,7 +99,7 @@ def load_model(path: str, config: RunConfig, tokens: Tokens) -> PreTrainedModel:
 
 
 def _note(path: Path, line: str) -> None:
-    """The driver prints it."""
+    """Append a line to the file that the driver prints."""
     with path.open("a") as events:
         events.write(line + "\n")
 
