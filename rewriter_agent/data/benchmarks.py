@@ -32,7 +32,7 @@ def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
         try:
             problem = _problem(decode_row(row), benchmark)
         except BadRow as bad:
-            raise ValueError(f"{place}: {bad}; mend it, or name other columns in {key}") from bad
+            raise ValueError(f"{place}: {bad}; correct it, or name other columns in {key}") from bad
         found.setdefault(problem.id, problem)
     problems = list(found.values())
     order = list(range(len(problems)))

@@ -98,7 +98,7 @@ def _parse(
             problem = parse_row(row, config, part.source)
         except BadRow as bad:
             if config.on_bad_row == "error":
-                raise ValueError(f"{place}: {bad}; mend it, or set data.on_bad_row=skip") from bad
+                raise ValueError(f"{place}: {bad}; correct it, or set data.on_bad_row=skip") from bad
             counts[f"{name}_bad_rows"] += 1
             first_bad = first_bad or f"{place}: {bad}"
             continue

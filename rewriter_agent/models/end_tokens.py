@@ -96,7 +96,7 @@ def _listed(config: Mapping[str, Any]) -> list[int]:
     listed = ids if isinstance(ids, list) else [ids]
     if not all(isinstance(token, int) for token in listed):
         raise ValueError(
-            f"eos_token_id is {ids!r}; it must be a token id or a list of ids. Mend the model's config"
+            f"eos_token_id is {ids!r}; it must be a token id or a list of ids. Correct the model's config"
         )
     return listed
 

@@ -61,7 +61,7 @@ def check_refreshed(config: RunConfig) -> None:
     assert [line["staleness"] for line in lines] == [0, 1, 2, 0, 1, 2]
     drift = [abs(line["ratio_mean"] - 1) for line in lines]
     print("drift of the ratio from 1:", [round(value, 3) for value in drift])
-    # The student's own log-probs: where they are fresh the ratio is 1, but for 16 bits and another engine.
+    # The student's own log-probs: if they are fresh, the ratio is 1 up to 16 bits and the difference of engines.
     assert drift[0] < 0.05
     assert drift[EVERY] < 0.05 < drift[EVERY - 1]
     counts = json.loads((folder / "manifest.json").read_text())["counts"]

@@ -1,6 +1,6 @@
-"""GRPO learns what the reward pays for: diversity rises against a run in which its weight is zero.
+"""GRPO raises the rewarded terms: diversity rises against a run in which its weight is zero.
 
-Alignment has its test in the laboratory, where diversity is high from the start.
+Alignment has its test in the laboratory, in which diversity is high from the start.
 """
 
 from concurrent.futures import ProcessPoolExecutor

@@ -28,7 +28,7 @@ SETTINGS = [
 def test_typicality_whitened_embeddings_and_the_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Workers run elsewhere, and results still belong where the user is.
+    # Workers run in another folder, and results still belong in the user's.
     monkeypatch.chdir(tmp_path)
     loaded = load_config(write_config(tmp_path), [*SETTINGS, "output_dir=runs"])
     run_stages(loaded, (PREPARE, TRAIN, REWRITE))

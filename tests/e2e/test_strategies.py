@@ -22,7 +22,7 @@ PROBLEMS, ROLLOUTS, STEPS = 12, 4, 7
 
 @pytest.fixture
 def config(tmp_path: Path) -> RunConfig:
-    """The rewriter is the backbone itself, so that no training is needed."""
+    """The rewriter is the backbone itself, to avoid training."""
     rewriter = tmp_path / "rewriter"
     shutil.copytree(LAB_FOLDER, rewriter / "model")
     write_card(rewriter, RewriterCard("lab", model_identity(str(LAB_FOLDER)), STEPS))

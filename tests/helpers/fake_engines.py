@@ -18,7 +18,7 @@ class UnreachableError(Exception):
 
 
 class FakeEngine:
-    """Answers `work` with its requests and its version, after `seconds`."""
+    """Fake engine that answers `work` with its requests and its version, after `seconds`."""
 
     def __init__(self, seconds: float = 0.002, starts: bool = True, corrupt: bool = False) -> None:
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""A Hugging Face Hub on loopback: as much of its protocol as making repos and committing to them takes."""
+"""A fake Hugging Face Hub on loopback, with the protocol for creating repos and committing to them."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ FORBIDDEN = "someone-else"
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Keeps what it was sent."""
+    """Server that keeps the uploads."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -21,7 +21,7 @@ class FakeHub(ThreadingHTTPServer):
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
         self.private: dict[str, bool] = {}
-        """Repos there are, as `models/owner/name` or `datasets/owner/name`."""
+        """Existing repos, as `models/owner/name` or `datasets/owner/name`."""
         self.commits: dict[str, list[dict[str, bytes]]] = {}
         """Files by name, of each commit to a repo."""
 
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _note(self) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
-        # The library also asks, without a token, what it should call the program that it runs in.
+        # The library also asks, without a token, for the name of the program that it runs in.
         if self.command == "POST":
             self.server.tokens.add(self.headers["Authorization"])
 

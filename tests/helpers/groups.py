@@ -1,4 +1,4 @@
-"""Problems, candidates and fakes for the tests of what joins the reward with the fleet."""
+"""Problems, candidates and fakes for the tests of scoring on the fleet."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -14,7 +14,7 @@ EOS, CONTROL = 0, 1
 
 
 class LetterTokens:
-    """One token a character; EOS is 0, another control token 1, and neither has a text."""
+    """Fake tokenizer with one token per character; EOS is 0, another control token 1, and neither has a text."""
 
     def question(self, problem: Problem) -> list[int]:
         return [ord(letter) for letter in problem.question]
@@ -33,7 +33,7 @@ class LetterTokens:
 
 
 class RecordingFleet:
-    """Gives each token -1/100 of its id as log-prob, and remembers what it was asked."""
+    """Fake fleet that gives each token -1/100 of its id as log-prob, and records the requests."""
 
     def __init__(self, engines: int = 1) -> None:
         self.engines = list(range(engines))
@@ -48,7 +48,7 @@ class RecordingFleet:
 
 
 class ExactVerifier:
-    """Two answers are equal where their texts are."""
+    """Fake verifier: two answers are equal if their texts are."""
 
     def verify(self, checks: Sequence[Check]) -> list[Grade]:
         return [Grade(Verdict.EQUAL if c.gold == c.answer else Verdict.DIFFERENT) for c in checks]

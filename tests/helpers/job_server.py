@@ -28,11 +28,11 @@ class JobServer:
         return web.json_response({"version": "4", "ray_version": ray.__version__, "ray_commit": ""})
 
     async def package(self, request: web.Request) -> web.Response:
-        """Every package of files is there already."""
+        """Tell that every package of files exists already."""
         return web.Response()
 
     async def submit(self, request: web.Request) -> web.Response:
-        """Note a job."""
+        """Record a job."""
         self.asked += 1
         if self.asked <= self.busy:
             return web.Response(status=500, text="No available agent to submit job, please try again later.")
@@ -42,7 +42,7 @@ class JobServer:
         return web.json_response({"job_id": "job", "submission_id": "job"})
 
     async def log(self, request: web.Request) -> web.WebSocketResponse:
-        """What a job prints."""
+        """Output of a job."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_str("what the job prints\n")
@@ -50,7 +50,7 @@ class JobServer:
         return socket
 
     async def info(self, request: web.Request) -> web.Response:
-        """How a job has ended."""
+        """Status of a job."""
         job = {"type": "SUBMISSION", "status": self.ends, "entrypoint": "", "message": "exit code 2, last"}
         return web.json_response(job | {"submission_id": "job"})
 

@@ -32,10 +32,10 @@ class Ended:
     stage: str
     status: int
     left: list[str]
-    """Processes that lived on all the same."""
+    """Processes that survived."""
     output: str
     mid_stage: bool
-    """The stage was not complete when all had ended."""
+    """True if the stage was not complete when all had ended."""
     shards: dict[Path, int]
     """The stage's finished shards at that time, with their modification times (ns)."""
     metrics: list[dict[str, Any]]
@@ -85,7 +85,7 @@ def run_whole(base: Path) -> WholeRun:
 
 
 def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
-    """End the launcher, wait for the rest, and note what the stage has left."""
+    """End the launcher, wait for the rest, and record the state of the stage."""
     status = launch.end(number)
     left = launch.wait_gone(GONE_SECONDS)
     return Ended(

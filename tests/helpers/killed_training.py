@@ -1,4 +1,4 @@
-"""A fine-tuning of six steps that ends itself and W&B's service by SIGKILL once step 3 is logged, and then resumes."""
+"""A fine-tuning of six steps that kills itself and W&B's service by SIGKILL once step 3 is logged, and then resumes."""
 
 import os
 import signal

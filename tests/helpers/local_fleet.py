@@ -37,7 +37,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def make_model(vocab_size: int, seed: int = 0) -> LlamaForCausalLM:
-    """Random weights, the same for the same seed."""
+    """Random weights, deterministic in the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         config = LlamaConfig(
@@ -52,7 +52,7 @@ def make_model(vocab_size: int, seed: int = 0) -> LlamaForCausalLM:
 
 
 class LocalFleet:
-    """Serves a transformers model with the methods of `cluster.fleet.fleet.Fleet` that evaluation needs."""
+    """Fleet of one transformers model with the methods of `cluster.fleet.fleet.Fleet` that evaluation needs."""
 
     def __init__(self, model: LlamaForCausalLM, eos_token_id: int, max_model_len: int) -> None:
         self.model = model
@@ -85,7 +85,7 @@ class LocalFleet:
 
 
 class ScriptedFleet(LocalFleet):
-    """Answers generation requests with given texts, in turn."""
+    """Fleet that answers generation requests with given texts, in turn."""
 
     def __init__(self, fleet: LocalFleet, completions: list[Completion]) -> None:
         super().__init__(fleet.model, fleet.eos_token_id, fleet.spec.max_model_len)

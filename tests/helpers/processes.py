@@ -1,4 +1,4 @@
-"""A `launch` in a process of its own, watched from outside with all that belongs to it."""
+"""A `launch` in its own process, observed from outside with all its child processes."""
 
 import os
 import signal
@@ -44,11 +44,11 @@ class Launch:
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
+        """Output so far."""
         return self.log.read_text()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Poll often; AssertionError with the last lines where the launch ends before, or takes too long."""
+        """Poll often; raise AssertionError with the last lines if the launch ends first, or takes too long."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.output[-3000:]}"
@@ -56,13 +56,13 @@ class Launch:
             time.sleep(0.02)
 
     def end(self, number: signal.Signals, seconds: float = 180) -> int:
-        """Send the signal to the launcher and to nothing else; returns its exit status."""
+        """Send the signal to the launcher only; returns its exit status."""
         self.known = self.living()
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
     def wait_gone(self, seconds: float) -> list[str]:
-        """Wait until nothing of the launch lives; the command lines of what does after `seconds`."""
+        """Wait until no process of the launch lives; returns the command lines of survivors after `seconds`."""
         deadline = time.monotonic() + seconds
         while (living := self.living()) and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -82,7 +82,7 @@ class Launch:
 
 @contextmanager
 def launched(config: Path, log: Path) -> Generator[Launch]:
-    """A launch of which nothing is left afterwards, also where the test fails."""
+    """A launch whose processes are all killed at the end, even if the test fails."""
     launch = Launch(config, log)
     try:
         yield launch
@@ -93,7 +93,7 @@ def launched(config: Path, log: Path) -> Generator[Launch]:
 
 
 def _ask(question: Callable[[], T], otherwise: T) -> T:
-    """What the process answers, unless it has ended meanwhile."""
+    """Ask a process, or return `otherwise` if it has ended."""
     try:
         return question()
     except (psutil.NoSuchProcess, psutil.AccessDenied):

@@ -240,7 +240,7 @@ def drift(task_rate: float) -> Drift:
 
 
 def part(name: str, rate: float, count: int) -> PartResult:
-    # The same draws for every model, so that outcomes are correlated as those of related models are.
+    # The same draws for every model, which correlates outcomes as for related models.
     draw = random.Random(name)
     draws = {f"{name}-{i}": draw.random() for i in range(count)}
     strict = {item: float(drawn < rate) for item, drawn in draws.items()}

@@ -1,4 +1,4 @@
-"""A short GRPO run in this process, and what the policy writes after it."""
+"""A short GRPO run in this process, and the policy's candidates after it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from cluster.types import Completion, EngineSpec, GenerateRequest, Scored, Score
 
 
 class SmallFleet:
-    """Samples and scores in batches, with the methods of `cluster.fleet.fleet.Fleet` that training uses."""
+    """Fleet that samples and scores in batches, with the methods of `cluster.fleet.fleet.Fleet` that training uses."""
 
     def __init__(self, folder: Path, eos_id: int) -> None:
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()

@@ -1,7 +1,7 @@
 """A toy world of sums and a very small Llama trained on it in seconds: a real backbone for tests.
 
 Asked a question alone the model adds up, in one of several phrasings; given an expert's terse solution as
-well it copies the result. It is right often but not always, so that the rewards of a group differ.
+well it copies the result. It is right often but not always, which makes the rewards of a group differ.
 """
 
 import json
@@ -111,7 +111,7 @@ def batch(
 
 
 def build_backbone(folder: Path) -> None:
-    """Trains the model, on one thread and reproducibly, and saves it with its tokenizer in bfloat16."""
+    """Train the model reproducibly on one thread, and save it with its tokenizer in bfloat16."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     tokenizer = make_tokenizer()

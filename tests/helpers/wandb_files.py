@@ -1,4 +1,4 @@
-"""What a W&B run has written offline, read back by W&B's own reader."""
+"""Offline files of a W&B run, read by W&B's own reader."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ class OfflineRun:
 
     @property
     def axes(self) -> dict[str, str]:
-        """The metric that each pattern of names is drawn against."""
+        """Step metric of each pattern of names."""
         return {
             record["glob_name"]: record["step_metric"]
             for record in self.records["metric"]

@@ -1,4 +1,4 @@
-"""A fleet of vLLM engines compared with transformers on the same weights, those of the laboratory."""
+"""A fleet of vLLM engines compared with transformers on the laboratory's weights."""
 
 import re
 import time

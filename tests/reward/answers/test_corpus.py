@@ -1,9 +1,9 @@
 """Hand-checked answers and texts with their verdicts: `corpus/*.jsonl`, one case a line.
 
-A case has `gold`, `convention`, `verdict` (or a list of those allowed, where the rules leave it open) and either
+A case has `gold`, `convention`, `verdict` (or a list of allowed ones, if the rules leave it open) and either
 `answer`, as extracted, or `text` with the `mode` to extract it by; `no_answer` says that a text states none.
 Values too large to write down are built: {"repeat": [text, times]}, or a list of such parts. Pairs are compared
-both ways, except where `one_way` says that gold and answer play different parts.
+both ways, unless `one_way` says that gold and answer play different parts.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The plan as users see it, and those of the shipped configs for whole nodes of GPUs."""
+"""The plan as users see it, and the plans of the shipped configs for whole nodes of GPUs."""
 
 import json
 import shutil

@@ -63,7 +63,7 @@ def problems(count: int = 4, **fields: Any) -> list[Problem]:
 
 
 def verify(checks: list[Check]) -> list[Grade]:
-    """Numbers are equal as numbers, so that `8` and `8.0` are one answer."""
+    """Numbers are equal as numbers, which makes `8` and `8.0` one answer."""
     return [Grade(Verdict.EQUAL if float(c.gold) == float(c.answer) else Verdict.DIFFERENT) for c in checks]
 
 
@@ -163,7 +163,7 @@ def test_sampled_answers_are_estimated_without_bias(
     assert part.scores["avg@4"]["p0"] == 0.25
     assert part.scores["avg@4 lenient"]["p0"] == 0.5
     assert [part.scores[f"pass@{k}"]["p0"] for k in (1, 2, 4)] == [0.25, 0.5, 1.0]
-    # 8 and 8.0 are one answer, which wins; one answer in four is none where it is asked for.
+    # 8 and 8.0 are one answer, which wins; one answer in four is none under the convention.
     assert part.scores["maj@4"]["p0"] == 0.0
     assert part.scores["maj@1"]["p0"] == 0.25
     # Of the six pairs: 7 with each 8 ties, 7 with none wins.

@@ -1,4 +1,4 @@
-"""A study: what it is made of, its numbers over seeds, its table and page."""
+"""A study: its parts, its numbers over seeds, its table and page."""
 
 import json
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""A sweep: what it trains, what it makes stale, its table and page."""
+"""A sweep: its trainings, the results that it makes stale, its table and page."""
 
 import csv
 import io

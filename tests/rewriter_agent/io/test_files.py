@@ -30,7 +30,7 @@ SCHEMA = pa.schema([("item", pa.int64())])
 
 
 class Doubling:
-    """Work that remembers what it was asked and fails at one item."""
+    """Work that records its items and fails at one."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at

@@ -1,4 +1,4 @@
-"""The committed backbone: where it is found, how it gets there, and that its card is of these weights."""
+"""The committed backbone: its location, its installation, and the match of its card with its weights."""
 
 import hashlib
 import json

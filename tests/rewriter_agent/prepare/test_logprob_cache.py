@@ -8,7 +8,7 @@ from rewriter_agent.prepare.logprob_cache import AnchorCache, cache_key
 
 
 class Compute:
-    """Gives each position its own value, and remembers what it was asked."""
+    """Fake that gives each position its own value, and records the requests."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""Stages: when they are complete, what they depend on, and what becomes of results of other inputs."""
+"""Stages: completeness, dependencies, and handling of results of other inputs."""
 
 import json
 import shutil

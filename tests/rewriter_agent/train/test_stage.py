@@ -1,4 +1,4 @@
-"""`train` where a run was killed behind its last step."""
+"""The stage `train` after a kill behind its last step."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The `json` convention: where JSON stands in a text, and when two values are the same."""
+"""The `json` convention: extraction from a text, and equality of values."""
 
 import json
 import threading

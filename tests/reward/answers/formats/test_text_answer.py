@@ -1,4 +1,4 @@
-"""The `text` convention: where a short answer stands, and when two say the same."""
+"""The `text` convention: extraction of short answers, and their equality."""
 
 import pytest
 from hypothesis import given
