@@ -11,23 +11,21 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-AGENT = (
-    "cli.py",
-    "commands",
-    "config",
-    "data",
-    "environment.py",
-    "io",
-    "lab",
-    "models",
-    "pipeline.py",
-    "push",
-    "tracking",
-)
 CHECKED = (
-    *(f"rewriter_agent/{name}" for name in AGENT),
-    *("cluster", "sft", "benchmarks", "scripts", "examples", "tests", "README.md", "CONTRIBUTING.md"),
+    *("rewriter_agent", "reward", "cluster", "sft", "benchmarks", "scripts", "examples", "tests"),
+    *("docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
 )
+NOT_YET = (
+    *("reward/answers", "reward/programs", "reward/sandbox", "docs/study.md", "rewriter_agent/evaluate"),
+    *(
+        "rewriter_agent/experiments",
+        "rewriter_agent/report",
+        "rewriter_agent/rewrite",
+        "rewriter_agent/train",
+    ),
+    *("rewriter_agent/runtime", "rewriter_agent/scoring"),
+)
+"""Folders that still break the rules; remove one when it is clean."""
 OPENERS = re.compile(
     r"\s*((?:of|by|for|from|in|on|at|to|with|without|as|under|over|beside)|(?:which|whose|whom|who|where)"
     r"|(?:those|them|they|theirs?|its?))\b",
@@ -54,7 +52,7 @@ CODE = re.compile(r"``.*?``|`[^`\n]*`|\"[^\"\n]*\"")
 def main(given: Sequence[str]) -> int:
     """Print what to change in the given paths, or in all that are checked; 1 if there is something."""
     found = [problem for path in _files(given or CHECKED) for problem in problems(path)]
-    print("\n".join(found) if found else "language: no problems")
+    print("\n".join(found) or "language: no problems")
     return 1 if found else 0
 
 
@@ -79,9 +77,9 @@ def _files(names: Sequence[str]) -> Iterator[Path]:
     for path in map(Path, names):
         if not path.exists():
             raise SystemExit(f"{path} does not exist; run the lint from the repository's root")
-        yield from (
-            sorted(p for p in path.rglob("*") if p.suffix in (".py", ".md")) if path.is_dir() else [path]
-        )
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.suffix in (".py", ".md") and not any(file.is_relative_to(folder) for folder in NOT_YET):
+                yield file
 
 
 def _python(text: str) -> Iterator[tuple[int, str, bool]]:
