@@ -30,6 +30,8 @@ def read(name: str) -> dict[str, Case]:
 
 
 HONEST, OWN_WORD, WRONG, FORGED = (read(f"{name}.txt") for name in ("honest", "own-word", "wrong", "forged"))
+ATTEMPTS = read("attempts.txt")
+"""What a review of the sandbox tried besides."""
 REPORTED = [json.loads(line) for line in (FOLDER / "reported-forgeries.jsonl").read_text().splitlines()]
 
 
@@ -102,6 +104,11 @@ def test_a_forgery_does_not_pass(verifier: Verifier, case: Case) -> None:
     assert not outcome(verifier, case).startswith("equal")
 
 
+@pytest.mark.parametrize("case", ATTEMPTS.values(), ids=ATTEMPTS.keys())
+def test_an_attempt_to_forge_read_or_leave_something_fails(verifier: Verifier, case: Case) -> None:
+    assert not outcome(verifier, case).startswith("equal")
+
+
 @pytest.mark.parametrize("row", REPORTED, ids=lambda row: row["id"])
 def test_reported_forgeries_do_not_pass_and_their_neighbours_do(
     verifier: Verifier, row: dict[str, str]
@@ -136,6 +143,11 @@ def test_random_replies_do_not_pass(verifier: Verifier, tests: str) -> None:
         ),
         ("def f():\n    while True: print('x' * 10**6)", "assert f() == 1"),
         ("def f():\n    while True: yield 1", "assert list(f()) == [1]"),
+        ("def f():\n    x = (1,)\n    for _ in range(40): x = (x, x)\n    return x", "assert f() == 3"),
+        (
+            "def f():\n    while True:\n        try: f()\n        except BaseException: pass",
+            "assert f() == 1",
+        ),
     ],
 )
 def test_two_processes_that_wait_or_talk_for_ever_are_killed(answer: str, tests: str) -> None:
