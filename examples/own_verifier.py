@@ -11,7 +11,7 @@ FORMS = ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y")
 
 @dataclass(frozen=True)
 class Problem:
-    """What `score_group` needs to know of a problem."""
+    """Fields of a problem that `score_group` reads."""
 
     question: str
     solution: str
@@ -21,7 +21,7 @@ class Problem:
 
 
 def day(text: str) -> date | None:
-    """The day that a text names in one of the known forms."""
+    """Parse the day that a text names in one of the known forms."""
     for form in FORMS:
         try:
             return datetime.strptime(text.strip(), form).date()
@@ -31,7 +31,7 @@ def day(text: str) -> date | None:
 
 
 def verify(checks: Sequence[Check]) -> list[Grade]:
-    """One grade for each check, in order."""
+    """Grade each check, in order."""
     grades = []
     for check in checks:
         gold, answer = day(check.gold), day(check.answer)

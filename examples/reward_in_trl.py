@@ -21,7 +21,7 @@ ASK = "End with a last line of the form: #### answer"
 
 @dataclass(frozen=True)
 class Problem:
-    """What `score_group` needs to know of a problem."""
+    """Fields of a problem that `score_group` reads."""
 
     question: str
     solution: str

