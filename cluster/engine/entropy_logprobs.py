@@ -6,18 +6,15 @@ ENTROPY_ID = -1
 """Token id of the entry that holds the entropy, next to the entry of the prompt token itself."""
 
 
-def gather_without_ranks(worker: Any) -> None:
-    """Make `prompt_logprobs=1` report entropies (nats) in place of the most likely token, and no ranks.
+def gather_entropies(logprobs: Any, num_logprobs: int, token_ids: Any) -> Any:
+    """Take log-probs of tokens, and if one more is asked for, the entropy (nats) of each distribution; no ranks.
 
-    Run once on each vLLM worker. The entropy needs the whole distribution, which only the worker has: a table of
-    tokens x vocabulary is too large to send. The rank is not used here, and takes a pass over that table.
+    It replaces the method `gather_logprobs` of vLLM's sampler in each worker. The entropy needs the whole distribution,
+    which only the worker has: a table of tokens x vocabulary is too large to send. The rank is not used here, and takes
+    a pass over that table.
+
+    Takes (tokens x vocabulary), 0 or 1, (tokens); returns ids and values, tokens x (1 + num_logprobs).
     """
-    # vLLM has no option for either: replace the method of its sampler.
-    worker.model_runner.sampler.gather_logprobs = _gather
-
-
-def _gather(logprobs: Any, num_logprobs: int, token_ids: Any) -> Any:
-    """(tokens x vocabulary), 0 or 1, (tokens) -> ids and values, tokens x (1 + num_logprobs)."""
     import torch
     from vllm.v1.outputs import LogprobsTensors
 

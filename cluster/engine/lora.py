@@ -1,7 +1,5 @@
 """LoRA adapters in a vLLM engine, served one at a time on unchanged base weights."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ class LoraManager:
     """The adapter that an engine currently serves."""
 
     def __init__(self, llm: Any) -> None:
-        llm.collective_rpc(_unwrap_head)
+        llm.collective_rpc("unwrap_head")
         self.llm = llm
         self.request: Any = None
         """vLLM's LoRARequest of the adapter; None without one."""
@@ -52,48 +50,3 @@ class LoraManager:
         if self.request is not None:
             self.llm.llm_engine.remove_lora(self.request.lora_int_id)
             self.request = None
-
-
-@contextmanager
-def without_lora_layers(model: Any) -> Generator[None]:
-    """Remove vLLM's LoRA layers from the worker's model inside the block.
-
-    vLLM wraps linear layers when adapters are enabled. This renames their parameters, and `reload_weights` no longer
-    finds the names of a checkpoint (https://github.com/vllm-project/vllm/issues/39934).
-    """
-    from vllm.lora.layers.base import BaseLayerWithLoRA
-
-    # Layers within a LoRA layer are its own, and not to be touched.
-    wrapped = [
-        (parent, name, layer)
-        for parent, name, layer in _modules(model, BaseLayerWithLoRA)
-        if not isinstance(parent, BaseLayerWithLoRA)
-    ]
-    for parent, name, layer in wrapped:
-        setattr(parent, name, layer.base_layer)
-    try:
-        yield
-    finally:
-        for parent, name, layer in wrapped:
-            setattr(parent, name, layer)
-
-
-def _unwrap_head(worker: Any) -> None:
-    """Remove the LoRA layer of the head: with it vLLM cannot compute prompt log-probs on a CPU.
-
-    No adapter is on the head; `publish` of the learner refuses one that is.
-    """
-    from vllm.lora.layers.logits_processor import LogitsProcessorWithLoRA
-
-    for parent, name, layer in _modules(worker.get_model(), LogitsProcessorWithLoRA):
-        setattr(parent, name, layer.base_layer)
-
-
-def _modules(model: Any, kind: type) -> list[tuple[Any, str, Any]]:
-    """Every module of a class, with its parent and its name in the parent."""
-    return [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, kind)
-    ]

@@ -1,8 +1,11 @@
 """Named tensors that are sent to engines, and a checksum that shows whether all of them arrived."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+Weights = Sequence[tuple[str, Any]] | Path
+"""Tensors with their names in a checkpoint, or the folder of a checkpoint."""
 
 
 class Checksum:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any, TypeVar
 
+from cluster.compat.vllm import abort_all_requests, output_ids
+
 Result = TypeVar("Result")
 
 
@@ -123,8 +125,7 @@ class RequestLoop:
         adapters: Callable[[], Sequence[Any] | None],
     ) -> None:
         ids = self.llm.enqueue(list(prompts), list(params), lora_request=adapters(), use_tqdm=False)
-        # vLLM appends a random suffix to its request ids, and its outputs carry the ids without it.
-        names = [name.rpartition("-")[0] for name in ids]
+        names = output_ids(ids)
         batch.outputs, batch.missing = dict.fromkeys(names), len(names)
         self._running.update(dict.fromkeys(names, batch))
         if not names:
@@ -157,7 +158,7 @@ class RequestLoop:
         failed = set(self._running.values())
         self._running = {}
         try:
-            self._abort_requests()
+            abort_all_requests(self.llm)
             self._probe()
         except Exception as second:  # noqa: BLE001
             # Whatever a probe raises, the engine is of no use any more.
@@ -171,12 +172,7 @@ class RequestLoop:
         for batch in aborted:
             batch.done.set_exception(reason)
         if aborted:
-            self._abort_requests()
-
-    def _abort_requests(self) -> None:
-        engine = self.llm.llm_engine
-        # `LLM` has no public way to abort its requests; `internal` says that the ids are those with the suffix.
-        engine.abort_request(list(engine.output_processor.request_states), internal=True)
+            abort_all_requests(self.llm)
 
     def _probe(self) -> None:
         """Sample one token."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cluster.compat.vllm import check_vllm
 from cluster.types import (
     Completion,
     EngineSpec,
@@ -18,13 +19,11 @@ from cluster.types import (
     max_batched_tokens,
 )
 
-from .entropy_logprobs import ENTROPY_ID, gather_without_ranks
-from .lora import LoraManager, without_lora_layers
-from .named_weights import Checksum, checkpoint_tensors
+from .entropy_logprobs import ENTROPY_ID
+from .lora import LoraManager
+from .named_weights import Weights
 from .request_loop import RequestLoop
-
-Weights = Sequence[tuple[str, Any]] | Path
-"""Tensors with their names in a checkpoint, or the folder of a checkpoint."""
+from .worker_extension import WORKER_EXTENSION
 
 
 class VLLMEngine:
@@ -34,6 +33,7 @@ class VLLMEngine:
         import torch
         from vllm import LLM
 
+        check_vllm()
         torch.set_num_threads(spec.threads)
         self.version = 0
         # vLLM does not remove the rendezvous file of its workers.
@@ -58,6 +58,7 @@ class VLLMEngine:
                 max_lora_rank=spec.max_lora_rank or 16,
                 # vLLM's CPU kernels map tokens without an adapter to the last adapter slot, which has to be empty.
                 max_loras=2 if spec.device == "cpu" else 1,
+                worker_extension_cls=WORKER_EXTENSION,
                 trust_remote_code=False,
                 disable_log_stats=True,
             )
@@ -65,7 +66,7 @@ class VLLMEngine:
         self.lora = LoraManager(self.llm) if spec.max_lora_rank else None
         self.has_base_weights = True
         """Whether no checkpoint has replaced the weights that the engine has started with."""
-        self.llm.collective_rpc(gather_without_ranks)
+        self.llm.collective_rpc("report_entropies")
         self.loop = RequestLoop(self.llm, spec.threads)
         # What fails here fails at every start: an engine that never started is not restarted.
         self.loop.smoke_test()
@@ -153,7 +154,7 @@ class VLLMEngine:
             if self.lora is not None:
                 self.lora.drop()
             # All workers must have received the same tensors.
-            (received,) = set(self.llm.collective_rpc(_reload, kwargs={"weights": weights}))
+            (received,) = set(self.llm.collective_rpc("load_named_weights", kwargs={"weights": weights}))
             self.llm.reset_prefix_cache()
             self.version, self.has_base_weights = version, False
             return received
@@ -204,7 +205,7 @@ def _temporary_files() -> Generator[None]:
     """Use a temporary directory, removed at the end, for the temporary files that this process makes in the block."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
-        # A global of `tempfile`, which applies to the calls of vLLM.
+        # A documented global of `tempfile`. TMPDIR would come too late: this process has used `tempfile` before.
         tempfile.tempdir = folder
         try:
             yield
@@ -228,30 +229,3 @@ def _scored(request: ScoreRequest, output: Any) -> Scored:
         [entry[token].logprob for entry, token in zip(entries, tokens, strict=True)],
         [entry[ENTROPY_ID].logprob for entry in entries] if request.entropies else None,
     )
-
-
-def _reload(worker: Any, weights: Weights) -> int:
-    """Load weights in a vLLM worker and return their checksum.
-
-    With tensor parallelism the workers are other processes, and the arguments have to be picklable.
-    """
-    received = Checksum()
-    tensors = checkpoint_tensors(weights) if isinstance(weights, Path) else weights
-    with without_lora_layers(worker.get_model()):
-        worker.reload_weights(weights_iterator=received.through(tensors))
-        _repack_tied_head(worker)
-    return received.value
-
-
-def _repack_tied_head(worker: Any) -> None:
-    """Repack a tied head after a reload.
-
-    vLLM skips a tied head when it loads weights. Its CPU backend computes the head with a packed copy of the embedding,
-    which would keep the old weights.
-    """
-    from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
-
-    if worker.model_config.hf_text_config.tie_word_embeddings:
-        for module in worker.get_model().modules():
-            if isinstance(module, ParallelLMHead):
-                module.quant_method.process_weights_after_loading(module)
