@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from accelerate.utils import is_peft_model
 from torch import Tensor, nn
-from trl import SFTTrainer
 
+from sft.compat.trl import ExtraColumnsTrainer
 from sft.config.weights import ASFTWeight, Weight
 from sft.data.collator import SFTCollator
-from sft.data.dataset import IGNORE_INDEX
 from sft.loss.forward import Completions, fused_completions, referenced_completions
 from sft.loss.probe import Probe
 from sft.loss.statistics import WeightSums, weight_statistics
@@ -22,7 +21,7 @@ EXTRA_COLUMNS = (*WEIGHT_COLUMNS, "attended")
 """Tensors of a batch that are not arguments of the model."""
 
 
-class WeightedSFTTrainer(SFTTrainer):
+class WeightedSFTTrainer(ExtraColumnsTrainer):
     """Minimises `-sum_t w_t log pi_theta(y_t) / N` with `w` under stop-gradient, plus under `asft`
     `beta sum_t KL(pi_ref || pi_theta) / N`.
 
@@ -38,6 +37,8 @@ class WeightedSFTTrainer(SFTTrainer):
     `mean_token_accuracy`, `num_tokens` and `tokens_per_second`. With a probe, also `probe/kl`: KL(pi_0 || pi_theta) in
     nats per token, every `probe_steps` steps and at the end.
     """
+
+    extra_columns = EXTRA_COLUMNS
 
     def __init__(
         self,
@@ -74,11 +75,12 @@ class WeightedSFTTrainer(SFTTrainer):
         # Only if the forward method of the model accepts `num_items_in_batch` does transformers compute it, and not
         # divide the loss by the accumulation steps. Here `compute_loss` normalises, whatever the model accepts.
         self.model_accepts_loss_kwargs = True
+        self._num_tokens = 0
         self._reset_window()
 
     def restore_token_count(self, log_history: Sequence[Mapping[str, float]]) -> None:
-        """Continue the token count of a checkpoint's log, which TRL does not save."""
-        self._total_train_tokens = max((line.get("num_tokens", 0) for line in log_history), default=0)
+        """Continue the token count of a checkpoint's log; checkpoints do not have it."""
+        self._num_tokens = max((line.get("num_tokens", 0) for line in log_history), default=0)
 
     def _reset_window(self) -> None:
         device = self.args.device
@@ -94,28 +96,6 @@ class WeightedSFTTrainer(SFTTrainer):
         """Run TRL's step; the first step of a logging window starts its clock."""
         self._window_start = self._window_start or time.perf_counter()
         return super().training_step(*args, **kwargs)
-
-    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Move a batch to the device, and keep behaviour log-probs in float32.
-
-        Under DeepSpeed transformers casts every float tensor to the model's 16 bits, which would change a log-prob by
-        up to 0.4 %. It has no option to exclude tensors.
-        """
-        extra = {name: inputs[name].to(self.args.device) for name in EXTRA_COLUMNS}
-        rest = {name: value for name, value in inputs.items() if name not in EXTRA_COLUMNS}
-        return super()._prepare_inputs(rest) | extra
-
-    def _get_num_items_in_batch(
-        self, batch_samples: list[dict[str, Any]], device: torch.device
-    ) -> Tensor | int | None:
-        """Count the labels of a step over all ranks, also under sequence parallelism.
-
-        There transformers returns None, since DeepSpeed's loader has replaced `labels` with `shift_labels`.
-        """
-        if not batch_samples or "labels" in batch_samples[0]:
-            return super()._get_num_items_in_batch(batch_samples, device)
-        labels = torch.stack([(batch["shift_labels"] != IGNORE_INDEX).sum() for batch in batch_samples])
-        return self.accelerator.gather(labels.sum().to(device)[None]).sum()
 
     def compute_loss(
         self,
@@ -184,7 +164,7 @@ class WeightedSFTTrainer(SFTTrainer):
         nll_sum, num_correct, num_attended = per_rank[:, n : n + 3].sum(0)
         if sums.tokens == 0:
             return {}
-        self._total_train_tokens += int(num_attended)
+        self._num_tokens += int(num_attended)
         nll, count = per_rank[:, n + 3 :].sum(0).view(2, -1)
         by_outcome = {
             f"unweighted_loss/{name}": (nll[i] / count[i]).item()
@@ -196,7 +176,7 @@ class WeightedSFTTrainer(SFTTrainer):
             **by_outcome,
             **weight_statistics(sums),
             "mean_token_accuracy": (num_correct / sums.tokens).item(),
-            "num_tokens": self._total_train_tokens,
+            "num_tokens": self._num_tokens,
             "tokens_per_second": num_attended.item() / seconds,
         }
 

@@ -1,6 +1,5 @@
 """Training processes under Ray Train."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -8,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from sft.compat.ray import controller_env
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,6 @@ def run_workers(
     from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    # ControllerError is public, but the type of its cause is not exported.
-    from ray.train.v2._internal.exceptions import WorkerGroupStartupTimeoutError
-
     # Ray exports Train V2 or V1 depending on an environment variable, which a type checker cannot follow.
     trainer = TorchTrainer(
         body,
@@ -63,11 +61,12 @@ def run_workers(
             ),
         ),
     )
-    with _controller_env(workers.start_timeout), preserve_sigint():
+    with controller_env(workers.start_timeout), preserve_sigint():
         try:
             trainer.fit()
         except ControllerError as error:
-            if isinstance(error.controller_failure, WorkerGroupStartupTimeoutError):
+            # ControllerError is public, but the type of its cause is not exported.
+            if type(error.controller_failure).__name__ == "WorkerGroupStartupTimeoutError":
                 raise ValueError(_not_started(workers, name)) from error
             raise
 
@@ -99,31 +98,3 @@ def preserve_sigint() -> Generator[None]:
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _controller_env(start_timeout: float) -> Generator[None]:
-    """Set environment variables for Ray Train's controller: the address of its cluster, and the start timeout.
-
-    Without RAY_ADDRESS, Ray Train monitors its controller through the newest cluster on this machine. If that is
-    another cluster, the controller seems dead and its workers lose their cores. If that cluster was killed, the end of
-    every training waits for it in vain. Ray Train has no public way to extend the variables that it propagates.
-    """
-    import ray
-    from ray.train.v2._internal.constants import ENV_VARS_TO_PROPAGATE
-
-    ENV_VARS_TO_PROPAGATE.add("RAY_ADDRESS")
-    variables = {
-        "RAY_ADDRESS": ray.get_runtime_context().gcs_address,
-        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(start_timeout),
-    }
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

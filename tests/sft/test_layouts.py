@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+import tests.helpers.one_step
 from sft.data.rows import SFTRow, write_rows
 from tests.helpers.one_step import RULES, gradients
 
@@ -23,7 +24,6 @@ def test_ranks_and_accumulation_give_the_gradients_of_one_batch(
     sft_model.save_pretrained(tmp_path / "base")
     sft_tokenizer.save_pretrained(tmp_path / "base")
     write_rows(sft_rows, tmp_path / "rows.parquet")
-    here = Path(__file__).parent
     subprocess.run(
         [
             sys.executable,
@@ -31,7 +31,7 @@ def test_ranks_and_accumulation_give_the_gradients_of_one_batch(
             "torch.distributed.run",
             "--standalone",
             "--nproc-per-node=2",
-            here / "one_step.py",
+            tests.helpers.one_step.__file__,
             tmp_path,
         ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CUDA_VISIBLE_DEVICES": ""},

@@ -7,7 +7,7 @@ import pytest
 import ray
 from ray.train.v2._internal.constants import get_env_vars_to_propagate
 
-from sft.runtime.ray_train import _controller_env
+from sft.compat.ray import controller_env
 
 
 @pytest.mark.parametrize("before", [None, "elsewhere:1"])
@@ -20,7 +20,7 @@ def test_the_controller_gets_its_environment_while_it_runs(
         monkeypatch.setenv("RAY_ADDRESS", before)
 
     def train() -> None:
-        with _controller_env(start_timeout=7):
+        with controller_env(start_timeout=7):
             variables = get_env_vars_to_propagate()
             assert variables["RAY_ADDRESS"] == "here:2"
             assert variables["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] == "7"
