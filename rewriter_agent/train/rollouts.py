@@ -34,8 +34,6 @@ class Learner(Protocol):
         """Ids of the problems that the step trains on; none after the last step."""
         ...
 
-    def _log_metric(self, name: str, value: float) -> None: ...
-
 
 class FleetGeneration:
     """What GRPOTrainer asks of its `vllm_generation`: to publish weights, and to sample groups under them.
@@ -47,6 +45,8 @@ class FleetGeneration:
         self.trainer = trainer
         self.fleet = fleet
         self.ahead = ahead
+        self.metrics: dict[str, float] = {}
+        """Metrics of the step so far."""
         self.waited = 0.0
         """Seconds of waiting for prefetched samples after the weights of this step were ready."""
 
@@ -61,7 +61,7 @@ class FleetGeneration:
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             assert self.trainer.grpo.output_dir
             publish(self.fleet, step, model, Path(self.trainer.grpo.output_dir))
-            self.trainer._log_metric("perf/weight_sync_s", time.perf_counter() - waited)
+            self.metrics["perf/weight_sync_s"] = time.perf_counter() - waited
         self.waited = waited - start
 
     def generate(
@@ -81,12 +81,17 @@ class FleetGeneration:
         start = time.perf_counter()
         with profiler:
             completions = self._completions(step, prompts)
-        self.trainer._log_metric("perf/rollout_wait_s", self.waited + time.perf_counter() - start)
+        self.metrics["perf/rollout_wait_s"] = self.waited + time.perf_counter() - start
         staleness = [step - completion.version for completion in completions]
-        self.trainer._log_metric("sample/staleness_mean", fmean(staleness))
-        self.trainer._log_metric("sample/staleness_max", max(staleness))
+        self.metrics["sample/staleness_mean"] = fmean(staleness)
+        self.metrics["sample/staleness_max"] = float(max(staleness))
         logprobs = [[[logprob] for logprob in completion.logprobs] for completion in completions]
         return prompts, [completion.token_ids for completion in completions], logprobs, None
+
+    def take_metrics(self) -> dict[str, float]:
+        """Return the metrics of a step, and start those of the next."""
+        taken, self.metrics = self.metrics, {}
+        return taken
 
     def _completions(self, step: int, prompts: list[list[int]]) -> list[Completion]:
         if self.ahead is None:

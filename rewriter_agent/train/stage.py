@@ -88,11 +88,10 @@ def _learn(job: dict[str, Any]) -> None:
     if job["config"]["cluster"]["device"] == "cpu":
         keep_freed_memory()
     # Imported in the worker: the driver needs none of the learner's libraries.
-    from trl import import_utils
+    from rewriter_agent.compat.trl import without_vllm
 
-    # TRL would load vLLM for engines of its own, which takes nearly as long as all the rest.
-    import_utils.is_vllm_available = lambda min_version=None: False  # ty: ignore[invalid-assignment]
-    from .worker import learn
+    with without_vllm():
+        from .worker import learn
 
     try:
         learn(job)

@@ -8,6 +8,7 @@ from trl.trainer.utils import RepeatSampler
 
 from cluster.fleet.fleet import Fleet
 from cluster.fleet.status import FleetMetrics
+from rewriter_agent.compat.trl import use_engines
 from rewriter_agent.data.prompts import Messages
 from rewriter_agent.data.text_encoder import text_encoder
 from rewriter_agent.tracking.tables import log_completions
@@ -37,11 +38,8 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         super().__init__(**kwargs)
         self.table_rows = table_rows
         self.fleet_metrics = {each.name: FleetMetrics(each.status) for each in (fleet, scorers)}
-        # Set after construction: with use_vllm in the config TRL would start an engine of its own. Its
-        # importance-sampling correction is on only if use_vllm is.
-        self.use_vllm = True
-        self.vllm_generation = FleetGeneration(self, fleet, ahead)
-        self._last_loaded_step = -1
+        self.generation = FleetGeneration(self, fleet, ahead)
+        use_engines(self, self.generation)
         self.schedule: Schedule | None = None
 
     def _tokenize_prompts(self, prompts: list[Messages]) -> tuple[list[list[int]], None, dict[str, Any]]:
@@ -74,6 +72,7 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         """Log like TRL, which has written the completions by then. The summary at the end has none of its own."""
         is_step = "loss" in logs
         if is_step:
+            logs = logs | self.generation.take_metrics()
             logs = logs | {
                 f"fleet/{fleet}/{name}": value
                 for fleet, metrics in self.fleet_metrics.items()
