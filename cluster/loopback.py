@@ -6,6 +6,8 @@ import socket
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
+from .compat.ray import one_machine_only
+
 LOOPBACK = "127.0.0.1"
 SPARED = (LOOPBACK, "localhost", "::1")
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -48,16 +50,12 @@ def answers(host: str, port: int) -> bool:
 @contextmanager
 def loopback_only() -> Generator[None]:
     """Make Ray start and join clusters by the loopback address inside the block."""
-    from ray._private import ray_constants
-
-    before = os.environ.copy(), ray_constants.ENABLE_RAY_CLUSTER
+    before = os.environ.copy()
     os.environ.update(LOOPBACK_ONLY)
-    # Ray reads the variable only once, on import, and has no other setting for it.
-    ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        yield
+        with one_machine_only():
+            yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before[1]
         for name in LOOPBACK_ONLY:
-            if name not in before[0]:
+            if name not in before:
                 del os.environ[name]

@@ -13,6 +13,7 @@ from ray.exceptions import AuthenticationError
 
 from cluster.planning.machine import GB, Machine, machines_from_ray
 
+from .compat.ray import newest_cluster
 from .config import ClusterConfig
 from .credentials import JOB, hand_over, write_credentials
 from .loopback import LOOPBACK, answers, is_loopback, loopback_only
@@ -85,10 +86,8 @@ def _join(address: str, runtime_env: dict[str, Any] | None) -> None:
 
 def _found(address: str) -> str:
     """The address that `auto` means: of the cluster that was started last on this machine."""
-    from ray._private.services import get_ray_address_from_environment
-
     try:
-        return get_ray_address_from_environment(address, None)
+        return newest_cluster()
     except ConnectionError as error:
         raise ValueError(_no_cluster(address, _reason(error))) from error
 
