@@ -1,14 +1,11 @@
 """Word problems from reasoning-gym's `gsm_symbolic` templates (GSM-Symbolic, Mirzadeh et al. 2024)."""
 
 from collections import Counter, deque
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from random import Random
 from typing import Any
 
-from reasoning_gym.arithmetic.gsm_symbolic import generators_00_49, generators_50_99
-from reasoning_gym.arithmetic.gsm_symbolic.gsm_symbolic import tasks_ok
-
+from rewriter_agent.compat.reasoning_gym import TEMPLATES, template
 from rewriter_agent.config.data import GsmSymbolicData
 
 from .problem import Problem, ProblemSet, problem_id
@@ -29,7 +26,7 @@ def generate_problems(config: GsmSymbolicData) -> ProblemSet:
     A problem whose worked solution ends with another answer than the template's is dropped and counted.
     Raises ValueError when the templates cannot make that many different problems.
     """
-    templates = sorted(set(tasks_ok) - UNSOUND)
+    templates = sorted(set(TEMPLATES) - UNSOUND)
     Random(config.seed).shuffle(templates)
     held_out = round(len(templates) * TEST_SHARE)
     counts = Counter({"disagreeing": 0, "train_duplicates": 0, "test_duplicates": 0})
@@ -41,27 +38,27 @@ def generate_problems(config: GsmSymbolicData) -> ProblemSet:
 
 def _draw(count: int, templates: list[int], seed: int, part: str, counts: Counter[str]) -> list[Problem]:
     found: dict[str, Problem] = {}
-    turn = deque((template, Random(f"{seed}/{template}")) for template in templates)
+    turn = deque((number, Random(f"{seed}/{number}")) for number in templates)
     while len(found) < count:
         if not turn:
             raise ValueError(
                 f"data.num_{part} is {count}, but the templates make only {len(found)} different problems; "
                 "lower it"
             )
-        template, draws = turn.popleft()
-        problem = _fresh(template, draws, found, part, counts)
+        number, draws = turn.popleft()
+        problem = _fresh(number, draws, found, part, counts)
         if problem is not None:
             found[problem.id] = problem
-            turn.append((template, draws))
+            turn.append((number, draws))
     return list(found.values())
 
 
 def _fresh(
-    template: int, draws: Random, found: dict[str, Problem], part: str, counts: Counter[str]
+    number: int, draws: Random, found: dict[str, Problem], part: str, counts: Counter[str]
 ) -> Problem | None:
     """The template's next problem that is not in `found`, or None when there seems to be none left."""
     for _ in range(PATIENCE):
-        problem = _problem(template, _generator(template)(draws, DIFFICULTY))
+        problem = _problem(number, template(number)(draws, DIFFICULTY))
         if problem is None:
             counts["disagreeing"] += 1
         elif problem.id in found:
@@ -71,12 +68,7 @@ def _fresh(
     return None
 
 
-def _generator(template: int) -> Callable[[Random, float], dict[str, Any]]:
-    module = generators_00_49 if template < 50 else generators_50_99
-    return getattr(module, f"generate_{template}")
-
-
-def _problem(template: int, example: dict[str, Any]) -> Problem | None:
+def _problem(number: int, example: dict[str, Any]) -> Problem | None:
     question, answer = example["question"].strip(), example["answer"]
     work, _, stated = example["metadata"]["answer_cot"].rpartition("\n#### ")
     if not work or not _same_number(stated, answer):
@@ -84,7 +76,7 @@ def _problem(template: int, example: dict[str, Any]) -> Problem | None:
     # Some templates write 16.0 although the answer is 16.
     solution = f"{work.strip()}\n#### {answer}"
     return Problem(
-        problem_id(question), question, solution, answer, "####", "gsm_symbolic", template=str(template)
+        problem_id(question), question, solution, answer, "####", "gsm_symbolic", template=str(number)
     )
 
 

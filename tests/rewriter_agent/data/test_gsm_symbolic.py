@@ -41,16 +41,14 @@ def test_solution_that_disagrees_is_dropped_and_counted(monkeypatch: pytest.Monk
     def broken(rng: object, difficulty: float) -> dict[str, object]:
         return {"question": "q", "answer": "5", "metadata": {"answer_cot": "Count.\n#### 6"}}
 
-    real = gsm_symbolic._generator
-    monkeypatch.setattr(
-        gsm_symbolic, "_generator", lambda template: broken if template == 0 else real(template)
-    )
+    real = gsm_symbolic.template
+    monkeypatch.setattr(gsm_symbolic, "template", lambda number: real(number) if number else broken)
     problems = load_problems(CONFIG)
     assert problems.counts["disagreeing"] == gsm_symbolic.PATIENCE
     assert "0" not in {problem.template for problem in problems.train + problems.test}
 
 
 def test_too_many_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gsm_symbolic, "tasks_ok", [0, 52, 53, 6, 13])
+    monkeypatch.setattr(gsm_symbolic, "TEMPLATES", [0, 52, 53, 6, 13])
     with pytest.raises(ValueError, match=r"data\.num_test is 90000, but the templates make only \d+"):
         load_problems(GsmSymbolicData(num_test=90000))
