@@ -13,6 +13,8 @@ from cluster.temporary import can_write
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TOKENIZERS_PARALLELISM": "false",
+    # Some progress bars have no option of their own, as in lm-evaluation-harness; stages show their own progress.
+    "TQDM_DISABLE": "1",
     # Without this, a thread left behind by an interrupt would start its own cluster.
     "RAY_ENABLE_AUTO_CONNECT": "0",
 }

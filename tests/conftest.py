@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tempfile
 from collections import Counter
 from dataclasses import asdict
@@ -14,6 +15,9 @@ from rewriter_agent.config.data import LabData
 from rewriter_agent.data import prompts
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.models.cache import cached_folder
+
+# As `rewriter_agent.environment` sets it for commands; tqdm reads it when it is imported.
+os.environ.setdefault("TQDM_DISABLE", "1")
 
 # The fixture imports `tiny` itself: it needs torch and transformers, which most tests do without.
 

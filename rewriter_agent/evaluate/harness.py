@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -77,9 +76,8 @@ def quiet() -> Generator[None]:
     logger.setLevel(logging.ERROR)
     datasets.disable_progress_bars()
     try:
-        # The bar over one task's documents has no option of its own.
-        with patch("lm_eval.api.task.tqdm", lambda documents, **_: documents):
-            yield
+        # The bar over one task's documents has no option of its own; `environment.py` sets TQDM_DISABLE.
+        yield
     finally:
         logger.setLevel(level)
         if not bars:

@@ -133,3 +133,12 @@ def test_a_user_without_a_name_gets_one() -> None:
         os.environ.pop(name, None)
     prepare_environment()
     assert os.environ["USER"] == f"user-{os.getuid()}"
+
+
+def test_libraries_show_no_progress_bars() -> None:
+    code = (
+        "import sys; import rewriter_agent.cli; assert 'tqdm' not in sys.modules; "
+        "rewriter_agent.cli.prepare_environment(); from tqdm import tqdm; list(tqdm(range(3)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr == ""
