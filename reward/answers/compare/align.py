@@ -1,8 +1,8 @@
 """Brings two normalised answers to the same names and notations before they are compared.
 
-What is free to choose is chosen alike: the letter of an integer parameter, of a function's argument, of the
-constant of integration. What has another notation for the same value gets one: recurring decimals, numerals
-in bases, remainders, congruences, degrees beside radians. The work is linear in the length of the texts.
+Free names get one spelling: the letter of an integer parameter, of a function's argument, of the constant of
+integration. Values with several notations get one: recurring decimals, numerals in bases, remainders, congruences,
+degrees compared with radians. The work is linear in the length of the texts.
 """
 
 import re
@@ -15,7 +15,7 @@ from .applications import mark_applications
 from .remarks import align_remarks
 
 MAX_CHARS = 4_000
-"""Longer texts stay as they are."""
+"""Longest text that is rewritten."""
 _DEGREES = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+) ?°")
 _RADIANS = re.compile(r" ?(?<![A-Za-z\\])rad(?:ian)?s?(?![A-Za-z])")
 _DOTS = re.compile(r" ?\\dots(?![A-Za-z])")
@@ -36,7 +36,7 @@ _DECLARATION = re.compile(
 _FOR_INTEGERS = re.compile(
     r"[ ,;(]{1,3}(?:for|where|with) (?:(?:any|all|every|some|an) )?integers? ([a-z]) ?\)?$"
 )
-# A condition on the letter says more than that it runs through its domain.
+# A condition on the letter restricts it to a part of its domain.
 _CONDITION = re.compile(r"[<>:|]|\\(?:leq|geq|neq|in|notin|equiv|mod|mid|approx)(?![A-Za-z])")
 _DEFINED = re.compile(r"([A-Za-z]|\\[A-Za-z]+) ?=")
 _DUMMY = re.compile(
@@ -51,7 +51,7 @@ _NO_CONSTANT_BESIDE = frozenset("abd")
 
 
 def align(left: str, right: str) -> tuple[str, str]:
-    """The two normalised texts, rewritten so that a choice of names or notation does not tell them apart."""
+    """Rewrite two normalised texts to the same choice of names and notation."""
     if max(len(left), len(right)) > MAX_CHARS:
         return left, right
     left, right = _align_commas(_plain(left), _plain(right))
@@ -73,7 +73,7 @@ def _plain(text: str) -> str:
 
 
 def _align_commas(left: str, right: str) -> tuple[str, str]:
-    """A decimal comma as a point beside a decimal, if the digits around it do not group thousands."""
+    """Write a decimal comma as a point if the other side is a decimal and the digits do not group thousands."""
     if _DECIMAL_COMMA.fullmatch(left) and _DECIMAL.fullmatch(right):
         return left.replace(",", "."), right
     if _DECIMAL_COMMA.fullmatch(right) and _DECIMAL.fullmatch(left):
@@ -83,7 +83,7 @@ def _align_commas(left: str, right: str) -> tuple[str, str]:
 
 def _by_value(match: re.Match[str]) -> str:
     base = read_number(match[2] or match[3])
-    # Letters with a subscript may be a name, such as AB_1.
+    # Letters with a subscript may be a name such as AB_1.
     if base is None or not 2 <= base.value <= 16 or (match[1].isalpha() and base.value != 16):
         return match[0]
     try:
@@ -93,7 +93,7 @@ def _by_value(match: re.Match[str]) -> str:
 
 
 def _align_angles(left: str, right: str) -> tuple[str, str]:
-    """Degrees in radians, if one side speaks of degrees alone and the other of pi, radians or an arcsine."""
+    """Write degrees as radians if only one side has degrees and the other has pi, radians or an arcsine."""
     degrees, radians = (left, right) if "°" in left else (right, left)
     if "°" in radians or "°" not in degrees or r"\pi" in degrees:
         return left, right
@@ -104,7 +104,7 @@ def _align_angles(left: str, right: str) -> tuple[str, str]:
 
 
 def _align_parameters(left: str, right: str) -> tuple[str, str]:
-    """One letter for the integer that a family of solutions runs through, declared (`k \\in \\mathbb{Z}`) or not."""
+    """Use one letter for the integer parameter of a family of solutions, declared (`k \\in \\mathbb{Z}`) or not."""
     ours, theirs = _declared(left), _declared(right)
     if ours is None and theirs is None:
         names = _period(left), _period(right)
@@ -118,7 +118,7 @@ def _align_parameters(left: str, right: str) -> tuple[str, str]:
 
 
 def _declared(text: str) -> tuple[str, str, str] | None:
-    """The text before a declaration of its parameter, the parameter, and its domain."""
+    """Text before a declaration of its parameter, the parameter, and its domain."""
     if declaration := _DECLARATION.search(text):
         domain = (declaration[2] or _INTEGERS).strip("}")[-1]
     elif declaration := _FOR_INTEGERS.search(text):
@@ -134,50 +134,50 @@ def _declared(text: str) -> tuple[str, str, str] | None:
 
 
 def _undeclared(text: str) -> tuple[str, str, str] | None:
-    found = _letters(text) & _PARAMETERS
+    letters = _letters(text) & _PARAMETERS
     defined = _DEFINED.match(text)
-    if len(found) != 1 or len(text) == 1 or _CONDITION.search(text) or (defined and defined[1] in found):
+    if len(letters) != 1 or len(text) == 1 or _CONDITION.search(text) or (defined and defined[1] in letters):
         return None
-    return text, next(iter(found)), _INTEGERS
+    return text, next(iter(letters)), _INTEGERS
 
 
 def _period(text: str) -> str | None:
-    """The letter that counts periods in an angle such as `\\pi/4 + k\\pi`, the only variable there."""
+    """Letter that counts periods in an angle such as `\\pi/4 + k\\pi`, if it is the only variable."""
     if r"\pi" not in text or not re.search(r"[kmn] ?\\pi|\\pi ?[kmn](?![A-Za-z])", text):
         return None
     defined = _DEFINED.match(text)
-    found = _letters(text[defined.end() :] if defined else text)
-    return next(iter(found)) if len(found) == 1 and found <= _PARAMETERS else None
+    letters = _letters(text[defined.end() :] if defined else text)
+    return next(iter(letters)) if len(letters) == 1 and letters <= _PARAMETERS else None
 
 
 def _align_dummies(left: str, right: str) -> tuple[str, str]:
-    """One letter for the index of a sum, product or limit, if it occurs nowhere before."""
+    """Use one letter for the index of a sum, product or limit, if it does not occur before."""
     ours, theirs = _dummy(left), _dummy(right)
     return (left, _renamed(right, theirs, ours)) if ours and theirs else (left, right)
 
 
 def _dummy(text: str) -> str | None:
-    found = list(_DUMMY.finditer(text)) if "_" in text else []
-    names = {match[1] or match[2] for match in found}
+    matches = list(_DUMMY.finditer(text)) if "_" in text else []
+    names = {match[1] or match[2] for match in matches}
     if len(names) != 1:
         return None
     [name] = names
-    return None if name in _letters(text[: found[0].start()]) else name
+    return None if name in _letters(text[: matches[0].start()]) else name
 
 
 def _align_arguments(left: str, right: str) -> tuple[str, str]:
-    """One letter for the argument, where both sides define the same function of one letter."""
+    """Use one letter for the argument if both sides define the same function of one letter."""
     ours, theirs = _FUNCTION.fullmatch(left), _FUNCTION.fullmatch(right)
     if not ours or not theirs or ours[1] != theirs[1]:
         return left, right
-    # P(a) = 1 and P(b) = 1 are no definitions.
+    # P(a) = 1 and P(b) = 1 are values, not definitions.
     if ours[2] not in _letters(ours[3]) or theirs[2] not in _letters(theirs[3]):
         return left, right
     return left, _renamed(right, theirs[2], ours[2])
 
 
 def _align_constants(left: str, right: str) -> tuple[str, str]:
-    """A capital C for the constant of integration."""
+    """Use a capital C for the constant of integration."""
     names = [_letters(text) & {"c", "C"} for text in (left, right)]
     if names not in ([{"c"}, {"C"}], [{"C"}, {"c"}]):
         return left, right
@@ -193,7 +193,7 @@ def _letters(text: str) -> set[str]:
 
 
 def _renamed(text: str, old: str, new: str) -> str:
-    """`text` with the variable `old` called `new`; unchanged where `new` is another one there."""
+    """Rename the variable `old` to `new`; `text` is unchanged if it has another variable `new`."""
     if old == new or new in _letters(text):
         return text
     return _LETTER.sub(lambda token: new if token[0] == old else token[0], text)

@@ -1,7 +1,7 @@
-"""Marks what is a function applied to its argument, where the two answers show it: P in `P(t) = 5`, `P'`, `P(0)`.
+"""Marks function applications that the two answers show to be such: P in `P(t) = 5`, `P'`, `P(0)`.
 
-Without the mark `a(b + 1)` is a product. A product is a function too, of its second factor, so that answers which are
-equal with the mark are equal without it.
+Without the mark `a(b + 1)` is a product. A product is also a function of its second factor. Answers that are equal with
+the mark are therefore equal without it.
 """
 
 import re
@@ -13,7 +13,7 @@ _LETTERS = rf"\\(?:{'|'.join(sorted(GREEK))})(?![A-Za-z])|(?<![\\A-Za-z]{{2}})(?
 _SUBSCRIPT = r"(?: ?_ ?(?:\w|\{[^{}]{1,20}\}))?"
 _NAME = rf"((?:{_LETTERS})'{{0,3}}{_SUBSCRIPT})"
 _NUMBER = r"[+-]? ?\d+(?:\.\d+)?"
-# The base of a power is rather a factor: P(0.9)^t.
+# The base of a power is more likely a factor: P(0.9)^t.
 _NO_POWER = r"(?! ?\^)"
 _EVIDENCE = tuple(
     re.compile(pattern)
@@ -30,7 +30,7 @@ _CONSTANTS = frozenset(("e", "i"))
 
 
 def mark_applications(left: str, right: str) -> tuple[str, str]:
-    """The two texts with a mark before the argument of each function that one of them shows to be one."""
+    """Mark the argument of each name that one of the texts shows to be a function, in both texts."""
     if "(" not in left + right:
         return left, right
     names = {

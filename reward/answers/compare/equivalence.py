@@ -3,7 +3,7 @@
 from functools import partial
 
 from reward.answers.formats.lettered import without_letters
-from reward.answers.math.atoms import read_leaf
+from reward.answers.math.atoms import read_atom
 from reward.answers.math.forms import Matrix, Relation, Value
 from reward.answers.math.normalise import normalise
 from reward.answers.math.structure import read_form
@@ -13,14 +13,14 @@ from reward.types import Verdict
 from .align import align
 from .exact import (
     comparable,
-    compare_leaves,
+    compare_atoms,
     compare_numbers,
     compare_relations,
     decide,
     is_symmetric,
     misfit,
 )
-from .match import Comparison, match
+from .match import Comparators, match
 from .math_verify import compare_parsed
 from .numeric import TooFewPoints, factor, identical
 from .rational import TooLarge, tolerates
@@ -28,11 +28,11 @@ from .values import compare_values, verdict
 
 
 def compare(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict:
-    """The verdict on a pair, the same for (answer, gold); may not return, see `reward.answers.compare.math_verify`.
+    """Compare a pair, symmetrically; it may not return, see `reward.answers.compare.math_verify`.
 
-    What `reward.answers.compare.exact` cannot decide is compared part by part. Expressions of known operations are
-    compared by their values to 50 and 400 digits, at pseudo-random points if they have variables; other LaTeX by
-    math-verify. What does not parse or cannot be evaluated is UNDECIDED.
+    Pairs that `reward.answers.compare.exact` cannot decide are compared part by part. Expressions of known operations
+    are compared by their values to 50 and 400 digits, at pseudo-random points if they have variables. Other LaTeX is
+    compared by math-verify. Text that does not parse or cannot be evaluated is UNDECIDED.
 
     Raises:
         MemoryError: the comparison took more memory than the process may have.
@@ -40,7 +40,7 @@ def compare(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict:
     decision = decide(gold, answer, tolerance)
     if decision is not None:
         return decision
-    # Sorted, so that the order of arguments changes neither the verdict nor the time it takes.
+    # Sorted, because the order of arguments must change neither the verdict nor the time.
     pair = without_letters(gold, answer)
     if isinstance(pair, Verdict):
         return pair
@@ -48,7 +48,7 @@ def compare(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict:
     forms = read_form(left), read_form(right)
     if {type(form) for form in forms} == {Matrix, Value}:
         return compare_parsed(left, right, tolerance)
-    by = Comparison(partial(_compare_leaves, tolerance=tolerance), _misfit, _compare_relations)
+    by = Comparators(partial(_compare_atoms, tolerance=tolerance), _misfit, _compare_relations)
     try:
         decision = match(*forms, by)
     except TooLarge:
@@ -57,11 +57,11 @@ def compare(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict:
     return decision
 
 
-def _compare_leaves(left: str, right: str, tolerance: float) -> Verdict:
-    decision = compare_leaves(left, right, tolerance)
+def _compare_atoms(left: str, right: str, tolerance: float) -> Verdict:
+    decision = compare_atoms(left, right, tolerance)
     if decision is None:
         numbers = partial(_compare_numbers, tolerance=tolerance)
-        decision = compare_values(read_leaf(left), read_leaf(right), numbers)
+        decision = compare_values(read_atom(left), read_atom(right), numbers)
     return compare_parsed(left, right, tolerance) if decision is None else decision
 
 

@@ -1,6 +1,6 @@
-"""Decides the equivalence of answers that need no parser: rational arithmetic, units, text, and structures of these.
+"""Decides the equivalence of answers that need no parser: rational arithmetic, units, text, and their structures.
 
-Everything here is bounded in time and memory, so it runs in the caller's process.
+Time and memory are bounded, so it runs in the caller's process.
 """
 
 import re
@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 
 from reward.answers.formats.lettered import without_letters
-from reward.answers.math.atoms import Quantity, Unread, is_clock, read_leaf
+from reward.answers.math.atoms import Quantity, Unread, is_clock, read_atom
 from reward.answers.math.forms import Relation, Value
 from reward.answers.math.normalise import normalise
 from reward.answers.math.structure import read_form
@@ -17,7 +17,7 @@ from reward.types import Verdict
 
 from .align import align
 from .factorials import cancel_factorials
-from .match import Comparison, Decision, match
+from .match import Comparators, Decision, match
 from .points import ENOUGH, exact_points
 from .rational import (
     Irrational,
@@ -31,7 +31,7 @@ from .sums import terms
 from .values import compare_values, verdict
 
 MAX_CHARS = 4_000
-# As differences 3-2 and 2-1 would be equal, as scores they are not, nor are dates without a year of four digits.
+# 3-2 and 2-1 are equal as differences but not as scores, and the same holds for dates with a two-digit year.
 _SCORE = re.compile(r"\d{1,3}-\d{1,3}|\d{1,2}/\d{1,2}/\d{1,2}")
 _PRINTED_DIGITS = 15
 _PAIR = re.compile(r"[A-Za-z]{2}")
@@ -41,12 +41,11 @@ _RATIO = re.compile(r"([1-9]\d{0,8}) ?: ?([1-9]\d{0,8})")
 
 
 def decide(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict | None:
-    """The verdict on a pair that needs no parser, or None where it does; symmetric, never an exception.
+    """Decide a pair that needs no parser, or return None if it needs one; symmetric, and never raises.
 
-    What evaluates to rational numbers is compared exactly; where both sides are decimals they may differ by
-    `tolerance`, absolute above 1 and relative below. Rational functions of variables are compared exactly too,
-    at pseudo-random points. UNDECIDED above 4,000 characters, for numbers too large to compute, for malformed
-    LaTeX and for what has no value (5/0).
+    Rational values are compared exactly, except that two decimals may differ by `tolerance`, absolute above 1 and
+    relative below. Rational functions of variables are compared exactly too, at pseudo-random points. UNDECIDED for
+    texts above 4,000 characters, numbers too large to compute, malformed LaTeX and expressions without a value (5/0).
     """
     if gold.strip() == answer.strip():
         return Verdict.EQUAL
@@ -66,25 +65,25 @@ def decide(gold: str, answer: str, tolerance: float = 1e-6) -> Verdict | None:
         left, right = align(left, right)
         if _squeezed(left) == _squeezed(right):
             return Verdict.EQUAL
-        return match(read_form(left), read_form(right), comparison(tolerance))
+        return match(read_form(left), read_form(right), comparators(tolerance))
     except TooLarge:
         return Verdict.UNDECIDED
 
 
 def _are_words(gold: str, answer: str, left: str, right: str) -> bool:
-    """Whether two short texts are words, which as algebra would be products of the same letters."""
+    """Whether two short texts are words; read as algebra they would be products of the same letters."""
     if not (_PAIR.fullmatch(left) and _PAIR.fullmatch(right)):
         return False
     return (left.isupper() and right.isupper()) or all(_TEXT.search(text) for text in (gold, answer))
 
 
-def comparison(tolerance: float) -> Comparison:
-    """How `decide` compares values and relations."""
-    return Comparison(partial(compare_leaves, tolerance=tolerance), misfit, compare_relations)
+def comparators(tolerance: float) -> Comparators:
+    """Comparators of values and relations that `decide` uses."""
+    return Comparators(partial(compare_atoms, tolerance=tolerance), misfit, compare_relations)
 
 
-def compare_leaves(left: str, right: str, tolerance: float) -> Decision:
-    """The decision on two values, None where it takes real numbers or a parser.
+def compare_atoms(left: str, right: str, tolerance: float) -> Decision:
+    """Decide two values, or return None if that takes real numbers or a parser.
 
     Raises:
         TooLarge: a number is too large to compute.
@@ -92,31 +91,31 @@ def compare_leaves(left: str, right: str, tolerance: float) -> Decision:
     if left == right or _squeezed(left) == _squeezed(right):
         return Verdict.EQUAL
     ratios = _RATIO.fullmatch(left), _RATIO.fullmatch(right)
-    # Read alone 3:15 is a time of day, beside 1:5, which no clock shows, it is a ratio.
+    # 3:15 alone is a time of day. Compared with 1:5, which no clock shows, it is a ratio.
     is_time = is_clock(left) or is_clock(right)
     if ratios[0] and ratios[1] and not (is_time and all(len(ratio[2]) == 2 for ratio in ratios if ratio)):
         return verdict(int(ratios[0][1]) * int(ratios[1][2]) == int(ratios[1][1]) * int(ratios[0][2]))
     if _SCORE.fullmatch(left) and _SCORE.fullmatch(right):
         return Verdict.DIFFERENT
     numbers = partial(compare_numbers, tolerance=tolerance)
-    if (summed := terms(left, right)) and compare_leaves(*summed, tolerance) is Verdict.EQUAL:
+    if (summed := terms(left, right)) and compare_atoms(*summed, tolerance) is Verdict.EQUAL:
         return Verdict.EQUAL
-    return compare_values(read_leaf(left), read_leaf(right), numbers)
+    return compare_values(read_atom(left), read_atom(right), numbers)
 
 
 def misfit(text: str) -> Decision:
-    """The decision on a value against a structure."""
-    leaf = read_leaf(text)
-    if not isinstance(leaf, Unread):
+    """Decide a value against a structure."""
+    atom = read_atom(text)
+    if not isinstance(atom, Unread):
         return Verdict.DIFFERENT
-    return Verdict.UNDECIDED if leaf.malformed else None
+    return Verdict.UNDECIDED if atom.malformed else None
 
 
 def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
-    """The decision on two expressions by their exact values, None where one is not rational.
+    """Decide two expressions by their exact values, or return None if one is not rational.
 
     Raises:
-        TooLarge: the value of one without variables is too large to compute.
+        TooLarge: an expression without variables has a value too large to compute.
     """
     names = symbols(left) | symbols(right)
     is_tolerant = not names and has_decimal(left) and has_decimal(right)
@@ -129,7 +128,7 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
         except Undefined:
             continue
         except TooLarge:
-            # With variables, smaller points may tell.
+            # With variables, smaller points may decide.
             if names:
                 return None
             if (reduced := cancel_factorials(left, right)) is None:
@@ -148,7 +147,7 @@ def compare_numbers(left: Expr, right: Expr, tolerance: float) -> Decision:
 
 
 def _is_printed(left: Expr, right: Expr, one: Fraction, other: Fraction) -> bool:
-    """Whether a decimal of 15 digits is what floating point prints for a fraction without an exact decimal."""
+    """Whether a decimal of 15 digits is the floating-point output for a fraction without an exact decimal."""
     fraction, decimal = (one, other) if has_decimal(right) else (other, one)
     if has_decimal(left) == has_decimal(right) or not isinstance(right if has_decimal(right) else left, Num):
         return False
@@ -157,7 +156,7 @@ def _is_printed(left: Expr, right: Expr, one: Fraction, other: Fraction) -> bool
 
 
 def compare_relations(left: Relation, right: Relation) -> Decision:
-    """Two equations are the same if one is a constant multiple of the other, inequalities if the factor is positive.
+    """Decide two relations: equations are equal up to a constant factor, inequalities up to a positive one.
 
     Raises:
         TooLarge: see `compare_numbers`.
@@ -173,10 +172,10 @@ def compare_relations(left: Relation, right: Relation) -> Decision:
 
 
 def rational_factor(left: Expr, right: Expr) -> Fraction | None:
-    """The c other than 0 with left = c * right at all points; None where there is none, as for a side that is zero.
+    """Find the c other than 0 with left = c * right at all points; None if there is none, as for a zero side.
 
     Raises:
-        Irrational: a value is not rational, or there are too few points to tell; others may do.
+        Irrational: a value is not rational, or there are too few points; another method may decide.
     """
     values: list[tuple[Fraction, Fraction]] = []
     for point in exact_points(left, right):
@@ -198,12 +197,12 @@ def rational_factor(left: Expr, right: Expr) -> Fraction | None:
 
 
 def is_symmetric(relation: Relation) -> bool:
-    """Whether the sides of the relation may be exchanged."""
+    """Whether the sides of the relation can be exchanged."""
     return relation.operators in (("=",), (r"\neq",))
 
 
 def comparable(left: Relation, right: Relation) -> tuple[Expr, Expr] | None:
-    """Left side minus right side of each, where both are the same relation between expressions in variables."""
+    """Left side minus right side of each, if both are the same relation between expressions in variables."""
     differences = _difference(left), _difference(right)
     one, other = differences
     if left.operators != right.operators or one is None or other is None:
@@ -216,13 +215,13 @@ def _difference(relation: Relation) -> Expr | None:
         return None
     values: list[Expr] = []
     for side in relation.sides:
-        leaf = read_leaf(side.text) if isinstance(side, Value) else None
-        if not isinstance(leaf, Quantity) or leaf.unit is not None:
+        atom = read_atom(side.text) if isinstance(side, Value) else None
+        if not isinstance(atom, Quantity) or atom.unit is not None:
             return None
-        values.append(leaf.value)
+        values.append(atom.value)
     return Call("+", (values[0], Call("neg", (values[1],))))
 
 
 def _squeezed(text: str) -> str:
-    """`text` without the blanks that mean nothing: those beside a sign, and in "3 t"."""
+    """Remove the blanks without meaning: next to a sign, and in "3 t"."""
     return _BETWEEN.sub("", text)

@@ -11,12 +11,12 @@ MAX_FACTORS = 1_000
 """Largest difference of two factorials' arguments."""
 _MAX_POWER = 20
 _LARGE = 100
-"""Largest argument of a factorial that is computed at once."""
+"""Largest argument of a factorial that is computed directly."""
 
 
 @dataclass
 class _Product:
-    """The factors of an expression: factorials of numbers with their exponents, and the rest."""
+    """Factors of an expression: factorials of numbers with their exponents, and the rest."""
 
     rest: Expr = field(default_factory=lambda: Num(Fraction(1)))
     factorials: Counter[int] = field(default_factory=Counter)
@@ -51,7 +51,7 @@ class _Product:
 
 
 def cancel_factorials(left: Expr, right: Expr) -> tuple[Expr, Expr] | None:
-    """Two expressions without factorials that are equal if and only if these are; None if factorials remain."""
+    """Cancel factorials, which preserves equality and inequality of the two; None if factorials remain."""
     ours, theirs = _Product(), _Product()
     ours.multiply(left, 1)
     theirs.multiply(right, 1)
@@ -62,7 +62,7 @@ def cancel_factorials(left: Expr, right: Expr) -> tuple[Expr, Expr] | None:
 
 
 def _ratio(factorials: Counter[int]) -> Fraction | None:
-    """The product of factorials with exponents that sum to zero, largest against largest."""
+    """Product of factorials whose exponents sum to zero, dividing largest by largest."""
     over, under = (
         sorted(
             Counter(

@@ -1,4 +1,4 @@
-"""Values of expressions in floating point of as many digits as they need, with a bound on their error."""
+"""Evaluates expressions in floating point with as many digits as they need, and bounds the error."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,12 +14,12 @@ from .rational import MAX_FACTORIAL, Point, TooLarge, Undefined
 
 FEW_DIGITS, MANY_DIGITS = 50, 400
 _LOST_DIGITS = {FEW_DIGITS: 30, MANY_DIGITS: 60}
-"""Digits that cancellation may cost beyond what the largest value on the way explains."""
+"""Digits that cancellation may cost beyond those explained by the largest intermediate value."""
 MAX_MAGNITUDE = 2_000
-"""Largest decimal exponent of a value, either way."""
+"""Largest absolute decimal exponent of a value."""
 _COUNTING = frozenset(("!", "!!", "binom", "gcd", "lcm"))
 _MAX_EXACT = 10**40
-"""Largest integer that the lesser of the two precisions surely holds."""
+"""Largest integer that the lower of the two precisions surely holds."""
 _TRIGONOMETRIC = frozenset(["sin", "cos", "tan", "cot", "sec", "csc"])
 _UNARY: Mapping[str, Callable[..., mpmath.mpc]] = {
     "sin": mpmath.sin,
@@ -41,18 +41,18 @@ _ARGUMENT_DIGITS = 30
 
 
 class NotReal(Exception):
-    """A value on the way is not real, though the expression itself speaks of no imaginary unit."""
+    """Error for an intermediate value that is not real in an expression without the imaginary unit."""
 
 
 class _Unclear(Undefined):
-    """A divisor is so small that it may be a rounding error."""
+    """Error for a divisor so small that it may be a rounding error."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """Values of several expressions at one point, each with a rounding error of at most `error`.
 
-    With `digits_needed` no term is lost beside another one.
+    At `digits_needed` digits no small term is lost when added to a large one.
     """
 
     values: tuple[mpmath.mpc, ...]
@@ -63,7 +63,7 @@ class Measured:
 
 @dataclass
 class _Span:
-    """Decimal exponents of the largest and the smallest value on the way; `is_sharp` unless a step was too close."""
+    """Decimal exponents of the largest and smallest intermediate value; `is_sharp` unless a step was too close."""
 
     largest: float = 0.0
     smallest: float = 0.0
@@ -77,7 +77,7 @@ class _Span:
 def measure(
     expressions: tuple[Expr, ...], point: Point, *, is_complex: bool, digits: int = FEW_DIGITS
 ) -> Measured:
-    """The values to so many digits, or to more where a divisor is small.
+    """Evaluate to `digits` digits, or to more if a divisor is small.
 
     Raises:
         TooLarge: a value has more than 2,000 digits before or after the decimal point.
@@ -98,7 +98,7 @@ def _measure(expressions: tuple[Expr, ...], evaluator: "_Evaluator", digits: int
         try:
             values = tuple(mpmath.mpc(evaluator.value(one)) for one in expressions)
         except (ArithmeticError, ValueError) as error:
-            # So mpmath reports poles.
+            # mpmath reports poles this way.
             raise Undefined from error
         lost = _LOST_DIGITS[min(digits, MANY_DIGITS)]
         bound = mpmath.mpf(10) ** (span.largest + lost - digits) if span.is_sharp else mpmath.inf
@@ -176,7 +176,7 @@ class _Evaluator:
             self._nonzero(base)
         if base == 0:
             return mpmath.mpf(0)
-        # The magnitude of the result, in digits, before it is computed.
+        # Bound the result's magnitude, in digits, before computing it.
         if abs(exponent) * (1 + abs(mpmath.log(base))) > MAX_MAGNITUDE * 3:
             raise TooLarge
         return mpmath.power(base, exponent)
@@ -193,7 +193,7 @@ class _Evaluator:
         if value != nearest and abs(value - nearest) < mpmath.mpf(10) ** (20 - mpmath.mp.dps) * (
             1 + abs(value)
         ):
-            # Few digits do not tell on which side of the step the value lies; with many it is on the step.
+            # Few digits do not tell on which side of the step the value lies; with many digits it is on the step.
             self.span.is_sharp = mpmath.mp.dps > FEW_DIGITS
             return nearest
         return mpmath.floor(value) if name == "floor" else mpmath.ceil(value)
@@ -204,7 +204,7 @@ def _float(value: Fraction) -> mpmath.mpf:
 
 
 def _unknown(name: str, args: list[mpmath.mpf], point: Point) -> mpmath.mpf:
-    """Some value that depends on the function's name, its arguments, and the point alone."""
+    """Arbitrary value that depends only on the function's name, its arguments and the point."""
     smallest = mpmath.mpf(10) ** -_ARGUMENT_DIGITS
     shown = [mpmath.nstr(arg, _ARGUMENT_DIGITS) if abs(arg) > smallest else "0" for arg in args]
     draw = Random(f"{point[name]} {name} {' '.join(shown)}")

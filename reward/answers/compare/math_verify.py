@@ -1,7 +1,7 @@
-"""Compares two expressions by math-verify: integrals, sums, limits, matrix algebra, all that has no reader here.
+"""Compares by math-verify the expressions without a reader here: integrals, sums, limits, matrix algebra.
 
-The parser builds and evaluates whatever the text says, which may take for ever or all memory. It runs
-without time limits of its own (those need the main thread); the sandbox around the process sets them.
+The parser builds and evaluates any text, which may never end or take all memory. It runs without its own time limits,
+because they need the main thread; the sandbox around the process sets limits.
 """
 
 import re
@@ -11,7 +11,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Expr, N
 from sympy.polys.polyerrors import BasePolynomialError
 
-from reward.answers.math.atoms import Quantity, read_leaf
+from reward.answers.math.atoms import Quantity, read_atom
 from reward.answers.math.brackets import RELATIONS, split
 from reward.answers.math.expression import FUNCTIONS, GREEK
 from reward.answers.math.tree import symbols
@@ -21,25 +21,25 @@ from .rational import Irrational, Undefined, rational_value
 
 MAX_CHARS = 500
 MAX_DEPTH = 12
-"""Largest text shown to the parser, whose time is exponential in the nesting."""
+"""Deepest nesting shown to the parser, whose time is exponential in it."""
 _DIGITS = 40
 _AGREE = 1e-25
 _TARGET = (LatexExtractionConfig(boxed_match_priority=0),)
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _BEYOND_NAMES = "int iint oint sum prod lim begin gcd lcm max min det cap"
-# Only with one of these does the parser know more than `reward.answers.math.expression`; what holds none is malformed.
+# The parser knows more than `reward.answers.math.expression` only with one of these; other text is malformed.
 _BEYOND = frozenset(_BEYOND_NAMES.split())
 _DERIVATIVE = re.compile(r"\\frac ?\{ ?d ?\} ?\{ ?d ?[a-z] ?\}")
 _KNOWN_NAMES = "end binom cup ceil circ floor frac infty lceil lfloor pi rceil rfloor sqrt to"
 _KNOWN = _BEYOND | FUNCTIONS | GREEK | frozenset(_KNOWN_NAMES.split())
 _CHARACTERS = re.compile(r"[A-Za-z0-9\s\\{}()\[\]+\-*/^_!|.,&=°]+")
-# Words would be products to it, dy/dx 0.
+# The parser would read words as products, and dy/dx as 0.
 _MISREAD = re.compile(
     r"(?<![\\A-Za-z])(?!matrix|pmatrix|bmatrix|vmatrix)[A-Za-z]{4,}|\\frac ?\{ ?d[^{}]{1,4}\} ?\{ ?d"
     r"|[0-9] +[0-9]|\\[()\[\]]|(?:[\^_] ?[A-Za-z0-9] ?){4}"
 )
 _RELATION = rf"{RELATIONS}|\\ni(?![A-Za-z])"
-# What sympy raises on expressions that it cannot evaluate, such as 5/0.
+# Errors that sympy raises on expressions that it cannot evaluate, such as 5/0.
 _INCOMPARABLE = (
     ArithmeticError,
     AssertionError,
@@ -54,9 +54,9 @@ _INCOMPARABLE = (
 
 
 def compare_parsed(left: str, right: str, tolerance: float) -> Verdict:
-    """The verdict on two normalised texts, UNDECIDED where one does not parse or cannot be evaluated.
+    """Compare two normalised texts; UNDECIDED if one does not parse or cannot be evaluated.
 
-    Numbers are compared to 40 digits, with the relative `tolerance` where one is written as a decimal.
+    Numbers are compared to 40 digits, with the relative `tolerance` if one is written as a decimal.
 
     Raises:
         MemoryError: the comparison took more memory than the process may have.
@@ -73,18 +73,18 @@ def compare_parsed(left: str, right: str, tolerance: float) -> Verdict:
             is_equal = _verify(first, second) or _verify(second, first)
     except _INCOMPARABLE:
         return Verdict.UNDECIDED
-    # The parser takes x and X for the same.
+    # The parser does not distinguish x from X.
     if is_equal and _differ_in_case(texts[0], texts[1]):
         return Verdict.UNDECIDED
     return Verdict.EQUAL if is_equal else Verdict.DIFFERENT
 
 
 def _readable(text: str) -> str | None:
-    """What to show the parser for `text`: an exact fraction for a rational number; None for what it misreads."""
-    leaf = read_leaf(text)
-    if isinstance(leaf, Quantity) and not symbols(leaf.value):
+    """Spelling of `text` for the parser: an exact fraction for a rational number; None if it would misread it."""
+    atom = read_atom(text)
+    if isinstance(atom, Quantity) and not symbols(atom.value):
         try:
-            value = rational_value(leaf.value, {})
+            value = rational_value(atom.value, {})
             return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
         except (Irrational, Undefined):
             pass
@@ -114,14 +114,14 @@ def _is_beyond(text: str | None) -> bool:
 
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> list:
-    # In brackets, because the parser drops what it does not understand at the end of a text.
+    # In brackets, because the parser drops text at the end that it does not understand.
     latex = text.replace("*", r"\cdot ").replace("°", r"^{\circ}")
-    # math-verify types its "no limit" as int.
+    # math-verify types its "no limit" value as int, so 0 stands for None.
     return parse(f"\\boxed{{({latex})}}", _TARGET, fallback_mode="no_fallback", parsing_timeout=0)
 
 
 def _compare_numbers(left: object, right: object, tolerance: float) -> bool | None:
-    """Whether two numbers agree; None where one is none, or cannot be evaluated."""
+    """Whether two numbers agree; None if one is no number or cannot be evaluated."""
     if not isinstance(left, Expr) or not isinstance(right, Expr) or left.free_symbols or right.free_symbols:
         return None
     values = N(left.doit(), _DIGITS), N(right.doit(), _DIGITS)
@@ -131,7 +131,7 @@ def _compare_numbers(left: object, right: object, tolerance: float) -> bool | No
 
 
 def _verify(gold: list, target: list) -> bool:
-    # Left to itself math-verify calls an error, exhausted memory too, a difference.
+    # By default math-verify reports any error, even exhausted memory, as a difference.
     return verify(gold, target, timeout_seconds=None, raise_on_error=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether two expressions are identical or proportional, by their values at many points of their common domain."""
+"""Compares two expressions, up to a factor or not, by their values at many points of their common domain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,36 +22,36 @@ _SMALL_POINTS = 4
 
 
 class TooFewPoints(Exception):
-    """The two expressions have values together at too few points to tell."""
+    """Error for two expressions that both have values at too few points to decide."""
 
 
 def identical(left: Expr, right: Expr, tolerance: float | None) -> bool | None:
-    """Whether the two have the same value wherever both have one; None where too few points tell.
+    """Whether the two agree at all points at which both have a value; None if there are too few such points.
 
-    They are compared at pseudo-random points to 50 digits and, where they agree there, to at least 400. A point at
-    which one has no value is passed over, so is one that leads through non-real values unless the imaginary
-    unit or no unknown at all occurs: answers are read as functions of real variables, and of natural ones in
-    the arguments of factorials and binomials. With `tolerance` values need only agree up to that relative error.
+    They are compared at pseudo-random points to 50 digits and, if they agree, to at least 400. Points without a value
+    are skipped. Points with non-real intermediate values are skipped too, unless the imaginary unit or no unknown
+    occurs. Answers are read as functions of real variables, and of natural ones in the arguments of factorials and
+    binomials. With `tolerance` the values need only agree up to that relative error.
 
     Raises:
         TooLarge: at nearly all points a value has more than 2,000 digits before or after the decimal point.
     """
     if _differ_soon(left, right, tolerance):
         return False
-    found = 0
+    count = 0
     for sample in _samples(left, right):
         if not sample.agrees(tolerance):
             return False
-        found += 1
-    return True if found >= _needed(left, right) else None
+        count += 1
+    return True if count >= _needed(left, right) else None
 
 
 def factor(left: Expr, right: Expr) -> mpmath.mpf | None:
-    """The c other than 0 with left = c * right at all points; None where there is none, as for a side that is zero.
+    """Find the c other than 0 with left = c * right at all points; None if there is none, as for a zero side.
 
     Raises:
         TooLarge: see `identical`.
-        TooFewPoints: the points at which both have a value and are not zero are too few.
+        TooFewPoints: there are too few points at which both have a value other than zero.
     """
     samples = list(_samples(left, right))
     if any(not first.is_proportional(sample) for first in samples[:1] for sample in samples):
@@ -60,20 +60,20 @@ def factor(left: Expr, right: Expr) -> mpmath.mpf | None:
     zeros = [(_is_zero(one, 0), _is_zero(one, 1)) for one in precise]
     if any(one != other for one, other in zeros):
         return None
-    told = [one for one, (is_zero, _) in zip(precise, zeros, strict=True) if not is_zero]
-    if not told and len(precise) >= _needed(left, right):
+    nonzero = [one for one, (is_zero, _) in zip(precise, zeros, strict=True) if not is_zero]
+    if not nonzero and len(precise) >= _needed(left, right):
         return None
-    if any(not _are_proportional(told[0], one) for one in told):
+    if any(not _are_proportional(nonzero[0], one) for one in nonzero):
         return None
-    if len(told) < _needed(left, right):
+    if len(nonzero) < _needed(left, right):
         raise TooFewPoints
     with mpmath.workdps(FEW_DIGITS):
-        return mpmath.re(told[0].values[0] / told[0].values[1]) or None
+        return mpmath.re(nonzero[0].values[0] / nonzero[0].values[1]) or None
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """The two expressions at one point."""
+    """Two expressions at one point."""
 
     sides: tuple[Expr, Expr]
     point: Point
@@ -93,7 +93,7 @@ class _Sample:
         return _is_same(self.precise())
 
     def is_proportional(self, other: "_Sample") -> bool:
-        """Whether few digits leave it open that the ratio of the two sides is the same at both points."""
+        """Whether the ratio of the two sides may be the same at both points, judging by few digits."""
         return _are_proportional(self.rough, other.rough)
 
 
@@ -110,7 +110,7 @@ def _are_proportional(one: Measured, other: Measured) -> bool:
     with mpmath.workdps(max(one.digits, other.digits)):
         products = one.values[0] * other.values[1], one.values[1] * other.values[0]
         sizes = sum(map(abs, (*one.values, *other.values)))
-        # Four times: each factor has an error, and so have their products.
+        # Four times, because each factor and each product has an error.
         error = 4 * (max(one.error, other.error) * (1 + sizes))
         return abs(products[0] - products[1]) <= error
 
@@ -120,10 +120,10 @@ def _needed(left: Expr, right: Expr) -> int:
 
 
 def _samples(left: Expr, right: Expr) -> Iterator[_Sample]:
-    """The two at all points needed: some if they have values there, more if not, all if they have several pieces."""
+    """Yield samples at the points needed: more if values are missing, all if an expression is piecewise."""
     is_complex = not (unknowns(left) | unknowns(right)) or _mentions_i(left) or _mentions_i(right)
     is_thorough = is_piecewise(left) or is_piecewise(right)
-    found, is_large = 0, False
+    count, is_large = 0, False
     for stage, points in enumerate(point_stages(left, right)):
         for point in points:
             try:
@@ -133,19 +133,19 @@ def _samples(left: Expr, right: Expr) -> Iterator[_Sample]:
             except (Undefined, NotReal):
                 continue
             else:
-                found += 1
+                count += 1
                 yield _Sample((left, right), point, is_complex, rough)
         if is_large and (has_steps(left) or has_steps(right)):
-            # A floor may look like a constant near zero.
+            # A floor looks like a constant near zero.
             raise TooLarge
-        if found >= ENOUGH and not is_thorough and (stage > 0 or not is_large):
+        if count >= ENOUGH and not is_thorough and (stage > 0 or not is_large):
             return
-    if is_large and found < ENOUGH:
+    if is_large and count < ENOUGH:
         raise TooLarge
 
 
 def _differ_soon(left: Expr, right: Expr, tolerance: float | None) -> bool:
-    """Whether the exact values differ at some small natural numbers, before anything becomes large or slow."""
+    """Whether the exact values differ at some small natural number, which is cheap to check."""
     names = symbols(left) | symbols(right)
     for point in small_points(names, 9, _SMALL_POINTS) if names else ():
         try:

@@ -1,4 +1,4 @@
-"""Pseudo-random points at which two expressions are compared; the same for the same expressions."""
+"""Chooses pseudo-random points for comparing two expressions; equal expressions get equal points."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,18 +9,18 @@ from reward.answers.math.tree import Call, Expr, Num, symbols, unknowns
 from .rational import Irrational, Point, TooLarge, Undefined, rational_value
 
 ENOUGH = 4
-"""Fewest points of the common domain at which expressions in unknowns must agree to be called the same."""
+"""Fewest points of the common domain at which expressions in unknowns must agree to be equal."""
 _COUNTING = frozenset(("!", "!!", "binom", "gcd", "lcm"))
-"""Functions of integers: the variables in their arguments stand for natural numbers."""
+"""Functions of integers; the variables in their arguments are natural numbers."""
 _COUNTING_POINTS = 10
 _STEPS = frozenset(("floor", "ceil", "gcd", "lcm", "min", "max"))
-"""Functions that a few points close together do not tell from others."""
+"""Functions that a few nearby points cannot distinguish from others."""
 _MAX_SCALES = 6
 _MAX_SCALE = 10**12
 
 
 def point_stages(left: Expr, right: Expr) -> Iterator[list[Point]]:
-    """Points for all unknowns of the two, in stages: moderate ones, ones near zero, ones beyond their constants."""
+    """Yield points for all unknowns in stages: moderate, near zero, and beyond the constants."""
     names = unknowns(left) | unknowns(right)
     if not names:
         yield [{}]
@@ -34,7 +34,7 @@ def point_stages(left: Expr, right: Expr) -> Iterator[list[Point]]:
 
 
 def exact_points(left: Expr, right: Expr) -> list[Point]:
-    """Points for expressions that are computed exactly: few, unless the two have several pieces."""
+    """Points for expressions that are computed exactly; few, unless one is piecewise."""
     if is_piecewise(left) or is_piecewise(right):
         return [point for stage in point_stages(left, right) for point in stage]
     names = symbols(left) | symbols(right)
@@ -42,11 +42,11 @@ def exact_points(left: Expr, right: Expr) -> list[Point]:
 
 
 def sample_points(names: Iterable[str], whole: int = 3, fractional: int = 3) -> list[Point]:
-    """Pseudo-random points for the variables: `whole` of them positive integers, then fractions of both signs."""
+    """Pseudo-random points for the variables: `whole` positive integers, then fractions of both signs."""
     ordered = sorted(names)
     points: list[Point] = []
     for index in range(whole + fractional):
-        # One generator a variable: its value must not depend on which others the expressions hold.
+        # One generator per variable, because its values must not depend on the other variables.
         draws = {name: random.Random(f"{index} {name}") for name in ordered}
         if index < whole:
             points.append({name: Fraction(draw.randint(53, 499)) for name, draw in draws.items()})
@@ -64,21 +64,21 @@ def small_points(names: Iterable[str], largest: int, number: int) -> list[Point]
 
 
 def near_points(names: Iterable[str]) -> list[Point]:
-    """Pseudo-random points below 2, positive and then of both signs, integer ones below 7 likewise, some up to 40."""
+    """Points below 2, positive and then of both signs, likewise integer ones below 7, and some up to 40."""
     ordered = sorted(names)
     columns = [_near_values(random.Random(f"near {name}")) for name in ordered]
     return [dict(zip(ordered, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def has_steps(expression: Expr) -> bool:
-    """Whether a function in `expression` takes one value over a whole range."""
+    """Whether a function in `expression` is constant over a whole range."""
     if not isinstance(expression, Call):
         return False
     return expression.name in _STEPS or any(map(has_steps, expression.args))
 
 
 def is_piecewise(expression: Expr) -> bool:
-    """Whether `expression` may follow one formula here and another one there, as |x-10| and sqrt((x-10)^2) do."""
+    """Whether `expression` may follow different formulas in different ranges, as |x-10| and sqrt((x-10)^2) do."""
     if not isinstance(expression, Call):
         return False
     if expression.name == "abs" or expression.name in _STEPS:
@@ -115,7 +115,7 @@ def _with_small(points: list[Point], counts: frozenset[str], largest: int) -> li
 
 
 def _counted(expression: Expr) -> frozenset[str]:
-    """The variables in the arguments of functions of integers."""
+    """Variables in the arguments of functions of integers."""
     if not isinstance(expression, Call):
         return frozenset()
     if expression.name in _COUNTING:
@@ -124,7 +124,7 @@ def _counted(expression: Expr) -> frozenset[str]:
 
 
 def _scales(expression: Expr) -> frozenset[Fraction]:
-    """The sizes of the constants in `expression`, between which it may change its course."""
+    """Magnitudes of the constants in `expression`, between which its behaviour may change."""
     if not unknowns(expression):
         try:
             size = abs(rational_value(expression, {}))
@@ -137,7 +137,7 @@ def _scales(expression: Expr) -> frozenset[Fraction]:
 
 
 def _wide_points(names: Iterable[str], scales: frozenset[Fraction]) -> list[Point]:
-    """Points below and beyond each of the largest `scales`, of both signs; then points of very small size."""
+    """Points below and beyond each of the largest `scales`, of both signs, then points close to zero."""
     ordered = sorted(names)
     draws = {name: random.Random(f"wide {name}") for name in ordered}
     points: list[Point] = []
@@ -151,7 +151,7 @@ def _wide_points(names: Iterable[str], scales: frozenset[Fraction]) -> list[Poin
 def _scaled(
     draws: Mapping[str, random.Random], scale: Fraction, span: tuple[int, int], sign: int
 ) -> dict[str, Fraction]:
-    # With the sign of a negative point some variables turn, not all.
+    # At a negative point only some variables become negative.
     return {
         name: scale * Fraction(draw.randint(*span), 1000) * (draw.choice((1, -1)) if sign < 0 else 1)
         for name, draw in draws.items()
@@ -163,12 +163,12 @@ def _near_values(draw: random.Random) -> list[Fraction]:
     for is_signed in (False, True):
         values += _shuffled(draw, [Fraction(draw.randint(300, 1900), 997) for _ in range(6)], is_signed)
         values += _shuffled(draw, [Fraction(number) for number in range(1, 7)], is_signed)
-    # Some further out, for what changes its course there, as |x-10| does.
+    # Some further out, for expressions that change there, as |x-10| does.
     return values + _shuffled(draw, [Fraction(draw.randint(8000, 40_000), 997) for _ in range(6)], True)
 
 
 def _shuffled(draw: random.Random, values: list[Fraction], is_signed: bool) -> list[Fraction]:
-    """`values` in another order, with `is_signed` half of them negative."""
+    """Shuffle `values`; with `is_signed` half of them become negative."""
     signs = draw.sample((1, -1) * (len(values) // 2), len(values))
     return [
         value * sign if is_signed else value

@@ -1,4 +1,4 @@
-"""Exact values of expressions, as rational numbers."""
+"""Computes exact values of expressions as rational numbers."""
 
 import math
 from collections.abc import Mapping
@@ -11,25 +11,25 @@ MAX_FACTORIAL = 2_000
 
 
 class Irrational(Exception):
-    """The expression's value is no rational number, or not known to be one."""
+    """Error for a value that is not a rational number, or not known to be one."""
 
 
 class Undefined(Exception):
-    """The expression has no value: a division by zero."""
+    """Error for an expression without a value, as in a division by zero."""
 
 
 class TooLarge(Exception):
-    """The expression's value has more than `MAX_BITS` bits."""
+    """Error for a value of more than `MAX_BITS` bits."""
 
 
 Point = Mapping[str, Fraction]
 
 
 def rational_value(expression: Expr, point: Point) -> Fraction:
-    """The exact value of `expression` with its variables as given by `point`.
+    """Compute the exact value of `expression` with its variables given by `point`.
 
     Raises:
-        Irrational, Undefined, TooLarge: see there; the work done before is bounded by `MAX_BITS`.
+        Irrational, Undefined, TooLarge: see these classes; the work before is bounded by `MAX_BITS`.
     """
     if isinstance(expression, Num):
         return expression.value
@@ -58,14 +58,14 @@ def has_decimal(expression: Expr) -> bool:
 
 
 def exactly(expression: Expr) -> Expr:
-    """`expression` with its decimals taken for exact numbers."""
+    """Treat the decimals of `expression` as exact numbers."""
     if isinstance(expression, Call):
         return Call(expression.name, tuple(map(exactly, expression.args)))
     return Num(expression.value) if isinstance(expression, Num) else expression
 
 
 def tolerates(left: Expr, right: Expr) -> bool:
-    """Whether two values are compared with tolerance: one is a decimal, the other no integer or fraction."""
+    """Whether two values are compared with tolerance: one is a decimal, the other is no integer or fraction."""
     decimals = has_decimal(left), has_decimal(right)
     return any(decimals) and (decimals[0] or not is_simple(left)) and (decimals[1] or not is_simple(right))
 
@@ -111,7 +111,7 @@ def _apply_function(name: str, args: list[Fraction]) -> Fraction:
     if name == "!":
         return Fraction(math.factorial(_count(args[0])))
     if name == "gamma":
-        # The pole at zero is left to the function of real numbers.
+        # The pole at zero is left to the real-valued gamma function.
         return Fraction(math.factorial(_count(args[0] - 1)))
     if name == "binom":
         return Fraction(math.comb(_count(args[0]), _count(args[1])))
@@ -133,10 +133,10 @@ def _count(value: Fraction) -> int:
 
 
 def power(base: Fraction, exponent: Fraction) -> Fraction:
-    """`base` to the `exponent`.
+    """Raise `base` to the `exponent`.
 
     Raises:
-        Irrational, Undefined, TooLarge: see there; nothing larger than `MAX_BITS` is computed.
+        Irrational, Undefined, TooLarge: see these classes; nothing larger than `MAX_BITS` is computed.
     """
     if exponent.denominator != 1:
         if max(abs(exponent.numerator), exponent.denominator) > 100:
@@ -145,7 +145,7 @@ def power(base: Fraction, exponent: Fraction) -> Fraction:
             raise Irrational("a root of a negative number")
         return power(_root(base, Fraction(exponent.denominator)), Fraction(exponent.numerator))
     if base == 0 and exponent <= 0:
-        # 0^0 is as undefined as 1/0 to some, 1 to others; no answer hangs on it.
+        # 0^0 is undefined or 1, by convention; no answer depends on it.
         raise Undefined
     if base in (0, 1, -1):
         return base ** (exponent.numerator % 2 or 2)

@@ -1,38 +1,38 @@
-"""Sets of real numbers with rational bounds: their unions, overlaps and differences, each in one form only."""
+"""Unions, intersections and differences of sets of real numbers with rational bounds, in a canonical form."""
 
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from reward.answers.math.atoms import Quantity, read_leaf
-from reward.answers.math.forms import Form, Group, Interval, Value
+from reward.answers.math.atoms import Quantity, read_atom
+from reward.answers.math.forms import Collection, Form, Interval, Value
 from reward.answers.math.tree import symbols
 
 from .rational import Irrational, Undefined, rational_value
 
 MAX_PIECES = 64
 _MAX_BITS = 200
-"""Largest integer bound that is written out."""
+"""Size in bits of the largest integer bound that is written out."""
 _INFINITIES = {r"-\infty": -math.inf, r"\infty": math.inf, r"+\infty": math.inf}
-# A cut of the number line just before a number (0) or just after it (1); a piece lies between two.
+# A cut of the number line just before a number (0) or just after it (1); a piece lies between two cuts.
 _Cut = tuple[Fraction | float, int]
 _Piece = tuple[_Cut, _Cut]
 LINE = Interval(Value(r"-\infty"), Value(r"\infty"), (False, False))
 
 
 def union(sets: Sequence[Form]) -> Form:
-    """What lies in one of `sets` at least; a `Group` of them where their bounds are not rational.
+    """Union of `sets`; a `Collection` of them if their bounds are not rational.
 
     Raises:
         TooLarge: a bound is too large to compute.
     """
     pieces = [_pieces(form) for form in sets]
-    known = [piece for found in pieces if found is not None for piece in found]
-    return _form(_merged(known), sets) if None not in pieces else Group("union", tuple(sets))
+    known = [piece for one in pieces if one is not None for piece in one]
+    return _form(_merged(known), sets) if None not in pieces else Collection("union", tuple(sets))
 
 
 def intersection(sets: Sequence[Form]) -> Form | None:
-    """What lies in all of `sets`; None where nothing does, a `Group` where their bounds are not rational.
+    """Intersection of `sets`; None if it is empty, a `Collection` if their bounds are not rational.
 
     Raises:
         TooLarge: a bound is too large to compute.
@@ -41,13 +41,13 @@ def intersection(sets: Sequence[Form]) -> Form | None:
     for form in sets:
         pieces = _pieces(form)
         if pieces is None:
-            return Group("intersection", tuple(sets))
+            return Collection("intersection", tuple(sets))
         common = _overlap(common, pieces)
     return _form(common, sets) if common else None
 
 
 def difference(whole: Form, removed: Form) -> Form | None:
-    """What lies in `whole` but not in `removed`, None where their bounds are not rational.
+    """Difference of `whole` and `removed`; None if their bounds are not rational.
 
     Raises:
         TooLarge: a bound is too large to compute.
@@ -61,9 +61,9 @@ def difference(whole: Form, removed: Form) -> Form | None:
 
 
 def integers_in(form: Form, least: int | None) -> Form | None:
-    """The integers in `form`: their set where they are few, else the same interval with integer bounds.
+    """Integers in `form`: their set if they are few, else the interval with integer bounds.
 
-    None where the bounds of `form` are not rational, or where it has no lower one and `least` does not give it.
+    None if the bounds of `form` are not rational, or if neither `form` nor `least` gives a lower bound.
 
     Raises:
         TooLarge: a bound is too large to compute.
@@ -84,17 +84,17 @@ def integers_in(form: Form, least: int | None) -> Form | None:
         return Interval(low_end, high_end, (ends[0] is not None, ends[1] is not None))
     if last - first >= MAX_PIECES:
         return None
-    return Group("set", tuple(Value(f"{number:d}") for number in range(first, last + 1)))
+    return Collection("set", tuple(Value(f"{number:d}") for number in range(first, last + 1)))
 
 
 def _pieces(form: Form) -> list[_Piece] | None:
     if isinstance(form, Interval):
         low, high = bound_of(form.low), bound_of(form.high)
         closed = form.closed
-    elif isinstance(form, Group) and form.kind == "tuple" and len(form.parts) == 2:
+    elif isinstance(form, Collection) and form.kind == "tuple" and len(form.parts) == 2:
         low, high = map(bound_of, form.parts)
         closed = (False, False)
-    elif isinstance(form, Group) and form.kind in ("set", "union") and len(form.parts) <= MAX_PIECES:
+    elif isinstance(form, Collection) and form.kind in ("set", "union") and len(form.parts) <= MAX_PIECES:
         return _pieces_of(form)
     else:
         return None
@@ -106,35 +106,35 @@ def _pieces(form: Form) -> list[_Piece] | None:
     return [(start, end)] if start < end else []
 
 
-def _pieces_of(group: Group) -> list[_Piece] | None:
-    found: list[_Piece] = []
-    for part in group.parts:
-        if group.kind == "set":
+def _pieces_of(collection: Collection) -> list[_Piece] | None:
+    pieces_found: list[_Piece] = []
+    for part in collection.parts:
+        if collection.kind == "set":
             point = bound_of(part)
             pieces = [((point, 0), (point, 1))] if isinstance(point, Fraction) else None
         else:
             pieces = _pieces(part)
         if pieces is None:
             return None
-        found.extend(pieces)
-    return found
+        pieces_found.extend(pieces)
+    return pieces_found
 
 
 def bound_of(form: Form) -> Fraction | float | None:
-    """The rational number or infinity that a form is, None where it is neither.
+    """Value of a form that is a rational number or infinity; None if it is neither.
 
     Raises:
-        TooLarge: it is too large to compute.
+        TooLarge: the value is too large to compute.
     """
     if not isinstance(form, Value):
         return None
     if form.text in _INFINITIES:
         return _INFINITIES[form.text]
-    leaf = read_leaf(form.text)
-    if not isinstance(leaf, Quantity) or leaf.unit is not None or symbols(leaf.value):
+    atom = read_atom(form.text)
+    if not isinstance(atom, Quantity) or atom.unit is not None or symbols(atom.value):
         return None
     try:
-        return rational_value(leaf.value, {})
+        return rational_value(atom.value, {})
     except (Irrational, Undefined):
         return None
 
@@ -155,7 +155,7 @@ def _overlap(left: Iterable[_Piece], right: Sequence[_Piece]) -> list[_Piece]:
 
 
 def _form(pieces: Sequence[_Piece], sources: Sequence[Form]) -> Form:
-    """The pieces as a form, their bounds as `sources` write them."""
+    """Build a form from pieces, with bounds spelled as in `sources`."""
     written: dict[Fraction | float, Form] = {-math.inf: LINE.low, math.inf: LINE.high}
     written.update(
         (value, end) for form in sources for end, value in _bounds(form) if not isinstance(value, float)
@@ -167,17 +167,19 @@ def _form(pieces: Sequence[_Piece], sources: Sequence[Form]) -> Form:
         if low[0] != high[0]
     )
     if not intervals:
-        return Group("set", points)
+        return Collection("set", points)
     if len(intervals) == 1 and not points:
         return intervals[0]
-    return Group("union", (*intervals, Group("set", points)) if points else intervals)
+    return Collection("union", (*intervals, Collection("set", points)) if points else intervals)
 
 
 def _bounds(form: Form) -> list[tuple[Form, Fraction | float]]:
     if isinstance(form, Interval):
         ends: Sequence[Form] = (form.low, form.high)
-    elif isinstance(form, Group) and form.kind in ("tuple", "set"):
+    elif isinstance(form, Collection) and form.kind in ("tuple", "set"):
         ends = form.parts
     else:
-        return [found for part in form.parts for found in _bounds(part)] if isinstance(form, Group) else []
+        return (
+            [bound for part in form.parts for bound in _bounds(part)] if isinstance(form, Collection) else []
+        )
     return [(end, value) for end in ends if (value := bound_of(end)) is not None]

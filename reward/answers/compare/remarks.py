@@ -1,4 +1,4 @@
-"""Brings remarks on the domain to one form: `(x > 0)` and `, x > 0`, and leaves out what goes without saying."""
+"""Brings remarks on the domain, `(x > 0)` and `, x > 0`, to one form and drops obvious ones."""
 
 import re
 
@@ -17,13 +17,13 @@ _FUNCTIONS = frozenset("fghFGHP")
 
 
 def align_remarks(left: str, right: str) -> tuple[str, str]:
-    """The two normalised texts, remarks in brackets set off by commas.
+    """Set off remarks in brackets by commas, in both normalised texts.
 
-    That the index of a sequence is a natural number is left out if both say the same, or one of them nothing.
+    A remark that the index of a sequence is a natural number is dropped if both texts agree on it or one has none.
     """
     left, right = _unbracketed(left), _unbracketed(right)
-    found = _indexed(left), _indexed(right)
-    ours, theirs = found
+    definitions = _indexed(left), _indexed(right)
+    ours, theirs = definitions
     if ours and theirs and ours[1] == theirs[1]:
         return ours[0], theirs[0]
     if ours and not theirs and not _NATURAL.search(right):
@@ -34,15 +34,19 @@ def align_remarks(left: str, right: str) -> tuple[str, str]:
 
 
 def _unbracketed(text: str) -> str:
-    found = _BRACKETED.fullmatch(text) if text.endswith(")") else None
+    bracketed = _BRACKETED.fullmatch(text) if text.endswith(")") else None
     # P(X > 1) is a probability.
-    if found is None or "=" not in found["body"] or (not found["gap"] and found["last"] in _FUNCTIONS):
+    if (
+        bracketed is None
+        or "=" not in bracketed["body"]
+        or (not bracketed["gap"] and bracketed["last"] in _FUNCTIONS)
+    ):
         return text
-    return f"{found['body']}, {found['remark']}"
+    return f"{bracketed['body']}, {bracketed['remark']}"
 
 
 def _indexed(text: str) -> tuple[str, str] | None:
-    """The definition of a sequence before the remark on its index, and the kind of numbers that this runs through."""
+    """Definition of a sequence before the remark on its index, and the set of numbers of that index."""
     may_remark = r"\in" in text or "integer" in text or "natural" in text
     remark = _NATURAL.search(text) if may_remark else None
     if remark is None:

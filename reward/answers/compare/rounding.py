@@ -1,10 +1,10 @@
-"""Whether a decimal is the right rounding of an exact value, in plain floating point: cheap, and enough for that."""
+"""Checks in plain floating point whether a decimal is the correct rounding of an exact value."""
 
 import cmath
 import math
 import re
 
-from reward.answers.math.atoms import Quantity, read_leaf
+from reward.answers.math.atoms import Quantity, read_atom
 from reward.answers.math.tree import Call, Expr, Num, Sym, symbols
 
 from .rational import Irrational, TooLarge, Undefined, rational_value
@@ -28,9 +28,9 @@ _MAX_CHARS = 30
 
 
 def is_rounding(decimal: str, exact: str) -> bool:
-    """Whether `decimal` is what `exact` (both normalised texts) is when rounded to as many places."""
-    leaves = read_leaf(exact), read_leaf(decimal)
-    numbers = [leaf.value for leaf in leaves if isinstance(leaf, Quantity) and not symbols(leaf.value)]
+    """Whether `decimal` equals `exact` (both normalised texts) rounded to as many places."""
+    atoms = read_atom(exact), read_atom(decimal)
+    numbers = [atom.value for atom in atoms if isinstance(atom, Quantity) and not symbols(atom.value)]
     written = _DECIMAL.fullmatch(decimal) if len(decimal) <= _MAX_CHARS else None
     if (
         len(numbers) < 2

@@ -1,4 +1,4 @@
-"""Compares sums and products over the same range by what is summed."""
+"""Reduces sums and products over the same range to their terms."""
 
 import re
 
@@ -13,18 +13,18 @@ _BLANK = re.compile(r" ")
 
 
 def terms(left: str, right: str) -> tuple[str, str] | None:
-    """What two sums over the same range add up; None if they are others, or where the sums end is not certain."""
+    """Terms of two sums over the same range; None if the ranges differ or the end of a sum is uncertain."""
     if "\\sum" not in left and "\\prod" not in left:
         return None
     ours, theirs = _LARGE.fullmatch(left), _LARGE.fullmatch(right)
     if not ours or not theirs or _BLANK.sub("", ours["sign"]) != _BLANK.sub("", theirs["sign"]):
         return None
-    if any(_may_end_early(found["term"]) for found in (ours, theirs)):
+    if any(_may_end_early(match["term"]) for match in (ours, theirs)):
         return None
     return ours["term"], theirs["term"]
 
 
 def _may_end_early(term: str) -> bool:
-    """Whether a sign outside brackets could stand behind the sum: that of k + 1 is one of k, and 1."""
+    """Whether a sign outside brackets may end the sum, as in the sum of k + 1, which may be the sum of k, plus 1."""
     parts = split(term.lstrip("-+ "), r"[+-]|\\(?:pm|mp|sum|prod|int)(?![A-Za-z])")
     return parts is None or bool(parts[1])

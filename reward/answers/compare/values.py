@@ -1,9 +1,9 @@
-"""Compares two values: quantities with their units, words, infinities. How their numbers compare is a parameter."""
+"""Compares two atoms: quantities with their units, words, infinities. The comparison of numbers is a parameter."""
 
 from collections.abc import Callable
 from fractions import Fraction
 
-from reward.answers.math.atoms import Based, Infinite, Leaf, Quantity, Unread, Words, letter_unit
+from reward.answers.math.atoms import Atom, Based, Infinite, Quantity, Unread, Words, letter_unit
 from reward.answers.math.tree import Call, Expr, Num, symbols
 from reward.answers.math.units import PERCENT, conversion, is_money
 from reward.types import Verdict
@@ -15,17 +15,17 @@ CompareNumbers = Callable[[Expr, Expr], Decision]
 
 
 def verdict(is_equal: bool) -> Verdict:
-    """EQUAL or DIFFERENT."""
+    """Return EQUAL or DIFFERENT."""
     return Verdict.EQUAL if is_equal else Verdict.DIFFERENT
 
 
-def compare_values(left: Leaf, right: Leaf, numbers: CompareNumbers) -> Decision:
-    """The decision on two leaves; None where a parser must tell, UNDECIDED where one is malformed.
+def compare_values(left: Atom, right: Atom, numbers: CompareNumbers) -> Decision:
+    """Decide two atoms; None if a parser is needed, UNDECIDED if one is malformed.
 
-    If one quantity alone has a unit the numbers decide; if both have one these must measure the same, and
-    convert exactly. A percentage equals its number and its hundredth.
+    If only one quantity has a unit, the numbers decide. If both have one, the units must measure the same and convert
+    exactly. A percentage equals its number and its hundredth.
     """
-    if any(isinstance(leaf, Unread) and leaf.malformed for leaf in (left, right)):
+    if any(isinstance(atom, Unread) and atom.malformed for atom in (left, right)):
         return Verdict.UNDECIDED
     if isinstance(left, Quantity) and isinstance(right, Quantity):
         return _compare_quantities(left, right, numbers)
@@ -35,12 +35,12 @@ def compare_values(left: Leaf, right: Leaf, numbers: CompareNumbers) -> Decision
         return None
     if isinstance(left, Based) and isinstance(right, Based):
         return verdict(left.base == right.base and left.digits.lstrip("0") == right.digits.lstrip("0"))
-    for leaf in (left, right):
-        if isinstance(leaf, Quantity) and isinstance(left, Infinite) | isinstance(right, Infinite):
-            # Compared with itself, what has no value (1/0) shows.
+    for atom in (left, right):
+        if isinstance(atom, Quantity) and isinstance(left, Infinite) | isinstance(right, Infinite):
+            # Comparing it with itself reveals an expression without a value (1/0).
             return (
                 Verdict.UNDECIDED
-                if numbers(leaf.value, leaf.value) is Verdict.UNDECIDED
+                if numbers(atom.value, atom.value) is Verdict.UNDECIDED
                 else Verdict.DIFFERENT
             )
     return verdict(left == right)

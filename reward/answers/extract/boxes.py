@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from reward.answers.math.atoms import unit_of
+from reward.answers.math.unit_phrases import unit_of
 
 from .clean import clean_answer
 

@@ -4,7 +4,7 @@ import re
 from collections import deque
 
 from reward.answers.compare.rational import TooLarge
-from reward.answers.math.atoms import Quantity, read_leaf
+from reward.answers.math.atoms import Quantity, read_atom
 from reward.answers.math.normalise import normalise
 from reward.answers.math.tree import symbols
 
@@ -82,10 +82,10 @@ def is_quantity(line: str) -> bool:
         return False
     text = normalise(line)
     try:
-        leaf = read_leaf(text) if text else None
+        atom = read_atom(text) if text else None
     except TooLarge:
         return True
-    return isinstance(leaf, Quantity) and not symbols(leaf.value) and any(map(str.isdigit, text))
+    return isinstance(atom, Quantity) and not symbols(atom.value) and any(map(str.isdigit, text))
 
 
 def _formulas(text: str) -> list[tuple[int, int]]:
@@ -171,5 +171,5 @@ def _bare(run: str) -> str:
 
 def _is_measured(text: str) -> bool:
     """Whether `text` is a number with a unit that touches it."""
-    leaf = read_leaf(normalise(text)) if 0 < len(text) <= 40 and not set(text) & set("+*/^=<>([{\\") else None
-    return isinstance(leaf, Quantity) and leaf.unit is not None and not symbols(leaf.value)
+    atom = read_atom(normalise(text)) if 0 < len(text) <= 40 and not set(text) & set("+*/^=<>([{\\") else None
+    return isinstance(atom, Quantity) and atom.unit is not None and not symbols(atom.value)

@@ -1,4 +1,4 @@
-"""Reads arrays between `\\begin` and `\\end`: matrices, systems and functions defined piece by piece."""
+"""Reads arrays between `\\begin` and `\\end`: matrices, systems and piecewise functions."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from reward.answers.compare.real_sets import LINE, difference, union
 
 from .brackets import RELATIONS, split
-from .forms import Form, Group, Matrix, Named, Value
+from .forms import Collection, Form, Matrix, Named, Value
 from .vectors import determinant
 
 _ARRAY = re.compile(
@@ -22,15 +22,15 @@ _GOES_ON = re.compile(rf" ?(?:[-+*/]|{RELATIONS})")
 
 
 def read_array(text: str, read: Callable[[str], Form]) -> Form | None:
-    """The matrix, system or piecewise value that `text` is; `read` reads its entries."""
+    """Read a matrix, system or piecewise value; `read` reads its entries."""
     array = _ARRAY.fullmatch(text)
     if array is None:
         return None
     kind, content = array[1], array[2].strip()
-    found = split(content.replace(r"\hline", " "), _ROWS, keep_groups=False)
-    if found is None:
+    separated = split(content.replace(r"\hline", " "), _ROWS, keep_groups=False)
+    if separated is None:
         return None
-    rows = [row for row in found[0] if row]
+    rows = [row for row in separated[0] if row]
     if kind.endswith("cases"):
         return _read_cases(rows, read)
     cells = [split(row, "&", keep_groups=False) for row in rows]
@@ -41,13 +41,13 @@ def read_array(text: str, read: Callable[[str], Form]) -> Form | None:
 
 
 def _read_cases(rows: list[str], read: Callable[[str], Form]) -> Form | None:
-    """The pieces as values with their conditions, in any order; else the rows as a list of equations."""
+    """Read pieces as values with conditions, in any order, or else the rows as a list of equations."""
     pieces = [_piece(row.strip(_STOP)) for row in rows]
     known = [piece for piece in pieces if piece is not None]
     if known and len(known) == len(pieces):
-        conditions = _explicit([read(where) for _, where in known])
+        conditions = _explicit([read(condition) for _, condition in known])
         pairs = zip((read(value) for value, _ in known), conditions, strict=True)
-        return Group("list", tuple(Group("tuple", pair) for pair in pairs))
+        return Collection("list", tuple(Collection("tuple", pair) for pair in pairs))
     cells = [split(row, "&", keep_groups=False) for row in rows]
     joined = [
         " ".join(row[0])
@@ -58,7 +58,7 @@ def _read_cases(rows: list[str], read: Callable[[str], Form]) -> Form | None:
 
 
 def _explicit(conditions: list[Form]) -> list[Form]:
-    """The conditions with what the others leave for a last "otherwise", if they are ranges of one variable."""
+    """Replace a last "otherwise" by the remaining range, if the other conditions are ranges of one variable."""
     *others, last = conditions
     ranges = [condition.form for condition in others if isinstance(condition, Named)]
     names = {condition.name for condition in others if isinstance(condition, Named)}
@@ -69,18 +69,18 @@ def _explicit(conditions: list[Form]) -> list[Form]:
 
 
 def _piece(row: str) -> tuple[str, str] | None:
-    """A value and its condition, which `&` or a comma sets apart."""
-    found = split(row, "&", keep_groups=False)
-    if found is None or len(found[0]) != 2:
-        found = split(row, ",", keep_groups=False) or ([], [])
-        found = [", ".join(found[0][:1]), ", ".join(found[0][1:])], []
-    value, where = (cell.strip(_STOP) for cell in found[0])
-    where = _LEADING_WORD.sub("", where, count=1)
-    if _OTHERWISE.fullmatch(where.casefold()):
-        where = _REST
-    elif not _is_related(where) or _GOES_ON.match(where):
+    """Split a row at `&` or a comma into a value and its condition."""
+    cells = split(row, "&", keep_groups=False)
+    if cells is None or len(cells[0]) != 2:
+        cells = split(row, ",", keep_groups=False) or ([], [])
+        cells = [", ".join(cells[0][:1]), ", ".join(cells[0][1:])], []
+    value, condition = (cell.strip(_STOP) for cell in cells[0])
+    condition = _LEADING_WORD.sub("", condition, count=1)
+    if _OTHERWISE.fullmatch(condition.casefold()):
+        condition = _REST
+    elif not _is_related(condition) or _GOES_ON.match(condition):
         return None
-    return (value, where) if value and not _is_related(value) else None
+    return (value, condition) if value and not _is_related(value) else None
 
 
 def _is_related(text: str) -> bool:

@@ -16,20 +16,20 @@ RELATIONS = (
 
 
 def split(text: str, separators: str, *, keep_groups: bool = True) -> tuple[list[str], list[str]] | None:
-    """The parts of `text` between `separators` (a regex) outside all brackets, and the separators found.
+    """Split `text` at `separators` (a regex) outside all brackets; returns the parts and the separators.
 
-    A comma within a number ("1,234") separates nothing with `keep_groups`. None where brackets do not match.
+    With `keep_groups` a comma within a number ("1,234") separates nothing. None if brackets do not match.
     """
     pattern = (
         rf"{_NUMBER_GROUPS}|({separators})|{_BRACKETS}" if keep_groups else rf"({separators})|{_BRACKETS}"
     )
-    parts, found, depth, start = [], [], 0, 0
+    parts, separators_found, depth, start = [], [], 0, 0
     for match in re.finditer(pattern, text):
         depth += (match[0] in _OPENING) - (match[0] in _CLOSING)
         if depth < 0:
             return None
         if match[1] is not None and depth == 0:
             parts.append(text[start : match.start()].strip())
-            found.append(match[1])
+            separators_found.append(match[1])
             start = match.end()
-    return ([*parts, text[start:].strip()], found) if depth == 0 else None
+    return ([*parts, text[start:].strip()], separators_found) if depth == 0 else None

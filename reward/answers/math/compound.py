@@ -16,7 +16,7 @@ _OF_A_DEGREE = {
 
 
 def read_compound(text: str) -> tuple[Fraction, Unit] | None:
-    """The sum of the parts, in the unit of the first; None where the units do not belong together."""
+    """Sum of the parts in the unit of the first; None if the units do not belong together."""
     if not _COMPOUND.fullmatch(text):
         return None
     parts = [(Fraction(number), name) for number, name in _PART.findall(text)]

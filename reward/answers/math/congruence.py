@@ -1,4 +1,4 @@
-"""Congruences and remainders: residue classes by their least residues, `17 \\mod 5` by its value."""
+"""Rewrites congruences by their least residues, and remainders such as `17 \\mod 5` by their value."""
 
 import re
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class _Classes:
     modulus: int
 
     def text(self, name: str) -> str:
-        # In a set, so that no comma makes a list of it.
+        # In a set, because commas would make a list of it.
         residues = ";".join(map(str, sorted(self.residues)))
         return rf"{name} \equiv \{{{residues}\}} \mod {self.modulus}"
 
 
 def align_congruences(left: str, right: str) -> tuple[str, str]:
-    """The two texts with their residue classes in one form; a remainder becomes its value where it meets a number."""
+    """Rewrite residue classes to one form; a remainder becomes its value if the other text is a number."""
     if not any(map(_MOD.search, (left, right))):
         return left, right
     ours, theirs = _classes(left), _classes(right)
@@ -34,17 +34,23 @@ def align_congruences(left: str, right: str) -> tuple[str, str]:
 
 
 def _classes(text: str) -> _Classes | None:
-    """The residue classes that `text` states: `x \\equiv 1, 3 \\mod 4`, or `2 \\mod 5` without a name."""
+    """Residue classes that `text` states: `x \\equiv 1, 3 \\mod 4`, or `2 \\mod 5` without a name."""
     if r"\mod" not in text:
         return None
     parts = [_CONGRUENCE.fullmatch(part.strip()) for part in _SEPARATOR.split(text)]
-    found = [part for part in parts if part]
-    names = {part[1] for part in found if part[1]}
-    moduli = {int(part[3]) for part in found if part[3]}
-    if len(found) < len(parts) or len(names) > 1 or len(moduli) != 1 or not found[-1][3] or moduli == {0}:
+    congruences = [part for part in parts if part]
+    names = {part[1] for part in congruences if part[1]}
+    moduli = {int(part[3]) for part in congruences if part[3]}
+    if (
+        len(congruences) < len(parts)
+        or len(names) > 1
+        or len(moduli) != 1
+        or not congruences[-1][3]
+        or moduli == {0}
+    ):
         return None
     [modulus] = moduli
-    residues = frozenset(int(part[2].replace(" ", "")) % modulus for part in found)
+    residues = frozenset(int(part[2].replace(" ", "")) % modulus for part in congruences)
     return _Classes(next(iter(names), None), residues, modulus)
 
 

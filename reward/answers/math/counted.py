@@ -1,4 +1,4 @@
-"""Tells words that name what is counted ("18 third graders") from words that change or judge the number."""
+"""Tells words for counted things ("18 third graders") from words that change or judge the number."""
 
 import re
 
@@ -31,7 +31,7 @@ _ORDINAL = re.compile(
     r"(?:third|half|halve|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w{2,8}teenth|\w{3,8}tieth"
     r"|hundredth|thousandth|\w{1,6}illionth)s?"
 )
-# After these an ordinal is no part of a whole: 5 third graders, but 5 third cups.
+# Before these an ordinal is a rank rather than a fraction: 5 third graders, but 5 third cups.
 _RANKED_WORDS = "grader graders grade class classes floor floors place places prize prizes generation year"
 _RANKED = frozenset(_RANKED_WORDS.split())
 _EACH = frozenset(("a", "an", "per", "each", "every", "total"))
@@ -66,10 +66,10 @@ _FOREIGN_UNITS = {
 
 
 def counts(words: list[str]) -> bool:
-    """Whether `words` name what is counted or measured, rather than judge or scale the number before them.
+    """Whether `words` name a counted or measured thing, rather than judge or scale the number before them.
 
-    A word that no table holds must be a noun as far as one can tell: not in a list of other words, not capital
-    without a plural, and if no plural is among the words, without the ending of an adjective.
+    A word that no table holds must look like a noun. It must not be in a list of other words, and must not be
+    capitalised without a plural. If no plural is among the words, it must not end like an adjective.
     """
     if any(word.casefold() in _NOT_COUNTED for word in words):
         return False
@@ -95,14 +95,14 @@ def is_fraction(words: list[str]) -> bool:
 
 
 def without_comparison(words: list[str]) -> list[str]:
-    """`words` without what would scale or compare a number elsewhere: "18 times a day", "18 more apples"."""
+    """Drop words that would scale or compare a number elsewhere: "18 times a day", "18 more apples"."""
     is_frequency = words[:1] == ["times"] and (len(words) == 1 or words[1] in _EACH)
     is_difference = words[:1] in (["more"], ["fewer"]) and len(words) > 1 and is_plural(words[1])
     return words[is_frequency or is_difference :]
 
 
 def foreign_unit(word: str) -> str | None:
-    """The unit or counter that a Chinese, Japanese or Korean word is; None if the word may hold a number."""
+    """Unit or counter named by a Chinese, Japanese or Korean word; None if the word may hold a number."""
     if not _FOREIGN_WORD.fullmatch(word):
         return None
     if word in _FOREIGN_UNITS:

@@ -1,10 +1,11 @@
-"""Reads one algebraic expression, LaTeX or plain, into a tree; values are nowhere computed here."""
+"""Parses one algebraic expression, LaTeX or plain, into a tree, without computing values."""
 
 import re
 from fractions import Fraction
 
+from .function_calls import MAX_LOOKAHEAD, is_call
 from .tokens import APPLICATION, is_number, tokens
-from .tree import CONSTANTS, FUNCTION, Call, Expr, Num, Sym
+from .tree import FUNCTION, Call, Expr, Num, Sym
 
 MAX_DEPTH = 40
 MAX_TOKENS = 300
@@ -12,19 +13,12 @@ MAX_CHARS = 4000
 _FUNCTION_NAMES = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp sqrt abs"
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _SEVERAL = frozenset(("gcd", "lcm", "max", "min"))
-"""Functions of several arguments, in round brackets or in those of a set."""
+"""Functions of several arguments, in round brackets or in set braces."""
 _WORDS = FUNCTIONS | _SEVERAL | {"pi", "theta"}
 INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
-_FUNCTIONS_ONLY = frozenset((*"fgFG", r"\Gamma", r"\zeta", r"\Phi", r"\Psi", r"\psi"))
-"""What is never a factor before brackets."""
 _INVERTIBLE = frozenset("fgFGhH")
-_OFTEN_FUNCTIONS = frozenset((*"hHPQyuvwNTVx", r"\phi", r"\sigma", r"\delta", r"\theta", r"\mu", r"\lambda"))
-"""Functions if they stand before a constant, or before a letter that is rather an argument than a factor."""
-_OFTEN_ARGUMENTS = frozenset((*"txn", r"\theta"))
 _SPECIAL = {r"\Gamma": "gamma", r"\zeta": "zeta"}
 _INVERSE_OF = ["^", "{", "-", "1", "}", "("]
-_MAX_ARGUMENT = 40
-"""Most tokens in the argument of a function that only its argument tells to be one."""
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi "
     "chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell hbar"
@@ -36,22 +30,22 @@ _NO_FACTOR = frozenset((r"\rfloor", r"\rceil", r"\{", r"\}"))
 
 
 class NotAlgebra(Exception):
-    """The text is no expression that this grammar knows."""
+    """Error for a text that is not an expression of this grammar."""
 
 
 def read_expression(text: str) -> Expr:
-    """The tree of a normalised text.
+    """Parse a normalised text.
 
-    Juxtaposition multiplies and binds as `/` does, so `1/2x` is half of x; an integer before a proper
-    fraction of integers is a mixed number; `\\log` has base 10.
+    Juxtaposition multiplies and binds like `/`, so `1/2x` is half of x. An integer before a proper fraction of integers
+    is a mixed number. `\\log` has base 10.
 
     Raises:
-        NotAlgebra: the text holds a command or a form that is unknown here, or is malformed.
+        NotAlgebra: the text is malformed, or holds a command or form that is unknown here.
     """
-    found = tokens(text, _WORDS) if len(text) <= MAX_CHARS else []
-    if not found or len(found) > MAX_TOKENS:
+    pieces = tokens(text, _WORDS) if len(text) <= MAX_CHARS else []
+    if not pieces or len(pieces) > MAX_TOKENS:
         raise NotAlgebra("empty or too long")
-    reader = _Reader(found)
+    reader = _Reader(pieces)
     expression = reader.sum()
     if reader.peek():
         raise NotAlgebra(reader.peek())
@@ -131,7 +125,7 @@ class _Reader:
 
     def _factor(self) -> Expr:
         factor = self._atom()
-        # A number may follow what cannot go on with digits: 3!4!, 2^{3}5 and 2^a5, but not 2^3 5.
+        # A number may follow a factor that digits cannot continue: 3!4!, 2^{3}5 and 2^a5, but not 2^3 5.
         is_closed = False
         while True:
             token = self.peek()
@@ -203,7 +197,7 @@ class _Reader:
         if name in _INVERTIBLE and self._tokens[:-7:-1] == _INVERSE_OF:
             del self._tokens[-5:]
             name += "^-1"
-        if not self._is_applied(name):
+        if not is_call(name, self._tokens[: -MAX_LOOKAHEAD - 1 : -1]):
             return Sym(name)
         if self.peek() == APPLICATION:
             self._take()
@@ -211,46 +205,6 @@ class _Reader:
         args = self._arguments(")")
         is_known = name in _SPECIAL and len(args) == 1
         return Call(_SPECIAL[name] if is_known else FUNCTION + name, args)
-
-    def _is_applied(self, name: str) -> bool:
-        """Whether the name is that of a function and what follows its argument, rather than a factor."""
-        if self.peek() == APPLICATION:
-            return True
-        if self.peek() != "(" or name in CONSTANTS:
-            return False
-        letter = name.partition("_")[0].rstrip("'")
-        if name[-1] == "'" or name.endswith("^-1") or letter in _FUNCTIONS_ONLY:
-            return True
-        inner = self._enclosed()
-        bare = inner[1:] if inner[:1] in (["-"], ["+"]) else inner
-        if len(bare) == 1 and is_number(bare[0]):
-            return not self._is_growth(bare[0], len(inner))
-        if "," in inner:
-            return True
-        is_argument = all(map(_is_of_constant, bare)) or (
-            len(bare) == 1 and bare[0] in _OFTEN_ARGUMENTS - {letter}
-        )
-        return letter in _OFTEN_FUNCTIONS and is_argument
-
-    def _is_growth(self, number: str, length: int) -> bool:
-        """Whether the number in the brackets that come next is the base of a power, as in the product P(0.9)^t."""
-        after = self._tokens[: -length - 7 : -1][length + 2 :]
-        if number == "0" or after[:1] != ["^"]:
-            return False
-        exponent = after[2:3] if after[1:2] == ["{"] and after[3:] == ["}"] else after[1:2]
-        return "." in number or not all(map(is_number, exponent))
-
-    def _enclosed(self) -> list[str]:
-        """The tokens in the brackets that come next, as far as they are few."""
-        inner: list[str] = []
-        depth = 0
-        for token in self._tokens[:-_MAX_ARGUMENT:-1]:
-            depth += (token in ("(", "[")) - (token in (")", "]"))
-            if depth == 0:
-                return inner[1:]
-            # Commas within deeper brackets separate no arguments of this function.
-            inner.append("(" if token == "," and depth > 1 else token)
-        return []
 
     def _arguments(self, closing: str) -> tuple[Expr, ...]:
         outer_bars, self._bars = self._bars, 0
@@ -302,7 +256,7 @@ class _Reader:
 
     def _fraction(self) -> Expr:
         start = "".join(self._tokens[-9:][::-1])
-        # A derivative is no quotient: the d in it cannot be cancelled.
+        # A derivative is not a quotient: its d cannot be cancelled.
         if re.match(r"\{d(\^\{?\d\}?)?[A-Za-z]?\}\{d[A-Za-z]", start):
             raise NotAlgebra("derivative")
         over = self._argument()
@@ -345,7 +299,7 @@ class _Reader:
         return Call("^", (call, exponent)) if exponent is not None else call
 
     def _log_base(self) -> Expr:
-        # `log_10 100` means base 10, though TeX would set `\\log_28` as the logarithm of 8.
+        # `log_10 100` means base 10, although TeX would set `\\log_28` as the logarithm of 8 to base 2.
         is_all = len(self._tokens) > 1 and self._tokens[-2] not in ("+", "-", "*", "/", ")", "}")
         return self._atom() if is_number(self.peek()) and is_all else self._argument()
 
@@ -361,10 +315,6 @@ class _Reader:
                 argument = self._juxtaposed(argument)
         self._depth -= 1
         return argument
-
-
-def _is_of_constant(token: str) -> bool:
-    return is_number(token) or token in (r"\pi", r"\frac", "{", "}", "/")
 
 
 def _is_proper(expression: Expr) -> bool:

@@ -1,4 +1,4 @@
-"""The shapes of answers: what `reward.answers.math.structure` reads and `reward.answers.compare.match` compares."""
+"""Shapes of answers, read by `reward.answers.math.structure` and compared by `reward.answers.compare.match`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,10 +12,10 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Several parts; the order counts in a tuple only, a set holds each part once.
+class Collection:
+    """Several parts; order counts only in a tuple, and a set holds each part once.
 
-    `joined` is the word between the parts of a list of conditions or words, where it tells all from one of them.
+    `joined` is the word between the parts of a list of conditions or words, if it tells "all" from "one of them".
     """
 
     kind: Literal["tuple", "list", "set", "union", "intersection"]
@@ -25,7 +25,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers between two bounds; `closed` tells for each whether it belongs to them."""
+    """Numbers between two bounds; `closed` tells for each bound whether it is included."""
 
     low: "Form"
     high: "Form"
@@ -34,7 +34,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Entries in rows; a determinant is no matrix."""
+    """Entries in rows, of a matrix or of a determinant."""
 
     rows: tuple[tuple["Form", ...], ...]
     is_determinant: bool
@@ -50,7 +50,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Named:
-    """What an unknown is, or which set it lies in; `source` is the relation that says so, if its sides are values."""
+    """Value of an unknown, or the set it lies in; `source` is the stating relation, if its sides are values."""
 
     name: str
     form: "Form"
@@ -59,7 +59,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Assigned:
-    """The values of several unknowns; `listed` tells `x = 1, y = 2` from `(x, y) = (1, 2)`."""
+    """Values of several unknowns; `listed` tells `x = 1, y = 2` from `(x, y) = (1, 2)`."""
 
     names: tuple[str, ...]
     values: tuple["Form", ...]
@@ -68,9 +68,9 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Builder:
-    """A set given by a condition on its members, which have the shape `head` and lie in `domain` (None: not said).
+    """Set given by a condition on its members, which have the shape `head` and lie in `domain` (None if not stated).
 
-    Where `head` is a variable alone, `is_plain`, it is left out of the condition if that says where it lies.
+    `is_plain` means that `head` is a single variable; a condition on its range then does not repeat it.
     """
 
     head: "Form"
@@ -81,10 +81,10 @@ class Builder:
 
 @dataclass(frozen=True)
 class Rounded:
-    """An exact value together with a right rounding of it."""
+    """Exact value together with a correct rounding of it."""
 
     exact: "Form"
     decimal: "Form"
 
 
-Form = Value | Group | Interval | Matrix | Relation | Named | Assigned | Builder | Rounded
+Form = Value | Collection | Interval | Matrix | Relation | Named | Assigned | Builder | Rounded

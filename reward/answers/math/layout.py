@@ -1,4 +1,4 @@
-"""Takes LaTeX's layout out of an answer: environments that only align rows, colours, TeX's infix fractions."""
+"""Removes LaTeX layout from an answer: environments that only align rows, colours, TeX's infix fractions."""
 
 import re
 
@@ -6,7 +6,7 @@ _ALIGNED = r"\\begin\s*\{(?P<name>(?:aligned|align|alignat|gathered|gather|split
 _BRACE = r"(?:\\left\s*)?\\(?:\{|lbrace)"
 _SYSTEM = rf"{_BRACE}\s*\\begin\s*\{{array\}}"
 _ENVIRONMENT = re.compile(rf"(?P<brace>{_BRACE}\s*)?{_ALIGNED}|(?P<system>{_SYSTEM})\s*(?:\{{[lcr| ]*\}})?")
-# The closing stop may have been taken for a sentence's.
+# The closing stop may have been stripped as the end of a sentence.
 _BRACE_END = re.compile(r"\s*\\right\s*(?:\.|\Z)|(?=\s*(?!\\right|\\\}))")
 _ROW_END = re.compile(r"\\\\(?:\s*\[[^\[\]]{0,20}\])?|\\cr(?![A-Za-z])")
 _ROW_STOP = re.compile(r"(?<!\\)[,;.]\Z")
@@ -22,9 +22,9 @@ _PREFIX = {"\\over": "\\frac", "\\choose": "\\binom"}
 
 
 def flatten(text: str) -> str:
-    """`text` on one line: rows of `aligned` and of systems become a list, `{a \\over b}` a `\\frac{a}{b}`.
+    """Write `text` on one line: rows of `aligned` and of systems become a list, `{a \\over b}` a `\\frac{a}{b}`.
 
-    A row that begins with a relation or operator goes on with the one before. Linear in the length of `text`.
+    A row that begins with a relation or operator continues the row before. Linear in the length of `text`.
     """
     if r"\begin" in text:
         text = _without_alignment(text)
@@ -36,7 +36,7 @@ def flatten(text: str) -> str:
 
 
 def _without_alignment(text: str) -> str:
-    """The outermost aligning environment as a list of its rows, where it holds no other environment."""
+    """Write the outermost aligning environment as a list of its rows, if it holds no other environment."""
     begin = _ENVIRONMENT.search(text)
     if begin is None:
         return text
@@ -57,7 +57,7 @@ def _without_alignment(text: str) -> str:
 
 
 def _is_piecewise(body: str) -> bool:
-    """Whether each row is a value and a condition on it, rather than an equation cut at its sign."""
+    """Whether each row is a value and a condition on it, rather than an equation split at its sign."""
     rows = [row.split("&") for row in _ROW_END.split(body) if row.strip()]
     return all(len(row) == 2 and not _RELATED.search(row[0]) and _CONDITION.search(row[1]) for row in rows)
 
@@ -77,7 +77,7 @@ def _joined(body: str) -> str:
 
 
 def _prefixed(text: str) -> str:
-    """`text` with TeX's infix `\\over` and `\\choose`, which split their group, as `\\frac` and `\\binom`."""
+    """Rewrite TeX's infix `\\over` and `\\choose`, which split their group, as `\\frac` and `\\binom`."""
     pieces = [""]
     groups: list[tuple[int, bool]] = [(0, False)]
     for piece in _INFIX.split(text):

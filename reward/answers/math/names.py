@@ -1,4 +1,4 @@
-"""The names of unknowns and of quantities, as answers put them before an equals sign."""
+"""Recognises names of unknowns and quantities, as answers put them before an equals sign."""
 
 import re
 
@@ -13,9 +13,9 @@ _QUANTITY = re.compile(
     r"\|[A-Z]{2}\||(?:\\mathbb ?\{ ?[PE] ?\}|\\Pr|[PE]|Pr) ?(?:\([^()]{1,40}\)|\[[^\[\]]{1,40}\])"
     r"|m? ?(?:\\angle|\\triangle) ?[A-Z]{1,3}|\\vec ?\{? ?[A-Za-z]{1,2} ?\}? ?\* ?\\vec ?\{? ?[A-Za-z]{1,2} ?\}?"
     r"|\\(?:det|dim) ?\(? ?[A-Z] ?\)?"
-    # The base of logarithms is no name, the eccentricity is.
+    # As the base of logarithms e is no name; as the eccentricity it is.
     r"|e"
-    # The modulus of x or y is rather an equation for it.
+    # The modulus of x or y is more likely an equation for it.
     r"|\|(?: ?[+-]? ?\d?(?:\\vec ?\{? ?[A-Za-z]{1,2} ?\}?|\\overline ?\{ ?[A-Z]{2} ?\}"
     r"|[a-cu-wzA-Z](?:_\{?\d\}?)?)){1,4} ?\|"
     r"|\\(?:sin|cos|tan|cot|sec|csc) ?(?:\^ ?\{? ?2 ?\}? ?)?"
@@ -33,21 +33,21 @@ _NO_NAMES = frozenset(("e", "i", r"\pi", r"\infty", r"\emptyset", r"\frac", r"\s
 
 
 def name_of(text: str) -> str | None:
-    """The unknown that `text` is: a letter with what belongs to it (`x_{1}`, `f(x)`), or words."""
+    """Unknown that `text` names: a letter with subscript or argument (`x_{1}`, `f(x)`), or words."""
     text = text.replace(APPLICATION, "")
     if text in _NO_NAMES:
         return None
     if _NAME.fullmatch(text):
-        # The solutions x_{1,2} are solutions for x.
+        # Solutions x_{1,2} are solutions for x.
         return _BOTH.sub("", re.sub(r"[ {}]", "", text))
     return text.casefold() if _WORD_NAME.fullmatch(text) else None
 
 
 def quantity_of(text: str) -> str | None:
-    """The quantity that `text` names without being an unknown: |AB|, tan A, AB:CD, or a sum of different letters."""
+    """Quantity other than an unknown that `text` names: |AB|, tan A, AB:CD, or a sum of different letters."""
     text = text.replace(APPLICATION, "")
     if _QUANTITY.fullmatch(text) or _is_ratio(text):
-        # The brackets in sin(A) say nothing.
+        # The brackets in sin(A) have no meaning.
         return re.sub(r"[ {}()]" if text[0] == "\\" else r"[ {}]", "", text)
     if not _SUM.fullmatch(text):
         return None
@@ -64,7 +64,7 @@ def _is_ratio(text: str) -> bool:
 
 
 def has_unknowns(text: str) -> bool:
-    """Whether letters stand alone in `text`, as unknowns do."""
+    """Whether `text` holds single letters, as unknowns are."""
     return _LETTER.search(text) is not None
 
 

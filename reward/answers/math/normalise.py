@@ -1,4 +1,4 @@
-"""Brings one answer's many spellings to one: Unicode to ASCII and LaTeX, LaTeX synonyms to one command."""
+"""Normalises the spelling of an answer: Unicode to ASCII and LaTeX, LaTeX synonyms to one command."""
 
 import re
 import unicodedata
@@ -6,9 +6,9 @@ from functools import partial
 
 from reward.answers.extract.clean import clean_answer
 
-from .atoms import unit_of
 from .layout import flatten
 from .notations import name_functions, rewrite_notations
+from .unit_phrases import unit_of
 from .units import is_known
 
 _GREEK_NAMES = (
@@ -136,9 +136,9 @@ _BOLD = re.compile(r"(?<!\S)\*\*(?=[^\s*])([^*]{1,200})(?<!\s)\*\*(?![^\s.,;:!?)
 _HALF_DAY = re.compile(r"[ap]\.? ?m\.?", re.IGNORECASE)
 _EMOJI_FROM = "\u2600"
 _VARIATIONS = "\ufe0e\ufe0f\u200d"
-# They take an answer back, ask, or are numbers themselves.
+# Emoji that retract an answer, ask a question, or are numbers themselves.
 _TELLING_EMOJI = frozenset("❌❎✖✗✘⛔🚫👎⚠❓❔❗❕💯🔟🔢💔🙅🤷🤔➕➖➗")
-# A text out of JSON that was escaped twice; a row's end stands before these in environments only.
+# Text from JSON that was escaped twice; a row's end occurs before these only in environments.
 _ESCAPED_TWICE = re.compile(
     r"\\\\(?=(?:left|right|[dt]?frac|sqrt|leq?|geq?|neq?|text|mathbb|mathrm|pi|infty|cup|cap|in|cdot|times|pm|circ|quad|theta)"
     r"(?![A-Za-z]))"
@@ -176,11 +176,11 @@ _REWRITES = tuple(
 
 
 def normalise(text: str) -> str:
-    """One spelling of `text`: same value, fewer ways to write it; never empty unless nothing is left.
+    """Reduce `text` to one spelling of the same value; the result is empty only if nothing is left.
 
-    Digits of any script become ASCII, superscripts `^{}`, vulgar fractions `\\frac{}{}`, symbols their LaTeX
-    command or ASCII operator; spacing, sizing and font commands go; synonyms (`\\dfrac`, `\\le`, `\\times`)
-    become one. Linear in the length of `text`.
+    Digits of any script become ASCII, superscripts `^{}`, vulgar fractions `\\frac{}{}`, and symbols their LaTeX
+    command or ASCII operator. Spacing, sizing and font commands are dropped. Synonyms (`\\dfrac`, `\\le`, `\\times`)
+    become one command. Linear in the length of `text`.
     """
     text = clean_answer(text)
     if not text.isascii():
@@ -198,7 +198,7 @@ def normalise(text: str) -> str:
     if "$" in text:
         text = _DOLLARS.sub(r" \1 ", text)
     if r"\vec" in text:
-        # Between vectors the cross is another product than the dot.
+        # Between vectors the cross product differs from the dot product.
         text = text.replace(r"\times", r"\cross ")
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
@@ -211,7 +211,7 @@ def normalise(text: str) -> str:
 
 
 def _remark(match: re.Match[str]) -> str:
-    """A unit in brackets without them; `2(cm)` is one, `2(ab)` and `2(m)` are products."""
+    """Drop the brackets around a unit, as in `2(cm)`; `2(ab)` and `2(m)` are products."""
     words, is_apart = match["words"], bool(match["gap"] or match["blank"])
     if words == "exactly":
         return ""
@@ -224,7 +224,7 @@ def _remark(match: re.Match[str]) -> str:
 
 
 def _without_emoji(text: str) -> str:
-    """`text` without the pictures before and after it; those that say something about it stay."""
+    """Drop emoji before and after `text`, except the ones that comment on it."""
     start, end = 0, len(text)
     while end and _is_ornament(text[end - 1]):
         end -= 1

@@ -1,4 +1,4 @@
-"""Rewrites notations of other countries and textbooks: `C_{10}^3`, `{}_5P_2`, `\\operatorname{tg}`, "1101 (base 2)"."""
+"""Rewrites regional and textbook notations: `C_{10}^3`, `{}_5P_2`, `\\operatorname{tg}`, "1101 (base 2)"."""
 
 import re
 
@@ -48,14 +48,14 @@ _BASE_IN_WORDS = re.compile(
 
 
 def name_functions(text: str) -> str:
-    """`text` with the usual commands for functions named otherwise, fonts and `\\operatorname` still in place."""
+    """Replace regional names of functions by the usual commands, while fonts and `\\operatorname` are in place."""
     if "tg" not in text and "operatorname" not in text and not _SHORT_NAME.search(text):
         return text
     return _FUNCTION.sub(lambda match: f"\\{_FUNCTIONS[match[match.lastindex or 0]]} ", text)
 
 
 def rewrite_notations(text: str) -> str:
-    """A normalised text with `\\binom`, quotients of factorials and subscripts for combinations and bases."""
+    """Write combinations as `\\binom` or quotients of factorials, and bases as subscripts, in a normalised text."""
     if _MAY_CHOOSE.search(text):
         for pattern in _CHOICES:
             text = pattern.sub(_chosen, text)
@@ -66,8 +66,8 @@ def rewrite_notations(text: str) -> str:
 
 
 def _chosen(match: re.Match[str]) -> str:
-    found = match.groupdict()
-    whole, part = (found[name] or found.get(f"{name}_bare") or "" for name in ("n", "k"))
+    groups = match.groupdict()
+    whole, part = (groups[name] or groups.get(f"{name}_bare") or "" for name in ("n", "k"))
     if whole.isdigit() and part.isdigit():
         # C_1^2 is the square of a constant.
         if int(part) > int(whole):

@@ -1,4 +1,4 @@
-"""Reads numbers as people write them: separators, decimals, mixed numbers, number and scale words."""
+"""Reads numbers with separators, decimals, mixed numbers, and number and scale words."""
 
 import re
 from fractions import Fraction
@@ -8,7 +8,7 @@ from reward.answers.compare.rational import TooLarge
 from .tree import Num
 
 MAX_EXPONENT = 4_000
-# An Indian 1,00,000 is known from a list by a group that begins with 0.
+# An Indian 1,00,000 differs from a list by a group that begins with 0.
 INDIAN_GROUPS = r"\d{1,2}(?=[\d,]*,0\d,)(?:,\d{2})+,\d{3}(?!,?\d)"
 _GROUPED = rf"{INDIAN_GROUPS}|" r"\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,3}(?: \d{3})+(?! ?[\d,/])|\d+"
 _REPEATING = r"\.(?P<fixed>\d*)\\(?:overline|dot|bar)\s*\{?\s*(?P<period>\d+)\s*\}?"
@@ -58,16 +58,16 @@ _MAX_WORDS_CHARS = 200
 
 
 def number_prefix(text: str) -> tuple[Num, int] | None:
-    """The number that `text` (normalised) begins with, and its length in characters, scale words included.
+    """Number at the start of `text` (normalised), and its length in characters including scale words.
 
     Raises:
         TooLarge: the number's decimal exponent is above 4,000.
     """
     if negative := _NEGATIVE.match(text):
-        found = number_prefix(text[negative.end() :])
-        return (Num(-found[0].value, found[0].decimal), negative.end() + found[1]) if found else None
+        prefix = number_prefix(text[negative.end() :])
+        return (Num(-prefix[0].value, prefix[0].decimal), negative.end() + prefix[1]) if prefix else None
     if euler := _EULER.match(text):
-        # Programs write 2e+03; 2e+3 is as well twice Euler's number and three.
+        # Programs write 2e+03; 2e+3 may also be twice Euler's number plus three.
         return Num(Fraction(euler[0])), euler.end()
     match = _PREFIX.match(text)
     if not match:
@@ -80,13 +80,13 @@ def number_prefix(text: str) -> tuple[Num, int] | None:
 
 
 def read_number(text: str) -> Num | None:
-    """The number that `text` (normalised) is, as a whole; None where it is anything else or more."""
-    found = number_prefix(text)
-    return found[0] if found and found[1] == len(text) else _read_part(text)
+    """Read all of `text` (normalised) as a number; None if it is anything else or more."""
+    prefix = number_prefix(text)
+    return prefix[0] if prefix and prefix[1] == len(text) else _read_part(text)
 
 
 def _read_part(text: str) -> Num | None:
-    """Fractions in words: "half", "two thirds"; a "third" alone is a place in a row."""
+    """Read a fraction in words: "half", "two thirds"; "third" alone is a rank."""
     match = _PART.fullmatch(text)
     if not match or (match[1] is None and match[2].lower() != "half"):
         return None
@@ -97,7 +97,7 @@ def _read_part(text: str) -> Num | None:
 def _magnitude(match: re.Match[str]) -> tuple[Fraction, bool]:
     if match["mixed"]:
         whole, over, under = map(int, re.findall(r"\d+", match["mixed"]))
-        # What is no number stays readable as far as it goes: "1 1/0" is 1 and something.
+        # Read as much as is a number: "1 1/0" is 1 followed by something else.
         return (whole + Fraction(over, under) if under else Fraction(whole)), False
     whole = (match["whole"] or "").replace(",", "").replace(" ", "")
     if match["period"]:
@@ -113,13 +113,13 @@ def _magnitude(match: re.Match[str]) -> tuple[Fraction, bool]:
 
 
 def _scales(text: str) -> list[tuple[int, int]]:
-    found = []
+    scales = []
     while True:
         match = re.match(r" ?-?([A-Za-z]+)(?![A-Za-z])", text)
         scale = match[1].lower().removesuffix("s") if match else ""
-        if not match or scale not in SCALES or len(found) > 3 or match[1].lower() == "ten":
-            return found
-        found.append((SCALES[scale], match.end()))
+        if not match or scale not in SCALES or len(scales) > 3 or match[1].lower() == "ten":
+            return scales
+        scales.append((SCALES[scale], match.end()))
         text = text[match.end() :]
 
 
@@ -140,7 +140,7 @@ def _words_prefix(text: str) -> tuple[Num, int] | None:
 
 
 def _add_word(word: str, group: int, *, is_first: bool) -> tuple[int, int] | None:
-    """The number below a thousand with `word` added, and the factor by which `word` scales it; None: no number."""
+    """Add `word` to a number below a thousand; returns the sum and a scale factor, None if `word` is no number."""
     if word in _SMALL and (is_first or (group % 10 == 0 and (_SMALL[word] < 10 or group % 100 == 0))):
         return group + _SMALL[word], 1
     if word in _TENS and group % 100 == 0:

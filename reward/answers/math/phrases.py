@@ -4,7 +4,7 @@ import re
 
 from reward.answers.compare.real_sets import LINE
 
-from .forms import Form, Group, Value
+from .forms import Collection, Form, Value
 
 _ALL_REAL = re.compile(
     r"\\mathbb ?(?:\{ ?R ?\}|R)|(?:the )?(?:set of )?(?:all|any|every) reals?(?: numbers?)?"
@@ -22,11 +22,11 @@ _NOTHING = re.compile(
 
 
 def read_phrase(text: str) -> Form | None:
-    """The set that `text` names, None if it is no such phrase."""
+    """Set that `text` names; None if it is no such phrase."""
     if len(text) > 50:
         return None
     if _ALL_REAL.fullmatch(text):
         return LINE
     if _ALL_INTEGERS.fullmatch(text):
         return Value(r"\mathbb{Z}")
-    return Group("set", ()) if _NOTHING.fullmatch(text) else None
+    return Collection("set", ()) if _NOTHING.fullmatch(text) else None

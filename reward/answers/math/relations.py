@@ -1,4 +1,4 @@
-"""Reads equations, inequalities and approximations of parts that are read elsewhere."""
+"""Reads equations, inequalities and approximations; their parts are read by a given function."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from reward.answers.compare.real_sets import bound_of, union
 from reward.answers.compare.rounding import is_rounding
 
 from .brackets import RELATIONS, split
-from .forms import Assigned, Form, Group, Interval, Named, Relation, Rounded, Value
+from .forms import Assigned, Collection, Form, Interval, Named, Relation, Rounded, Value
 from .names import has_unknowns, mentions, name_of, quantity_of
 from .numbers import read_number
 
@@ -17,11 +17,11 @@ _ABSOLUTE = re.compile(r"\| ?([^|]{1,20}?) ?\|")
 
 
 def read_relation(text: str, read: Callable[[str], Form]) -> Form | None:
-    """The relation that `text` is, None where it is none; `read` reads its sides."""
-    found = split(text, RELATIONS)
-    if found is None or not found[1]:
+    """Read a relation, None if `text` is none; `read` reads its sides."""
+    separated = split(text, RELATIONS)
+    if separated is None or not separated[1]:
         return None
-    parts, operators = found
+    parts, operators = separated
     if operators[0] == "=" and not parts[0]:
         parts, operators = parts[1:], operators[1:]
         return read("=".join(parts)) if set(operators) <= {"="} else None
@@ -62,7 +62,7 @@ def _equation(parts: list[str], sides: tuple[Form, ...]) -> Form:
         name = name_of(parts[this])
         if name is not None and not mentions(parts[other], name):
             return Named(name, sides[other], Relation(("=",), (sides[this], sides[other])))
-        if isinstance(sides[this], Group) and isinstance(sides[other], Group):
+        if isinstance(sides[this], Collection) and isinstance(sides[other], Collection):
             assigned = _assigned(sides[this], sides[other])
             if assigned is not None:
                 return assigned
@@ -74,7 +74,7 @@ def _equation(parts: list[str], sides: tuple[Form, ...]) -> Form:
 
 
 def _assigned(left: Form, right: Form) -> Assigned | None:
-    if not (isinstance(left, Group) and isinstance(right, Group)):
+    if not (isinstance(left, Collection) and isinstance(right, Collection)):
         return None
     if left.kind != "tuple" or right.kind != "tuple" or len(left.parts) != len(right.parts):
         return None
@@ -84,19 +84,19 @@ def _assigned(left: Form, right: Form) -> Assigned | None:
 
 
 def _assigned_members(left: Form, right: Form) -> Form | None:
-    """`(x, y) \\in \\{(1, 2), (2, 1)\\}` as the set of these assignments."""
-    if not isinstance(right, Group) or right.kind != "set" or not right.parts:
+    """Read `(x, y) \\in \\{(1, 2), (2, 1)\\}` as the set of these assignments."""
+    if not isinstance(right, Collection) or right.kind != "set" or not right.parts:
         return None
-    members = [_assigned(left, part) if isinstance(part, Group) else None for part in right.parts]
+    members = [_assigned(left, part) if isinstance(part, Collection) else None for part in right.parts]
     known = tuple(member for member in members if member is not None)
-    return Group("set", known) if len(known) == len(members) else None
+    return Collection("set", known) if len(known) == len(members) else None
 
 
 def _all_equal(parts: list[str], value: Form) -> Assigned | None:
-    """`x = y = z = 0`, which assigns one value without unknowns to each."""
-    found = [name_of(part) for part in parts[:-1]]
-    names = sorted(name for name in found if name is not None)
-    if len(set(names)) < len(found) or not isinstance(value, Value) or has_unknowns(value.text):
+    """Read `x = y = z = 0`, which assigns one value without unknowns to each name."""
+    candidates = [name_of(part) for part in parts[:-1]]
+    names = sorted(name for name in candidates if name is not None)
+    if len(set(names)) < len(candidates) or not isinstance(value, Value) or has_unknowns(value.text):
         return None
     return Assigned(tuple(names), (value,) * len(names))
 
@@ -136,11 +136,11 @@ def _unequal(parts: list[str], operators: list[str], sides: tuple[Form, ...]) ->
 
 
 def _absolute(parts: list[str], sides: tuple[Form, ...], closed: list[bool]) -> Form | None:
-    """`|x| < 3` as the range from -3 to 3, `3 < |x|` as the two outside of it."""
-    found = [_ABSOLUTE.fullmatch(part) for part in parts]
+    """Read `|x| < 3` as the range from -3 to 3, and `3 < |x|` as the two ranges outside it."""
+    matches = [_ABSOLUTE.fullmatch(part) for part in parts]
     bounds = [read_number(part) for part in parts]
     for this, other in ((0, 1), (1, 0)):
-        bar, bound = found[this], bounds[other]
+        bar, bound = matches[this], bounds[other]
         if len(parts) != 2 or bar is None or bound is None or bound.value <= 0 or not name_of(bar[1]):
             continue
         name, far, near = str(name_of(bar[1])), sides[other], Value(f"-{parts[other]}")
@@ -152,7 +152,7 @@ def _absolute(parts: list[str], sides: tuple[Form, ...], closed: list[bool]) -> 
 
 
 def _ring(parts: list[str], sides: tuple[Form, ...], closed: list[bool]) -> Form | None:
-    """`1 < |x| < 3` as the two ranges on either side of zero."""
+    """Read `1 < |x| < 3` as two ranges, one on each side of zero."""
     bar = _ABSOLUTE.fullmatch(parts[1]) if len(parts) == 3 else None
     low, high = bound_of(sides[0]), bound_of(sides[-1])
     if bar is None or low is None or high is None or not 0 <= low < high or not name_of(bar[1]):

@@ -1,4 +1,4 @@
-"""Takes a normalised answer apart into lists, tuples, sets, intervals, matrices and relations of plain values."""
+"""Parses a normalised answer into lists, tuples, sets, intervals, matrices and relations of plain values."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from .arrays import read_array
 from .atoms import is_balanced
 from .brackets import RELATIONS, WORD_END, split
 from .compound import read_compound
-from .forms import Assigned, Form, Group, Interval, Matrix, Named, Relation, Value
+from .forms import Assigned, Collection, Form, Interval, Matrix, Named, Relation, Value
 from .names import mentions, name_of
 from .numbers import read_number
 from .phrases import read_phrase
@@ -21,7 +21,7 @@ from .vectors import read_vector
 
 MAX_DEPTH = 8
 MAX_EXCLUDED = 20
-# Nobody writes (1,000) for the point (1,0).
+# (1,000) is the number, because the point is written (1,0).
 _ONE_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})*,0\d\d(?:,\d{3})*")
 _LIST = rf",|;|\\(?:land|lor){WORD_END}|(?<![A-Za-z\\])(?:or|and|OR|AND){WORD_END}"
 _OR = rf"\\lor{WORD_END}|(?<![A-Za-z\\])(?:or|OR){WORD_END}"
@@ -46,7 +46,7 @@ _UNEQUAL = re.compile(rf"(?P<name>[^,;]{{1,20}}?) ?\\neq{WORD_END}")
 
 
 def read_form(text: str, depth: int = 0) -> Form:
-    """The structure of a normalised text; what has none, or nests deeper than 8 levels, is a `Value`.
+    """Read the structure of a normalised text; text without structure, or below 8 levels, is a `Value`.
 
     Raises:
         TooLarge: a number's decimal exponent is above 4,000.
@@ -71,48 +71,48 @@ def read_form(text: str, depth: int = 0) -> Form:
 
 
 def _without_closing(text: str) -> str:
-    """The definition of a function without words on its argument or constant that say nothing more about them."""
-    if found := _FOR_ALL.fullmatch(text):
-        return found[1]
-    found = _FOR_SOME.fullmatch(text)
-    return found[1] if found and mentions(found[1], found[2]) else text
+    """Drop redundant words on the argument or constant of a function's definition."""
+    if match := _FOR_ALL.fullmatch(text):
+        return match[1]
+    match = _FOR_SOME.fullmatch(text)
+    return match[1] if match and mentions(match[1], match[2]) else text
 
 
 def _read_alternatives(text: str, depth: int) -> Form | None:
-    """Solutions in several unknowns, `x = 1, y = 2 or x = 3, y = 4`: each is kept together."""
+    """Read solutions in several unknowns, `x = 1, y = 2 or x = 3, y = 4`, and keep each together."""
     for separator in (_OR, ";"):
-        found = split(text, separator)
-        parts = [part.strip(" ,;") for part in found[0]] if found else []
+        separated = split(text, separator)
+        parts = [part.strip(" ,;") for part in separated[0]] if separated else []
         relations = [split(part, RELATIONS) for part in parts]
         if len(parts) < 2 or not all(relation and relation[1] for relation in relations):
             continue
         items = [read_form(part, depth + 1) for part in parts]
         names = [_names(item) for item in items]
-        if not all(names) or all(len(set(found)) < 2 for found in names):
+        if not all(names) or all(len(set(unknowns)) < 2 for unknowns in names):
             continue
-        flat = [name for found in names for name in set(found)]
+        flat = [name for unknowns in names for name in set(unknowns)]
         if separator == _OR or len(set(flat)) < len(flat):
-            return Group("list", tuple(items), _joined(items, {"or"}))
+            return Collection("list", tuple(items), _joined(items, {"or"}))
     return None
 
 
 def _names(form: Form) -> Sequence[str]:
-    """The unknowns that `form` is about, none where it does not begin with one."""
+    """Unknowns that `form` is about; none if it does not begin with one."""
     if isinstance(form, Named):
         return (form.name,)
     if isinstance(form, Assigned):
         return form.names
-    if not isinstance(form, Group) or form.kind != "list" or not _names(form.parts[0]):
+    if not isinstance(form, Collection) or form.kind != "list" or not _names(form.parts[0]):
         return ()
     return [name for part in form.parts for name in _names(part) or ("",)]
 
 
 def _read_list(text: str, depth: int) -> Form | None:
-    found = split(text, _LIST)
-    if found is None or not found[1]:
+    separated = split(text, _LIST)
+    if separated is None or not separated[1]:
         return None
-    parts, separators = found
-    # In "1, 2, and 3" nothing stands between comma and "and".
+    parts, separators = separated
+    # In "1, 2, and 3" the part between comma and "and" is empty.
     kept = [
         part
         for part, after in zip(parts, [*separators, ""], strict=True)
@@ -127,7 +127,7 @@ def _read_list(text: str, depth: int) -> Form | None:
         if all(part is not None and not part[1] for part in bare):
             kept, words = [kept[0], *(f"{excluded[0]} {part}" for part in kept[1:])], {"and"}
     items = [read_form(part, depth + 1) for part in kept]
-    # "1/2 or 0.5" is one value, written in two ways.
+    # "1/2 or 0.5" is one value in two spellings.
     if words == {"or"} and len(items) == 2 and items[0] != items[1]:
         value = bound_of(items[0])
         if value is not None and value == bound_of(items[1]):
@@ -141,10 +141,10 @@ def _assemble(items: list[Form], separators: set[str]) -> Form:
     named: list[Form] = []
     name: Named | Assigned | None = None
     for item in items:
-        # In "x = 1, 2" the second value is one of x too.
+        # In "x = 1, 2" the second value also belongs to x.
         if isinstance(item, Value) and isinstance(name, Named) and name.source and not _is_range(name):
             item = Named(name.name, item, Relation(("=",), (name.source.sides[0], item)))
-        elif isinstance(item, Group) and item.kind == "tuple" and isinstance(name, Assigned):
+        elif isinstance(item, Collection) and item.kind == "tuple" and isinstance(name, Assigned):
             item = Assigned(name.names, item.parts) if len(name.names) == len(item.parts) else item
         name = item if isinstance(item, Named | Assigned) else None
         named.extend(_flattened(item))
@@ -158,7 +158,7 @@ def _assemble(items: list[Form], separators: set[str]) -> Form:
             return _assign(pairs)
     if are_single and separators != {"or"} and len(set(names)) < sum(1 for _ in groupby(names)):
         named = _blocks(pairs)
-    return Group("list", tuple(named), _joined(named, separators))
+    return Collection("list", tuple(named), _joined(named, separators))
 
 
 def _pairs(form: Form) -> list[tuple[str, Form]]:
@@ -173,7 +173,7 @@ def _assign(pairs: Iterable[tuple[str, Form]]) -> Assigned:
 
 
 def _blocks(pairs: Iterable[tuple[str, Form]]) -> list[Form]:
-    """`x = 1, y = 2, x = 3, y = 4` as two solutions: a name that comes again begins the next one."""
+    """Split `x = 1, y = 2, x = 3, y = 4` into two solutions; a repeated name begins the next one."""
     blocks: list[dict[str, Form]] = [{}]
     for name, form in pairs:
         if name in blocks[-1]:
@@ -183,35 +183,35 @@ def _blocks(pairs: Iterable[tuple[str, Form]]) -> list[Form]:
 
 
 def _is_range(named: Named) -> bool:
-    return isinstance(named.form, Interval | Group)
+    return isinstance(named.form, Interval | Collection)
 
 
 def _flattened(item: Form) -> Sequence[Form]:
-    if isinstance(item, Group) and item.kind == "list":
+    if isinstance(item, Collection) and item.kind == "list":
         return item.parts
-    if isinstance(item, Named) and isinstance(item.form, Group) and item.form.kind == "list":
+    if isinstance(item, Named) and isinstance(item.form, Collection) and item.form.kind == "list":
         return [Named(item.name, part, None) for part in item.form.parts]
     return [item]
 
 
 def _assemble_values(forms: list[Form], separators: set[str]) -> Form:
     if not all(_is_set(form) for form in forms):
-        return Group("list", tuple(forms), _joined(forms, separators))
+        return Collection("list", tuple(forms), _joined(forms, separators))
     if "or" in separators:
         return union(forms)
     common = intersection(forms)
     if "and" in separators:
-        return common or Group("intersection", tuple(forms))
-    # A comma stands for "or" between ranges that do not meet.
+        return common or Collection("intersection", tuple(forms))
+    # A comma means "or" between ranges that do not overlap.
     return (
         union(forms)
-        if common is None or (isinstance(common, Group) and common.kind == "intersection")
+        if common is None or (isinstance(common, Collection) and common.kind == "intersection")
         else common
     )
 
 
 def _joined(forms: Sequence[Form], separators: set[str]) -> Literal["", "and", "or"]:
-    """The word that joins conditions or words; between plain values "and" means the same as "or"."""
+    """Word that joins conditions or words; between plain values "and" means the same as "or"."""
     words = separators & {"and", "or"}
     if len(words) != 1 or all(_is_plain(form) for form in forms):
         return ""
@@ -224,40 +224,45 @@ def _is_plain(form: Form) -> bool:
         return read_number(form.text) is not None or not _LETTERS.fullmatch(form.text)
     if isinstance(form, Assigned):
         return all(_is_plain(value) for value in form.values)
-    return isinstance(form, Matrix) or (isinstance(form, Group) and form.kind in ("tuple", "list", "set"))
+    return isinstance(form, Matrix) or (
+        isinstance(form, Collection) and form.kind in ("tuple", "list", "set")
+    )
 
 
 def _is_set(form: Form) -> bool:
     return isinstance(form, Interval) or (
-        isinstance(form, Group) and form.kind in ("union", "intersection", "set")
+        isinstance(form, Collection) and form.kind in ("union", "intersection", "set")
     )
 
 
 def _read_sets(text: str, depth: int) -> Form | None:
-    found = split(text, _SETS)
-    if found is None and _CUP.search(text):
+    separated = split(text, _SETS)
+    if separated is None and _CUP.search(text):
         parts = [part.strip() for part in _CUP.split(text)]
-        found = parts, [r"\cup"] * (len(parts) - 1)
-    if found is None or not found[1] or not all(found[0]):
+        separated = parts, [r"\cup"] * (len(parts) - 1)
+    if separated is None or not separated[1] or not all(separated[0]):
         return None
-    parts = tuple(read_form(part, depth + 1) for part in found[0])
-    operators = set(found[1])
+    parts = tuple(read_form(part, depth + 1) for part in separated[0])
+    operators = set(separated[1])
     if operators == {r"\cup"}:
-        if all(isinstance(part, Group) and part.kind == "set" for part in parts):
-            return Group(
-                "set", tuple(member for part in parts if isinstance(part, Group) for member in part.parts)
+        if all(isinstance(part, Collection) and part.kind == "set" for part in parts):
+            return Collection(
+                "set",
+                tuple(member for part in parts if isinstance(part, Collection) for member in part.parts),
             )
         return union(parts)
     if operators == {r"\cap"}:
-        return intersection(parts) or Group("set", ())
+        return intersection(parts) or Collection("set", ())
     kept = difference(parts[0], parts[1]) if len(parts) == 2 and r"\cup" not in operators else None
-    return kept or Relation(tuple("-" if operator in _MINUS else operator for operator in found[1]), parts)
+    return kept or Relation(
+        tuple("-" if operator in _MINUS else operator for operator in separated[1]), parts
+    )
 
 
 def _read_two_signs(text: str, depth: int) -> Form | None:
-    """`\\sqrt{3} y = \\pm x` as the two equations; `y = \\pm x` is a name with two values."""
-    found = split(text, "=") if _PLUS_MINUS.search(text) else None
-    if found is None or len(found[0]) != 2 or any(map(name_of, found[0])):
+    """Read `\\sqrt{3} y = \\pm x` as two equations; `y = \\pm x` is a name with two values."""
+    separated = split(text, "=") if _PLUS_MINUS.search(text) else None
+    if separated is None or len(separated[0]) != 2 or any(map(name_of, separated[0])):
         return None
     return _read_plus_minus(text, depth)
 
@@ -267,9 +272,9 @@ def _read_related(text: str, depth: int) -> Form | None:
 
 
 def _read_brackets(text: str, depth: int) -> Form | None:
-    found = read_phrase(text) or read_array(text, lambda part: read_form(part, depth + 1))
-    if found is not None:
-        return found
+    special = read_phrase(text) or read_array(text, lambda part: read_form(part, depth + 1))
+    if special is not None:
+        return special
     for opening, closing in (("\\{", "\\}"), ("\\langle", "\\rangle"), ("(", ")"), ("{", "}")):
         if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening + closing):
             inner = text[len(opening) : -len(closing)].strip()
@@ -280,25 +285,25 @@ def _read_brackets(text: str, depth: int) -> Form | None:
 
 
 def _read_enclosed(opening: str, inner: str, depth: int) -> Form | None:
-    found = split(inner, r"[,;]", keep_groups=False)
-    if found is None:
+    separated = split(inner, r"[,;]", keep_groups=False)
+    if separated is None:
         return None
-    parts = found[0]
+    parts = separated[0]
     if opening == "\\{":
         return _read_set(inner, parts, depth)
     if not all(parts):
-        return Group("set", ()) if opening == "{" and not inner else None
+        return Collection("set", ()) if opening == "{" and not inner else None
     if len(parts) == 1 or (opening == "(" and _ONE_NUMBER.fullmatch(inner)):
         return read_form(inner, depth + 1)
     if opening != "{" and _PLUS_MINUS.search(inner):
         return _read_plus_minus(f"{opening}{inner}{_CLOSES[opening]}", depth)
     members = tuple(read_form(part, depth + 1) for part in parts)
-    return Group("set" if opening == "{" else "tuple", members)
+    return Collection("set" if opening == "{" else "tuple", members)
 
 
 def _read_set(inner: str, parts: list[str], depth: int) -> Form | None:
     if not inner:
-        return Group("set", ())
+        return Collection("set", ())
     builder = split(inner, r"\\mid(?![A-Za-z])|\||:")
     if builder is not None and len(builder[0]) == 2 and all(builder[0]):
         return read_builder(
@@ -306,7 +311,7 @@ def _read_set(inner: str, parts: list[str], depth: int) -> Form | None:
         )
     if not all(parts):
         return None
-    return Group("set", tuple(_members(read_form(part, depth + 1) for part in parts)))
+    return Collection("set", tuple(_members(read_form(part, depth + 1) for part in parts)))
 
 
 def _members(forms: Iterable[Form]) -> list[Form]:
@@ -316,20 +321,24 @@ def _members(forms: Iterable[Form]) -> list[Form]:
 def _read_interval(text: str, depth: int) -> Form | None:
     if len(text) < 3 or text[0] not in "([]" or text[-1] not in ")][":
         return None
-    found = split(text[1:-1].strip(), r"[,;]", keep_groups=False)
-    if found is None or not all(found[0]):
+    separated = split(text[1:-1].strip(), r"[,;]", keep_groups=False)
+    if separated is None or not all(separated[0]):
         return None
-    members = tuple(read_form(part, depth + 1) for part in found[0])
+    members = tuple(read_form(part, depth + 1) for part in separated[0])
     if len(members) == 2:
         return Interval(members[0], members[1], (text[0] == "[", text[-1] == "]"))
     if text[0] != "[" or text[-1] != "]":
         return None
-    return members[0] if len(members) == 1 else Group("tuple", members)
+    return members[0] if len(members) == 1 else Collection("tuple", members)
 
 
 def _read_vector(text: str, depth: int) -> Form | None:
     coordinates = read_vector(text)
-    return Group("tuple", tuple(read_form(part, depth + 1) for part in coordinates)) if coordinates else None
+    return (
+        Collection("tuple", tuple(read_form(part, depth + 1) for part in coordinates))
+        if coordinates
+        else None
+    )
 
 
 def _read_plus_minus(text: str, depth: int) -> Form | None:
@@ -339,4 +348,4 @@ def _read_plus_minus(text: str, depth: int) -> Form | None:
         _PLUS_MINUS.sub(lambda match, plus=plus: "+" if match[1] == plus else "-", text)
         for plus in ("pm", "mp")
     ]
-    return Group("list", tuple(read_form(variant.strip(), depth + 1) for variant in variants))
+    return Collection("list", tuple(read_form(variant.strip(), depth + 1) for variant in variants))

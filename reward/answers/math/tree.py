@@ -1,4 +1,4 @@
-"""Algebraic expressions as trees."""
+"""Expression trees."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Num:
-    """A number; `decimal` tells one written with a decimal point."""
+    """Number; `decimal` if it is written with a decimal point."""
 
     value: Fraction
     decimal: bool = False
@@ -14,14 +14,14 @@ class Num:
 
 @dataclass(frozen=True)
 class Sym:
-    """A variable, or one of the constants pi, e and i."""
+    """Variable, or one of the constants pi, e and i."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """An operator (+ * / ^ neg ! !! binom mixed degree) or function applied to its arguments."""
+    """Operator (+ * / ^ neg ! !! binom mixed degree) or function applied to its arguments."""
 
     name: str
     args: tuple["Expr", ...]
@@ -30,11 +30,11 @@ class Call:
 Expr = Num | Sym | Call
 CONSTANTS = frozenset(("pi", "e", "i"))
 FUNCTION = "function "
-"""Begins the name of a call of a function that is not known, such as P in P(0)."""
+"""Prefix of the name of a call of an unknown function, such as P in P(0)."""
 
 
 def symbols(expression: Expr) -> frozenset[str]:
-    """The names of the variables in `expression`, opaque functions not counted."""
+    """Names of the variables in `expression`, without unknown functions."""
     if isinstance(expression, Sym):
         return frozenset((expression.name,)) - CONSTANTS
     if isinstance(expression, Call):
@@ -43,13 +43,13 @@ def symbols(expression: Expr) -> frozenset[str]:
 
 
 def functions(expression: Expr) -> frozenset[str]:
-    """The names of the calls of unknown functions in `expression`."""
+    """Names of the calls of unknown functions in `expression`."""
     if not isinstance(expression, Call):
         return frozenset()
-    found = frozenset().union(*map(functions, expression.args))
-    return found | {expression.name} if expression.name.startswith(FUNCTION) else found
+    calls = frozenset().union(*map(functions, expression.args))
+    return calls | {expression.name} if expression.name.startswith(FUNCTION) else calls
 
 
 def unknowns(expression: Expr) -> frozenset[str]:
-    """The names of the variables and of the unknown functions in `expression`."""
+    """Names of the variables and unknown functions in `expression`."""
     return symbols(expression) | functions(expression)

@@ -1,4 +1,4 @@
-"""Units of measurement, money and counted things: which agree, and what one is worth in another."""
+"""Units of measurement, money and counted things, and conversions between them."""
 
 import re
 from collections import Counter
@@ -99,7 +99,7 @@ _PREFIXES = {
     "M": _F(10**6),
     "G": _F(10**9),
 }
-# Symbols of which the case counts, with the prefixes that no other unit's symbol begins with.
+# Case-sensitive symbols, with the prefixes that do not yield another unit's symbol.
 _PREFIXED = {
     "m": ("meter", "pnμµMG"),
     "g": ("gram", "nμµM"),
@@ -157,7 +157,7 @@ CASED_SYMBOLS = {
 }
 _AFTER_UNITS = frozenset(("left", "total", "altogether", "remaining", "each", "apiece"))
 _BEFORE_UNITS = frozenset(("more", "fewer"))
-"""Words after and before a counted thing that make it no other thing."""
+"""Words after and before a counted thing that do not change it."""
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWERS_AFTER = {"squared": 2, "cubed": 3}
 _TOKEN = re.compile(
@@ -171,7 +171,7 @@ _TEMPERATURE = re.compile(r"(?:degrees?|°)\s*(c|f)(?:elsius|ahrenheit)?(?![A-Za
 
 @dataclass(frozen=True)
 class Unit:
-    """`dimension`: powers of base dimensions and of names of things, sorted; `factor`: its worth in those."""
+    """Unit by `dimension`, sorted powers of base dimensions and of names of things, and `factor`, its size in them."""
 
     dimension: tuple[tuple[str, int], ...]
     factor: Fraction
@@ -197,11 +197,11 @@ _UNITS = _table()
 
 
 def _prefixed() -> dict[str, tuple[str, int, Fraction]]:
-    found: dict[str, tuple[str, int, Fraction]] = {}
+    symbols: dict[str, tuple[str, int, Fraction]] = {}
     for symbol, (name, prefixes) in _PREFIXED.items():
         dimension, exponent, factor = _UNITS[name]
-        found |= {prefix + symbol: (dimension, exponent, factor * _PREFIXES[prefix]) for prefix in prefixes}
-    return found
+        symbols |= {prefix + symbol: (dimension, exponent, factor * _PREFIXES[prefix]) for prefix in prefixes}
+    return symbols
 
 
 _SYMBOLS = _prefixed()
@@ -211,7 +211,7 @@ _POUNDS = {Unit((("mass", 1),), _UNITS["pound"][2]), Unit((("GBP", 1),), Fractio
 
 
 def is_known(word: str) -> bool:
-    """Whether `word` names a unit of the table, in singular, plural or short; of letters the case counts."""
+    """Whether `word` names a unit of the table, in singular, plural or short; single letters are case-sensitive."""
     if len(word) == 1 and word.isalpha():
         return word in CASED_SYMBOLS or word in "mgshl"
     return (
@@ -231,9 +231,9 @@ def is_plural(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
-    """The unit that `text` names ("km/h", "square feet", "red apples"), None where it cannot be read as one.
+    """Read the unit that `text` names ("km/h", "square feet", "red apples"); None if it cannot be one.
 
-    A word that no table holds counts things of that name; their plurals are one with their singulars.
+    A word that no table holds is a counted thing of that name; plural and singular are the same.
     """
     powers: Counter[str] = Counter()
     factor, sign, pending, last = Fraction(1), 1, 1, ""
@@ -262,14 +262,14 @@ def read_unit(text: str) -> Unit | None:
 
 
 def conversion(left: Unit, right: Unit) -> Fraction | None:
-    """What one of `left` is in `right`, None where they do not measure the same thing."""
+    """Factor from `left` to `right`; None if they do not measure the same thing."""
     if {left, right} == _POUNDS:
         return Fraction(1)
     return left.factor / right.factor if left.dimension == right.dimension else None
 
 
 def is_money(unit: Unit) -> bool:
-    """Whether the unit is of money alone."""
+    """Whether the unit is purely monetary."""
     return len(unit.dimension) == 1 and unit.dimension[0][0] in _MONEY
 
 
@@ -282,7 +282,7 @@ def _dimension(powers: Counter[str]) -> tuple[tuple[str, int], ...]:
 
 
 def _multiply(powers: Counter[str], word: str, exponent: int) -> Fraction:
-    """Adds a unit's dimensions to `powers`; returns the factor."""
+    """Add a unit's dimensions to `powers` and return its factor."""
     if word in _COMPOUNDS:
         compound = read_unit(_COMPOUNDS[word])
         assert compound is not None
@@ -307,7 +307,7 @@ def _lookup(word: str) -> tuple[str, int, Fraction]:
 
 
 def singular(word: str) -> str:
-    """The singular of a noun, in lower case; any other word is what the same rules make of it."""
+    """Singular of a noun, in lower case; the same rules apply to any other word."""
     word = word.casefold()
     if word in _IRREGULAR:
         return _IRREGULAR[word]

@@ -15,15 +15,15 @@ _LARGEST = 3
 
 
 def read_vector(text: str) -> list[str] | None:
-    """The coordinates of `2i + 3j - k`; None without a term in j, which a complex number lacks too."""
+    """Coordinates of `2i + 3j - k`; None without a term in j, because `2 + 3i` is a complex number."""
     if "j" not in text or len(text) > _MAX_CHARS:
         return None
-    found = split(text, r"[+-]")
-    if found is None:
+    separated = split(text, r"[+-]")
+    if separated is None:
         return None
-    signs = ["+", *found[1]]
+    signs = ["+", *separated[1]]
     coordinates: dict[str, str] = {}
-    for place, (sign, term) in enumerate(zip(signs, found[0], strict=True)):
+    for place, (sign, term) in enumerate(zip(signs, separated[0], strict=True)):
         if not term and place == 0:
             continue
         axis = _AXIS.fullmatch(term)
@@ -38,7 +38,7 @@ def read_vector(text: str) -> list[str] | None:
 
 
 def determinant(rows: Sequence[Sequence[Form]]) -> Value | None:
-    """The determinant of a square of at most three rows of values, as an expression."""
+    """Determinant of a square of at most three rows of values, as an expression."""
     texts = [[entry.text for entry in row if isinstance(entry, Value)] for row in rows]
     size = len(texts)
     if not 1 <= size <= _LARGEST or any(len(row) != size for row in texts):
