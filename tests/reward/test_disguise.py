@@ -1,4 +1,4 @@
-"""Copies, loops and leaks in disguise: glued, spelled out, in look-alike letters, hidden; and honest texts."""
+"""Disguised copies, loops and leaks (glued, spelled out, in look-alike letters, hidden), and honest texts."""
 
 from dataclasses import dataclass
 
@@ -116,12 +116,12 @@ def test_a_loop_without_words_is_repetitive(text: str) -> None:
     assert reason(f"We add them up and get it. {text}") == "repetitive"
 
 
-def test_reasoning_that_nobody_sees_is_none() -> None:
+def test_invisible_reasoning_does_not_count() -> None:
     assert reason(f"<!-- {OWN} -->") == "no_reasoning"
     assert reason(f"\\phantom{{{OWN}}}") == "no_reasoning"
 
 
-def test_a_copy_between_words_that_nobody_sees_is_one() -> None:
+def test_a_copy_between_invisible_words_is_a_copy() -> None:
     hidden = " ".join(f"word{i}" for i in range(120))
     assert reason(f"{EXPERT} <!-- {hidden} -->") == "copy"
     assert reason(f"{OWN} <!-- {EXPERT} {EXPERT} -->", max_overlap=0.3, max_repetition=1) == "copy"

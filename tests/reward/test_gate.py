@@ -87,7 +87,7 @@ def test_the_published_gate_is_the_answer_alone() -> None:
     assert reason(EXPERT, Verdict.DIFFERENT, preset="paper") == "wrong_answer"
 
 
-def test_a_copy_passes_where_the_expert_is_in_distribution() -> None:
+def test_a_copy_passes_if_the_expert_is_in_distribution() -> None:
     assert reason(EXPERT, problem=Problem(Anchors(expert=-0.52, own=-0.5))) is None
     assert reason(EXPERT, problem=Problem(Anchors(expert=-0.3, own=-0.5))) is None
 
@@ -106,17 +106,17 @@ def test_a_lightly_edited_copy_is_still_one() -> None:
         ("All of the eggs bring 26", "26", 5),
     ],
 )
-def test_reasoning_is_what_stands_beside_the_answer(text: str, answer: str, count: int) -> None:
+def test_reasoning_words_exclude_the_answer(text: str, answer: str, count: int) -> None:
     assert reasoning_words(text, answer) == count
 
 
-def test_a_bare_answer_passes_where_the_expert_gives_no_more() -> None:
+def test_a_bare_answer_passes_if_the_expert_gives_no_more() -> None:
     assert reason("#### 26", problem=Problem(solution="#### 26")) is None
     assert reason("13 * 2 = 26\n#### 26") is None
     assert reason("#### 26", min_reasoning_words=0) is None
 
 
-def test_a_json_or_code_answer_needs_nothing_beside_it_and_may_look_like_the_experts() -> None:
+def test_a_json_or_code_answer_needs_no_reasoning_and_may_copy_the_expert() -> None:
     call = '{"name": "search", "arguments": {"query": "ducks and eggs", "limit": 3, "page": 1}}'
     expert = f"The user wants ducks, so we search.\n```json\n{call}\n```"
     assert reason(call, problem=Problem(solution=expert, answer=call, convention="json")) is None

@@ -24,7 +24,7 @@ class Problem:
 
 @dataclass
 class Services:
-    """All services in one; each remembers its calls. Every token has log-prob -1.5 and entropy 1."""
+    """All services in one, recording their calls; every token has log-prob -1.5 and entropy 1."""
 
     calls: list[tuple[str, list[object]]] = field(default_factory=list)
 
@@ -97,7 +97,7 @@ def test_a_copy_in_other_words_does_not_pass() -> None:
     scores = services.score(GROUP, min_alignment=0.51, diversity="embedding")
     assert [score.reason for score in scores][:3] == ["alien", "wrong_answer", "alien"]
     assert [score.total for score in scores] == [0.0] * 6
-    # It is known how far off they were, and nothing that passes is left to embed.
+    # Their log-probs are still reported, and no passing text is left to embed.
     assert (scores[0].mean_logprob, scores[0].tail_fraction, scores[0].typicality_gap) == (-1.5, 1.0, -0.5)
     assert [name for name, _ in services.calls] == ["verify", "backbone"]
 
@@ -117,7 +117,7 @@ def test_an_alien_candidate_counts_in_no_term_of_the_others() -> None:
     ("convention", "anchors"),
     [("####", Anchors(expert=-1.0, own=-1.0)), ("json", Anchors(expert=-1.0, own=0.0))],
 )
-def test_where_a_copy_is_allowed_nothing_is_alien(convention: str, anchors: Anchors) -> None:
+def test_nothing_is_alien_if_copying_is_allowed(convention: str, anchors: Anchors) -> None:
     services = Services()
     answer = "7" if convention == "####" else "```json\n7\n```"
     text = RIGHT if convention == "####" else answer
@@ -140,7 +140,7 @@ def test_the_judge_is_asked_last_and_about_right_answers_alone() -> None:
     assert services.calls[2][1] == [RIGHT, OTHER_RIGHT]
 
 
-def test_embeddings_are_asked_for_where_they_count() -> None:
+def test_embeddings_are_computed_only_if_they_count() -> None:
     services = Services()
     scores = services.score(GROUP, diversity="embedding")
     assert services.calls[-1] == ("embed", [RIGHT, OTHER_RIGHT])
@@ -155,7 +155,7 @@ def test_typicality_scores_the_gap_to_the_entropy() -> None:
     assert scores[0].alignment == pytest.approx(math.exp(-1))
 
 
-def test_no_service_is_called_where_no_candidate_needs_it() -> None:
+def test_no_service_is_called_if_no_candidate_needs_it() -> None:
     services = Services()
     scores = services.score([Candidate("no", True), Candidate("nor this", False)], preset="paper")
     assert [score.total for score in scores] == [0, 0]
@@ -192,7 +192,7 @@ def test_token_scores_that_would_spoil_the_reward_are_refused(
         score_group(Problem(), PAIR, config=config, verify=Services().verify, backbone=lambda *_: tokens)
 
 
-def test_keys_beside_the_preset_win_and_a_dump_reads_back() -> None:
+def test_keys_override_the_preset_and_a_dump_reads_back() -> None:
     config = RewardConfig.model_validate({"preset": "paper", "judge": False})
     assert (config.alignment, config.diversity, config.judge) == ("paper", "paper", False)
     assert RewardConfig.model_validate(config.model_dump()) == config
@@ -220,7 +220,7 @@ def test_the_documented_example_runs(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [float(line.split()[0]) for line in lines] == pytest.approx([1.53, 1.53, 0], abs=0.01)
 
 
-def test_a_config_with_what_is_no_schema_is_refused() -> None:
+def test_a_config_with_an_invalid_schema_is_refused() -> None:
     with pytest.raises(ValueError, match="not a JSON Schema"):
         RewardConfig(json_schema={"type": 5})
     assert RewardConfig(json_schema={"type": "object"}).json_schema == {"type": "object"}

@@ -24,7 +24,7 @@ def test_a_candidate_cannot_close_its_fence(text: str) -> None:
     assert prompt.split('"')[1] not in hostile
 
 
-def test_the_more_probable_reply_decides_whatever_its_tokens() -> None:
+def test_the_more_probable_reply_decides_for_any_tokenization() -> None:
     assert accepts([-0.5], [-0.9])
     assert not accepts([-0.5, -0.5], [-0.9])
     assert accepts([-0.7], [-0.7])

@@ -85,7 +85,7 @@ def test_leaks_in_scripts_without_spaces_survive_markup() -> None:
         "Its solution is 7.",
     ],
 )
-def test_what_a_solver_says_by_itself_is_no_leak(text: str) -> None:
+def test_phrases_of_an_independent_solver_are_no_leak(text: str) -> None:
     assert not leaks(text)
 
 

@@ -10,18 +10,18 @@ from reward.types import Anchors
 from reward.whiten import Whitening
 
 
-def test_anchored_is_the_place_between_the_anchors() -> None:
+def test_anchored_is_the_position_between_the_anchors() -> None:
     anchors = Anchors(expert=-2.0, own=-1.0)
     placed = [anchored(value, anchors) for value in (-3.0, -2.0, -1.25, -1.0, -0.1)]
     assert placed == pytest.approx([0, 0, 0.75, 1, 1])
 
 
-def test_anchored_uses_its_floor_where_the_anchors_meet_or_cross() -> None:
+def test_anchored_uses_its_floor_if_the_anchors_meet_or_cross() -> None:
     for anchors in (Anchors(expert=-1.0, own=-1.0), Anchors(expert=-1.0, own=-3.0)):
         assert anchored(-0.975, anchors) == pytest.approx(0.5)
 
 
-def test_anchored_pays_nothing_for_text_blander_than_the_backbones_own() -> None:
+def test_anchored_does_not_reward_text_blander_than_the_backbones_own() -> None:
     anchors = Anchors(expert=-2.0, own=-1.0)
     assert anchored(-0.01, anchors) == anchored(-1.0, anchors)
 
@@ -33,7 +33,7 @@ def test_typicality_by_hand() -> None:
     assert typicality(0.0, 0.1) == 1
 
 
-def test_typicality_is_greatest_where_log_prob_and_entropy_cancel() -> None:
+def test_typicality_is_greatest_if_log_prob_and_entropy_cancel() -> None:
     # A token drawn from p is as surprising on average as the entropy of p.
     p = np.array([0.7, 0.2, 0.1])
     entropy = float(-(p * np.log(p)).sum())
@@ -68,7 +68,7 @@ def test_lexical_compares_scripts_without_spaces_character_by_character() -> Non
     assert 0 < near < far < 1
 
 
-def test_no_kind_pays_for_fewer_passing_texts() -> None:
+def test_no_kind_rewards_fewer_passing_texts() -> None:
     distinct = [f"{word} {word} {word}" for word in "abcdefgh"]
     assert [max(lexical(distinct[:size])) for size in range(1, 9)] == pytest.approx(
         [1 - 1 / size for size in range(1, 9)]

@@ -1,4 +1,4 @@
-"""The registry of conventions: one way in for extraction, deciding and comparing."""
+"""Registry of conventions: one entry point for extraction, deciding and comparing."""
 
 import time
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def test_answers_that_are_too_long_are_undecided(convention: str) -> None:
 
 
 @pytest.mark.parametrize("convention", ["####", "boxed", "answer_is", "plain", "text"])
-def test_equal_texts_are_equal_whatever_their_length(convention: str) -> None:
+def test_equal_texts_are_equal_at_any_length(convention: str) -> None:
     long = "12 " * 100_000
     assert decide(Check(long, f" {long}", convention), CONFIG) == (Verdict.EQUAL, None)
 

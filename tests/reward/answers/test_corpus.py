@@ -1,9 +1,9 @@
-"""Hand-checked answers and texts with their verdicts: `corpus/*.jsonl`, one case a line.
+"""Hand-checked answers and texts with their verdicts: `corpus/*.jsonl`, one case per line.
 
-A case has `gold`, `convention`, `verdict` (or a list of allowed ones, if the rules leave it open) and either
-`answer`, as extracted, or `text` with the `mode` to extract it by; `no_answer` says that a text states none.
-Values too large to write down are built: {"repeat": [text, times]}, or a list of such parts. Pairs are compared
-both ways, unless `one_way` says that gold and answer play different parts.
+A case has `gold`, `convention`, `verdict` (or a list of allowed verdicts if the rules leave it open) and either
+`answer`, as extracted, or `text` with the extraction `mode`; `no_answer` means that a text states none. Values too
+large to write down are built: {"repeat": [text, times]}, or a list of such parts. Pairs are compared both ways, unless
+`one_way` says that gold and answer are not interchangeable.
 """
 
 import json
@@ -39,7 +39,7 @@ class Case:
 
 
 def build(value: Any) -> str:
-    """The string that a corpus value stands for: itself, a repetition, or the parts of a list joined."""
+    """Build the string of a corpus value: itself, a repetition, or the joined parts of a list."""
     if isinstance(value, list):
         return "".join(build(part) for part in value)
     if isinstance(value, dict):
@@ -50,7 +50,7 @@ def build(value: Any) -> str:
 
 @cache
 def corpus() -> tuple[Case, ...]:
-    """Every case of every file, in order."""
+    """All cases of all files, in order."""
     return tuple(
         _case(f"{path.stem}:{number}", json.loads(line))
         for path in sorted(CORPUS.glob("*.jsonl"))

@@ -57,7 +57,7 @@ def test_numbers_equal_all_their_spellings_and_no_other_number(verifier: Verifie
         same = [Check(str(value), text, "boxed") for text in texts]
         assert [grade.verdict for grade in verifier.verify(same)] == [Verdict.EQUAL] * len(same), same
         near = value + rng.choice((1, -1, Fraction(1, 3), Fraction(1, 10**9)))
-        # Two decimals are compared within a tolerance, and decimals of large numbers may thus be equal.
+        # Two decimals are compared within a tolerance, so decimals of large numbers may be equal.
         other = [
             Check(text, wrong, "boxed")
             for text in texts

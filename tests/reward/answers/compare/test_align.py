@@ -113,7 +113,7 @@ def test_aligned_pairs_both_ways(verdict: Verdict, gold: str, answer: str) -> No
 @pytest.mark.parametrize(
     "text", ["x_{12}", r"\log_{2} 8", "AB_1", "10C_3", "f(x, y) = c", r"x \equiv a \mod n", "0.12..."]
 )
-def test_what_is_no_choice_of_notation_stays(text: str) -> None:
+def test_other_differences_than_notation_stay(text: str) -> None:
     assert align(text, "1") == (text, "1")
     assert align(text, text) == (text, text)
 

@@ -1,4 +1,4 @@
-"""A function at a number is no product, a factor before brackets is no function."""
+"""A function at a number is not a product, and a factor before brackets is not a function."""
 
 import pytest
 

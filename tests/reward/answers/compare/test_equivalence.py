@@ -31,7 +31,7 @@ def test_most_pairs_need_no_parser() -> None:
     assert sum(verdict is not None for verdict in decided) > 0.8 * len(PAIRS)
 
 
-def test_tolerance_applies_where_a_decimal_meets_no_fraction() -> None:
+def test_tolerance_applies_unless_a_decimal_meets_a_fraction() -> None:
     assert compare(r"\sqrt{2}", "1.414", 1e-3) is Verdict.EQUAL
     assert compare(r"\sqrt{2}", "1.414", 1e-6) is Verdict.DIFFERENT
     assert compare("1/3", "0.333", 0.5) is Verdict.DIFFERENT

@@ -14,7 +14,7 @@ from reward.answers.math.units import conversion, read_unit
 from reward.types import Verdict
 
 
-def test_what_needs_real_numbers_or_a_parser_is_left_open() -> None:
+def test_pairs_that_need_real_numbers_or_a_parser_are_left_open() -> None:
     assert decide(r"\sqrt{2}", "2") is None
     assert decide(r"\int_0^1 x dx", "1/2") is None
     assert decide(r"\sqrt{4}", "2") is Verdict.EQUAL

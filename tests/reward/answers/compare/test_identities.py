@@ -130,7 +130,7 @@ def test_near_identities_are_told_apart(gold: str, answer: str) -> None:
         (r"\ln(\ln(\ln x))+\ln(-x)", "x"),
     ],
 )
-def test_values_nowhere_together_leave_it_undecided(left: str, right: str) -> None:
+def test_expressions_without_a_common_domain_are_undecided(left: str, right: str) -> None:
     sides = read_expression(left), read_expression(right)
     assert identical(*sides, None) is None
     with pytest.raises(TooFewPoints):
@@ -138,6 +138,6 @@ def test_values_nowhere_together_leave_it_undecided(left: str, right: str) -> No
     assert compare(left, right) is compare(f"y={left}", f"y={right}") is Verdict.UNDECIDED
 
 
-def test_values_that_are_too_large_everywhere_leave_it_undecided() -> None:
+def test_values_that_are_too_large_everywhere_are_undecided() -> None:
     assert compare("9^{9^{9^{|x|+2}}}=y", "9^{9^{8^{|x|+2}}}=y") is Verdict.UNDECIDED
     assert compare(r"e^{e^{e^{100}}}", r"e^{e^{e^{101}}}") is Verdict.UNDECIDED

@@ -1,4 +1,4 @@
-"""The names that alternatives carry are compared if they tell the alternatives apart."""
+"""Names of alternatives are compared if they tell the alternatives apart."""
 
 import pytest
 

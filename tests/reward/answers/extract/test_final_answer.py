@@ -150,7 +150,7 @@ def test_plain_convention(text: str, answer: str | None) -> None:
         ("nothing", "boxed", None),
     ],
 )
-def test_lenient_mode_falls_back_where_strict_finds_nothing(
+def test_lenient_mode_falls_back_if_strict_finds_nothing(
     text: str, convention: str, answer: str | None
 ) -> None:
     assert extract_marked(text, convention) is None
@@ -194,7 +194,7 @@ def test_lenient_mode_falls_back_where_strict_finds_nothing(
         ("It is 5<|im_end|>", "5"),
     ],
 )
-def test_last_number_is_taken_with_all_that_belongs_to_it(text: str, answer: str | None) -> None:
+def test_last_number_is_taken_with_its_unit_and_signs(text: str, answer: str | None) -> None:
     assert extract_marked(text, "boxed", strict=False) == answer
 
 
@@ -208,7 +208,9 @@ def test_unknown_convention_is_named_with_the_allowed_ones() -> None:
     st.sampled_from(sorted(RENDERED)),
     st.booleans(),
 )
-def test_extraction_of_what_it_found_finds_the_same(pieces: list[str], convention: str, strict: bool) -> None:
+def test_extraction_from_its_own_result_finds_the_same(
+    pieces: list[str], convention: str, strict: bool
+) -> None:
     answer = extract_marked(" ".join(pieces), convention, strict=strict)
     assert answer != ""
     if answer is not None and "\n" not in answer:

@@ -1,4 +1,4 @@
-"""What a reader does not see states no answer; what looks like a comment and is none stays."""
+"""Hidden text states no answer; text that only looks like a comment stays."""
 
 import pytest
 
@@ -50,7 +50,7 @@ STATED = {
 
 @pytest.mark.parametrize("hiding", HIDDEN)
 @pytest.mark.parametrize("convention", STATED)
-def test_what_is_hidden_states_no_answer(convention: str, hiding: str) -> None:
+def test_a_hidden_part_states_no_answer(convention: str, hiding: str) -> None:
     for text in (
         hiding.format(STATED[convention]),
         f"We add 13 and 13.\n{hiding.format(STATED[convention])}\n",
@@ -61,7 +61,7 @@ def test_what_is_hidden_states_no_answer(convention: str, hiding: str) -> None:
 
 
 @pytest.mark.parametrize("hiding", HIDDEN)
-def test_what_is_hidden_does_not_replace_the_answer_that_is_seen(hiding: str) -> None:
+def test_a_hidden_part_does_not_replace_the_visible_answer(hiding: str) -> None:
     text = f"#### 7\n{hiding.format('#### 26')}"
     assert extract_answer(text, "####") == "7"
 
@@ -85,7 +85,7 @@ def test_what_is_hidden_does_not_replace_the_answer_that_is_seen(hiding: str) ->
         ("<!--\n```python\nx = 5\n```", "python"),
     ],
 )
-def test_an_answer_of_which_nothing_is_seen_is_none(text: str, convention: str) -> None:
+def test_an_invisible_answer_is_no_answer(text: str, convention: str) -> None:
     assert extract_answer(text, convention) is None
 
 
@@ -123,7 +123,7 @@ def test_an_answer_of_which_nothing_is_seen_is_none(text: str, convention: str) 
         ("#### 2\u200b6", "####", "2\u200b6"),
     ],
 )
-def test_what_is_seen_stays(text: str, convention: str, answer: str) -> None:
+def test_visible_parts_stay(text: str, convention: str, answer: str) -> None:
     found = extract_answer(text, convention)
     assert found is not None
     assert found.strip() == answer

@@ -1,4 +1,4 @@
-"""The `choice` convention: which letter a text names, and which letters are the same."""
+"""Convention `choice`: extraction of the letter, and equality of two letters."""
 
 import pytest
 
@@ -127,9 +127,7 @@ def test_every_letter_is_extracted_again_from_itself(letter: str) -> None:
         ("A", "18", Verdict.DIFFERENT),
     ],
 )
-def test_letters_are_compared_whatever_their_case_and_brackets(
-    gold: str, answer: str, verdict: Verdict
-) -> None:
+def test_letters_are_compared_without_case_and_brackets(gold: str, answer: str, verdict: Verdict) -> None:
     assert decide(Check(gold, answer, "choice"), RewardConfig()) == (verdict, None)
 
 

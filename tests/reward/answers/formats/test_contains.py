@@ -1,4 +1,4 @@
-"""The `contains` convention."""
+"""Convention `contains`."""
 
 from dataclasses import dataclass
 
@@ -71,7 +71,7 @@ def test_the_gate_wants_the_answer_in_other_words_than_the_expert(text: str, rea
 
 
 @pytest.mark.parametrize(("logprob", "reason"), [(-5.0, "alien"), (-3.0, None)])
-def test_what_is_nearer_to_the_bare_answer_is_alien(logprob: float, reason: str | None) -> None:
+def test_a_text_nearer_to_the_bare_answer_is_alien(logprob: float, reason: str | None) -> None:
     passed = check(Problem(), Candidate("Paris it is.", True), Verdict.EQUAL, CONFIG)
     assert apply_alignment(Problem(), passed, logprob, CONFIG).reason == reason
 

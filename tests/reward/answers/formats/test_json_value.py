@@ -1,4 +1,4 @@
-"""The `json` convention: extraction from a text, and equality of values."""
+"""Convention `json`: extraction of JSON from a text, and equality of two values."""
 
 import json
 import threading
@@ -60,7 +60,7 @@ def test_extraction(text: str, strict: str | None, lenient: str | None) -> None:
 
 
 @given(VALUES)
-def test_what_is_rendered_is_found_and_equal(value: object) -> None:
+def test_a_rendered_value_is_found_and_equal(value: object) -> None:
     text = json.dumps(value, indent=1)
     assert extract(text, strict=True) == text
     assert extract(f"So:\n```json\n{text}\n```\n", strict=True) == text

@@ -1,4 +1,4 @@
-"""The `text` convention: extraction of short answers, and their equality."""
+"""Convention `text`: extraction of a short answer, and equality of two answers."""
 
 import pytest
 from hypothesis import given

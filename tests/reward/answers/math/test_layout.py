@@ -1,4 +1,4 @@
-"""What an answer is beneath its layout: environments, infix fractions, and letters of multiple choice."""
+"""Layout of answers: environments, infix fractions, and letters of multiple choice."""
 
 import pytest
 
@@ -86,7 +86,7 @@ LETTERED = [
 
 
 @pytest.mark.parametrize("text", LETTERED)
-def test_a_letter_beside_a_value(text: str) -> None:
+def test_a_letter_before_a_value_is_split_off(text: str) -> None:
     assert without_letters("7", text) == ("7", "12")
     assert without_letters(text, "12") == ("12", "12")
     assert without_letters(text, "(C) 13") == ("12", "13")
@@ -117,5 +117,5 @@ def test_a_letter_beside_a_value(text: str) -> None:
         "(C) is wrong",
     ],
 )
-def test_what_is_no_letter_beside_a_value(text: str) -> None:
+def test_values_without_a_letter_are_left_alone(text: str) -> None:
     assert without_letters(text, "C") == (text, "C")

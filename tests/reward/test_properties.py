@@ -1,4 +1,4 @@
-"""Properties that hold for every group, whatever the kinds of its terms."""
+"""Properties that hold for every group and every kind of term."""
 
 import math
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ vectors = st.lists(st.lists(st.integers(-3, 3).map(float), min_size=3, max_size=
 
 
 @given(groups, settings)
-def test_total_is_zero_exactly_where_the_gate_is_closed(group: list[Candidate], chosen: dict) -> None:
+def test_total_is_zero_exactly_for_rejected_candidates(group: list[Candidate], chosen: dict) -> None:
     for own in score(group, chosen):
         assert (own.total == 0) == (not own.gate) == (own.reason is not None)
         assert own.gate == (1 <= own.total <= 1.85)
@@ -191,7 +191,7 @@ def test_one_more_vector_moves_embedding_by_at_most_one_over_the_new_size(
 
 
 def test_the_paper_preset_is_the_published_formula() -> None:
-    """Four feasible rewrites of five, computed below by the published equations alone."""
+    """Four of five rewrites are feasible; the expected totals follow from the published equations."""
     group = [
         Candidate("We add 3 and 4 here.\n#### 7", True),
         Candidate("Three and four together are seven.\n#### 7", True),
