@@ -10,6 +10,7 @@ from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_policy
 from rewriter_agent.io.files import exclusive, read_table, write_json
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
+from rewriter_agent.report.text_table import text_table
 from rewriter_agent.rewrite.tally import Tally
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
@@ -20,13 +21,26 @@ from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.train.rewriter import check_rewriter
 
 ENGINES: dict[bool, tuple[EngineName, ...]] = {True: ("policy", "backbone"), False: ("backbone",)}
-"""By whether a strategy needs the trained rewriter."""
+"""Engines to wait for, by whether a strategy needs the trained rewriter."""
+HEADER = (
+    "strategy",
+    "rewritten",
+    "accepted",
+    "log-prob",
+    "tail",
+    "distinct-2",
+    "self-BLEU",
+    "rollouts",
+    "generated",
+    "scored",
+    "seconds",
+)
 COLUMNS = (*Tally.columns, "target_text", "behavior_logprobs")
 
 
 @dataclass(frozen=True)
-class Training:
-    """What the rewriter had cost before it wrote anything; all zero where none was trained in this run."""
+class TrainingCost:
+    """Cost of training the rewriter, before it wrote anything; zeros if this run trained none."""
 
     rollouts: int = 0
     generated_tokens: int = 0
@@ -35,7 +49,7 @@ class Training:
 
 @dataclass(frozen=True)
 class StrategyResult:
-    """What a strategy made of the training problems."""
+    """Targets that a strategy made of the training problems, and their cost."""
 
     strategy: str
     targets: int
@@ -48,11 +62,11 @@ class StrategyResult:
     tail: float
     """Share of a target's tokens with a probability below 0.4; mean over the targets."""
     diversity: DatasetDiversity | None
-    """Of each problem's first target, by measures that no reward pays for; None of a single problem."""
+    """Diversity of the problems' first targets, by measures that no reward pays for; None for a single problem."""
     cost: dict[str, int]
     seconds: float
-    """Of the job, on engines that had started before."""
-    training: Training
+    """Seconds of the job, on engines that had started before."""
+    training: TrainingCost
 
 
 def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResult]:
@@ -77,7 +91,7 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResu
                 if TRAIN.wanted(config):
                     run_stage(TRAIN, run)
                 if STRATEGIES[name].rounds and not stages[name].complete(config):
-                    # Before the stage's clock runs: only the first strategy would be charged for it.
+                    # Outside the stage's clock: otherwise the first strategy would be charged for the start.
                     run.wait_engines(*ENGINES[uses_policy(name)])
                 run_stage(stages[name], run)
         finally:
@@ -122,39 +136,40 @@ def strategy_result(name: str, stage: Stage, config: RunConfig) -> StrategyResul
         diversity=dataset_diversity(texts) if len(texts) > 1 else None,
         cost=dict(tally.costs),
         seconds=manifest["wall_seconds"],
-        training=training_cost(config) if TRAIN.wanted(config) else Training(),
+        training=training_cost(config) if TRAIN.wanted(config) else TrainingCost(),
     )
 
 
-def training_cost(config: RunConfig) -> Training:
-    """Of the rewriter that the run has trained."""
+def training_cost(config: RunConfig) -> TrainingCost:
+    """Read the cost of the rewriter that the run has trained."""
     manifest = TRAIN.read_manifest(config)
     assert manifest is not None, "the strategy that needs it is complete"
     counts = manifest["counts"]
-    return Training(counts["rollouts"], counts["generated_tokens"], manifest["wall_seconds"])
+    return TrainingCost(counts["rollouts"], counts["generated_tokens"], manifest["wall_seconds"])
 
 
 def comparison(results: Sequence[StrategyResult]) -> str:
-    """The results for the terminal."""
-    header = (
-        f"{'strategy':<14}{'rewritten':>10}{'accepted':>10}{'log-prob':>10}{'tail':>8}{'distinct-2':>12}"
-        f"{'self-BLEU':>11}{'rollouts':>10}{'generated':>11}{'scored':>9}{'seconds':>9}"
-    )
+    """Format the results for the terminal."""
     training = [
         f"{r.strategy}: its rewriter's training cost {r.training.rollouts:,} rollouts, "
         f"{r.training.generated_tokens:,} generated tokens and {r.training.seconds:.0f} seconds more"
         for r in results
         if r.training.rollouts
     ]
-    return "\n".join([header, *map(_line, results), *training])
+    return "\n".join([text_table(HEADER, [_cells(r) for r in results]), *training])
 
 
-def _line(r: StrategyResult) -> str:
-    accepted = "–" if r.accepted is None else f"{r.accepted:.1%}"
-    distinct, bleu = ("–", "–")
-    if r.diversity:
-        distinct, bleu = f"{r.diversity.distinct_2:.3f}", f"{r.diversity.self_bleu:.3f}"
-    return (
-        f"{r.strategy:<14}{r.rewritten:>10.1%}{accepted:>10}{r.logprob:>10.3f}{r.tail:>8.1%}{distinct:>12}{bleu:>11}"
-        f"{r.cost['rollouts']:>10,}{r.cost['generated_tokens']:>11,}{r.cost['scored_tokens']:>9,}{r.seconds:>9.0f}"
-    )
+def _cells(r: StrategyResult) -> list[str]:
+    return [
+        r.strategy,
+        f"{r.rewritten:.1%}",
+        "–" if r.accepted is None else f"{r.accepted:.1%}",
+        f"{r.logprob:.3f}",
+        f"{r.tail:.1%}",
+        f"{r.diversity.distinct_2:.3f}" if r.diversity else "–",
+        f"{r.diversity.self_bleu:.3f}" if r.diversity else "–",
+        f"{r.cost['rollouts']:,}",
+        f"{r.cost['generated_tokens']:,}",
+        f"{r.cost['scored_tokens']:,}",
+        f"{r.seconds:.0f}",
+    ]

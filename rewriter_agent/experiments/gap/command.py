@@ -13,6 +13,7 @@ from rewriter_agent.data.problem import Problem
 from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.stage import fits, require_some
+from rewriter_agent.report.text_table import text_table
 from rewriter_agent.rewrite.rounds import Rewriter
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.embedder import diversity_embed
@@ -117,15 +118,22 @@ def _numbers(found: Gap) -> dict[str, Any]:
 
 
 def gap_table(found: Gap, folder: Path) -> str:
-    """The result for the terminal."""
+    """Format the result for the terminal."""
     s, t = found.summary, found.trial
+    measures = {
+        "log-prob (nats a token)": ("logprob", ".3f"),
+        "tokens with p < 0.4": ("tail", ".1%"),
+        "tokens a solution": ("tokens", ".0f"),
+        "log-prob + entropy": ("typicality", ".3f"),
+    }
+    rows = [
+        [label, format(s[f"expert_{key}"], spec), format(s[f"own_{key}"], spec)]
+        for label, (key, spec) in measures.items()
+    ]
     lines = [
         f"{found.name}: {s['rows']} of {found.training_rows} training rows, under {found.model} given the question",
-        f"{'':<28}{'expert':>10}{'own':>10}   (own: sampled at temperature {found.temperature:g})",
-        f"{'log-prob (nats a token)':<28}{s['expert_logprob']:>10.3f}{s['own_logprob']:>10.3f}",
-        f"{'tokens with p < 0.4':<28}{s['expert_tail']:>10.1%}{s['own_tail']:>10.1%}",
-        f"{'tokens a solution':<28}{s['expert_tokens']:>10.0f}{s['own_tokens']:>10.0f}",
-        f"{'log-prob + entropy':<28}{s['expert_typicality']:>10.3f}{s['own_typicality']:>10.3f}",
+        text_table(("", "expert", "own"), rows),
+        f"own: sampled at temperature {found.temperature:g}",
         f"gap {s['gap']:.3f} nats a token: the expert's are {'less' if s['gap'] > 0 else 'more'} likely than its own",
         f"rewriting by prompt: {t.accepted} of {t.candidates} candidates pass ({_share(t.accepted, t.candidates)}), "
         f"{t.solved} of {t.problems} problems have one ({_share(t.solved, t.problems)})",

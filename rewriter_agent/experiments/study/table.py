@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
+from rewriter_agent.report.text_table import text_table
 
 from .hypotheses import hypotheses
 from .results import ArmResult, StudyResult
@@ -23,22 +24,13 @@ COLUMNS = (
 
 
 def study_table(result: StudyResult) -> str:
-    """A line an arm and learning rate, the one that is compared marked; then how the hypotheses stand."""
-    rows = _rows(result, marked="*")
-    widths = [max(len(row[place]) for row in [COLUMNS, *rows]) for place in range(len(COLUMNS))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if not place else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in [COLUMNS, *rows]
-    ]
+    """Format a line for each arm and learning rate, the compared rate marked; then how the hypotheses stand."""
     found = [f"{h.name} {h.standing}: {h.text} ({h.found})" for h in hypotheses(result)]
-    return "\n".join([*lines, *found])
+    return "\n".join([text_table(COLUMNS, _rows(result, marked="*")), *found])
 
 
 def study_markdown(result: StudyResult) -> str:
-    """The same as a table of Markdown, and the comparisons."""
+    """Format the same as a Markdown table, and the hypotheses as a list."""
     rows = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *_rows(result, marked="**")]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     found = [f"- **{h.name}, {h.standing}**: {h.text}. {h.found}" for h in hypotheses(result)]
@@ -89,12 +81,12 @@ def _of_source(arm: ArmResult) -> Sequence[str]:
 
 
 def average(metrics: dict[str, float]) -> str | None:
-    """Name of the mean over sampled answers, where there were some."""
+    """Find the name of the mean over sampled answers; None if answers were not sampled."""
     return next((name for name in metrics if name.startswith("avg@") and "lenient" not in name), None)
 
 
 def with_interval(value: SeedMean) -> str:
-    """Percent, with the interval over seeds where there is one."""
+    """Format a share in percent, with the interval over seeds if there is one."""
     if not value.has_interval:
         return _percent(value.value)
     return f"{_percent(value.value)} [{_percent(value.low)}, {_percent(value.high)}]"

@@ -13,12 +13,28 @@ from rewriter_agent.evaluate.result import ModelResult, read_result
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import ModelSummary, summarise
 from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.report.text_table import text_table
 from rewriter_agent.runtime.run_folder import StageFolder
 
 if TYPE_CHECKING:
     from .trials import Trial
 
+
 EVALUATION = "evaluation"
+COLUMNS = (
+    "data",
+    "weight",
+    "rate",
+    "seed",
+    "loss",
+    "unweighted",
+    "ess",
+    "kl",
+    "task",
+    "gain",
+    "retention",
+    "forgetting",
+)
 
 
 @dataclass(frozen=True)
@@ -31,20 +47,20 @@ class TrialResult:
     seed: int
     steps: int
     loss: float
-    """The last that was logged, under the weights."""
+    """Last logged loss, under the weights."""
     unweighted_loss: float
-    """The same without them, which can be compared between weights."""
+    """Last logged loss without weights, comparable between weights."""
     ess: float
     """Effective sample size as a share of the tokens, over the last logged steps."""
     probe_kl: float | None
-    """At the end; None without a probe."""
+    """KL on the probe after the last step; None without a probe."""
     curve: list[tuple[int, float]]
     """Steps with their unweighted loss."""
     summary: ModelSummary
 
 
 def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> TrialResult:
-    """Of a trial that has been trained and evaluated in `folder`."""
+    """Read the result of a trial that has been trained and evaluated in `folder`."""
     lines = read_jsonl(StageFolder(folder).metrics)
     last = lines[-1]
     result = read_result(StageFolder(folder / EVALUATION).result)
@@ -69,13 +85,8 @@ def read_results(path: Path) -> list[TrialResult]:
 
 
 def sweep_table(results: Sequence[TrialResult]) -> str:
-    """For the terminal."""
-    width = max(len("weight"), *(len(result.weight) for result in results)) + 2
-    header = (
-        f"{'data':<11}{'weight':<{width}}{'rate':>8}{'seed':>6}{'loss':>8}{'unweighted':>19}{'ess':>7}{'kl':>8}"
-        f"{'task':>8}{'gain':>14}{'retention':>11}{'forgetting':>14}"
-    )
-    return "\n".join([header, *(_line(result, width) for result in results)])
+    """Format the results for the terminal, a line a trial."""
+    return text_table(COLUMNS, [_cells(result) for result in results], labels=2)
 
 
 def sweep_csv(results: Sequence[TrialResult]) -> str:
@@ -88,14 +99,22 @@ def sweep_csv(results: Sequence[TrialResult]) -> str:
     return file.getvalue()
 
 
-def _line(r: TrialResult, width: int) -> str:
-    kl = "–" if r.probe_kl is None else f"{r.probe_kl:.4f}"
+def _cells(r: TrialResult) -> list[str]:
     s, against = r.summary, r.summary.against_base
-    return (
-        f"{r.data:<11}{r.weight:<{width}}{r.learning_rate:>8.1e}{r.seed:>6}{r.loss:>8.3f}"
-        f"{f'{r.curve[0][1]:.3f} to {r.unweighted_loss:.3f}':>19}{r.ess:>7.2f}{kl:>8}"
-        f"{s.task.value:>8.1%}{_points(against.gain):>14}{s.retention_mean.value:>11.1%}{_points(against.forgetting):>14}"
-    )
+    return [
+        r.data,
+        r.weight,
+        f"{r.learning_rate:.1e}",
+        str(r.seed),
+        f"{r.loss:.3f}",
+        f"{r.curve[0][1]:.3f} to {r.unweighted_loss:.3f}",
+        f"{r.ess:.2f}",
+        "–" if r.probe_kl is None else f"{r.probe_kl:.4f}",
+        f"{s.task.value:.1%}",
+        _points(against.gain),
+        f"{s.retention_mean.value:.1%}",
+        _points(against.forgetting),
+    ]
 
 
 def _points(change: Change) -> str:
