@@ -13,7 +13,7 @@ from rewriter_agent.runtime.run_folder import RunFolder
 
 
 def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
-    """Every stage for every seed, in `seed-N` under the run folder; returns the report over all.
+    """Run every stage with every seed, in `seed-N` under the run folder; returns the report over all seeds.
 
     Raises:
         ValueError: fewer than two different seeds.
@@ -22,12 +22,12 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
         given = " ".join(map(str, seeds))
         raise ValueError(f"--seeds {given}: give two or more different ones, or one as --set seed=N")
     runs = {seed: with_seed(config, seed) for seed in seeds}
-    first_start(config.folder)  # One date for all of them.
+    first_start(config.folder)  # One date for all runs.
     for seed, run in runs.items():
         print(f"seed {seed} of {', '.join(map(str, seeds))}", flush=True)
         run_stages(run, STAGES)
         print_summary(run)
-    # Not the folder of the stage `report`, which a run of the same name without --seeds has here.
+    # A run of the same name without --seeds has its stage `report` here, so use another folder.
     report = RunFolder(config.folder).stage("over-seeds").page
     report.parent.mkdir(exist_ok=True)
     build_over_seeds(over_seeds(config.name, {s: collect(run.folder) for s, run in runs.items()}), report)
@@ -35,7 +35,7 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
 
 
 def with_seed(config: RunConfig, seed: int) -> RunConfig:
-    """The run of one seed; data and evaluation have seeds of their own, and stay as they are."""
+    """Derive the config of one seed's run; the seeds of data and evaluation stay as they are."""
     tracking = config.tracking.model_copy(update={"group": config.tracking.group or config.name})
     return config.model_copy(
         update={"seed": seed, "name": f"seed-{seed}", "output_dir": config.folder, "tracking": tracking}

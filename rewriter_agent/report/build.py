@@ -25,7 +25,7 @@ ARM_TITLES = {
 
 
 def build_report(data: ReportData, output: Path) -> None:
-    """Write `output` (HTML), and beside it `report.json` with every number that it shows, and `report.md`.
+    """Write `output` (HTML), and in its folder `report.json` with every number that it shows, and `report.md`.
 
     The page loads nothing, has no scripts, and escapes all text: questions and model output are untrusted.
     """

@@ -1,4 +1,4 @@
-"""What changed, per benchmark: the arms' summaries turned around."""
+"""Changes per benchmark: the arms' summaries transposed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ class PartChange:
 
     name: str
     scores: dict[str, PartSummary]
-    """By arm, `base` first."""
+    """Scores by arm, `base` first."""
     changes: dict[str, Change]
     """Against base, by arm."""
     compared: dict[str, Estimate]
-    """The scores that `changes` compares, by arm: of a retention task the lenient one where there is one, so that
-    lost form is no lost knowledge, else the strict one."""
+    """Scores that `changes` compares, by arm: for a retention task the lenient one if there is one, since lost form is
+    not lost knowledge; otherwise the strict one."""
 
     @property
     def about(self) -> PartSummary:
-        """What no arm changes: metric, source, chance, number of items."""
+        """Summary of the first arm, for the facts that all arms share: metric, source, chance, number of items."""
         return next(iter(self.scores.values()))
 
 

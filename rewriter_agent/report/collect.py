@@ -33,7 +33,7 @@ OPTIONAL = ("train", "sweep")
 
 
 def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) -> ReportData:
-    """Everything that the report of the run in `run_dir` shows.
+    """Collect everything that the report of the run in `run_dir` shows.
 
     `pieces` turns token ids into each token's text; without it samples are not coloured. `swept` says that the run
     has a sweep: one in the folder may be an earlier config's.
@@ -70,9 +70,9 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
 
 
 def _manifests(run_dir: Path, swept: bool) -> dict[str, dict[str, Any]]:
-    """By stage, in order."""
+    """Read the manifests of the stages, in order."""
     found = {stage: _manifest(run_dir, stage) for stage in STAGES if stage not in OPTIONAL}
-    # Without a rewriter of its own the run has not trained, though an earlier config may have.
+    # A run with a given rewriter has not trained one; a training in the folder belongs to an earlier config.
     if "train" in found["rewrite"]["inputs"]:
         found["train"] = _manifest(run_dir, "train")
     if swept:
@@ -91,7 +91,7 @@ def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
 
 
 def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:
-    """As it was when the run began, which need not be the installed one."""
+    """Read the world that the run began with; the installed one may be newer."""
     world = prepare["inputs"].get(WORLD)
     return LabWorld(*world.split()) if world else None
 
@@ -130,7 +130,7 @@ def _cost(manifests: Iterable[dict[str, Any]]) -> Cost:
 
 
 def _seeds(tree: Mapping[str, Any], prefix: str = "") -> dict[str, int]:
-    """Every key `seed` of the config, however deep."""
+    """Find every key `seed` of the config, at any depth."""
     found: dict[str, int] = {}
     for key, value in tree.items():
         if isinstance(value, dict):

@@ -20,7 +20,7 @@ class Token:
 
     @property
     def level(self) -> int:
-        """How many of `LEVELS` its probability is below."""
+        """Number of thresholds in `LEVELS` that its probability is below."""
         return sum(self.probability < level for level in LEVELS)
 
 

@@ -1,4 +1,4 @@
-"""What training logged, as series over steps."""
+"""Logs of training as series over steps."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ REJECTED = "rejected/"
 
 
 def training_curves(rows: Sequence[dict[str, Any]]) -> Training:
-    """Of GRPO's log lines; what none of them has is left out."""
+    """Collect the series of GRPO's log lines; quantities that no line has are left out."""
     steps = _steps(rows, "reward_terms/gate_mean")
     terms = {
         term: _series(steps, f"reward_terms/{term}_mean", f"reward_terms/{term}_std") for term in REWARD_TERMS
@@ -34,7 +34,7 @@ def training_curves(rows: Sequence[dict[str, Any]]) -> Training:
 
 
 def sft_curve(rows: Sequence[dict[str, Any]]) -> SFTCurve:
-    """Of fine-tuning's log lines."""
+    """Collect the series of fine-tuning's log lines."""
     steps = _steps(rows, "unweighted_loss")
     return SFTCurve(
         _series(steps, "loss"),

@@ -13,9 +13,9 @@ class Series:
 
     steps: list[int]
     mean: list[float | None]
-    """None where the step has no value, for example alignment when no candidate passed the gate."""
+    """Mean at each step; None if the step has no value, for example alignment when no candidate passed the gate."""
     std: list[float | None]
-    """Empty where the quantity has no spread."""
+    """Spread at each step; empty if the quantity has none."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class Training:
     rejected: dict[str, Series]
     """Share of all candidates that each rule of the gate rejected, by code; the commonest first."""
     health: dict[str, Series]
-    """Metrics by TRL's names, for example `frac_reward_zero_std`; those that the run logged."""
+    """Metrics by TRL's names, for example `frac_reward_zero_std`, as far as the run logged them."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """So many of something."""
+    """Number of items and their share of the whole."""
 
     count: int
     share: float
-    """Of all of it."""
+    """Share of the whole."""
 
 
 @dataclass(frozen=True)
 class Naturalness:
-    """How likely the backbone finds texts, given the question alone; means over texts."""
+    """Likelihood of texts under the backbone, given the question alone; means over texts."""
 
     mean_logprob: float
     """Nats a token."""
@@ -51,14 +51,14 @@ class Naturalness:
 
 @dataclass(frozen=True)
 class Rewriting:
-    """What became of the training problems and of the candidates."""
+    """Outcomes of the training problems and of the candidates."""
 
     strategy: str
     problems: int
     outcomes: dict[str, Count]
     """Problems per outcome (`rewritten`, `expert_fallback`, ...)."""
     targets: int
-    """Training rows; more than problems where a problem may have several."""
+    """Number of training rows; greater than `problems` if a problem may have several."""
     fallback_reasons: dict[str, Count]
     """Problems that kept the expert's solution, per reason code."""
     cost: dict[str, int]
@@ -67,9 +67,9 @@ class Rewriting:
     """Candidates that did not pass the gate, per code."""
     candidates: int
     naturalness: dict[str, Naturalness]
-    """Of the expert solutions and of the targets that they became."""
+    """Likelihood of the expert solutions and of the targets that replaced them."""
     diversity: dict[str, DatasetDiversity]
-    """Of the expert solutions and of the targets that they became; empty for a single row."""
+    """Diversity of the expert solutions and of the targets that replaced them; empty for a single row."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class Text:
     text: str
     naturalness: Naturalness
     pieces: list[str]
-    """The text of each token; empty where log-probs under the backbone, or the tokenizer, are not there."""
+    """Text of each token; empty without log-probs under the backbone, or without the tokenizer."""
     logprobs: list[float]
-    """Nats; as many."""
+    """Log-prob of each token, in nats."""
 
 
 @dataclass(frozen=True)
@@ -135,25 +135,25 @@ class StageRecord:
     stage: str
     wall_seconds: float
     share: float
-    """Of the time of all stages."""
+    """Share of the time of all stages."""
     spent: dict[str, int]
-    """`rollouts`, `generated_tokens`, `scored_tokens`, ...; those that the stage counts."""
+    """`rollouts`, `generated_tokens`, `scored_tokens` and so on, as far as the stage counts them."""
     counts: dict[str, object]
-    """Everything that it counted."""
+    """All counts of the stage."""
     finished_at: str
     fingerprint: str
     """Hash of everything that decides the stage's result."""
     inputs: dict[str, str]
-    """Fingerprints of the stages that it read, and hashes of what it read beside them."""
+    """Fingerprints of the stages that it read, and hashes of its other inputs."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the whole run."""
+    """Wall-clock seconds of the whole run."""
 
     wall_seconds: float
     spent: dict[str, int]
-    """Over all stages; a stage that does not count something adds nothing."""
+    """Sums over all stages; a stage that does not count a quantity adds nothing."""
 
 
 @dataclass(frozen=True)
@@ -171,26 +171,26 @@ class ReportData:
     name: str
     finished_at: str
     lab_world: LabWorld | None
-    """Where problems or retention items are the laboratory's; None elsewhere."""
+    """World of the laboratory's problems or retention items; None without them."""
     arms: list[ModelSummary]
     """`base`, `expert` (SFT on expert data), `rewritten` (SFT on rewritten data)."""
     rewritten_against_expert: Comparison
     lost_form: dict[str, float]
-    """By arm, what forgetting is more where retention is graded strictly: form, not knowledge."""
+    """Additional forgetting under strict grading, by arm: lost form, not lost knowledge."""
     sweep: list[TrialResult]
-    """Fine-tunings over learning rates, weights and seeds; empty where the run has no sweep."""
+    """Fine-tunings over learning rates, weights and seeds; empty if the run has no sweep."""
     training: Training | None
-    """None where the strategy asks no trained rewriter."""
+    """Training of the rewriter; None if the strategy needs none."""
     rewriting: Rewriting
     sft: dict[str, SFTCurve]
-    """By arm."""
+    """Curves by arm."""
     samples: list[Sample]
     stages: list[StageRecord]
     cost: Cost
     model: str
     """The backbone's name, or its folder."""
     seeds: dict[str, int]
-    """By config key."""
+    """Seeds by config key."""
     config: str
     """The resolved config, YAML."""
     versions: dict[str, str]

@@ -46,12 +46,12 @@ def nats(value: float) -> str:
 
 
 def share(part: float, whole: float = 1) -> str:
-    """In percent, with the sign; a dash where there is no whole."""
+    """Format a share in percent, with the sign; a dash if the whole is 0."""
     return f"{percent(part / whole)} %" if whole else "–"
 
 
 def relative(value: float | None) -> str:
-    """A change as a share of what it is a change of; a dash for None."""
+    """Format a relative change in percent; a dash for None."""
     return "–" if value is None else f"{points(value)} %"
 
 
@@ -68,14 +68,14 @@ def duration(seconds: float) -> str:
 
 
 def thousands(value: int | None) -> str:
-    """With separators; a dash for None."""
+    """Format a number with separators; a dash for None."""
     return "–" if value is None else f"{value:,}"
 
 
 def percent_interval(estimate: Interval) -> Markup:
     """Percent, the interval in a line of its own."""
     ends = (percent(share) for share in (estimate.value, estimate.low, estimate.high))
-    # A dash beside a minus would be misread.
+    # A dash next to a minus would be misread.
     return _stacked(*ends, to="–" if estimate.low >= 0 else " to ")
 
 

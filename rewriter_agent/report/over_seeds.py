@@ -26,7 +26,7 @@ class ArmOverSeeds:
 
 @dataclass(frozen=True)
 class OverSeeds:
-    """The runs of all seeds."""
+    """Result over the runs of all seeds."""
 
     name: str
     lab_world: LabWorld | None
@@ -39,11 +39,11 @@ class OverSeeds:
     wall_seconds: float
     versions: dict[str, str]
     config: str
-    """Of the first seed's run, YAML."""
+    """Config of the first seed's run, YAML."""
 
 
 def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
-    """Means over at least two runs, by seed."""
+    """Compute means over two or more runs, given by seed."""
     first = next(iter(runs.values()))
     found = [_arm({seed: run.arms[place] for seed, run in runs.items()}) for place in range(len(first.arms))]
     by_name = {arm.arm: arm for arm in found}
@@ -62,7 +62,7 @@ def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
 
 
 def over_seeds_verdict(data: OverSeeds) -> str:
-    """What rewriting changed, and whether that is more than the spread between seeds."""
+    """Say what rewriting changed, and whether that is beyond the spread between seeds."""
     task = _clause(data.gain, "scores", ("higher", "lower"), "on the task")
     kept = _clause(data.forgetting, "forgets", ("more", "less"), "elsewhere")
     against = f"Over {len(data.seeds)} seeds, against SFT on the expert data, SFT on the rewritten data"

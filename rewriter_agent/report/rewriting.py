@@ -1,4 +1,4 @@
-"""What rewriting made of the training data, from the run folder."""
+"""Outcomes of rewriting the training data, from the run folder."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ EXPERTS, TARGETS = "expert solutions", "targets"
 
 
 def rewriting(run_dir: Path, rows: Sequence[Row]) -> Rewriting:
-    """Of all targets, and of each problem's first one."""
+    """Counts of all targets, and of each problem's first target."""
     tally = Tally.of(rows)
     firsts = first_targets(rows)
     prepared = read_table(run_dir / PREPARED, ["expert_logprobs"])
@@ -63,12 +63,12 @@ def first_targets(rows: Iterable[Row]) -> list[Row]:
 
 
 def naturalness(logprobs: Sequence[float]) -> Naturalness:
-    """Of one text, from its log-probs (nats) under the backbone."""
+    """Compute naturalness of one text from its log-probs (nats) under the backbone."""
     return Naturalness(fmean(logprobs), tail_fraction(logprobs))
 
 
 def _of_target(row: Row) -> Naturalness:
-    """From the score where the record's log-probs are the rewriter's."""
+    """Take naturalness from the score if the record's log-probs are the rewriter's."""
     if row["behavior"] == "backbone":
         return naturalness(row["behavior_logprobs"])
     score = row["scores"][row["selected"]]
@@ -133,5 +133,5 @@ def _text(
 
 
 def _fields(score: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that the report shows."""
+    """Choose the rows that the report shows."""
     return {field.name: score[field.name] for field in fields(CandidateScore)}

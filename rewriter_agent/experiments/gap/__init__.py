@@ -1,1 +1,1 @@
-"""How far a data set is from a backbone, before anything is trained."""
+"""Distance of a data set from a backbone, before any training."""

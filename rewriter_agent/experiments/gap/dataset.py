@@ -6,7 +6,7 @@ from pathlib import Path
 from rewriter_agent.config import RunConfig, make_config
 
 FILES = (".jsonl", ".parquet", ".json", ".csv", ".tsv", ".txt")
-"""What is meant as a file; the reader refuses those that it does not know."""
+"""Endings that name a file; the reader refuses the formats that it does not know."""
 
 
 def dataset_config(dataset: str, model: str, overrides: list[str]) -> RunConfig:
@@ -16,7 +16,7 @@ def dataset_config(dataset: str, model: str, overrides: list[str]) -> RunConfig:
         ValueError: an override that does not fit.
     """
     is_file = Path(dataset).is_file() or Path(dataset).suffix in FILES
-    # What is split off for testing is not measured.
+    # Test rows are not measured, so split off only one.
     file = {"source": "file", "train": dataset, "test_size": 1}
     hub = {"source": "hub", "name": dataset, "test_split": "train[:1]"}
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(dataset).stem if is_file else dataset).strip("-._")

@@ -1,4 +1,4 @@
-"""What the backbone says of a sample of the data, and what it makes of the rewriting prompt."""
+"""Likelihood of a sample of the data under the backbone, and a trial of the rewriting prompt."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ class Likelihood:
 
     ids: list[int]
     logprobs: list[float]
-    """In nats."""
+    """Log-prob of each token, in nats."""
     typicality: float
-    """Mean of log-prob plus entropy over the tokens, in nats: 0 where it is as surprising as expected."""
+    """Mean of log-prob plus entropy over the tokens, in nats: 0 if the text is as surprising as expected."""
 
     @property
     def mean(self) -> float:
@@ -53,12 +53,12 @@ class RowGap:
 
     @property
     def gap(self) -> float:
-        """How much less likely the expert's solution is than the backbone's own, nats per token."""
+        """Mean log-prob of the backbone's own solutions minus the expert's, nats per token."""
         return self.own_mean - self.expert.mean
 
 
 @dataclass(frozen=True)
-class Trial:
+class RewritingTrial:
     """Rewriting by prompt, on some of the rows."""
 
     problems: int
@@ -69,10 +69,10 @@ class Trial:
     rejections: dict[str, int]
     """Candidates by the rule that rejected them."""
     prompt_tokens: float
-    """Of a rewriting prompt, on average."""
+    """Mean length of a rewriting prompt."""
     generated_tokens: float
     scored_tokens: float
-    """Means a candidate; those that do not pass are not scored."""
+    """Means per candidate; candidates that do not pass are not scored."""
 
 
 def measure_rows(
@@ -106,8 +106,8 @@ def _likelihood(ids: list[int], scored: Scored) -> Likelihood:
     return Likelihood(ids, scored.logprobs, typicality_gap(scored.logprobs, scored.entropies))
 
 
-def try_rewriting(rows: Sequence[RowGap], rewriter: Rewriter, tokens: Tokens) -> Trial:
-    """What comes of the rewriting prompt without any training."""
+def try_rewriting(rows: Sequence[RowGap], rewriter: Rewriter, tokens: Tokens) -> RewritingTrial:
+    """Rewrite these rows by prompt, without any training, and count the candidates that pass."""
     problems = [
         AnchoredProblem(**vars(row.problem), anchors=Anchors(row.expert.mean, row.own_mean)) for row in rows
     ]
@@ -117,7 +117,7 @@ def try_rewriting(rows: Sequence[RowGap], rewriter: Rewriter, tokens: Tokens) ->
     accepted = reasons.pop("accepted", 0)
     lengths = [float(len(sample.token_ids)) for group in groups for sample in group.samples]
     scored = [float(len(logprobs or [])) for group in groups for logprobs in group.scored.logprobs]
-    return Trial(
+    return RewritingTrial(
         problems=len(problems),
         solved=sum(group.solved for group in groups),
         candidates=len(lengths),

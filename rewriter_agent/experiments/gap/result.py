@@ -3,29 +3,29 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .measure import RowGap, Trial
+from .measure import RewritingTrial, RowGap
 
 
 @dataclass(frozen=True)
 class Gap:
-    """What the command found."""
+    """Result of the command `gap`."""
 
     name: str
     model: str
     training_rows: int
-    """Of the whole data set."""
+    """Rows of the whole data set."""
     temperature: float
-    """Of the backbone's own samples."""
+    """Sampling temperature of the backbone's own solutions."""
     kept: float
     """Share of the sample that `rewrite.keep_gap` leaves as it is."""
     summary: dict[str, Any]
-    trial: Trial
+    trial: RewritingTrial
     rows: list[RowGap]
     """The sample, the most alien first."""
 
     @property
     def cost(self) -> dict[str, float]:
-        """Of rewriting every row as the trial did, in the job's terms."""
+        """Cost of rewriting every row as the trial did, in the job's terms."""
         rows = self.training_rows * (1 - self.kept)
         rollouts = rows * self.trial.candidates / self.trial.problems
         return {
@@ -37,6 +37,6 @@ class Gap:
 
 
 def cost_text(found: Gap) -> str:
-    """What rewriting everything takes."""
+    """Format the cost of rewriting every row."""
     costs = ", ".join(f"{count:,.0f} {name.replace('_', ' ')}" for name, count in found.cost.items())
     return costs + (f"; {found.kept:.0%} of the rows stay as they are" if found.kept else "")

@@ -1,4 +1,4 @@
-"""What a study compares: the sources of its targets, and the arms that are fine-tuned on them."""
+"""Sources of a study's targets, and the arms that are fine-tuned on them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ WeightName = Literal["none", "is", "dft", "eaft", "low_perplexity_mask", "mask_f
 
 @dataclass(frozen=True)
 class Source:
-    """Where the targets of an arm come from: a rewriting of the training problems, done once a seed."""
+    """Origin of an arm's targets: a rewriting of the training problems, done once per seed."""
 
     text: str
     rewriter: str | None = None
@@ -47,7 +47,7 @@ SOURCES = {
         "the rewriter without a diversity term, several targets a problem", rewriter="rl_no_diversity"
     ),
 }
-"""By name, in the order in which they are made."""
+"""Sources by name, in the order in which they are made."""
 ARMS = {
     "expert": Arm("SFT on expert solutions", EXPERT),
     "expert_small_rate": Arm("SFT on expert solutions, smaller rate", EXPERT, small_rate=True),
@@ -77,6 +77,6 @@ ARMS = {
     "rl_many_no_diversity": Arm("RL rewriter without diversity, several targets", "rl_many_no_diversity"),
     "rl_refresh": Arm("RL rewriter, refreshed", "rl", refresh=True),
 }
-"""By name, in the order of the tables."""
+"""Arms by name, in the order of the tables."""
 REFERENCES = ("expert", "best_of_budget")
-"""What every arm is compared with, seed by seed."""
+"""Arms that every other arm is compared with, seed by seed."""

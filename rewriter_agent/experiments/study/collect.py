@@ -1,4 +1,4 @@
-"""From a study's folders to its numbers."""
+"""Reads a study's numbers from its folders."""
 
 from dataclasses import asdict
 from statistics import fmean
@@ -19,7 +19,7 @@ from .stages import BASE, EVALUATION, cell_stage
 
 
 def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
-    """Everything that has been measured by now."""
+    """Read everything that has been measured so far."""
     base = read_result(RunFolder(layout.config.folder / BASE).evaluation("base").result)
     cells = [
         cell_result(cell, base)
@@ -47,7 +47,7 @@ def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
 
 
 def cell_result(cell: Cell, base: ModelResult) -> CellResult:
-    """Of a cell that has been evaluated."""
+    """Read the metrics of a cell that has been evaluated."""
     result = read_result(StageFolder(cell.folder / EVALUATION).result)
     lines = read_jsonl(StageFolder(cell.folder).metrics)
     metrics = {
@@ -65,7 +65,7 @@ def cell_result(cell: Cell, base: ModelResult) -> CellResult:
 
 
 def source_result(layout: Layout, source: str, seed: int) -> SourceResult:
-    """Of a source that has been made."""
+    """Read the metrics of a source that has been made."""
     config = layout.source_config(source, seed)
     trained = layout.source_config(SOURCES[source].rewriter or source, seed)
     found = strategy_result(source, REWRITE, config)
@@ -96,7 +96,7 @@ def source_result(layout: Layout, source: str, seed: int) -> SourceResult:
 
 
 def _model_metrics(result: ModelResult) -> dict[str, float]:
-    # Without intervals: the study's are over seeds, and those over items would take minutes for all cells.
+    # No intervals: the study has them over seeds, and bootstraps over the items of all cells would take minutes.
     known = {part.name: fmean(part.knowledge.values()) for part in result.retention}
     found = {
         "task": fmean(result.task.scores[STRICT].values()),

@@ -27,11 +27,11 @@ from .timing import Clock
 
 
 def run_study(config: RunConfig) -> str:
-    """Do what is missing, and write `study.json`, `study.md` and `study.html` after each seed; returns the table.
+    """Run the missing parts, and write `study.json`, `study.md` and `study.html` after each seed; returns the table.
 
     Raises:
-        ValueError: the study cannot be laid out, or some of its fine-tunings failed; the others are in the table, and
-            those that failed are tried again next time.
+        ValueError: the study cannot be planned, or some of its fine-tunings failed; the others are in the table, and
+            the failed ones are retried next time.
     """
     layout = Layout.of(config)
     check_evaluation(config.evaluate, config.model.max_model_len)
@@ -65,7 +65,7 @@ def run_study(config: RunConfig) -> str:
 
 
 def base_config(layout: Layout) -> RunConfig:
-    """The run that measures the backbone."""
+    """Config of the run that measures the backbone."""
     source = layout.source_config(EXPERT, layout.config.seed)
     return source.model_copy(update={"name": BASE, "output_dir": layout.config.folder})
 
@@ -86,7 +86,7 @@ def _roles(layout: Layout) -> set[str]:
 def _seed(
     run: Session, layout: Layout, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
 ) -> dict[str, str]:
-    """What is missing of one seed; returns the errors of the fine-tunings that failed, by name."""
+    """Run the missing parts of one seed; returns the errors of the failed fine-tunings by folder."""
     with clock(f"seed {seed}, rewriting"):
         for source in layout.sources:
             progress(f"seed {seed}: targets of {source}")
@@ -96,7 +96,7 @@ def _seed(
         failed = _finetune(run, todo, progress)
     with clock(f"seed {seed}, evaluation"):
         trained = [cell for cell in todo if str(cell.folder.absolute()) not in failed]
-        # Its own: what is left is reckoned from the pace since the first line.
+        # A progress of its own: the estimate of the rest follows the pace since its first line.
         measured = Progress(f"study, seed {seed}")
         for done, cell in enumerate(trained):
             measured.share(done, len(trained), "models evaluated")
@@ -106,7 +106,7 @@ def _seed(
 
 
 def _stages(run: Session, config: RunConfig, stages: Sequence[Stage]) -> None:
-    """Stages of one run, on the engines that the runs before have left."""
+    """Run the missing stages of one run, on the engines of the runs before."""
     run.use_config(config)
     run.write_config()
     for stage in stages:

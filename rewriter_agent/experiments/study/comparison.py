@@ -54,7 +54,7 @@ def _compared(arm: ArmResult, references: dict[str, ArmResult]) -> ArmResult:
 
 
 def _differences(point: Point, others: dict[str, Point]) -> dict[str, dict[str, SeedMean]]:
-    """In task and forgetting, over the seeds that both have; of those that share none, nothing."""
+    """Paired differences in task and forgetting; others without a shared seed are left out."""
     return {
         name: {key: point.metrics[key].minus(other.metrics[key]) for key in ("task", "forgetting")}
         for name, other in others.items()

@@ -71,7 +71,7 @@ def frontiers(arms: Sequence[ArmResult]) -> Markup:
 
 
 def kl_and_forgetting(arms: Sequence[ArmResult]) -> Markup | None:
-    """Every arm at every rate: how far the model has moved from the backbone, and what it forgot. None without KL."""
+    """Plot KL from the backbone against forgetting for every arm and rate; None without KL."""
     points = [(arm.arm, point) for arm in arms for point in arm.points if "kl" in point.metrics]
     if not points:
         return None
@@ -101,7 +101,7 @@ def kl_and_forgetting(arms: Sequence[ArmResult]) -> Markup | None:
 
 
 def reward_terms(sources: Sequence[SourceResult]) -> dict[str, Markup]:
-    """By term, a line for each trained rewriter: the mean over seeds at each step."""
+    """Plot each term, with a line for each trained rewriter: the mean over seeds at each step."""
     trained = [s for s in sources if s.curves and SOURCES[s.source].rewriter is None]
     names = list(dict.fromkeys(source.source for source in trained))
 

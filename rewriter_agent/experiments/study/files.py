@@ -13,7 +13,7 @@ RESULT = "study.json"
 
 
 def write_files(folder: Path, result: StudyResult) -> None:
-    """Every number, the table and the page."""
+    """Write the numbers, the table and the page."""
     write_json(folder / RESULT, asdict(result))
     write_page(folder / "study.html", result)
     with atomic(folder / "study.md") as temporary:

@@ -1,4 +1,4 @@
-"""What a study will take: its counts follow from the config, its seconds from the speeds that a pilot has measured."""
+"""Forecast of a study's cost: counts follow from the config, seconds from the speeds that a pilot has measured."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -13,25 +13,25 @@ from .pilot import Speeds
 
 @dataclass(frozen=True)
 class Counts:
-    """How much of each kind of work a whole study has."""
+    """Amount of each kind of work in a whole study."""
 
     seeds: int
     prepared: int
-    """Problems that are measured under the backbone: once a seed, whoever asks."""
+    """Problems measured under the backbone, once per seed for all sources."""
     rewriters: int
     rewriter_steps: int
     training_rollouts: int
     rollouts: int
-    """Of rewriting, at most."""
+    """Most rollouts of rewriting."""
     fine_tunings: int
     steps: int
-    """Of each."""
+    """Steps of each fine-tuning."""
     refreshed: int
-    """Fine-tunings that make their targets anew on the way."""
+    """Fine-tunings that remake their targets on the way."""
 
 
 def counts(layout: Layout) -> Counts:
-    """Of a study as its config describes it."""
+    """Count the work of a study from its plan."""
     seeds, train = len(layout.study.seeds), layout.config.train
     configs = [layout.source_config(name, layout.study.seeds[0]) for name in layout.sources]
     rewriters = seeds * sum(TRAIN.wanted(config) for config in configs)

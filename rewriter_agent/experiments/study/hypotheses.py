@@ -1,4 +1,4 @@
-"""What was predicted before any number was, against the numbers (docs/study.md)."""
+"""Predictions made before the numbers, and how they stand (docs/study.md)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ from .results import ArmResult, StudyResult
 
 Standing = Literal["held", "refuted", "open"]
 GOES_WITH = 0.5
-"""Rank correlation from which two quantities are said to go together."""
+"""Least rank correlation at which two quantities count as related."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Hypothesis:
     name: str
     text: str
     found: str
-    """The numbers that decide."""
+    """Numbers that decide it."""
     standing: Standing
 
 
 def hypotheses(result: StudyResult) -> list[Hypothesis]:
-    """Those whose arms have been measured."""
+    """Decide the hypotheses whose arms have been measured."""
     arms = {arm.arm: arm for arm in result.arms}
     tests = (
         ({"rl", "expert"}, _half_of_sft),

@@ -1,4 +1,4 @@
-"""Parts of one study that were done apart, other seeds or other arms on other machines, as one result."""
+"""Joins parts of one study, for example seeds or arms from several machines, into one result."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from .results import StudyResult, read_study
 from .table import study_table
 
 OF_A_PART = ("name", "output_dir", "cluster", "tracking")
-"""Sections of the config in which parts may differ: they say where and how, not what."""
+"""Sections of the config in which parts may differ: they do not change the numbers."""
 OF_A_PARTS_STUDY = ("seeds", "arms")
 
 
 def join_studies(config: RunConfig, paths: Sequence[Path]) -> str:
     """Write the study's files from those of its parts (`study.json`); returns the table.
 
-    The arms are those of `config`, the seeds all that the parts have. What several parts have measured is the first
-    one's; so is the base model.
+    Arms are taken from `config`, seeds from all parts. If several parts have measured the same, the first one counts,
+    also for the base model.
 
     Raises:
         ValueError: a file is not a `study.json`, is of a study with other options than `config`, or would be
@@ -49,7 +49,7 @@ def join_studies(config: RunConfig, paths: Sequence[Path]) -> str:
 
 
 def joined(config: RunConfig, arms: Sequence[str], parts: Sequence[StudyResult]) -> StudyResult:
-    """All that the parts have measured, of these arms."""
+    """Collect the measurements of these arms from all parts."""
     cells = {(c.arm, c.learning_rate, c.seed): c for part in reversed(parts) for c in part.cells}
     sources = {(s.source, s.seed): s for part in reversed(parts) for s in part.sources}
     ordered = [cells[key] for key in sorted(cells) if key[0] in arms]
@@ -97,7 +97,7 @@ def _check(config: RunConfig, path: Path, part: StudyResult) -> None:
 
 
 def _what(config: RunConfig) -> dict[str, Any]:
-    """What is done, by dotted key."""
+    """Options that decide the numbers, by dotted key."""
     tree = {key: value for key, value in config.model_dump(mode="json").items() if key not in OF_A_PART}
     tree["study"] = {k: v for k, v in (tree["study"] or {}).items() if k not in OF_A_PARTS_STUDY}
     return _flat(tree, "")

@@ -25,23 +25,23 @@ JUDGING = (
     "max_verifiers",
     "idle_timeout",
 )
-"""What the published reward leaves to the config: what a right answer is, and how answers are compared."""
+"""Keys that a preset of the reward leaves to the config: they decide which answers are right."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One fine-tuning of one arm, and where it is measured."""
+    """One fine-tuning of one arm, and the run that measures it."""
 
     arm: str
     learning_rate: float
-    """The study's; that of an arm with a smaller one is in `config.sft`."""
+    """Learning rate of the study; an arm with a smaller one has it in `config.sft`."""
     seed: int
     config: RunConfig
-    """Of its source's run, with the cell's own `sft`."""
+    """Config of its source's run, with the cell's own `sft`."""
 
     @property
     def spec(self) -> Arm:
-        """What its arm is."""
+        """Description of its arm."""
         return ARMS[self.arm]
 
     @property
@@ -51,20 +51,20 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """Where it is trained and measured."""
+        """Folder in which it is trained and measured."""
         return self.config.folder / self.stage
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a study is made of; follows from its config and the number of training problems."""
+    """Plan of a study: the configs of its runs and cells, from its config and the number of training problems."""
 
     config: RunConfig
     problems: int
 
     @classmethod
     def of(cls, config: RunConfig) -> "Layout":
-        """Loads the data.
+        """Load the data and check that every source can be made.
 
         Raises:
             ValueError: the config has no section `study`, an arm cannot be made with the other options, or the data
@@ -88,19 +88,19 @@ class Layout:
 
     @cached_property
     def sources(self) -> list[str]:
-        """Those that the arms need, in the order in which they can be made."""
+        """Sources that the arms need, in the order in which they can be made."""
         wanted = {ARMS[arm].source for arm in self.study.arms}
         wanted |= {SOURCES[name].rewriter or name for name in wanted}
         return [name for name in SOURCES if name in wanted]
 
     @property
     def steps(self) -> int:
-        """Of every fine-tuning, however many rows its source has."""
+        """Steps of every fine-tuning, however many rows its source has."""
         return self.config.sft.total_steps(self.problems)
 
     @property
     def budget(self) -> int:
-        """Rollouts a problem of the RL rewriter, those of its training among them."""
+        """Rollouts per problem of the RL rewriter, including its training."""
         train = self.config.train
         training = train.max_steps * train.per_device_train_batch_size * train.gradient_accumulation_steps
         return self.config.rewrite.num_generations + ceil(training / self.problems)
@@ -148,7 +148,7 @@ class Layout:
         return {}
 
     def cells(self, seed: int) -> list[Cell]:
-        """Of one seed, in the order of the arms."""
+        """List the cells of one seed, in the order of the arms."""
         configs = {source: self.source_config(source, seed) for source in self.sources}
         return [
             Cell(

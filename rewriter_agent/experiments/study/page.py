@@ -36,7 +36,7 @@ def write_page(path: Path, result: StudyResult) -> None:
 
 
 def _percent(value: SeedMean) -> str:
-    """The interval below it, where there are several seeds."""
+    """Format a share, with the interval below it if there are several seeds."""
     return percent_interval(value) if value.has_interval else percent(value.value)
 
 

@@ -27,21 +27,21 @@ PROBLEMS, TRAIN_STEPS, SFT_STEPS = 64, 3, 8
 
 @dataclass(frozen=True)
 class Speeds:
-    """Seconds of one of each."""
+    """Seconds per unit of each kind of work."""
 
     engines_start: float
     problem_prepared: float
     rewriter_start: float
-    """Of learner and processes, before its first step and after its last."""
+    """Start and end of learner and processes, before the first step and after the last."""
     rewriter_step: float
     rollout: float
-    """Of rewriting, scored."""
+    """One rollout of rewriting, scored."""
     tokens: float
-    """Written in a rollout."""
+    """Tokens written in one rollout."""
     processes_start: float
-    """Of fine-tuning: before the first, once a seed."""
+    """Start of the processes of fine-tuning, once per seed."""
     fine_tuning: float
-    """Without its steps; as many side by side as in the study."""
+    """One fine-tuning without its steps, with as many side by side as in the study."""
     fine_tuning_step: float
     evaluation: float
 
@@ -49,7 +49,7 @@ class Speeds:
 def measure(layout: Layout) -> Speeds:
     """Do the pilot in the folder `pilot` of the study; takes minutes, of which most is one whole evaluation."""
     config = pilot_config(layout)
-    # What is there, and what it has cached, would be found and not timed.
+    # Results and caches of an earlier pilot would be reused and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):

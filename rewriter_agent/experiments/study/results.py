@@ -1,4 +1,4 @@
-"""What a study has found, and its JSON file."""
+"""Results of a study, and their JSON file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from rewriter_agent.evaluate.seed_mean import SeedMean
 from .arms import ARMS
 
 TERMS = ("gate", "alignment", "diversity", "total")
-"""Of the reward, whose curves are kept."""
+"""Terms of the reward whose curves are kept."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class CellResult:
 
 @dataclass(frozen=True)
 class SourceResult:
-    """One rewriting of the training problems, and what it has cost."""
+    """One rewriting of the training problems, and its cost."""
 
     source: str
     seed: int
     metrics: dict[str, float]
     """`rewritten` and `accepted` as shares; log-prob in nats a token; diversity of the targets; rollouts, tokens and
-    seconds, the rewriter's training among them, whoever else uses it, too."""
+    seconds, including the rewriter's training even if other sources use the same rewriter."""
     curves: dict[str, list[tuple[int, float]]]
     """Terms of the reward over the steps of the rewriter's training."""
 
@@ -44,7 +44,7 @@ class Point:
     learning_rate: float
     metrics: dict[str, SeedMean]
     against: dict[str, dict[str, SeedMean]] = field(default_factory=dict)
-    """By reference: differences in task and forgetting at this rate."""
+    """Differences in task and forgetting at this rate, by reference arm."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,20 @@ class ArmResult:
     best: float
     """Learning rate of the highest task score."""
     matched: float | None
-    """That of the least forgetting among those whose task score is at most a point below SFT's best; None where none
-    is."""
+    """Learning rate of least forgetting, among the rates whose task score is at most a point below SFT's best; None if
+    there is no such rate."""
     source: dict[str, SeedMean]
     against: dict[str, dict[str, SeedMean]]
-    """By reference: differences in task and forgetting, each arm at its `matched` rate (else its best)."""
+    """Differences in task and forgetting by reference arm, each arm at its `matched` rate (else its best)."""
 
     @property
     def source_name(self) -> str:
-        """Where its targets come from."""
+        """Name of the source of its targets."""
         return ARMS[self.arm].source
 
     @property
     def chosen(self) -> Point:
-        """Where arms are compared."""
+        """Point at which the arm is compared with others."""
         return self.at(self.matched if self.matched is not None else self.best)
 
     def at(self, rate: float) -> Point:
@@ -80,18 +80,18 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """All of it."""
+    """Everything that a study has measured."""
 
     name: str
     config: str
     seeds: list[int]
-    """Those that are done."""
+    """Completed seeds."""
     base: dict[str, float]
     arms: list[ArmResult]
     cells: list[CellResult]
     sources: list[SourceResult]
     seconds: dict[str, float]
-    """By phase."""
+    """Wall-clock seconds by phase."""
 
 
 def read_study(path: Path) -> StudyResult:

@@ -27,13 +27,13 @@ EVALUATION = "evaluation"
 
 
 def cell_stage(cell: Cell) -> Stage:
-    """Complete once the cell has been measured; only what is refreshed on the way is trained by it."""
+    """Build the stage that measures a cell; it trains only the cells that are refreshed on the way."""
 
     def work(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
         job = cell_job(run, cell, 1)
         if cell.config.sft.refresh:
             train_refreshed(run, job, folder, progress, SHOWN)
-        # The others have been trained side by side before.
+        # Other cells were trained side by side before.
         assert job.model_dir.exists()
         base = RunFolder(run.config.output_dir.parent / BASE).evaluation("base")
         evaluate_checkpoint(run, job.model_dir, folder / EVALUATION, progress, base)
@@ -52,9 +52,9 @@ def cell_stage(cell: Cell) -> Stage:
 
 
 def cell_job(run: Session, cell: Cell, threads: int) -> SFTJob:
-    """The cell's fine-tuning, its rows written once for all cells of its source."""
+    """Build the cell's fine-tuning job; rows are written once for all cells of a source."""
     if cell.config.sft.refresh:
-        # Its rows are made on the way.
+        # Refreshed cells make their rows on the way.
         inputs = cell.folder
         write_probe(run, inputs)
     else:
@@ -67,7 +67,10 @@ def cell_job(run: Session, cell: Cell, threads: int) -> SFTJob:
 
 
 def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
-    """How many fit, and a worker's threads: the same for any number of them, so that a cell alone computes alike."""
+    """Count the fine-tunings that fit, and a worker's threads.
+
+    The threads do not depend on the number of cells: a single cell gives the same numbers as in the whole study.
+    """
     return concurrent_jobs(plan, "sft", plan.cpus)
 
 

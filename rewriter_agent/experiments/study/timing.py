@@ -1,4 +1,4 @@
-"""Seconds that a study's phases have taken, over all tries."""
+"""Seconds of a study's phases, over all attempts."""
 
 import time
 from collections.abc import Generator
@@ -9,7 +9,7 @@ from rewriter_agent.io.files import read_json, write_json
 
 
 class Clock:
-    """Adds each phase's seconds to a file, also where the phase ends with an error."""
+    """Adds each phase's seconds to a file, also if the phase ends with an error."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What a study says, in a few sentences that its numbers decide."""
+"""Result of a study in a few sentences that its numbers decide."""
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
 
@@ -9,7 +9,7 @@ LEARNED = "rl"
 
 
 def verdict(result: StudyResult) -> str:
-    """The claim in short: the learned rewriter, SFT and best-of-N, each where arms are compared."""
+    """State the scores of the learned rewriter, SFT and best-of-N, each at its compared rate."""
     arms = {arm.arm: arm for arm in result.arms}
     if LEARNED not in arms:
         return "The study has no RL rewriter to compare yet."
@@ -27,7 +27,7 @@ def verdict(result: StudyResult) -> str:
 
 
 def differences(result: StudyResult) -> str | None:
-    """How sure that is: the learned rewriter against each of the others, paired by seed; None where there is none."""
+    """Compare the learned rewriter with each reference, paired by seed; None if it was not measured."""
     learned = next((arm for arm in result.arms if arm.arm == LEARNED), None)
     if learned is None:
         return None

@@ -1,4 +1,4 @@
-"""Stage `sweep`: every trial trained, as many side by side as there is room for, then evaluated on one fleet."""
+"""Stage `sweep`: every trial trained, as many side by side as fit, then evaluated on one fleet."""
 
 import shutil
 from dataclasses import asdict
@@ -25,7 +25,7 @@ def sweep(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Leaves `sweep.csv`, `sweep.json` and `sweep.html`; a trial's model is deleted once it has been evaluated.
 
     Raises:
-        ValueError: trials failed; the others are in the table, and the failed ones are tried again next time.
+        ValueError: trials failed; the others are in the table, and the failed ones are retried next time.
     """
     todo = trials(run.config)
     failed = _train(run, folder, todo, progress)

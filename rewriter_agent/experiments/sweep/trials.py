@@ -1,4 +1,4 @@
-"""What a sweep trains: one fine-tuning for each combination of its lists."""
+"""Trials of a sweep: one fine-tuning for each combination of its lists."""
 
 import re
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Of its folder: unlike that of any other trial."""
+        """Name of its folder, unique in the sweep."""
         text = f"{self.data}-{self.weight}-lr{self.sft.learning_rate!r}-seed{self.seed}"
         return re.sub(r"[^A-Za-z0-9._=-]+", "_", text)
 
 
 def trials(config: RunConfig) -> list[Trial]:
-    """In the order of the lists, the last of them changing first."""
+    """List the trials; the last of the lists changes first."""
     sweep = config.sft.sweep
-    assert sweep is not None, "the stage is wanted where there is a sweep"
+    assert sweep is not None, "the stage is wanted only with a sweep"
     rates = sweep.learning_rates or [config.sft.learning_rate]
     return [
         Trial(data, rules.model_copy(update={"learning_rate": rate, "sweep": None}), seed)

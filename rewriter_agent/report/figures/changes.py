@@ -1,4 +1,4 @@
-"""How far each arm moved from the base model, benchmark by benchmark."""
+"""Figure of each arm's change from the base model, benchmark by benchmark."""
 
 from collections.abc import Sequence
 from typing import Any

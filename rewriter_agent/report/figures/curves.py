@@ -26,7 +26,7 @@ TITLES = {
     "sampling/sampling_logp_difference/mean": "sampling mismatch (nats)",
     "sample/staleness_mean": "staleness (steps)",
 }
-"""Of panels, by what the run logged."""
+"""Titles of panels, by the name of the logged quantity."""
 SHARES = ("gate", "alignment", "diversity", "frac_reward_zero_std", "completions/clipped_ratio")
 
 
@@ -36,10 +36,10 @@ class Panel:
 
     title: str
     name: str
-    """As logged."""
+    """Values as logged."""
     svg: Markup
     ends: dict[str, tuple[float | None, float | None]]
-    """First and last value of each line, by its label; "" where it is the only one."""
+    """First and last value of each line, by its label; "" for the only line."""
 
 
 def training_panels(training: Training) -> list[Panel]:
@@ -50,7 +50,7 @@ def training_panels(training: Training) -> list[Panel]:
 
 
 def rejected_panel(training: Training) -> Panel | None:
-    """Shares of the candidates that the commonest rules rejected; None where there were none."""
+    """Plot the shares of candidates that the commonest rules rejected; None if none was rejected."""
     shown = dict(list(training.rejected.items())[:MOST_CODES])
 
     def draw(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""matplotlib figures as SVG that takes its colours from the style sheet, so that they follow the theme."""
+"""matplotlib figures as SVG that takes its colours from the style sheet and follows its theme."""
 
 import io
 import re
@@ -52,7 +52,7 @@ STYLE: dict[Any, Any] = {
 
 
 def drawing(name: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> Markup:
-    """One pair of axes of `size` inches. `name` must be unlike that of any other figure of the page."""
+    """One pair of axes of `size` inches. `name` must be unique on the page."""
 
     def fill(figure: Figure) -> None:
         draw(figure.subplots())
@@ -70,7 +70,7 @@ def figure_svg(name: str, size: tuple[float, float], fill: Callable[[Figure], No
 
 
 def in_points(share: float) -> float:
-    """Of a share, or a difference of shares."""
+    """Convert a share, or a difference of shares, to points."""
     return 100 * share
 
 

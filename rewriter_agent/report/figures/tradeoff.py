@@ -18,7 +18,7 @@ SIZE = (4.2, 3.4)
 SMALLEST, LARGEST = 4.0, 10.0
 """Marks, in points, of the lowest and the highest learning rate."""
 FRONTIER_LINES = ("-", "--", ":", "-.")
-"""By weight."""
+"""Line styles, one for each weight."""
 
 
 def tradeoff(arms: Sequence[ModelSummary]) -> Markup:

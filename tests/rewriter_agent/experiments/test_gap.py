@@ -13,7 +13,7 @@ from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.experiments.gap.command import Gap, cost_text, gap_table
 from rewriter_agent.experiments.gap.dataset import dataset_config
-from rewriter_agent.experiments.gap.measure import Likelihood, RowGap, Trial, measure_rows, summarise
+from rewriter_agent.experiments.gap.measure import Likelihood, RewritingTrial, RowGap, measure_rows, summarise
 from rewriter_agent.experiments.gap.page import alien_spans, write_page
 from rewriter_agent.lab.tokenizer import make_tokenizer
 from rewriter_agent.models.end_tokens import EndTokens
@@ -22,7 +22,7 @@ from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprob
 
 HOSTILE = '<script>alert("x")</script>'
 TOKENS = cast(Tokens, LetterTokens())
-TRIAL = Trial(4, 3, 32, 12, {"wrong_answer": 20}, 120.0, 80.5, 30.0)
+TRIAL = RewritingTrial(4, 3, 32, 12, {"wrong_answer": 20}, 120.0, 80.5, 30.0)
 
 
 class Writer(RecordingFleet):
