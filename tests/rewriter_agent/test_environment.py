@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process's environment as it was before; a test may change any of it."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A temporary folder whose path leaves room for socket names, unlike pytest's own in parallel runs."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def test_loopback_is_reached_without_a_proxy_beside_what_the_user_spares() -> None:
@@ -75,39 +83,41 @@ def test_text_is_utf8_whatever_the_locale(answers: Path, language: str) -> None:
 
 
 @pytest.mark.parametrize("home", ["/proc/nonexistent", "/proc/1/cmdline", "/proc", "relative"])
-def test_a_home_that_cannot_be_written(answers: Path, tmp_path: Path, home: str) -> None:
+def test_a_home_that_cannot_be_written(answers: Path, short_path: Path, home: str) -> None:
     done = run(
         "grade",
         str(answers),
         "--output",
         str(answers.with_suffix(".out.jsonl")),
         HOME=home,
-        TMPDIR=str(tmp_path),
+        TMPDIR=str(short_path),
     )
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
-    own = tmp_path / f"rewriter-agent-{os.getuid()}"
+    own = short_path / f"rewriter-agent-{os.getuid()}"
     assert stat.S_IMODE(own.stat().st_mode) == 0o700
 
 
-def test_what_an_unwritable_home_holds_is_still_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".cache" / "huggingface").mkdir(parents=True)
-    (tmp_path / ".netrc").touch()
+def test_what_an_unwritable_home_holds_is_still_read(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (short_path / ".cache" / "huggingface").mkdir(parents=True)
+    (short_path / ".netrc").touch()
     monkeypatch.setattr("rewriter_agent.environment.can_write", lambda folder: False)
     for name in ("HF_HOME", "NETRC"):
         os.environ.pop(name, None)
-    os.environ.update(HOME=str(tmp_path), TMPDIR=str(tmp_path))
+    os.environ.update(HOME=str(short_path), TMPDIR=str(short_path))
     prepare_environment()
-    assert os.environ["HOME"] == str(tmp_path / f"rewriter-agent-{os.getuid()}")
-    assert os.environ["HF_HOME"] == str(tmp_path / ".cache" / "huggingface")
-    assert os.environ["NETRC"] == str(tmp_path / ".netrc")
+    assert os.environ["HOME"] == str(short_path / f"rewriter-agent-{os.getuid()}")
+    assert os.environ["HF_HOME"] == str(short_path / ".cache" / "huggingface")
+    assert os.environ["NETRC"] == str(short_path / ".netrc")
 
 
-def test_a_home_that_somebody_else_could_have_made_is_refused(tmp_path: Path) -> None:
-    own = tmp_path / f"rewriter-agent-{os.getuid()}"
+def test_a_home_that_somebody_else_could_have_made_is_refused(short_path: Path) -> None:
+    own = short_path / f"rewriter-agent-{os.getuid()}"
     own.mkdir(mode=0o777)
     own.chmod(0o777)
-    os.environ.update(HOME="/proc/nonexistent", TMPDIR=str(tmp_path))
+    os.environ.update(HOME="/proc/nonexistent", TMPDIR=str(short_path))
     with pytest.raises(ValueError, match="others can read it"):
         prepare_environment()
 

@@ -91,4 +91,6 @@ def test_extraction_is_linear(convention: str, fragment: str) -> None:
         return time.process_time() - start
 
     seconds(1000)
-    assert seconds(400_000) < 0.05 + 40 * max(seconds(50_000), 0.005)
+    limit = 0.05 + 40 * max(seconds(50_000), 0.005)
+    # A busy machine may slow one measurement down; quadratic time slows all.
+    assert any(seconds(400_000) < limit for _ in range(3))
