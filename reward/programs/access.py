@@ -48,7 +48,7 @@ def may_use(value: Any, name: str) -> bool:
 
 
 def may_call(value: Any) -> bool:
-    """Whether the answer may call what the tests gave it; of classes, only those that the tests define."""
+    """Whether the answer may call what the tests gave it; of classes, only the tests' own."""
     # It is given an object's class too, and a `map` or an `attrgetter` made here runs what it likes.
     return not isinstance(value, type) or value.__module__ == "__main__"
 

@@ -106,14 +106,14 @@ def make_error(name: str, arguments: list[Any]) -> BaseException:
     kind = ERRORS[name]
     if name in CLASSES:
         return kind(*arguments)
-    # The arguments that are kept are not those that such a class is made with.
+    # Such a class is made with other arguments than the ones it keeps.
     error = kind.__new__(kind)
     error.args = tuple(arguments)
     return error
 
 
 def content(container: Any, pack: Walk) -> Node:
-    """The node of what is in a container now."""
+    """The node of a container's present content."""
     if type(container) is bytearray:
         return container.decode("latin-1")
     if isinstance(container, dict):
@@ -175,7 +175,7 @@ def is_array(value: Any) -> bool:
 
 
 def snapshot(container: Any) -> tuple[Any, ...]:
-    """What is in a container, not in what it holds; compare two by `is_unchanged`."""
+    """The content of a container, one level deep; compare two by `is_unchanged`."""
     if type(container) is bytearray:
         return (bytes(container),)
     if isinstance(container, dict):

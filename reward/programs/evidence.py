@@ -39,7 +39,7 @@ class InvalidTests(ValueError):
 def compile_tests(source: str) -> Program:
     """The tests as a program that counts its checks.
 
-    A check is an assert statement, a call of what is named like `assertEqual` or `raises`, or a statement that
+    A check is an assert statement, a call of a name like `assertEqual` or `raises`, or a statement that
     raises under a condition. Each counts when it has run without failing.
 
     Raises:

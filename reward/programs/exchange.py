@@ -1,4 +1,4 @@
-"""One question and its reply: what is packed here is unpacked there, with the same numbers for the same containers."""
+"""One question and its reply: both sides pack and unpack with the same numbers for the same containers."""
 
 import sys
 from collections.abc import Generator
@@ -25,7 +25,7 @@ def deep_recursion() -> Generator[None]:
 
 
 class Objects(Protocol):
-    """Packs what is no plain data, and unpacks it."""
+    """Packs and unpacks values that are not plain data."""
 
     def pack_object(self, value: Any, exchange: "Exchange") -> Node: ...
 

@@ -41,7 +41,7 @@ class Peer(ABC):
         self._borrowed: dict[int, Any] = {}
         self._homes: dict[int, int] = {}
         self.is_broken = False
-        """Whether the other process has sent what is no message."""
+        """Whether the other process has sent something that is not a message."""
         self.is_gone = False
         """Whether the other process has ended or closed its end."""
 
@@ -88,11 +88,11 @@ class Peer(ABC):
         """What to raise here for an exception that the other process raised in an action."""
 
     def printed(self) -> str:
-        """What was printed here since this was last called."""
+        """Output printed here since the last call."""
         return ""
 
     def print(self, text: str) -> None:  # noqa: B027 (most have no use for it)
-        """Takes what was printed in the other process."""
+        """Takes output printed in the other process."""
 
     @abstractmethod
     def may_lend(self, value: Any) -> None:
@@ -131,7 +131,7 @@ class Peer(ABC):
         return self.ask("do", proxy, name, *args)
 
     def pack_object(self, value: Any, exchange: Exchange) -> Node:
-        """The node of what is no plain data."""
+        """The node of a value that is not plain data."""
         if id(value) in self._homes:
             return ["yours", self._homes[id(value)]]
         kind = type(value)

@@ -20,7 +20,7 @@ _MAX_PRINTED = 1 << 20
 
 
 class Performer(Peer):
-    """Runs the answer's code in a module of its own and lends the referee what is in it."""
+    """Runs the answer's code in a module of its own and lends the referee its contents."""
 
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)

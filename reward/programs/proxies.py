@@ -1,4 +1,4 @@
-"""Stand-ins for objects of the other process: what is done to them is asked of it."""
+"""Stand-ins for objects of the other process, which forward every operation to it."""
 
 import inspect
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The process that runs the tests: it holds them and the verdict, and asks the answer's process for results.
 
-What the answer's process says is only ever the result of what was asked. Plain data is compared here. An object
+The answer's process only ever says the result of a request. Plain data is compared here. An object
 of the answer is equal to no plain data, whatever it says; if two objects of the answer are compared with each
 other, or calculated with in a class that the tests name, the verdict says that it rests on the answer's own word.
 """

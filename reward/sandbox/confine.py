@@ -54,7 +54,7 @@ def confine(memory_bytes: int, *, may_set_limits: bool, is_answer: bool = False)
     Limits by the kernel: address space in total (`memory_bytes`), no bytes written to files, no new processes,
     few descriptors, the folders that can be read (`reward.sandbox.landlock`) and the system calls
     (`reward.sandbox.seccomp`), if the system has them. An audit hook says no to Python code with a PermissionError
-    that names what was tried. A process for an answer has no signal handlers, made-up code objects and modules
+    that names the attempt. A process for an answer has no signal handlers, made-up code objects and modules
     with native access to files or memory either.
     """
     os.environ.clear()
@@ -116,7 +116,7 @@ def _limit(which: int, value: int) -> None:
 
 @cache
 def _library_folders() -> tuple[str, ...]:
-    """Where modules may still be loaded from: Python's own folders and those of the packages loaded so far."""
+    """Folders that modules may still be loaded from: Python's own and the loaded packages'."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = {sysconfig.get_path(name) for name in names} | set(site.getsitepackages())
     folders |= set(filter(None, (sysconfig.get_config_var("TZPATH") or "").split(os.pathsep)))
@@ -145,7 +145,7 @@ def _hook(folders: tuple[str, ...], denied: frozenset[str]) -> Callable[[str, tu
             if path is None or type_of(path) is number:
                 return
             is_plain = type_of(path) is string and ".." not in path
-            # The working folder is empty and cannot be left, so what is relative to it does no harm.
+            # The working folder is empty and cannot be left, so a path relative to it does no harm.
             readable = is_plain and (path.startswith(folders) or path[:1] != "/")
             if not readable or (event == "open" and arguments[2] & writing):
                 raise refusal(

@@ -151,7 +151,7 @@ def main() -> None:
         compare(Check(gold, answer, "boxed"), plain)
     compare(Check('{"a": 1}', '{"a": 1.0}', "json"), plain)
     prepare()
-    # Children share what is there now; a collection in one of them would copy it.
+    # Children share the present memory; a collection in one of them would copy it.
     gc.collect()
     gc.freeze()
     folder = sys.argv[2]

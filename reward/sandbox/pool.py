@@ -12,7 +12,7 @@ from .worker import Kind
 
 
 class Pool:
-    """At most `size` processes, the zygote not counted; any thread may borrow, at most `size` at once."""
+    """A pool of at most `size` processes and the forkserver; any thread may borrow, at most `size` at once."""
 
     def __init__(self, config: RewardConfig, size: int) -> None:
         self._config = config

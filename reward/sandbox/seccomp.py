@@ -1,6 +1,6 @@
 """A system-call filter for the calling process (seccomp-BPF), which no code in that process can take off.
 
-Unlike an audit hook it also binds native code: what is not on the list of `reward.sandbox.syscalls` fails with EPERM.
+Unlike an audit hook it also binds native code: a call that `reward.sandbox.syscalls` does not list fails with EPERM.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ class _Program(ctypes.Structure):
 
 
 def machine() -> Machine | None:
-    """This computer's table of system calls, or None where there is none and so no filter."""
+    """This computer's table of system calls, or None if there is none and so no filter."""
     return MACHINES.get((platform.system(), platform.machine()))
 
 

@@ -1,7 +1,7 @@
 """The system calls that a confined process may make, by machine.
 
-Numbers are those of the Linux headers (asm/unistd_64.h for x86-64, asm-generic/unistd.h for aarch64). What is
-not listed is refused, so system calls that are yet to come are too.
+Numbers are those of the Linux headers (asm/unistd_64.h for x86-64, asm-generic/unistd.h for aarch64). A call
+that is not listed is refused, so future system calls are refused too.
 """
 
 import os
@@ -22,7 +22,7 @@ class Machine:
     by_value: tuple[tuple[int, int, tuple[int, ...]], ...]
     prlimit: int
     signals: tuple[int, ...]
-    """Those of `allowed` that say what signals do to the caller."""
+    """Calls among `allowed` that set the caller's signal actions."""
 
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | 0o20000000
@@ -193,4 +193,4 @@ MACHINES: dict[tuple[str, str], Machine] = {
         signals=(_AARCH64["rt_sigaction"],),
     ),
 }
-"""By `platform.system()` and `platform.machine()`."""
+"""Tables by `platform.system()` and `platform.machine()`."""

@@ -28,7 +28,7 @@ class Definitions:
 
 
 def definitions(name: str, include_path: Path | None) -> Definitions:
-    """Those that have `name`, or all that there are.
+    """Find the folders that have the task `name`, or all folders.
 
     The index of all reads fourteen thousand files, which takes ten seconds or more.
 

@@ -35,7 +35,7 @@ COLUMNS = (
 def check_logprobs(
     rewrites: Path, tokens: Tokens, fleets: Mapping[Writer, Fleet], temperature: float, seed: int
 ) -> dict[str, Any]:
-    """Compare behaviour log-probs with those that their model gives now, over at most `ROWS` random rows.
+    """Compare behaviour log-probs with their model's present ones, over at most `ROWS` random rows.
 
     Log-probs of a rewriter are at its sampling `temperature`, and are compared only if that is 1.
 

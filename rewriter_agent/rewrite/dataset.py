@@ -44,7 +44,7 @@ MADE: dict[StrategyName, str] = {
 def write_dataset(folder: Path, rewrites: Path, config: RunConfig) -> dict[str, Any]:
     """Data and card in `folder`, as `datasets.load_dataset` reads them; returns the job's counts.
 
-    Prompts are those that the targets' log-probs are given, and that the package's own SFT trains on.
+    Prompts are the ones that the targets' log-probs condition on and the package's own SFT trains on.
     """
     tally = Tally()
     steps = None

@@ -35,8 +35,8 @@ def rewrite_file(
     """Write `folder/rewrites.parquet` from the problems in `source`, in their order, and `folder/metrics.jsonl`.
 
     `side_by_side` shards are worked on at a time; `log` has the metrics after each, too. Killed, the job
-    goes on with the shards that are missing, and both files are the same byte for byte where `attempts` does the
-    same for the same shard.
+    resumes with the missing shards, and both files are the same byte for byte if `attempts` does the same for
+    the same shard.
     """
     total = pq.read_metadata(source).num_rows
     tally = Tally()
@@ -56,13 +56,13 @@ def rewrite_file(
         lines.flush()
         if shard.new:
             progress.share(shard.done, total, f"problems | {tally.line()}")
-        # Those found as well: what was logged of them last may have been lost with the process.
+        # Existing shards too: their last log lines may have been lost with the process.
         if log:
             log(shard.done, metrics)
 
     shards = batches(prepared(source), origin.config.shard_size)
     folder.mkdir(parents=True, exist_ok=True)
-    # Begun anew: the shards that are there are its history.
+    # Rewritten from the start: the existing shards are its history.
     with StageFolder(folder).metrics.open("w") as lines:
         parts = run_shards(shards, folder / "shards", REWRITES, work, after, side_by_side)
     join_shards(parts, StageFolder(folder).rewrites, REWRITES)

@@ -33,7 +33,7 @@ SCORE = pa.struct(
 )
 COSTS = ("rollouts", "prompt_tokens", "generated_tokens", "scored_tokens", "judged")
 """What a problem has cost: candidates; tokens read before them (once a prompt), written, and scored under the
-backbone (of those that pass); texts that the judge has read."""
+backbone (of the candidates that pass); texts that the judge has read."""
 REWRITES = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -77,7 +77,7 @@ class Provenance:
 
     config: RewriteConfig
     policy_version: int | None
-    """Optimiser steps of the rewriter; None where none was asked."""
+    """Optimiser steps of the rewriter; None if none was asked."""
     seed: int
 
 

@@ -23,7 +23,7 @@ class Tally:
         self.outcomes: Counter[str] = Counter()
         """Problems."""
         self.reasons: Counter[str] = Counter()
-        """Problems that kept the expert's solution, where there is a reason."""
+        """Problems that kept the expert's solution, by reason."""
         self.verdicts: Counter[str] = Counter()
         """Candidates: accepted, or by the rule that rejected them."""
         self.costs: Counter[str] = Counter()
@@ -77,12 +77,12 @@ class Tally:
         }
 
     def line(self) -> str:
-        """For the terminal."""
+        """Describe it for the terminal."""
         mix = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
         return mix if self.accepted is None else f"{mix} | {self.accepted:.0%} of candidates pass"
 
     def counts(self) -> dict[str, Any]:
-        """For the manifest."""
+        """Return the counts for the manifest."""
         return {
             "problems": self.problems,
             "targets": self.targets,

@@ -16,7 +16,7 @@ from rewriter_agent.io.files import read_json, write_json
 from .run_folder import RunFolder, StageFolder
 
 SUBSECTIONS = ("sft.sweep",)
-"""Parts of sections that count only for the stages that name them, not for those that name the whole section."""
+"""Parts of sections that count only for the stages that name them, not for stages that name the whole section."""
 NEUTRAL = (("train.max_staleness", 0), ("model.chat_template", None), ("model.date", None))
 """Options that older results lack, with the value that these were made with."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")

@@ -47,7 +47,7 @@ class Sample(Candidate):
 
 @dataclass(frozen=True)
 class ScoredGroup:
-    """One problem's candidates: their scores, and log-probs under the backbone of those which passed.
+    """One problem's candidates: their scores, and log-probs under the backbone of the passing ones.
 
     `judged_bad`: the judge's verdicts on reasoning known to be bad; a True is a false acceptance.
     """

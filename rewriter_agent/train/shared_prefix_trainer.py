@@ -25,7 +25,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
     """
 
     def __init__(self, *, share_prompts: bool = True, **kwargs: Any) -> None:
-        """Without `share_prompts` it is GRPOTrainer to the last bit."""
+        """Set up TRL's trainer; without `share_prompts` it is GRPOTrainer to the last bit."""
         super().__init__(**kwargs)
         self.share_prompts = share_prompts
         self.correction = Correction(
@@ -39,18 +39,18 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
 
     @property
     def grpo(self) -> GRPOConfig:
-        """Its arguments, by their type."""
+        """The arguments, by their type."""
         assert isinstance(self.args, GRPOConfig)
         return self.args
 
     @property
     def batches(self) -> int:
-        """Of a step's candidates."""
+        """Number of batches that a step's candidates are split into."""
         assert self.grpo.steps_per_generation
         return self.grpo.steps_per_generation
 
     def _prepare_inputs(self, inputs: Any) -> dict[str, Any]:
-        """As TRL's, which would shuffle the step's candidates."""
+        """Prepare inputs as TRL does, without shuffling the step's candidates."""
         if not self.share_prompts:
             return super()._prepare_inputs(inputs)
         if self._step % self.batches == 0 or self._buffered_inputs is None:
@@ -60,7 +60,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % self.batches]
 
     def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-        """As TRL's, which would compute the candidates for the correction here."""
+        """Generate and score as TRL does, without a forward pass for the correction."""
         if not self.share_prompts:
             return super()._generate_and_score_completions(inputs)
         self.vllm_importance_sampling_correction = False
@@ -70,7 +70,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
             self.vllm_importance_sampling_correction = True
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        """As TRL's, from log-probs that the correction is taken from as well."""
+        """Compute TRL's loss, from log-probs that serve the correction as well."""
         if not self.share_prompts:
             return super()._compute_loss(model, inputs)
         ids, mask = (
@@ -99,7 +99,7 @@ class SharedPrefixGRPOTrainer(GRPOTrainer):
         batch_size: int | None = None,
         **kwargs: Any,
     ) -> Scored:
-        """As TRL's, with prompts shared where that is less work."""
+        """Compute log-probs as TRL does, with prompts shared if that is less work."""
         if self._scored is not None:
             return self._scored
         causal = self.accelerator.unwrap_model(model).get_base_model()

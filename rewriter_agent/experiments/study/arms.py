@@ -27,7 +27,7 @@ class Arm:
     small_rate: bool = False
     """Whether its rates are smaller, by `study.small_rate`."""
     refresh: bool = False
-    """Whether its targets are made anew for the student on the way."""
+    """Whether its targets are regenerated for the student during training."""
 
 
 EXPERT, PAPER = "expert", "rl_paper"

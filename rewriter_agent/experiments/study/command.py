@@ -115,7 +115,7 @@ def _stages(run: Session, config: RunConfig, stages: Sequence[Stage]) -> None:
 
 
 def _finetune(run: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
-    """Those that are not refreshed on the way, as Ray tasks side by side; returns errors by folder."""
+    """Train the cells without a refresh as Ray tasks side by side; return errors by folder."""
     at_a_time, threads = fine_tunings_at_a_time(run.plan)
     jobs = []
     for cell in todo:

@@ -73,7 +73,7 @@ def forecast(layout: Layout, speeds: Speeds, at_a_time: int) -> dict[str, float]
 
 
 def counts_text(layout: Layout) -> str:
-    """For the terminal."""
+    """Describe it for the terminal."""
     work = counts(layout)
     return (
         f"study: {work.rewriters} rewriters of {layout.config.train.max_steps} steps "
@@ -83,7 +83,7 @@ def counts_text(layout: Layout) -> str:
 
 
 def forecast_text(layout: Layout, speeds: Speeds, at_a_time: int) -> str:
-    """For the terminal."""
+    """Describe it for the terminal."""
     phases = forecast(layout, speeds, at_a_time)
     work = counts(layout)
     tokens = speeds.tokens * (work.rollouts + work.training_rollouts)

@@ -59,16 +59,16 @@ def _evaluated(place: Path) -> bool:
 
 
 def _train(run: Session, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
-    """Those that have not been evaluated, as Ray tasks, which reserve nothing themselves: their workers do.
+    """Train the trials without an evaluation as Ray tasks, which reserve nothing themselves: their workers do.
 
-    Returns the errors of those that failed, by name.
+    Returns the errors of failed trials by name.
     """
     todo = [trial for trial in all_trials if not _evaluated(folder / trial.name)]
     if not todo:
         return {}
     run.release_engines()
     run.wait_for_capacity("sft")
-    # Not of those that are left: a trial that goes on keeps its number of threads.
+    # Counted over all trials, so a resumed trial keeps its number of threads.
     at_a_time, threads = concurrent_jobs(run.plan, "sft", len(all_trials))
     require_space(folder, at_a_time * sft_gb(run.weights_gb) + len(todo) * run.weights_gb, "sweep")
     progress(f"{len(todo)} trials to train, {at_a_time} at a time")
