@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from cluster.session import connect
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
@@ -14,17 +12,15 @@ from rewriter_agent.evaluate.table import evaluation_table
 from rewriter_agent.experiments.sweep.stage import sweep
 from rewriter_agent.finetune.stage import finetune, sft_gb
 from rewriter_agent.io.files import exclusive
-from rewriter_agent.io.progress import Progress, clock
+from rewriter_agent.io.progress import clock
 from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.prepare.stage import prepare
-from rewriter_agent.report.build import build_report
-from rewriter_agent.report.collect import collect
-from rewriter_agent.report.coloured import token_pieces
+from rewriter_agent.report.stage import report
 from rewriter_agent.rewrite.record import REWRITES
 from rewriter_agent.rewrite.stage import dataset, rewrite
 from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
-from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
@@ -33,15 +29,6 @@ from rewriter_agent.train.stage import train
 from sft.config.sweep import SweepData
 
 from .config import RunConfig
-
-
-def report(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Write the HTML page, report.json and report.md from the run folder."""
-    pieces = partial(token_pieces, tokens=session.tokens)
-    swept = session.config.sft.sweep is not None
-    page = StageFolder(folder).page
-    build_report(collect(session.config.folder, pieces, swept), page)
-    return {"report": str(page)}
 
 
 def trains_rewriter(config: RunConfig) -> bool:

@@ -17,7 +17,7 @@ HEAD = """# Config reference
 Every key of a config file, with its type, its default and its meaning.
 `rewriter-agent plan CONFIG` reads a config and explains an unknown key; `--set key=value` overrides one.
 A file may begin with `base: other.yaml` and hold only the keys that differ from it.
-This page is generated from the models in `rewriter_agent/config`.
+This page is generated from the pydantic models of the sections.
 """
 
 

@@ -20,11 +20,11 @@ from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.end_tokens import EndTokens
-from rewriter_agent.pipeline import report
 from rewriter_agent.report import format
 from rewriter_agent.report.build import build_report
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.curves import sft_curve, training_curves
+from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
 from tests.helpers.run_folder import HOSTILE, SECONDS, make_run, pieces
 
