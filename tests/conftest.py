@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections import Counter
 from dataclasses import asdict
@@ -18,6 +19,8 @@ from rewriter_agent.models.cache import cached_folder
 
 # As `rewriter_agent.environment` sets it for commands; tqdm reads it when it is imported.
 os.environ.setdefault("TQDM_DISABLE", "1")
+# Ray reads its token once per process, so all clusters that tests start in this one share it.
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
 
 # The fixture imports `tiny` itself: it needs torch and transformers, which most tests do without.
 

@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 KINDS = {
-    "engine": "ray::Engine",
+    "engine": "ray::VLLMEngine",
     "trainer": "ray::RayTrainWorker",
     "controller": "ray::TrainController",
     "driver": "rewriter_agent run",

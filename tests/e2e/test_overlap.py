@@ -32,7 +32,7 @@ def kill_an_engine(training: subprocess.Popen[str], metrics: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     children = psutil.Process(training.pid).children(recursive=True)
-    engines = [child for child in children if "ray::Engine" in " ".join(child.cmdline())]
+    engines = [child for child in children if "ray::VLLMEngine" in " ".join(child.cmdline())]
     assert len(engines) == 2
     engines[0].kill()
 

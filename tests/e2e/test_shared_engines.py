@@ -42,7 +42,7 @@ def run_shared(base: Path, command: str, **train: Any) -> tuple[Path, int]:
     ) as run:
         while run.poll() is None:
             children = psutil.Process(run.pid).children(recursive=True)
-            most = max(most, sum("ray::Engine" in " ".join(line(child)) for child in children))
+            most = max(most, sum("ray::VLLMEngine" in " ".join(line(child)) for child in children))
             psutil.wait_procs([psutil.Process(run.pid)], timeout=1)
         assert run.wait(STAGE_SECONDS) == 0
     return base / NAME, most

@@ -4,13 +4,13 @@ import pytest
 
 from cluster.fleet.actors import MAX_RAISED, _raised
 
-REPORT = """The actor died because of an error raised in its creation task, ray::Engine.__init__() (pid=1)
+REPORT = """The actor died because of an error raised in its creation task, ray::VLLMEngine.__init__() (pid=1)
   File "engine.py", line 8, in __init__
 RuntimeError: the first
 
 The above exception was the direct cause of the following exception:
 
-ray::Engine.__init__() (pid=1)
+ray::VLLMEngine.__init__() (pid=1)
            ^^^^^^^^^^^^^
   File "engine.py", line 8, in __init__
 {last}"""
