@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data import prompts
@@ -21,6 +22,10 @@ from rewriter_agent.models.cache import cached_folder
 os.environ.setdefault("TQDM_DISABLE", "1")
 # Ray reads its token once per process, so all clusters that tests start in this one share it.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
+
+# A busy machine must not fail a test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # The fixture imports `tiny` itself: it needs torch and transformers, which most tests do without.
 
