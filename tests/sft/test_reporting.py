@@ -69,7 +69,7 @@ def test_wandb_has_every_step_of_a_training_that_was_killed(
     env = {**os.environ, "PYTHONPATH": str(ROOT), **{f"WANDB_{name}": value for name, value in names.items()}}
     # The W&B service of this process would outlive the training.
     env.pop("WANDB_SERVICE", None)
-    command = [sys.executable, Path(__file__).with_name("killed_training.py"), tmp_path]
+    command = [sys.executable, ROOT / "tests/helpers/killed_training.py", tmp_path]
     assert [subprocess.run(command, env=env).returncode for _ in range(2)] == [-signal.SIGKILL, 0]
     rows = [row for run in offline_runs(tmp_path) for row in run.history if "train/loss" in row]
     assert {row[SFT.step] for row in rows} == {1, 2, 3, 4, 5, 6}

@@ -10,6 +10,8 @@ from transformers import AutoModelForCausalLM
 from cluster.config import ClusterConfig
 from cluster.session import connect
 from rewriter_agent.config.evaluate import EvaluateConfig
+from rewriter_agent.config.model import ModelConfig
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.evaluate.fleet_lm import FleetLM
 from rewriter_agent.evaluate.retention import evaluate_retention
 from rewriter_agent.evaluate.transformers_lm import TransformersModel, evaluate_on_transformers
@@ -36,7 +38,8 @@ def test_transformers_and_engines_score_alike(tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32).eval()
     lm = FleetLM(LocalFleet(model, tokenizer.eos_token_id, LENGTH), tokenizer, seed=0)
     config = EvaluateConfig()
-    subject = TransformersModel(LAB_FOLDER, "float32", LENGTH, use_gpu=False, threads=1, end_token_ids=(2,))
+    tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
+    subject = TransformersModel(LAB_FOLDER, "float32", LENGTH, use_gpu=False, threads=1, tokens=tokens)
     with connect(ClusterConfig()):
         for name in ("sums", "written"):
             path = str(tmp_path / f"{name}.jsonl")
