@@ -1,0 +1,21 @@
+"""Types of the report on a text's steps."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FalseStep:
+    """Claim that does not hold: its `text`, the `claimed` side as written, and the exact `value` of the other side."""
+
+    text: str
+    claimed: str
+    value: str
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """Number of claims that were decided, the false ones, and the texts of broken steps."""
+
+    checked: int
+    false: tuple[FalseStep, ...]
+    broken: tuple[str, ...]
