@@ -40,7 +40,7 @@ def _read(line: str, where: str) -> StepPattern:
     regex = re.escape(phrase)
     for mark in "(|)":
         regex = regex.replace("\\" + mark, mark)
-    regex = _PLACEHOLDER.sub(rf"(?P<\1>{_NUMBER})", regex).replace(r"\ ", r"\s+")
+    regex = _PLACEHOLDER.sub(lambda name: f"(?P<{name[1]}>{_NUMBER})", regex).replace(r"\ ", r"\s+")
     return StepPattern(phrase, meaning, re.compile(rf"(?<![\w.]){regex}(?![\w])", re.IGNORECASE))
 
 
