@@ -1,18 +1,17 @@
 """Training in one process: model, trainer and arguments of a rank."""
 
-import gc
-from functools import _lru_cache_wrapper
+from contextlib import nullcontext
 from typing import Any
 
 import deepspeed
 import torch
 import torch.distributed as dist
 import trl
-from deepspeed.runtime.zero.parameter_offload import FWD_MODULE_STACK
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedModel
-from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
+from sft.compat.deepspeed import release_engine, skip_inference_collective
+from sft.compat.transformers import skip_batches_by_drawing
 from sft.config.sft import SFTConfig
 from sft.config.weights import ASFTWeight
 from sft.data.collator import SFTCollator
@@ -21,7 +20,7 @@ from sft.data.rows import drop_long_rows, read_rows
 from sft.data.tokenizer import load_tokenizer
 from sft.runtime.checkpoints import MarkComplete, newest_complete, read_state, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, ReplayLog, finish_reporting
-from sft.runtime.sequence_parallel import flatten_epochs, length_multiple, parallelism, patch_skip_batches
+from sft.runtime.sequence_parallel import flatten_epochs, length_multiple, parallelism
 from sft.runtime.stop import StopAt
 
 from .job import SFTJob
@@ -83,34 +82,16 @@ def train(job: SFTJob) -> None:
         trainer = build_trainer(job)
         if checkpoint is not None:
             trainer.restore_token_count(read_state(checkpoint)["log_history"])
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        with skip_batches_by_drawing() if job.sft.sp_size > 1 else nullcontext():
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         finish_reporting(job.report_to)
-        release_deepspeed(trainer)
-
-
-def release_deepspeed(trainer: WeightedSFTTrainer) -> None:
-    """Make DeepSpeed release the model and the optimizer, which it otherwise keeps for the lifetime of the process.
-
-    transformers does not call `destroy` (https://github.com/huggingface/transformers/issues/28178), which leaves two
-    kinds of references besides: a global list of modules, and the `lru_cache` of methods, which hold their instances.
-    DeepSpeed has no public way to clear these (https://github.com/deepspeedai/DeepSpeed/issues/7204).
-    """
-    engine: Any = trainer.model_wrapped
-    engine.destroy()
-    # Otherwise `from_pretrained` partitions every later model of this process, and an adapter cannot be merged.
-    unset_hf_deepspeed_config()
-    FWD_MODULE_STACK.clear()
-    for cached in gc.get_objects():
-        if isinstance(cached, _lru_cache_wrapper) and cached.__module__.startswith("deepspeed."):
-            cached.cache_clear()
+        release_engine(trainer.model_wrapped)
 
 
 def join_process_group(job: SFTJob) -> None:
     """Join the process group of the job's ranks."""
     torch.set_num_threads(job.threads)
-    # DeepSpeed would compile a collective that only inference uses. That takes half a minute, and a worker that is
-    # killed meanwhile leaves a lock file that blocks every later start. DeepSpeed's own tests set the same key.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    skip_inference_collective()
     # Must precede the training arguments, which read the world size: it is 1 until DeepSpeed has joined.
     deepspeed.init_distributed(dist_backend="nccl" if job.use_gpu else "gloo")
 
@@ -129,7 +110,6 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
         tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(job.end_token_ids[0]))
     shared = length_multiple(job.sft, job.use_gpu) if job.sft.sp_size > 1 else None
     if shared:
-        patch_skip_batches()
         steps = job.sft.total_steps(len(rows))
         rows = flatten_epochs(rows, steps * job.sft.rows_per_step, job.seed)
         args.max_steps = steps

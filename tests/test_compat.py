@@ -11,6 +11,7 @@ import cluster.compat.version
 import cluster.compat.vllm
 import rewriter_agent.compat.reasoning_gym
 import rewriter_agent.compat.trl
+import sft.compat.deepspeed
 import sft.compat.ray
 import sft.compat.trl
 import sft.compat.version
@@ -35,6 +36,8 @@ def test_the_pins_are_the_supported_versions() -> None:
         "ray": {cluster.compat.ray.VERSION, sft.compat.ray.VERSION},
         "trl": {sft.compat.trl.VERSION, rewriter_agent.compat.trl.VERSION},
         "transformers": {sft.compat.trl.TRANSFORMERS_VERSION},
+        "deepspeed": {sft.compat.deepspeed.VERSION},
+        "accelerate": {sft.compat.deepspeed.ACCELERATE_VERSION},
         "reasoning-gym": {rewriter_agent.compat.reasoning_gym.VERSION},
     }
     assert supported == {name: {pinned[name]} for name in supported}

@@ -14,14 +14,12 @@ def train_in_process(job: SFTJob) -> None:
     os.environ.update(job.env)
     if not job.use_gpu:
         keep_freed_memory()
-    from accelerate.state import AcceleratorState
-
+    from sft.compat.deepspeed import forget_last_training
     from sft.worker import train
 
     if "MASTER_PORT" not in os.environ:
         os.environ.update(_group_of_one())
-    # Accelerate keeps its state, with the DeepSpeed config, for the lifetime of the process. Its own tests reset it so.
-    AcceleratorState._reset_state(reset_partial_state=True)
+    forget_last_training()
     train(job)
     # The trainer and the model form reference cycles, which would keep their memory until the next collection.
     gc.collect()

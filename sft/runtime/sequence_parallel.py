@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from itertools import islice
 from math import ceil
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import transformers.trainer
 from accelerate import ParallelismConfig
 from accelerate.utils import DeepSpeedSequenceParallelConfig
 
@@ -35,18 +34,3 @@ def flatten_epochs(rows: Sequence[Row], how_many: int, seed: int) -> list[Row]:
     DeepSpeed's loader does not pass `set_epoch` on to the sampler, which would repeat the order of the first epoch.
     """
     return list(islice(shuffled_epochs(rows, seed), how_many))
-
-
-def patch_skip_batches() -> None:
-    """Patch transformers' resume, which does not work with the loader of DeepSpeed's sequence parallelism.
-
-    To skip the batches before the checkpoint, `skip_first_batches` builds a new loader from the attributes of the old
-    one, which DeepSpeed's loader does not have. Instead, every rank draws these batches and drops them.
-    """
-
-    def skip(loader: Any, num_batches: int = 0) -> Any:
-        for _ in range(num_batches):
-            next(loader)
-        return loader
-
-    transformers.trainer.skip_first_batches = skip  # ty: ignore[invalid-assignment]
