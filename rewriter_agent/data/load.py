@@ -15,7 +15,7 @@ from rewriter_agent.config.data import (
     SciqData,
 )
 
-from . import gsm_symbolic, sciq
+from . import sciq
 from .lab_world import problems as lab
 from .problem import Problem, ProblemSet
 from .read import RawRow, read_file, read_named
@@ -39,6 +39,9 @@ def load_problems(config: DataConfig) -> ProblemSet:
     """
     match config:
         case GsmSymbolicData():
+            # Imports reasoning-gym, which takes seconds.
+            from . import gsm_symbolic
+
             return gsm_symbolic.generate_problems(config)
         case LabData():
             return lab.generate_problems(config)
