@@ -1,0 +1,234 @@
+"""Decides whether a relation between two closed expressions holds under any reading of the notation."""
+
+import math
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+from reward.answers.math.units import conversion, is_plural, singular
+
+from .nodes import PLAIN, Node, Number, Operation, Reading, Undecided, Value, evaluate, is_bare, numbers
+
+_CLOSE = 1e-9
+_ROUGHLY = Fraction(1, 200)
+_UNIT_TOLERANCE = Fraction(2, 100)
+"""Relative error of a rule of thumb such as 5 miles = 8 km."""
+
+
+def holds(left: Node, relation: str, right: Node, exact: Mapping[Fraction | int, Value]) -> bool | None:
+    """Tell whether the relation holds; None if that cannot be decided.
+
+    `exact` maps decimals that the text has rounded to what they stand for.
+    """
+    if is_bare(left) and is_bare(right):
+        return _bare_values(left, relation, right)
+    is_known = False
+    for one, other in _readings(left, right, exact):
+        try:
+            values = evaluate(left, one), evaluate(right, other)
+        except (Undecided, ArithmeticError):
+            continue
+        is_known = True
+        if _related(values, relation, (left, right), (one, other)):
+            return True
+    if not is_known or _holds_invented_word(left, right):
+        return None
+    return False
+
+
+def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
+    one, other = (_unit(side) for side in (left, right))
+    if one.unit is not None and other.unit is not None and conversion(one.unit, other.unit) is not None:
+        reading = Reading(converted=True)
+        values = _evaluate(left, reading), _evaluate(right, reading)
+        if values[0] is None or values[1] is None:
+            return None
+        if _related((values[0], values[1]), relation, (left, right), (reading, reading)):
+            return True
+        error = abs(values[0] - values[1])
+        return relation in "=≈" and one.unit != other.unit and error <= _UNIT_TOLERANCE * abs(values[0])
+    plain = _evaluate(left, PLAIN), _evaluate(right, PLAIN)
+    if plain[0] is None or plain[1] is None:
+        return None
+    if _related((plain[0], plain[1]), relation, (left, right), (PLAIN, PLAIN)):
+        return True
+    if one.percent != other.percent:
+        return _any_percent(left, relation, right)
+    is_same = one.unit is None and other.unit is None and _singulars(one) == _singulars(other)
+    return False if is_same else None
+
+
+def _any_percent(left: Node, relation: str, right: Node) -> bool:
+    plain = Reading("plain")
+    values = _evaluate(left, plain), _evaluate(right, plain)
+    assert values[0] is not None
+    assert values[1] is not None
+    return _related((values[0], values[1]), relation, (left, right), (plain, plain))
+
+
+def _evaluate(node: Node, reading: Reading) -> Value | None:
+    try:
+        return evaluate(node, reading)
+    except (Undecided, ArithmeticError):
+        return None
+
+
+def _unit(node: Node) -> Number:
+    """Number that carries the unit of a bare value."""
+    return numbers(node)[-1]
+
+
+def _singulars(number: Number) -> tuple[str, ...]:
+    return tuple(map(singular, number.words))
+
+
+def _readings(
+    left: Node, right: Node, exact: Mapping[Fraction | int, Value]
+) -> Iterator[tuple[Reading, Reading]]:
+    """Yield pairs of readings of the two sides, the usual one first."""
+    yield PLAIN, PLAIN
+    sides = numbers(left), numbers(right)
+    everything = [*sides[0], *sides[1]]
+    yield from _percent_readings(left, right)
+    if _has(left, "tight") or _has(right, "tight"):
+        loose = Reading(tight=False)
+        yield from ((loose, PLAIN), (PLAIN, loose), (loose, loose))
+    if any(number.scale != 1 for number in everything):
+        bare = Reading(scaled=False)
+        yield from ((bare, PLAIN), (PLAIN, bare), (bare, bare))
+    if any(number.unit for number in everything):
+        yield Reading(converted=True), Reading(converted=True)
+    if any(number.is_pi for number in everything):
+        for pi in (Fraction(314, 100), Fraction(22, 7), Fraction(31416, 10000)):
+            yield Reading(pi=pi), Reading(pi=pi)
+    if any(number.places and number.value in exact for number in everything):
+        values = dict(exact)
+        yield Reading(exact=values), PLAIN
+        yield Reading(exact=values), Reading(exact=values)
+
+
+def _percent_readings(left: Node, right: Node) -> Iterator[tuple[Reading, Reading]]:
+    has = [_has_percent(side) for side in (left, right)]
+    if not any(has):
+        return
+    plain, relative = Reading("plain"), Reading("relative")
+    yield relative, relative
+    if not has[0]:
+        yield PLAIN, plain
+    elif not has[1] and (_is_sum(left) or _is_of_hundred(left)):
+        yield plain, PLAIN
+    elif _is_sum(left):
+        yield plain, plain
+
+
+def _is_of_hundred(node: Node) -> bool:
+    """Whether the only percentage is 100 %: "3 / 4 * 100% = 75"."""
+    return all(number.value == 100 for number in numbers(node) if number.percent)
+
+
+def _has_percent(node: Node) -> bool:
+    if isinstance(node, Number):
+        return node.percent
+    return node.sign == "%" or any(map(_has_percent, node.args))
+
+
+def _has(node: Node, sign: str) -> bool:
+    return isinstance(node, Operation) and (
+        node.sign == sign or any(_has(argument, sign) for argument in node.args)
+    )
+
+
+def _is_sum(node: Node) -> bool:
+    if isinstance(node, Number):
+        return True
+    return node.sign in ("+", "-", "quantity", "unit", "mixed") and all(map(_is_sum, node.args))
+
+
+def _related(
+    values: tuple[Value, Value],
+    relation: str,
+    nodes: tuple[Node, Node],
+    readings: tuple[Reading, Reading],
+) -> bool:
+    left, right = values
+    equal = _equal(left, right)
+    match relation:
+        case "<":
+            return left < right and not equal
+        case ">":
+            return left > right and not equal
+        case "≤":
+            return left <= right or equal
+        case "≥":
+            return left >= right or equal
+        case "≠":
+            return not equal
+    if equal:
+        return True
+    return any(
+        _rounds(value, nodes[side], values[side], readings[side], roughly=relation == "≈")
+        for side, value in ((1, left), (0, right))
+    )
+
+
+def _equal(left: Value, right: Value) -> bool:
+    if isinstance(left, float) or isinstance(right, float):
+        return math.isclose(left, right, rel_tol=_CLOSE, abs_tol=1e-12)
+    return left == right
+
+
+def _rounds(value: Value, literal: Node, shown: Value, reading: Reading, *, roughly: bool) -> bool:
+    """Whether the `literal`, worth `shown`, is `value` rounded or cut to the digits that it shows."""
+    number = _literal(literal)
+    if number is None:
+        return roughly and abs(value - shown) <= _ROUGHLY * abs(shown)
+    error = abs(value - shown)
+    unit = _last_digit(number, roughly=roughly) * _scale(number, reading)
+    if roughly and error <= _ROUGHLY * abs(shown):
+        return True
+    return error < unit and (roughly or number.places > 0 or _rounds_to_whole(value))
+
+
+def _rounds_to_whole(value: Value) -> bool:
+    return True
+
+
+def _literal(node: Node) -> Number | None:
+    """Number that a side consists of."""
+    while isinstance(node, Operation) and node.sign in ("-", "quantity", "unit"):
+        node = node.args[0]
+    return node if isinstance(node, Number) and not node.is_pi else None
+
+
+def _last_digit(number: Number, *, roughly: bool) -> Fraction:
+    """Unit of the last digit that counts: of the last one shown, or of the last one that is not 0."""
+    unit = Fraction(1, 10**number.places)
+    if roughly and not number.places and number.value:
+        value = int(number.value)
+        while value % 10 == 0:
+            value, unit = value // 10, unit * 10
+    return unit
+
+
+def _scale(number: Number, reading: Reading) -> Fraction:
+    scale = Fraction(number.scale if reading.scaled else 1)
+    if number.percent and reading.percent != "plain":
+        scale /= 100
+    if reading.converted and number.unit is not None:
+        scale *= number.unit.factor
+    return scale
+
+
+def _holds_invented_word(left: Node, right: Node) -> bool:
+    """Whether a word may be an operation: no known unit, no plural, and found once in the claim.
+
+    "15 zorb + 3 = 36" is no claim that 18 is 36.
+    """
+    words = [singular(word) for side in (left, right) for number in numbers(side) for word in number.words]
+    plurals = {
+        singular(word)
+        for side in (left, right)
+        for number in numbers(side)
+        for word in number.words
+        if is_plural(word)
+    }
+    return any(words.count(word) == 1 and word not in plurals for word in words)

@@ -1,0 +1,166 @@
+"""Cuts the tokens of a text into items: closed expressions, relations, words and breaks."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reward.answers.math.units import is_known
+
+from .grammar import Parser
+from .nodes import Node
+from .tokens import Token, is_glued
+
+ItemKind = Literal["expression", "relation", "word", "break", "other"]
+Openness = Literal["closed", "doubtful", "open"]
+"""Whether a value stands alone, may belong to something beside it, or does so for certain."""
+
+_WORDS = "plus minus times over by of than divided multiplied and mod modulo to or half twice"
+_OPERATION_WORDS = frozenset(_WORDS.split())
+_ARTICLES = frozenset(("a", "A", "I", "à", "é"))
+
+
+@dataclass(slots=True)
+class Item:
+    """Item of `kind`, of the tokens `start` to `end`; an expression has a `node`."""
+
+    kind: ItemKind
+    start: int
+    end: int
+    node: Node | None = None
+    left: Openness = "closed"
+    right: Openness = "closed"
+    in_words: bool = False
+    """Whether the expression was read by a pattern of arithmetic in words."""
+
+
+def read_items(tokens: Sequence[Token]) -> list[Item]:
+    """Items of a text, with expressions as long as possible, in time linear in the tokens."""
+    return list(_items(tokens, Parser(tokens)))
+
+
+def _items(tokens: Sequence[Token], parser: Parser) -> Iterator[Item]:
+    position = 0
+    while position < len(tokens):
+        found = parser.expression(position) if _may_start(tokens, parser, position) else None
+        if found is None:
+            yield Item(_KINDS.get(tokens[position].kind, "other"), position, position + 1)
+            position += 1
+            continue
+        node, end = found
+        item = Item("expression", position, end, node)
+        item.left, item.right = _left(tokens, position), _right(tokens, parser, end)
+        yield item
+        position = end
+
+
+_KINDS: dict[str, ItemKind] = {"relation": "relation", "word": "word", "break": "break"}
+
+
+def _may_start(tokens: Sequence[Token], parser: Parser, position: int) -> bool:
+    if parser.starts(position):
+        return True
+    token = tokens[position]
+    if token.kind != "operator" or token.text not in "+-" or not parser.starts(position + 1):
+        return False
+    if position == 0:
+        return True
+    before, after = tokens[position - 1], tokens[position + 1]
+    if before.kind in ("relation", "break", "open"):
+        return True
+    is_sign = is_glued(token, after) and not is_glued(before, token)
+    return before.kind == "word" and is_sign and len(before.text) > 1
+
+
+def _is_name(token: Token) -> bool:
+    """Whether a word is the name of a variable: one letter that is neither an article nor a unit."""
+    return len(token.text) == 1 and token.text not in _ARTICLES
+
+
+def _is_symbol(token: Token) -> bool:
+    """Whether a token is a picture, such as a check mark, and no mathematical sign."""
+    return len(token.text) == 1 and unicodedata.category(token.text) in ("So", "Po", "Pd")
+
+
+def _left(tokens: Sequence[Token], position: int) -> Openness:
+    if position == 0:
+        return "closed"
+    before, token = tokens[position - 1], tokens[position]
+    glued = is_glued(before, token)
+    if before.kind in ("relation", "open"):
+        return "closed"
+    if before.kind == "break":
+        is_ratio = glued and before.text in ":," and position > 1 and is_glued(tokens[position - 2], before)
+        is_cut = (
+            position > 1
+            and before.text in ".,?"
+            and tokens[position - 2].kind == "operator"
+            and tokens[position - 2].text in "+-*/^"
+        )
+        return "open" if is_cut or (is_ratio and tokens[position - 2].kind == "number") else "closed"
+    if before.kind == "word":
+        if glued or _is_name(before):
+            return "open"
+        return "doubtful" if before.text.lower() in _OPERATION_WORDS - {"and", "of", "to", "or"} else "closed"
+    if before.kind == "number":
+        return "closed" if before.is_word or token.is_word else "open"
+    if before.kind in ("close", "bar"):
+        return "open" if glued else "doubtful" if before.kind == "close" else "closed"
+    if (
+        before.text == "-"
+        and position > 1
+        and tokens[position - 2].kind == "word"
+        and not _is_name(tokens[position - 2])
+    ):
+        return "doubtful"
+    if before.text in ("%", "!", "°"):
+        return "closed"
+    is_mark = before.kind == "other" and _is_symbol(before) and before.text not in "@#&\\"
+    return (
+        "closed"
+        if is_mark and (position < 2 or tokens[position - 2].kind not in ("number", "close"))
+        else "open"
+    )
+
+
+def _right(tokens: Sequence[Token], parser: Parser, end: int) -> Openness:
+    if end >= len(tokens):
+        return "closed"
+    before, after = tokens[end - 1], tokens[end]
+    glued = is_glued(before, after)
+    following = tokens[end + 1] if end + 1 < len(tokens) else None
+    if after.kind in ("relation", "close"):
+        return "closed"
+    if after.kind == "break":
+        is_ratio = glued and after.text in ":," and following is not None and is_glued(after, following)
+        return "open" if is_ratio and following is not None and following.kind == "number" else "closed"
+    if after.kind == "currency":
+        return "closed"
+    if after.kind == "word":
+        return _before_word(parser, before, after, end)
+    if after.kind == "number":
+        return "closed" if after.is_word or before.is_word else "open"
+    if after.kind == "open":
+        return "open" if glued or _holds_name(tokens, parser, end) else "closed"
+    if after.kind == "bar":
+        return "open" if glued else "closed"
+    if after.text == "-" and following is not None and following.kind == "word" and not _is_name(following):
+        return "doubtful"
+    if after.text.startswith((".", "…")) and after.kind == "other":
+        return "doubtful"
+    return "closed" if after.kind == "other" and _is_symbol(after) and after.text not in "@#&\\*" else "open"
+
+
+def _before_word(parser: Parser, before: Token, word: Token, end: int) -> Openness:
+    if parser.unit_end(end) > end:
+        # A single letter after a number may be a unit or a variable.
+        return "doubtful" if len(word.text) == 1 else "closed"
+    if is_glued(before, word) or (_is_name(word) and not (is_known(word.text) and word.text != "s")):
+        return "open"
+    return "doubtful" if word.text.lower() in _OPERATION_WORDS else "closed"
+
+
+def _holds_name(tokens: Sequence[Token], parser: Parser, position: int) -> bool:
+    close = parser.partners.get(position, position)
+    inside = tokens[position + 1 : min(close, position + 40)]
+    return any(token.kind == "word" and _is_name(token) for token in inside)
