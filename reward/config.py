@@ -14,6 +14,8 @@ PAPER: dict[str, Any] = {
     "diversity": "paper",
     "diversity_weight": 0.5,
     "judge": True,
+    "false_step": "off",
+    "broken_chain": "off",
     "min_reasoning_words": 0,
     "max_length_ratio": None,
     "max_repetition": 1.0,
@@ -56,6 +58,17 @@ class RewardConfig(BaseModel):
     judge: bool = False
     """Ask the backbone itself, YES or NO, if the reasoning of a candidate with the right answer is sound. A NO rejects
     the candidate."""
+    false_step: Literal["gate", "measure", "off"] = "measure"
+    """Handling of a step whose claim is false, such as `5 - 4 = 2`: `gate` rejects the candidate, `measure` only
+    counts it. With `off` here and in `broken_chain` no step is checked."""
+    broken_chain: Literal["gate", "measure", "off"] = "measure"
+    """Handling of a step with a missing side, a jump from one value to another, or a result that nothing uses."""
+    step_patterns: list[Phrase] = []
+    """Additional patterns of arithmetic in words, such as `{a} plus {b} is {c} => a + b = c`, or paths of files with
+    one pattern a line, which are read with the config."""
+    step_credit_weight: float = Field(0.0, ge=0, lt=1)
+    """Weight of the credit that a candidate gets which only `false_step` rejects: the share of its checked steps that
+    are true. It stays below the total of every candidate that passes."""
     min_reasoning_words: int = Field(3, ge=0)
     """Fewest words and numbers that a candidate must hold in addition to its answer; 0 disables the rule. It applies
     only if the expert solution holds as many, and not under the conventions `contains`, `json` and `python`."""
@@ -121,10 +134,23 @@ class RewardConfig(BaseModel):
             check_schema(schema)
         return schema
 
+    @field_validator("step_patterns")
+    @classmethod
+    def _read_step_patterns(cls, given: list[str]) -> list[str]:
+        # Imported here because few configs need it.
+        from reward.steps.patterns import pattern_lines
+
+        return [line for text in given for line in pattern_lines(text)]
+
     @property
     def needs_embeddings(self) -> bool:
         """Whether the diversity term needs embeddings."""
         return self.diversity != "lexical" and self.diversity_weight > 0
+
+    @property
+    def checks_steps(self) -> bool:
+        """Whether the steps of candidates are checked."""
+        return (self.false_step, self.broken_chain) != ("off", "off")
 
     @property
     def needs_entropies(self) -> bool:

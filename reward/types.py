@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
+from reward.steps import FalseStep, StepReport
+
 Reason = Literal[
     "unfinished",
     "control_token",
@@ -16,6 +18,8 @@ Reason = Literal[
     "copy",
     "undecided",
     "wrong_answer",
+    "false_step",
+    "broken_chain",
     "judge",
     "alien",
 ]
@@ -64,6 +68,14 @@ class Grade:
     verdict: Verdict
     reason: GradeReason | None = None
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StepCheck:
+    """Request to the verifier: which claims of `text` are false, if a reader knows what is `given`?"""
+
+    text: str
+    given: str
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,8 @@ class Score:
     entropy in nats (None without entropies). These three are None for rejected candidates unless the reason is `alien`,
     because the backbone scores only candidates that break no other rule. `overlap` is the share of the candidate's word
     n-grams that the expert solution holds. `repetition` is the share of its n-grams that repeat earlier ones.
+    `steps_checked` counts the claims that were decided; it is None if no steps were checked, because an earlier rule
+    rejected the text, the config does not ask for it, or the check reached a limit.
     """
 
     gate: bool
@@ -138,10 +152,16 @@ class Score:
     overlap: float
     repetition: float
     extracted: str | None
+    steps_checked: int | None = None
+    false_steps: tuple[FalseStep, ...] = ()
+    broken_steps: tuple[str, ...] = ()
 
 
 Verify = Callable[[list[Check]], list[Grade]]
 """Function that grades answers, in order, such as `reward.Verifier.verify`."""
+
+CheckSteps = Callable[[list[StepCheck]], Sequence[StepReport | None]]
+"""Function that checks steps, in order, such as `reward.Verifier.check_steps`; None if a check reached a limit."""
 
 Backbone = Callable[[GradedProblem, list[Candidate]], list[TokenScores]]
 """Function that scores candidates under the backbone, in order."""

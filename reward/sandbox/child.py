@@ -6,16 +6,17 @@ from contextlib import suppress
 from typing import get_args
 
 from reward.config import RewardConfig
-from reward.types import Check, GradeReason, Verdict
+from reward.steps import FalseStep, StepReport
+from reward.types import Check, GradeReason, StepCheck, Verdict
 
 from .channel import Channel
 from .forkserver_client import Nursery, NurseryDied
-from .worker import Kind, answer_line
+from .worker import OUT_OF_MEMORY, Kind, answer_line
 
 MAX_SERVED = 2000
 """Pairs after which a child is replaced, because the caches of its parser grow."""
 
-_MAX_LINE = 4096
+_MAX_LINE = 16 * 1024**2
 _Answer = tuple[Verdict, GradeReason | None]
 _REASONS: tuple[GradeReason | None, ...] = (None, *get_args(GradeReason))
 _ANSWERS: dict[str, _Answer] = {
@@ -24,7 +25,11 @@ _ANSWERS: dict[str, _Answer] = {
 
 
 class ChildDied(Exception):
-    """The child ended without an answer."""
+    """The child ended without a reply; `exit_code` is None if its nursery is gone too."""
+
+    def __init__(self, exit_code: int | None = None) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
 
 
 class ChildGone(ChildDied):
@@ -49,22 +54,31 @@ class Child:
         self._exit_code: int | None = None
 
     def ask(self, check: Check) -> _Answer:
-        """The child's answer, within `timeout` seconds (`code_timeout` for code).
+        """Decide a check within `timeout` seconds (`code_timeout` for code).
 
         Raises:
-            TimeoutError: none came in time.
-            ChildDied: the child ended before it gave one (ChildGone: before it knew the question).
+            TimeoutError: no reply came in time.
+            ChildDied: the child ended before it replied (ChildGone: before it read the request).
         """
-        self.spent = True
-        try:
-            answer = self._ask_code(check) if self.kind is Kind.CODE else self._ask_pair(check)
-        except EOFError as error:
-            raise ChildDied from error
-        except ConnectionError as error:
-            raise ChildGone from error
-        self.served += 1
-        self.spent = self.kind is Kind.CODE or answer[1] == "memory" or self.served >= MAX_SERVED
+        if self.kind is Kind.CODE:
+            request = {"answer": check.answer, "tests": check.gold}
+            return _ANSWERS[self._exchange(request, self._config.code_timeout)]
+        answer = _ANSWERS[self._exchange(vars(check), self._config.timeout)]
+        self.spent = self.spent or answer[1] == "memory"
         return answer
+
+    def check_steps(self, check: StepCheck) -> StepReport | None:
+        """Check the steps of a text within `timeout` seconds; None if that took too much memory.
+
+        Raises what `ask` does.
+        """
+        line = self._exchange(vars(check), self._config.timeout)
+        if line == OUT_OF_MEMORY:
+            self.spent = True
+            return None
+        found = json.loads(line)
+        false = tuple(FalseStep(**step) for step in found["false"])
+        return StepReport(found["checked"], false, tuple(found["broken"]))
 
     def end(self) -> int | None:
         """Kills the child if it lives; its exit code, or None where its nursery is gone and so it is too."""
@@ -76,12 +90,16 @@ class Child:
                 self._exit_code = self._nursery.end(self._serial)
         return self._exit_code
 
-    def _ask_pair(self, check: Check) -> _Answer:
-        deadline = time.monotonic() + self._config.timeout
-        self._channel.send(json.dumps(vars(check)), deadline)
-        return _ANSWERS[self._channel.receive(deadline)]
-
-    def _ask_code(self, check: Check) -> _Answer:
-        deadline = time.monotonic() + self._config.code_timeout
-        self._channel.send(json.dumps({"answer": check.answer, "tests": check.gold}), deadline)
-        return _ANSWERS[self._channel.receive(deadline)]
+    def _exchange(self, request: dict[str, str], seconds: float) -> str:
+        deadline = time.monotonic() + seconds
+        self.spent = True
+        try:
+            self._channel.send(json.dumps(request), deadline)
+            reply = self._channel.receive(deadline)
+        except EOFError as error:
+            raise ChildDied(self.end()) from error
+        except ConnectionError as error:
+            raise ChildGone from error
+        self.served += 1
+        self.spent = self.kind is Kind.CODE or self.served >= MAX_SERVED
+        return reply

@@ -27,6 +27,7 @@ from collections.abc import Callable
 
 from reward.answers.conventions import compare
 from reward.config import RewardConfig
+from reward.steps import ENGLISH, StepPattern, check_steps, parse_patterns
 from reward.types import Check
 
 from . import worker
@@ -47,14 +48,16 @@ _WARM_UP = (
     (r"y = \sin(2x)", r"2y = 4\sin(x)\cos(x)"),
     (r"\begin{pmatrix} \sqrt{x} \\ 1 \end{pmatrix}", r"\begin{pmatrix} x^{0.5} \\ 1 \end{pmatrix}"),
 )
+_STEPS = r"Half of 48 is 24, so 48 + 24 = 72 and $\frac{72}{4} \times \sqrt{9} = 54$; 5! > 100, about 10% of 1,200."
 
 
 class Zygote:
     """Serves its parent's commands until the parent is gone."""
 
-    def __init__(self, control: socket.socket, config: RewardConfig) -> None:
+    def __init__(self, control: socket.socket, config: RewardConfig, patterns: list[StepPattern]) -> None:
         self._control = control
         self._config = config
+        self._patterns = patterns
         self._parent = os.getppid()
         self._serial = 0
         self._children: dict[int, tuple[int, ...]] = {}
@@ -91,8 +94,8 @@ class Zygote:
                 )
 
     def _spawn(self, kind: Kind, descriptor: int) -> str:
-        if kind is Kind.PAIRS:
-            pids = (self._fork(lambda: worker.serve_pairs(descriptor, self._config)),)
+        if kind is Kind.PARSER:
+            pids = (self._fork(lambda: worker.serve_texts(descriptor, self._config, self._patterns)),)
         else:
             referee, answer = socket.socketpair()
             with referee, answer:
@@ -150,6 +153,8 @@ def main() -> None:
     for gold, answer in _WARM_UP:
         compare(Check(gold, answer, "boxed"), plain)
     compare(Check('{"a": 1}', '{"a": 1.0}', "json"), plain)
+    patterns = [*ENGLISH, *parse_patterns(config.step_patterns, "reward.step_patterns")]
+    check_steps(_STEPS, "", patterns)
     prepare()
     # Children share the present memory; a collection in one of them would copy it.
     gc.collect()
@@ -158,7 +163,7 @@ def main() -> None:
     os.chdir(folder)
     control.sendall(b"ready\n")
     try:
-        Zygote(control, config).serve()
+        Zygote(control, config, patterns).serve()
     finally:
         # The parent does so too, unless it was killed.
         os.chdir("/")

@@ -32,7 +32,7 @@ class Pool:
         """
         with self._lock:
             self._lent += 1
-            child = self._idle.pop() if kind is Kind.PAIRS and self._idle else None
+            child = self._idle.pop() if kind is Kind.PARSER and self._idle else None
             # The oldest makes room, so that those in use stay in use and the others may end of idleness.
             surplus = (
                 self._idle.pop(0) if child is None and self._lent + len(self._idle) > self._size else None

@@ -3,18 +3,21 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from reward.answers.conventions import decide
 from reward.config import RewardConfig
-from reward.types import Check, Grade, GradeReason, Verdict
+from reward.steps import StepReport
+from reward.types import Check, Grade, GradeReason, StepCheck, Verdict
 
-from .child import ChildDied, ChildGone
+from .child import Child, ChildDied, ChildGone
 from .pool import Pool
 from .worker import Kind
+
+T = TypeVar("T")
 
 _Result = tuple[Verdict, GradeReason | None]
 
@@ -53,6 +56,20 @@ class Verifier:
         hard = [check for check, grade in grades.items() if grade is None]
         asked = dict(zip(hard, self._threads.map(self._ask_child, hard), strict=True))
         return [grades[check] or asked[check] for check in checks]
+
+    def check_steps(self, checks: Sequence[StepCheck]) -> list[StepReport | None]:
+        """One report for each text, in order; equal checks are decided once.
+
+        A check that reaches a limit has None as its report, never an exception, and costs no more than its limit of
+        one child's time.
+
+        Raises:
+            RuntimeError: no child could be started, the verifier is closed, or this is a fork of its process.
+        """
+        self._check_owner()
+        different = list(dict.fromkeys(checks))
+        reports = dict(zip(different, self._threads.map(self._ask_steps, different), strict=True))
+        return [reports[check] for check in checks]
 
     def pids(self) -> list[int]:
         """Process ids of the children that live.
@@ -94,26 +111,46 @@ class Verifier:
     def _ask_child(self, check: Check) -> Grade:
         start = time.perf_counter()
         verdict, reason = self._answer(check)
-        with self._count_lock:
-            self.timeouts += reason == "timeout"
-            self.crashes += reason in ("memory", "crashed")
+        self._count(reason)
         return Grade(verdict, reason, time.perf_counter() - start)
 
     def _answer(self, check: Check) -> _Result:
-        kind = Kind.CODE if check.convention == "python" else Kind.PAIRS
+        kind = Kind.CODE if check.convention == "python" else Kind.PARSER
+        try:
+            return self._with_child(kind, lambda child: child.ask(check))
+        except TimeoutError:
+            return Verdict.UNDECIDED, "timeout"
+        except ChildDied as death:
+            return self._died(kind, death.exit_code)
+
+    def _ask_steps(self, check: StepCheck) -> StepReport | None:
+        try:
+            report = self._with_child(Kind.PARSER, lambda child: child.check_steps(check))
+        except TimeoutError:
+            self._count("timeout")
+            return None
+        except ChildDied:
+            report = None
+        if report is None:
+            self._count("crashed")
+        return report
+
+    def _with_child(self, kind: Kind, ask: Callable[[Child], T]) -> T:
+        """Ask a child; raises what `Child.ask` does."""
         while True:
             with self._pool.lend(kind) as child:
                 is_new = child.served == 0
                 try:
-                    return child.ask(check)
-                except TimeoutError:
-                    return Verdict.UNDECIDED, "timeout"
+                    return ask(child)
                 except ChildGone:
                     if is_new:
-                        return Verdict.UNDECIDED, "crashed"
+                        raise
                     # It ended of idleness, or was killed, before it read the check: not the check's doing.
-                except ChildDied:
-                    return self._died(kind, child.end())
+
+    def _count(self, reason: GradeReason | None) -> None:
+        with self._count_lock:
+            self.timeouts += reason == "timeout"
+            self.crashes += reason in ("memory", "crashed")
 
     @staticmethod
     def _died(kind: Kind, exit_code: int | None) -> _Result:

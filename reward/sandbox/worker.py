@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import Enum
 from itertools import pairwise
 from typing import NoReturn
@@ -12,7 +13,8 @@ from typing import NoReturn
 from reward.answers.conventions import compare
 from reward.config import RewardConfig
 from reward.programs import performer, referee
-from reward.types import Check, GradeReason, Verdict
+from reward.steps import StepPattern, check_steps
+from reward.types import Check, GradeReason, StepCheck, Verdict
 
 from .channel import Channel
 from .confine import confine, renew_cpu_limit
@@ -23,10 +25,14 @@ _MAX_DESCRIPTORS = 1024
 
 
 class Kind(Enum):
-    """What a child is for: comparing pairs, one after the other, or running one answer's tests."""
+    """Work of a child: parsing texts, one after the other, or running the tests of one answer."""
 
-    PAIRS = "pairs"
+    PARSER = "parser"
     CODE = "code"
+
+
+OUT_OF_MEMORY = "memory"
+"""Reply to a step check that took more memory than the process may have."""
 
 
 def begin(serve: Callable[[], None], zygote: int) -> NoReturn:
@@ -41,12 +47,12 @@ def begin(serve: Callable[[], None], zygote: int) -> NoReturn:
         os._exit(exit_code)
 
 
-def serve_pairs(descriptor: int, config: RewardConfig) -> None:
-    """Compares the pairs that come over a socket."""
+def serve_texts(descriptor: int, config: RewardConfig, patterns: list[StepPattern]) -> None:
+    """Compare the answers and check the steps that come over a socket."""
     _keep(descriptor)
     channel = Channel(socket.socket(fileno=descriptor), _MAX_REQUEST_BYTES)
     confine(_memory_bytes(config), may_set_limits=True)
-    _serve_pairs(channel, config)
+    _serve_texts(channel, config, patterns)
 
 
 def serve_answer(descriptor: int, config: RewardConfig) -> None:
@@ -81,13 +87,14 @@ def answer_line(verdict: Verdict, reason: GradeReason | None) -> str:
     return verdict.value if reason is None else f"{verdict.value} {reason}"
 
 
-def _serve_pairs(channel: Channel, config: RewardConfig) -> None:
+def _serve_texts(channel: Channel, config: RewardConfig, patterns: list[StepPattern]) -> None:
     while (line := _next(channel, config.idle_timeout)) is not None:
-        check = Check(**json.loads(line))
+        request = json.loads(line)
         renew_cpu_limit(config.timeout)
-        answer = _compare(check, config)
-        channel.send(answer)
-        if answer == answer_line(Verdict.UNDECIDED, "memory"):
+        is_answer = "gold" in request
+        reply = _compare(Check(**request), config) if is_answer else _steps(StepCheck(**request), patterns)
+        channel.send(reply)
+        if reply in (answer_line(Verdict.UNDECIDED, "memory"), OUT_OF_MEMORY):
             return  # what it holds now is not known
 
 
@@ -96,6 +103,13 @@ def _compare(check: Check, config: RewardConfig) -> str:
         return answer_line(*compare(check, config))
     except MemoryError:
         return answer_line(Verdict.UNDECIDED, "memory")
+
+
+def _steps(check: StepCheck, patterns: list[StepPattern]) -> str:
+    try:
+        return json.dumps(asdict(check_steps(check.text, check.given, patterns)))
+    except MemoryError:
+        return OUT_OF_MEMORY
 
 
 def _next(channel: Channel, idle_timeout: float) -> str | None:

@@ -11,6 +11,9 @@ class FalseStep:
     claimed: str
     value: str
 
+    def __str__(self) -> str:
+        return f"{self.text} (the value is {self.value})"
+
 
 @dataclass(frozen=True)
 class StepReport:

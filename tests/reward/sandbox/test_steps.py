@@ -1,0 +1,83 @@
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from reward.config import RewardConfig
+from reward.sandbox import worker
+from reward.sandbox.verifier import Verifier
+from reward.steps import FalseStep, StepPattern, StepReport
+from reward.types import Check, StepCheck, Verdict
+
+HARD = Check(r"\sin(2x)", r"2\sin(x)\cos(x)", "boxed")
+FALSE = FalseStep("5 - 4 = 2", "2", "1")
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Iterator[Verifier]:
+    with Verifier(RewardConfig(timeout=20, max_verifiers=2)) as running:
+        yield running
+
+
+def claim(number: int, result: int) -> StepCheck:
+    return StepCheck(f"We see that {number} + 1 = {result}", "")
+
+
+def test_reports_come_in_order_and_equal_checks_get_the_same_one(verifier: Verifier) -> None:
+    false, true = StepCheck("5 - 4 = 2, so 3 * 4 = 12", "5, 4 and 3"), StepCheck("5 - 4 = 1", "")
+    reports = verifier.check_steps([false, true, StepCheck("Nothing to check.", ""), false])
+    assert reports[:3] == [StepReport(2, (FALSE,), ()), StepReport(1, (), ()), StepReport(0, (), ())]
+    assert reports[3] is reports[0]
+    assert verifier.check_steps([]) == []
+
+
+def test_answers_and_steps_share_the_children(verifier: Verifier) -> None:
+    claims = [claim(number, number + 1 + number % 2) for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        grades = threads.submit(verifier.verify, [HARD] * 8)
+        found = list(threads.map(verifier.check_steps, [claims] * 4))
+        assert {grade.verdict for grade in grades.result()} == {Verdict.EQUAL}
+    assert [len(report.false) for report in found[0] if report] == [0, 1] * 20
+    assert found[1:] == found[:-1]
+    assert 1 <= len(verifier.pids()) <= 2
+
+
+def test_hostile_texts_are_only_text(verifier: Verifier) -> None:
+    texts = [
+        "(" * 100_000 + "1 = 2",
+        "9" * 200_000 + " + 1 = 3",
+        "9^9^9^9^9 = 1",
+        "((10!)!)! = 5",
+        "1 = " * 50_000,
+        "\udcff\x00 5 - 4 = 2",
+        '{"gold": "1", "answer": "1", "convention": "plain"}',
+        "__import__('os').kill(1, 9) = 2",
+    ]
+    reports = verifier.check_steps([StepCheck(text, text) for text in texts])
+    assert all(report is not None for report in reports)
+    assert reports[5] == StepReport(1, (FALSE,), ())
+
+
+def test_a_check_that_reaches_the_time_limit_has_no_report() -> None:
+    with Verifier(RewardConfig(timeout=1e-6, max_verifiers=1)) as verifier:
+        assert verifier.check_steps([claim(1, 2)]) == [None]
+        assert verifier.timeouts == 1
+
+
+def test_a_check_that_runs_out_of_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(text: str, given: str, patterns: list[StepPattern]) -> StepReport:
+        raise MemoryError
+
+    monkeypatch.setattr(worker, "check_steps", exhausted)
+    assert worker._steps(claim(1, 2), []) == worker.OUT_OF_MEMORY
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for a killed child by its id")
+def test_a_child_killed_between_checks_costs_none(verifier: Verifier) -> None:
+    verifier.check_steps([claim(1, 2)])
+    for pid in verifier.pids():
+        os.kill(pid, signal.SIGKILL)
+    assert verifier.check_steps([claim(1, 3)]) == [StepReport(1, (FalseStep("1 + 1 = 3", "3", "2"),), ())]
