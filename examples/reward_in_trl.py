@@ -92,6 +92,7 @@ class GroupReward:
                 candidates,
                 config=RewardConfig(),
                 verify=self.verifier.verify,
+                check_steps=self.verifier.check_steps,
                 backbone=self._score,
             )
             rewards += [score.total for score in scores]

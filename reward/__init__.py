@@ -2,6 +2,7 @@
 
 from reward.answers.conventions import CONVENTIONS, extract_answer
 from reward.sandbox.verifier import Verifier
+from reward.steps import FalseStep, StepReport
 
 from .config import RewardConfig
 from .group import score_group
@@ -10,6 +11,7 @@ from .types import (
     Backbone,
     Candidate,
     Check,
+    CheckSteps,
     Embed,
     Grade,
     GradedProblem,
@@ -17,6 +19,7 @@ from .types import (
     Judge,
     Reason,
     Score,
+    StepCheck,
     TokenScores,
     Verdict,
     Verify,
@@ -28,7 +31,9 @@ __all__ = [
     "Backbone",
     "Candidate",
     "Check",
+    "CheckSteps",
     "Embed",
+    "FalseStep",
     "Grade",
     "GradeReason",
     "GradedProblem",
@@ -36,6 +41,8 @@ __all__ = [
     "Reason",
     "RewardConfig",
     "Score",
+    "StepCheck",
+    "StepReport",
     "TokenScores",
     "Verdict",
     "Verifier",

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, replace
 from itertools import repeat
 
-from reward.answers.conventions import FENCED, extract_answer
+from reward.answers.conventions import extract_answer
 from reward.answers.extract.final_answer import strip_answer_line
-from reward.answers.extract.visible import visible
+from reward.steps import StepReport
 
 from . import characters
 from .alignment import anchored
 from .config import RewardConfig
 from .leak import find_leak
+from .readings import readings
 from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
 from .words import ngrams, repetition, words
 
@@ -35,12 +36,14 @@ class GateResult:
     """Result of the gate; `reason` is the code of the first rule that the candidate broke, None if it passes.
 
     `overlap` and `repetition` are shares in [0, 1] of words, or of characters if only characters break the rule.
+    `steps` is None if the steps were not checked, or the check reached a limit.
     """
 
     reason: Reason | None
     extracted: str | None
     overlap: float
     repetition: float
+    steps: StepReport | None = None
 
     @property
     def passed(self) -> bool:
@@ -59,11 +62,11 @@ def check(
         ValueError: `problem.convention` is unknown.
     """
     extracted = extract_answer(candidate.text, problem.convention)
-    readings = _readings(candidate.text, problem.convention)
-    said, expert = [words(reading) for reading in readings], words(problem.solution)
+    texts = readings(candidate.text, problem.convention)
+    said, expert = [words(text) for text in texts], words(problem.solution)
     most_repeated = max(config.max_repetition, repetition(expert))
     overlap = max(_overlap(reading_words, expert, config) for reading_words in said)
-    repeated = max(map(_repetition, readings, said, repeat(most_repeated), repeat(problem.solution)))
+    repeated = max(map(_repetition, texts, said, repeat(most_repeated), repeat(problem.solution)))
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
@@ -71,13 +74,13 @@ def check(
         reason = "control_token"
     elif extracted is None:
         reason = "no_answer"
-    elif _lacks_reasoning(problem, readings[-1], extracted, config.min_reasoning_words):
+    elif _lacks_reasoning(problem, texts[-1], extracted, config.min_reasoning_words):
         reason = "no_reasoning"
     elif _is_too_long(candidate.text, said[0], problem.solution, expert, config.max_length_ratio):
         reason = "too_long"
     elif repeated > most_repeated:
         reason = "repetitive"
-    elif any(_leaks(problem, reading, config) for reading in readings):
+    elif any(_leaks(problem, text, config) for text in texts):
         reason = "leak"
     elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
@@ -90,15 +93,29 @@ def apply_verdict(result: GateResult, verdict: Verdict) -> GateResult:
     return result if not result.passed else replace(result, reason=_REASON_OF[verdict])
 
 
+def apply_steps(result: GateResult, report: StepReport | None, config: RewardConfig) -> GateResult:
+    """Add the report on the steps; an earlier reason stays. Without a report (None) no step counts as false."""
+    reason = result.reason
+    if report is not None and reason is None:
+        if report.false and config.false_step == "gate":
+            reason = "false_step"
+        elif report.broken and config.broken_chain == "gate":
+            reason = "broken_chain"
+    return replace(result, reason=reason, steps=report)
+
+
 def apply_alignment(
     problem: GradedProblem, result: GateResult, mean_logprob: float, config: RewardConfig
 ) -> GateResult:
     """Reject a candidate that passes every other rule if its mean log-prob (nats per token) makes it `alien`."""
     assert result.passed, "the backbone is asked about candidates that pass every other rule"
-    is_alien = anchored(mean_logprob, problem.anchors) < config.min_alignment
-    return (
-        replace(result, reason="alien") if is_alien and _is_copying(problem, config.copy_margin) else result
-    )
+    return replace(result, reason="alien") if is_alien(problem, mean_logprob, config) else result
+
+
+def is_alien(problem: GradedProblem, mean_logprob: float, config: RewardConfig) -> bool:
+    """Whether a mean log-prob (nats per token) is nearer to the expert solution than the config allows."""
+    is_near_expert = anchored(mean_logprob, problem.anchors) < config.min_alignment
+    return is_near_expert and _is_copying(problem, config.copy_margin)
 
 
 def reject_by_judge(result: GateResult) -> GateResult:
@@ -131,12 +148,6 @@ def _lacks_reasoning(problem: GradedProblem, text: str, extracted: str, fewest: 
     if problem.convention in ANSWER_IS_TEXT or reasoning_words(problem.solution, problem.answer) < fewest:
         return False
     return reasoning_words(text, extracted) < fewest
-
-
-def _readings(text: str, convention: str) -> list[str]:
-    """Return the text as fine-tuning sees it, and as a reader sees it if that differs."""
-    seen = text if convention in FENCED else visible(text)
-    return [text] if seen == text else [text, seen]
 
 
 def _overlap(said: list[str], expert: list[str], config: RewardConfig) -> float:

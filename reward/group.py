@@ -4,12 +4,35 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from reward.steps import StepReport
 
 from . import alignment, diversity
 from .config import RewardConfig
-from .gate import GateResult, apply_alignment, apply_verdict, check, reject_by_judge
-from .types import Backbone, Candidate, Check, Embed, GradedProblem, Judge, Score, TokenScores, Verify
+from .gate import (
+    GateResult,
+    apply_alignment,
+    apply_steps,
+    apply_verdict,
+    check,
+    is_alien,
+    reject_by_judge,
+)
+from .readings import merge_reports, step_readings
+from .types import (
+    Backbone,
+    Candidate,
+    Check,
+    CheckSteps,
+    Embed,
+    GradedProblem,
+    Judge,
+    Score,
+    StepCheck,
+    TokenScores,
+    Verify,
+)
 
 T = TypeVar("T")
 
@@ -21,17 +44,21 @@ def score_group(
     config: RewardConfig,
     verify: Verify,
     backbone: Backbone,
+    check_steps: CheckSteps | None = None,
     embed: Embed | None = None,
     judge: Judge | None = None,
 ) -> list[Score]:
     """Score a whole group, in order: total = gate * (1 + w_a * alignment + w_d * diversity).
 
+    A candidate that only `false_step` rejects has total w_s * (share of its checked steps that are true), w_s < 1.
     Each service is called at most once, and only with the candidates that need it:
 
     - `verify` gets the answers of the texts that pass the rules on the text.
+    - `check_steps` gets these texts with the question as given, if `config.checks_steps`.
     - `judge` gets the candidates whose answer is right, if `config.judge`.
-    - `backbone` gets the candidates that break no rule before `alien`. It returns their tokens' log-probs (nats) given
-      the question alone, with entropies if `config.needs_entropies`.
+    - `backbone` gets the candidates that break no rule before `alien`, and those that only `false_step` rejects if
+      `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
+      entropies if `config.needs_entropies`.
     - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
       whiten its vectors (`Whitening.around`).
 
@@ -39,18 +66,24 @@ def score_group(
         ValueError: there are fewer than two candidates, the problem's convention is unknown, a service that the config
             needs is not given, or a service returns a wrong number of results or values that are not finite.
     """
-    _require(candidates, config, embed, judge)
-    results = _gate(problem, candidates, config, verify, judge)
-    right = [i for i, result in enumerate(results) if result.passed]
+    _require(candidates, config, check_steps, embed, judge)
+    results = _gate(problem, candidates, config, verify, check_steps, judge)
+    right = [i for i, result in enumerate(results) if result.passed or _may_earn_credit(result, config)]
     natural: dict[int, _Naturalness] = {}
     if right:
         asked = [candidates[i] for i in right]
         tokens = _checked("backbone", backbone(problem, asked), asked)
         natural = {i: _naturalness(scores) for i, scores in zip(right, tokens, strict=True)}
+    credits = dict.fromkeys(natural, 0.0)
     for i, own in natural.items():
-        results[i] = apply_alignment(problem, results[i], own.logprob, config)
+        if results[i].passed:
+            results[i] = apply_alignment(problem, results[i], own.logprob, config)
+        elif not is_alien(problem, own.logprob, config):
+            credits[i] = _step_credit(results[i], config)
     passing = [i for i in right if results[i].passed]
-    scores = [_zero_score(result, natural.get(i)) for i, result in enumerate(results)]
+    scores = [
+        _rejected_score(result, natural.get(i), credits.get(i, 0.0)) for i, result in enumerate(results)
+    ]
     if passing:
         chosen = [candidates[i] for i in passing]
         rewarded = _score_passing(
@@ -62,7 +95,11 @@ def score_group(
 
 
 def _require(
-    candidates: Sequence[Candidate], config: RewardConfig, embed: Embed | None, judge: Judge | None
+    candidates: Sequence[Candidate],
+    config: RewardConfig,
+    check_steps: CheckSteps | None,
+    embed: Embed | None,
+    judge: Judge | None,
 ) -> None:
     if len(candidates) < 2:
         raise ValueError(
@@ -74,6 +111,11 @@ def _require(
             f"diversity={config.diversity} compares embeddings, and no `embed` was given; pass one, or set "
             "diversity=lexical or diversity_weight=0."
         )
+    if config.checks_steps and check_steps is None:
+        raise ValueError(
+            f"false_step={config.false_step} and broken_chain={config.broken_chain} check steps, and no `check_steps` "
+            "was given; pass `Verifier(config).check_steps`, or set both to off."
+        )
     if config.judge and judge is None:
         raise ValueError("judge=true asks a judge, and no `judge` was given; pass one, or set judge=false.")
 
@@ -83,6 +125,7 @@ def _gate(
     candidates: Sequence[Candidate],
     config: RewardConfig,
     verify: Verify,
+    check_steps: CheckSteps | None,
     judge: Judge | None,
 ) -> list[GateResult]:
     results = [check(problem, candidate, None, config) for candidate in candidates]
@@ -91,6 +134,11 @@ def _gate(
         checks = [Check(problem.answer, results[i].extracted or "", problem.convention) for i in pending]
         for i, grade in zip(pending, _checked("verify", verify(checks), checks), strict=True):
             results[i] = apply_verdict(results[i], grade.verdict)
+    if pending and config.checks_steps:
+        assert check_steps is not None
+        reports = _step_reports(problem, [candidates[i] for i in pending], check_steps)
+        for i, report in zip(pending, reports, strict=True):
+            results[i] = apply_steps(results[i], report, config)
     right = [i for i in pending if results[i].passed]
     if right and config.judge:
         assert judge is not None
@@ -98,6 +146,26 @@ def _gate(
         for i, is_sound in zip(right, _checked("judge", judge(problem, chosen), chosen), strict=True):
             results[i] = results[i] if is_sound else reject_by_judge(results[i])
     return results
+
+
+def _step_reports(
+    problem: GradedProblem, candidates: Sequence[Candidate], check_steps: CheckSteps
+) -> list[StepReport | None]:
+    texts = [step_readings(candidate.text, problem.convention) for candidate in candidates]
+    checks = [StepCheck(text, problem.question) for readings in texts for text in readings]
+    reports = iter(_checked("check_steps", check_steps(checks), checks))
+    return [merge_reports([next(reports) for _ in readings]) for readings in texts]
+
+
+def _may_earn_credit(result: GateResult, config: RewardConfig) -> bool:
+    return config.step_credit_weight > 0 and result.reason == "false_step"
+
+
+def _step_credit(result: GateResult, config: RewardConfig) -> float:
+    assert result.steps is not None, "a false step was found"
+    # Two readings of a text may word one claim differently.
+    false = min(len(result.steps.false), result.steps.checked)
+    return config.step_credit_weight * (1 - false / result.steps.checked)
 
 
 @dataclass(frozen=True)
@@ -132,6 +200,7 @@ def _score_passing(
             overlap=result.overlap,
             repetition=result.repetition,
             extracted=result.extracted,
+            **_step_fields(result),
         )
         for result, own, aligned, diverse in zip(results, natural, alignments, diversities, strict=True)
     ]
@@ -184,17 +253,25 @@ def _checked(service: str, given: Sequence[T], asked: Sequence[object]) -> Seque
     return given
 
 
-def _zero_score(result: GateResult, natural: _Naturalness | None) -> Score:
+def _rejected_score(result: GateResult, natural: _Naturalness | None, credit: float) -> Score:
     return Score(
         gate=False,
         reason=result.reason,
         alignment=0.0,
         diversity=0.0,
-        total=0.0,
+        total=credit,
         mean_logprob=natural.logprob if natural else None,
         tail_fraction=natural.tail_fraction if natural else None,
         typicality_gap=natural.gap if natural else None,
         overlap=result.overlap,
         repetition=result.repetition,
         extracted=result.extracted,
+        **_step_fields(result),
     )
+
+
+def _step_fields(result: GateResult) -> dict[str, Any]:
+    if result.steps is None:
+        return {}
+    steps = result.steps
+    return {"steps_checked": steps.checked, "false_steps": steps.false, "broken_steps": steps.broken}

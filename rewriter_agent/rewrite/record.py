@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from reward import Score
 from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import STRATEGIES
@@ -16,6 +17,7 @@ from rewriter_agent.scoring.group_scorer import Sample
 from .rounds import Attempt
 from .select import select
 
+FALSE_STEP = pa.struct([("text", pa.string()), ("claimed", pa.string()), ("value", pa.string())])
 SCORE = pa.struct(
     [
         ("gate", pa.bool_()),
@@ -29,6 +31,9 @@ SCORE = pa.struct(
         ("overlap", pa.float64()),
         ("repetition", pa.float64()),
         ("extracted", pa.string()),
+        ("steps_checked", pa.int32()),
+        ("false_steps", pa.list_(FALSE_STEP)),
+        ("broken_steps", pa.list_(pa.string())),
     ]
 )
 COSTS = ("rollouts", "prompt_tokens", "generated_tokens", "scored_tokens", "judged")
@@ -97,7 +102,7 @@ def records(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> list[
     everything = {
         "candidates": [sample.text for sample in tried.samples],
         "rounds": tried.rounds,
-        "scores": [asdict(score) for score in tried.scores],
+        "scores": [_score_row(score) for score in tried.scores],
         "judged_bad": tried.judged_bad,
         "rollouts": len(tried.samples),
         "prompt_tokens": sum(group.prompt_tokens for group in attempt.groups),
@@ -111,6 +116,11 @@ def records(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> list[
         {**common, **(nothing if number else everything), "target": number, **target}
         for number, target in enumerate(targets)
     ]
+
+
+def _score_row(score: Score) -> dict[str, Any]:
+    false = [asdict(step) for step in score.false_steps]
+    return {**asdict(score), "false_steps": false, "broken_steps": list(score.broken_steps)}
 
 
 class _Tried:

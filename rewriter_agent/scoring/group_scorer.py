@@ -115,6 +115,7 @@ class GroupScorer:
             samples,
             config=self.config,
             verify=self.verifier.verify,
+            check_steps=self.verifier.check_steps,
             backbone=backbone,
             embed=self.embed,
             judge=judge,

@@ -38,6 +38,10 @@ POLICY = Section(
             ("train/reward_terms/alignment_mean", "train/reward_terms/diversity_mean"),
         ),
         Panel("Rejected, by reason", ("train/rejected/*",)),
+        Panel(
+            "Steps: share that is true, and candidates with a false or broken one",
+            ("train/steps/true_share", "train/steps/false_candidates", "train/steps/broken_candidates"),
+        ),
         Panel("Groups without variance", ("train/frac_reward_zero_std",)),
         Panel("Entropy", ("train/entropy",)),
         Panel("KL to the backbone (where train.beta > 0)", ("train/kl",)),

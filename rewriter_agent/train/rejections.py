@@ -31,6 +31,11 @@ CHANGES: dict[Reason, str] = {
         "see whether the gold answers and data.convention are right; if they are, take easier problems or a stronger "
         "model"
     ),
+    "false_step": (
+        "see in false_steps which claims are false; if they are true, set reward.false_step=measure, else take easier "
+        "problems, or reward the share of true steps with reward.step_credit_weight=0.5"
+    ),
+    "broken_chain": "see broken_steps in completions/, or set reward.broken_chain=measure",
     "judge": "see whether the judge is right, or set reward.judge=false",
     "alien": "lower reward.min_alignment",
 }

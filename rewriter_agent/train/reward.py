@@ -23,6 +23,7 @@ LOGGED = (
     "typicality_gap",
     "overlap",
     "repetition",
+    "steps_checked",
 )
 """The fields of a score that TRL's completion logs keep."""
 
@@ -72,7 +73,10 @@ class GroupReward:
         log_judge([verdict for group in scored for verdict in group.judged_bad], log_metric)
         log_metric("verifier/timeouts", self.scorer.verifier.timeouts)
         log_metric("verifier/crashes", self.scorer.verifier.crashes)
+        log_steps(scores, log_metric)
         log_extra("problem_id", problem_id)
+        log_extra("false_steps", ["; ".join(map(str, score.false_steps)) for score in scores])
+        log_extra("broken_steps", ["; ".join(score.broken_steps) for score in scores])
         for field in LOGGED:
             log_extra(field, [getattr(score, field) for score in scores])
         return [score.total for score in scores]
@@ -106,6 +110,22 @@ def log_judge(judged_bad: Sequence[bool], log_metric: LogMetric) -> None:
     """How often the judge accepted reasoning known to be bad; not logged if there is no judge."""
     if judged_bad:
         log_metric("judge/false_accept", fmean(judged_bad))
+
+
+def log_steps(scores: Sequence[Score], log_metric: LogMetric) -> None:
+    """Mean number of checked steps, the share of them that is true, and the shares of candidates with a bad step.
+
+    Of the candidates whose steps were checked, whatever their answer; not logged without any.
+    """
+    read = [(score, score.steps_checked) for score in scores if score.steps_checked is not None]
+    if not read:
+        return
+    checked = sum(count for _, count in read)
+    log_metric("steps/checked_mean", checked / len(read))
+    log_metric("steps/false_candidates", fmean(bool(score.false_steps) for score, _ in read))
+    log_metric("steps/broken_candidates", fmean(bool(score.broken_steps) for score, _ in read))
+    if checked:
+        log_metric("steps/true_share", 1 - sum(len(score.false_steps) for score, _ in read) / checked)
 
 
 def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Scored, ScoreRequest
-from reward import Anchors, Check, Grade, Score, Verdict, Verifier
+from reward import Anchors, Check, Grade, Score, StepCheck, StepReport, Verdict, Verifier
+from reward.steps import check_steps
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
@@ -48,10 +49,13 @@ class RecordingFleet:
 
 
 class ExactVerifier:
-    """Fake verifier: two answers are equal if their texts are."""
+    """Fake verifier: two answers are equal if their texts are. Steps are checked as always."""
 
     def verify(self, checks: Sequence[Check]) -> list[Grade]:
         return [Grade(Verdict.EQUAL if c.gold == c.answer else Verdict.DIFFERENT) for c in checks]
+
+    def check_steps(self, checks: Sequence[StepCheck]) -> list[StepReport | None]:
+        return [check_steps(check.text, check.given) for check in checks]
 
 
 def fake_logprobs(ids: Sequence[int]) -> list[float]:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reward.config import RewardConfig
-from reward.gate import check, overlap_share, reasoning_words
+from reward.gate import apply_steps, check, overlap_share, reasoning_words
+from reward.steps import FalseStep, StepReport
 from reward.types import Anchors, Candidate, Verdict
 from reward.words import repetition, words
 
@@ -72,6 +73,17 @@ def test_a_candidate_with_control_tokens_that_its_text_hides_is_refused() -> Non
     for settings in ({}, {"preset": "paper"}):
         config = RewardConfig.model_validate(settings)
         assert check(PROBLEM, candidate, Verdict.EQUAL, config).reason == "control_token"
+
+
+def test_a_false_step_is_named_before_a_broken_chain_and_after_the_answer() -> None:
+    config = RewardConfig(false_step="gate", broken_chain="gate")
+    report = StepReport(2, (FalseStep("5 - 4 = 2", "2", "1"),), ("1 - = 5",))
+    for verdict, expected in ((Verdict.EQUAL, "false_step"), (Verdict.DIFFERENT, "wrong_answer")):
+        result = apply_steps(check(PROBLEM, Candidate(OWN, True), verdict, config), report, config)
+        assert (result.reason, result.steps) == (expected, report)
+    right = check(PROBLEM, Candidate(OWN, True), Verdict.EQUAL, config)
+    assert apply_steps(right, StepReport(1, (), ("1 - = 5",)), config).reason == "broken_chain"
+    assert apply_steps(right, None, config).passed
 
 
 def test_text_rules_are_decided_before_the_verdict() -> None:

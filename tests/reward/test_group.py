@@ -2,7 +2,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from runpy import run_path
 
@@ -10,7 +10,18 @@ import pytest
 
 from reward.config import RewardConfig
 from reward.group import score_group
-from reward.types import Anchors, Candidate, Check, Grade, GradedProblem, Score, TokenScores, Verdict
+from reward.steps import FalseStep, StepReport, check_steps
+from reward.types import (
+    Anchors,
+    Candidate,
+    Check,
+    Grade,
+    GradedProblem,
+    Score,
+    StepCheck,
+    TokenScores,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,14 @@ class Services:
             return Verdict.UNDECIDED
         return Verdict.EQUAL if check.answer == check.gold else Verdict.DIFFERENT
 
+    def check_steps(self, checks: list[StepCheck]) -> list[StepReport | None]:
+        self.calls.append(("check_steps", [(check.text, check.given) for check in checks]))
+        return [None if "slow" in check.text else self._steps(check) for check in checks]
+
+    def _steps(self, check: StepCheck) -> StepReport:
+        broken = ("1 - = 5",) if "1 - = 5" in check.text else ()
+        return replace(check_steps(check.text, check.given), broken=broken)
+
     def judge(self, problem: GradedProblem, candidates: list[Candidate]) -> list[bool]:
         self.calls.append(("judge", [candidate.text for candidate in candidates]))
         return ["magic" not in candidate.text for candidate in candidates]
@@ -56,6 +75,7 @@ class Services:
             group,
             config=RewardConfig.model_validate(settings),
             verify=self.verify,
+            check_steps=self.check_steps,
             backbone=self.backbone,
             embed=self.embed,
             judge=self.judge,
@@ -83,6 +103,7 @@ def test_gate_and_terms_compose_and_each_service_is_called_once() -> None:
     assert [score.reason for score in scores] == reasons
     assert services.calls == [
         ("verify", [("7", "7", "####"), ("7", "8", "####"), ("7", "7", "####"), ("7", "9^{9}", "####")]),
+        ("check_steps", [(GROUP[i].text, "What is 3 + 4?") for i in (0, 1, 2, 5)]),
         ("backbone", [RIGHT, OTHER_RIGHT]),
     ]
     assert [score.total for score in scores] == pytest.approx([1 + 0.35 * 0.5 + 0.5 * 0.5, 0] * 2 + [0, 0])
@@ -99,7 +120,7 @@ def test_a_copy_in_other_words_does_not_pass() -> None:
     assert [score.total for score in scores] == [0.0] * 6
     # Their log-probs are still reported, and no passing text is left to embed.
     assert (scores[0].mean_logprob, scores[0].tail_fraction, scores[0].typicality_gap) == (-1.5, 1.0, -0.5)
-    assert [name for name, _ in services.calls] == ["verify", "backbone"]
+    assert [name for name, _ in services.calls] == ["verify", "check_steps", "backbone"]
 
 
 def test_an_alien_candidate_counts_in_no_term_of_the_others() -> None:
@@ -126,6 +147,7 @@ def test_nothing_is_alien_if_copying_is_allowed(convention: str, anchors: Anchor
         [Candidate(text, True)] * 2,
         config=RewardConfig(),
         verify=lambda checks: [Grade(Verdict.EQUAL) for _ in checks],
+        check_steps=services.check_steps,
         backbone=services.backbone,
     )
     assert [score.reason for score in scores] == [None, None]
@@ -135,9 +157,9 @@ def test_the_judge_is_asked_last_and_about_right_answers_alone() -> None:
     services = Services()
     scores = services.score([*GROUP, Candidate(MAGIC_RIGHT, True)], judge=True)
     assert [score.reason for score in scores][-2:] == ["undecided", "judge"]
-    assert [name for name, _ in services.calls] == ["verify", "judge", "backbone"]
-    assert services.calls[1][1] == [RIGHT, OTHER_RIGHT, MAGIC_RIGHT]
-    assert services.calls[2][1] == [RIGHT, OTHER_RIGHT]
+    assert [name for name, _ in services.calls] == ["verify", "check_steps", "judge", "backbone"]
+    assert services.calls[2][1] == [RIGHT, OTHER_RIGHT, MAGIC_RIGHT]
+    assert services.calls[3][1] == [RIGHT, OTHER_RIGHT]
 
 
 def test_embeddings_are_computed_only_if_they_count() -> None:
@@ -148,6 +170,104 @@ def test_embeddings_are_computed_only_if_they_count() -> None:
     services.calls.clear()
     assert services.score(GROUP, diversity="embedding", diversity_weight=0)[0].diversity == 0
     assert "embed" not in dict(services.calls)
+
+
+FALSE_STEP = Candidate("First 4 - 3 = 2, then 3 + 4 = 7\n#### 7", True)
+BROKEN = Candidate("We get 1 - = 5 and 3 + 4 = 7\n#### 7", True)
+
+
+def test_a_right_answer_with_a_false_step_does_not_pass() -> None:
+    services = Services()
+    false, right, broken = services.score([FALSE_STEP, PAIR[0], BROKEN], false_step="gate")
+    assert (false.gate, false.reason, false.total, false.steps_checked) == (False, "false_step", 0, 2)
+    assert false.false_steps == (FalseStep("4 - 3 = 2", "2", "1"),)
+    assert (right.reason, right.steps_checked, right.false_steps) == (None, 0, ())
+    assert (broken.reason, broken.steps_checked, broken.broken_steps) == (None, 1, ("1 - = 5",))
+    # The backbone is not asked about what the gate rejects.
+    assert services.calls[-1] == ("backbone", [RIGHT, BROKEN.text])
+
+
+def test_each_rule_on_steps_may_measure_only() -> None:
+    pair = [FALSE_STEP, BROKEN]
+    measured = Services().score(pair, false_step="measure")
+    assert [(score.reason, len(score.false_steps)) for score in measured] == [(None, 1), (None, 0)]
+    chains = Services().score(pair, false_step="off", broken_chain="gate")
+    assert [score.reason for score in chains] == [None, "broken_chain"]
+    services = Services()
+    unread = services.score(pair, false_step="off", broken_chain="off")
+    assert [(score.reason, score.steps_checked) for score in unread] == [(None, None)] * 2
+    assert "check_steps" not in dict(services.calls)
+
+
+def test_steps_of_a_wrong_answer_are_measured() -> None:
+    text = FALSE_STEP.text.replace("####", "#### 1")
+    wrong, cut = Services().score([Candidate(text, True), Candidate(text, False)], false_step="gate")
+    assert (wrong.reason, len(wrong.false_steps)) == ("wrong_answer", 1)
+    assert (cut.reason, cut.steps_checked) == ("unfinished", None)
+
+
+def test_a_step_check_without_a_report_rejects_nothing() -> None:
+    slow = Candidate(f"This is slow: {FALSE_STEP.text}", True)
+    scores = Services().score([slow, PAIR[0]], false_step="gate")
+    assert [(score.reason, score.steps_checked) for score in scores] == [(None, None), (None, 0)]
+
+
+def test_a_false_step_that_a_reader_sees_only_between_hidden_parts_is_found() -> None:
+    hidden = Candidate("First 4 - 3<!-- so --> = 2\n#### 7", True)
+    commented = Candidate("We add them.<!-- since 4 - 3 = 2, yes -->\n#### 7", True)
+    assert [score.reason for score in Services().score([hidden, commented], false_step="gate")] == [
+        "false_step"
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("convention", "answer", "reason"),
+    [
+        ("text", "It has 4 - 3 = 2 legs. The answer is a bird.", "false_step"),
+        ("choice", "Since 4 - 3 = 2, the answer is (B).", "false_step"),
+        ("contains", "A bird, because 4 - 3 = 2", "false_step"),
+        ("json", '```json\n{"note": "4 - 3 = 2"}\n```', None),
+        ("json", '{"note": "4 - 3 = 2"}', None),
+        ("json", 'As 4 - 3 = 2:\n```json\n{"a": 1}\n```', "false_step"),
+        ("python", "```python\nassert 4 - 3 = 2\n```", None),
+        ("python", "As 4 - 3 = 2:\n```python\npass\n```", "false_step"),
+    ],
+)
+def test_words_are_read_under_every_convention_and_blocks_are_not(
+    convention: str, answer: str, reason: str | None
+) -> None:
+    services = Services()
+    [score, _] = score_group(
+        Problem(answer="x", convention=convention),
+        [Candidate(answer, True)] * 2,
+        config=RewardConfig(min_reasoning_words=0, false_step="gate"),
+        verify=lambda checks: [Grade(Verdict.EQUAL) for _ in checks],
+        check_steps=services.check_steps,
+        backbone=services.backbone,
+    )
+    assert score.reason == reason
+
+
+def test_the_share_of_true_steps_earns_less_than_passing() -> None:
+    worse = Candidate("First 4 - 3 = 2, then 3 + 4 = 8, then 7 * 1 = 7, so 7.\n#### 7", True)
+    services = Services()
+    scores = services.score(
+        [FALSE_STEP, worse, PAIR[0], GROUP[1], BROKEN],
+        false_step="gate",
+        broken_chain="gate",
+        step_credit_weight=0.6,
+    )
+    assert [score.total for score in scores] == pytest.approx([0.6 / 2, 0.6 / 3, 1 + 0.35 * 0.5, 0, 0])
+    assert [score.gate for score in scores] == [False, False, True, False, False]
+    assert services.calls[-1] == ("backbone", [FALSE_STEP.text, worse.text, RIGHT])
+    assert scores[0].mean_logprob == -1.5
+
+
+def test_an_alien_text_earns_nothing_for_its_true_steps() -> None:
+    scores = Services().score(
+        [FALSE_STEP, PAIR[0]], false_step="gate", min_alignment=0.51, step_credit_weight=0.6
+    )
+    assert [(score.reason, score.total) for score in scores] == [("false_step", 0), ("alien", 0)]
 
 
 def test_typicality_scores_the_gap_to_the_entropy() -> None:
@@ -167,10 +287,20 @@ def test_a_group_of_one_is_refused() -> None:
         Services().score(GROUP[:1])
 
 
-@pytest.mark.parametrize("settings", [{"diversity": "embedding"}, {"diversity": "paper"}, {"judge": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"diversity": "embedding"},
+        {"preset": "paper", "judge": False},
+        {"judge": True, "false_step": "off", "broken_chain": "off"},
+        {"broken_chain": "off"},
+        {"false_step": "off"},
+        {"false_step": "measure", "broken_chain": "off"},
+    ],
+)
 def test_a_service_that_the_config_needs_must_be_given(settings: dict) -> None:
     services, config = Services(), RewardConfig.model_validate(settings)
-    with pytest.raises(ValueError, match="was given; pass one, or set"):
+    with pytest.raises(ValueError, match=r"was given; pass .*, or set"):
         score_group(Problem(), PAIR, config=config, verify=services.verify, backbone=services.backbone)
     assert services.calls == []
 
@@ -189,7 +319,14 @@ def test_token_scores_that_would_spoil_the_reward_are_refused(
 ) -> None:
     config = RewardConfig.model_validate(settings)
     with pytest.raises(ValueError, match=message):
-        score_group(Problem(), PAIR, config=config, verify=Services().verify, backbone=lambda *_: tokens)
+        score_group(
+            Problem(),
+            PAIR,
+            config=config,
+            verify=Services().verify,
+            check_steps=Services().check_steps,
+            backbone=lambda *_: tokens,
+        )
 
 
 def test_keys_override_the_preset_and_a_dump_reads_back() -> None:

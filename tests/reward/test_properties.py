@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from reward import alignment, diversity
 from reward.config import RewardConfig
 from reward.group import score_group
-from reward.types import Anchors, Candidate, Check, Grade, GradedProblem, Score, TokenScores, Verdict
+from reward.steps import StepReport, check_steps
+from reward.types import (
+    Anchors,
+    Candidate,
+    Check,
+    Grade,
+    GradedProblem,
+    Score,
+    StepCheck,
+    TokenScores,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,10 @@ class Problem:
 
 def verify(checks: list[Check]) -> list[Grade]:
     return [Grade(Verdict.EQUAL if check.answer == check.gold else Verdict.DIFFERENT) for check in checks]
+
+
+def count_steps(checks: list[StepCheck]) -> list[StepReport | None]:
+    return [check_steps(check.text, check.given) for check in checks]
 
 
 def judge(problem: GradedProblem, candidates: list[Candidate]) -> list[bool]:
@@ -45,6 +60,7 @@ def embed(texts: list[str]) -> list[Sequence[float]]:
 def score(group: list[Candidate], settings: dict[str, Any]) -> list[Score]:
     config = RewardConfig.model_validate(settings)
     services: dict[str, Any] = {"verify": verify, "backbone": backbone, "embed": embed, "judge": judge}
+    services["check_steps"] = count_steps
     return score_group(Problem(), group, config=config, **services)
 
 
@@ -58,6 +74,8 @@ candidates = st.builds(
             "It takes magic to see that it is\n#### 7",
             "Four more than three is surely eight.\n#### 8",
             "The reference solution says it.\n#### 7",
+            "First 5 - 4 = 2, and so 3 + 4 = 7\n#### 7",
+            "First 5 - 4 = 2, and 2 + 4 = 5\n#### 7",
             "No idea at all.",
         ]
     ),
@@ -71,6 +89,8 @@ settings = st.sampled_from(
         {"alignment": "typicality", "diversity": "embedding", "judge": True},
         {"alignment": "paper", "alignment_weight": 0.0},
         {"diversity": "paper", "diversity_weight": 0.0},
+        {"false_step": "measure", "broken_chain": "gate"},
+        {"false_step": "gate", "step_credit_weight": 0.99},
     ]
 )
 logprobs = st.floats(min_value=-20, max_value=0)
@@ -79,10 +99,11 @@ vectors = st.lists(st.lists(st.integers(-3, 3).map(float), min_size=3, max_size=
 
 
 @given(groups, settings)
-def test_total_is_zero_exactly_for_rejected_candidates(group: list[Candidate], chosen: dict) -> None:
+def test_total_separates_passing_from_rejected_candidates(group: list[Candidate], chosen: dict) -> None:
     for own in score(group, chosen):
-        assert (own.total == 0) == (not own.gate) == (own.reason is not None)
-        assert own.gate == (1 <= own.total <= 1.85)
+        assert own.gate == (own.reason is None) == (1 <= own.total <= 1.85)
+        may_earn_credit = own.reason == "false_step" and "step_credit_weight" in chosen
+        assert own.gate or 0 <= own.total < (1 if may_earn_credit else 1e-9)
         assert 0 <= own.alignment <= 1
         assert 0 <= own.diversity <= 1
 

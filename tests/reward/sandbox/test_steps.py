@@ -58,7 +58,6 @@ def test_hostile_texts_are_only_text(verifier: Verifier) -> None:
     ]
     reports = verifier.check_steps([StepCheck(text, text) for text in texts])
     assert all(report is not None for report in reports)
-    assert reports[5] == StepReport(1, (FALSE,), ())
 
 
 def test_a_check_that_reaches_the_time_limit_has_no_report() -> None:

@@ -1,12 +1,13 @@
 """The record of one rewritten problem: its targets, everything tried for them, and what that cost."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from reward import Score
+from reward import FalseStep, Score
 from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, REWRITTEN, SELF_CORRECT
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import ALONE, GUIDED, Round
@@ -18,6 +19,11 @@ from rewriter_agent.scoring.group_scorer import ScoredGroup
 from tests.helpers.groups import failed, fake_logprobs, make_problem, make_sample, passed
 
 PROBLEM = make_problem("a")
+STEPS: dict[str, Any] = {
+    "steps_checked": 2,
+    "false_steps": (FalseStep("5 - 4 = 2", "2", "1"),),
+    "broken_steps": ("1 - = 5",),
+}
 EXPERTS = ExpertTokens([7, 8, 0], [-1.5, -2.0, -0.25])
 TEXTS = ("first", "second", "third")
 SAMPLES = [make_sample(text) for text in TEXTS]
@@ -125,7 +131,7 @@ def test_a_record_says_where_it_comes_from() -> None:
 def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
     path = tmp_path / "rewrites.parquet"
     written = [
-        *rows(group(passed(1.2), failed("copy"), passed(1.1)), num_targets=2),
+        *rows(group(passed(1.2), failed("copy"), replace(passed(1.1), **STEPS)), num_targets=2),
         row(failed("copy"), failed("copy"), failed("leak")),
     ]
     write_table(path, written, REWRITES)

@@ -1,15 +1,16 @@
 """The group reward as TRL calls it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean, pstdev
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from reward import Score
+from reward import FalseStep, Score
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
-from rewriter_agent.train.reward import GroupReward, log_judge, log_lengths, log_terms
+from rewriter_agent.train.reward import GroupReward, log_judge, log_lengths, log_steps, log_terms
 from tests.helpers.groups import EOS, LetterTokens, failed, make_problem, passed
 
 K = 3
@@ -70,6 +71,25 @@ def call(scorer: FakeScorer, logs: Logs, texts: list[str], names: str) -> list[f
         log_metric=logs.metric,
         prompts=["ignored"] * len(texts),
     )
+
+
+def test_steps_of_candidates_that_were_checked_are_logged(logs: Logs) -> None:
+    false = FalseStep("5 - 4 = 2", "2", "1")
+    scores = [
+        replace(passed(1.2), steps_checked=3),
+        replace(failed("false_step"), steps_checked=2, false_steps=(false,), broken_steps=("1 - = 5",)),
+        failed("unfinished"),
+    ]
+    log_steps(scores, logs.metric)
+    assert logs.metrics == {
+        "steps/checked_mean": 2.5,
+        "steps/false_candidates": 0.5,
+        "steps/broken_candidates": 0.5,
+        "steps/true_share": 0.8,
+    }
+    nothing = Logs()
+    log_steps([failed("unfinished")], nothing.metric)
+    assert nothing.metrics == {}
 
 
 def test_a_candidate_tells_of_the_control_tokens_that_its_text_hides(scorer: FakeScorer) -> None:
