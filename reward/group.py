@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, TypeVar
 
-from reward.steps import StepReport
-
 from . import alignment, diversity
 from .config import RewardConfig
 from .gate import (
@@ -19,7 +17,6 @@ from .gate import (
     is_alien,
     reject_by_judge,
 )
-from .readings import merge_reports, step_readings
 from .types import (
     Backbone,
     Candidate,
@@ -54,7 +51,7 @@ def score_group(
     Each service is called at most once, and only with the candidates that need it:
 
     - `verify` gets the answers of the texts that pass the rules on the text.
-    - `check_steps` gets these texts with the question as given, if `config.checks_steps`.
+    - `check_steps` gets these texts with the question, if `config.checks_steps`.
     - `judge` gets the candidates whose answer is right, if `config.judge`.
     - `backbone` gets the candidates that break no rule before `alien`, and those that only `false_step` rejects if
       `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
@@ -136,8 +133,8 @@ def _gate(
             results[i] = apply_verdict(results[i], grade.verdict)
     if pending and config.checks_steps:
         assert check_steps is not None
-        reports = _step_reports(problem, [candidates[i] for i in pending], check_steps)
-        for i, report in zip(pending, reports, strict=True):
+        texts = [StepCheck(candidates[i].text, problem.question, problem.convention) for i in pending]
+        for i, report in zip(pending, _checked("check_steps", check_steps(texts), texts), strict=True):
             results[i] = apply_steps(results[i], report, config)
     right = [i for i in pending if results[i].passed]
     if right and config.judge:
@@ -146,15 +143,6 @@ def _gate(
         for i, is_sound in zip(right, _checked("judge", judge(problem, chosen), chosen), strict=True):
             results[i] = results[i] if is_sound else reject_by_judge(results[i])
     return results
-
-
-def _step_reports(
-    problem: GradedProblem, candidates: Sequence[Candidate], check_steps: CheckSteps
-) -> list[StepReport | None]:
-    texts = [step_readings(candidate.text, problem.convention) for candidate in candidates]
-    checks = [StepCheck(text, problem.question) for readings in texts for text in readings]
-    reports = iter(_checked("check_steps", check_steps(checks), checks))
-    return [merge_reports([next(reports) for _ in readings]) for readings in texts]
 
 
 def _may_earn_credit(result: GateResult, config: RewardConfig) -> bool:

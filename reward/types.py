@@ -72,10 +72,14 @@ class Grade:
 
 @dataclass(frozen=True)
 class StepCheck:
-    """Request to the verifier: which claims of `text` are false, if a reader knows what is `given`?"""
+    """Request to the verifier: which claims of `text` are false, if a reader knows what is `given`, the question?
+
+    Under a `convention` whose answer is a fenced block, the blocks are not read.
+    """
 
     text: str
     given: str
+    convention: str
 
 
 @dataclass(frozen=True)

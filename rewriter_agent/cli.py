@@ -111,7 +111,11 @@ def _grade(options: argparse.Namespace) -> int:
     from rewriter_agent.scoring.grade_file import grade_file
 
     config = reward_config(options)
-    print(grade_file(options.input, options.output, config, options.convention, options.mode))
+    print(
+        grade_file(
+            options.input, options.output, config, options.convention, options.mode, steps=options.steps
+        )
+    )
     return 0
 
 

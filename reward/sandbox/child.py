@@ -7,7 +7,7 @@ from typing import get_args
 
 from reward.config import RewardConfig
 from reward.steps import FalseStep, StepReport
-from reward.types import Check, GradeReason, StepCheck, Verdict
+from reward.types import Check, GradeReason, Verdict
 
 from .channel import Channel
 from .forkserver_client import Nursery, NurseryDied
@@ -67,12 +67,12 @@ class Child:
         self.spent = self.spent or answer[1] == "memory"
         return answer
 
-    def check_steps(self, check: StepCheck) -> StepReport | None:
+    def check_steps(self, text: str, given: str) -> StepReport | None:
         """Check the steps of a text within `timeout` seconds; None if that took too much memory.
 
         Raises what `ask` does.
         """
-        line = self._exchange(vars(check), self._config.timeout)
+        line = self._exchange({"text": text, "given": given}, self._config.timeout)
         if line == OUT_OF_MEMORY:
             self.spent = True
             return None

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from reward.answers.conventions import decide
 from reward.config import RewardConfig
+from reward.readings import merge_reports, step_readings
 from reward.steps import StepReport
 from reward.types import Check, Grade, GradeReason, StepCheck, Verdict
 
@@ -60,16 +61,21 @@ class Verifier:
     def check_steps(self, checks: Sequence[StepCheck]) -> list[StepReport | None]:
         """One report for each text, in order; equal checks are decided once.
 
-        A check that reaches a limit has None as its report, never an exception, and costs no more than its limit of
-        one child's time.
+        Claims are looked for in the text as it stands and in what a reader sees of it. A check that reaches a limit has
+        None as its report, never an exception, and costs no more than its limit of one child's time.
 
         Raises:
             RuntimeError: no child could be started, the verifier is closed, or this is a fork of its process.
         """
         self._check_owner()
-        different = list(dict.fromkeys(checks))
+        readings = {
+            check: [(text, check.given) for text in step_readings(check.text, check.convention)]
+            for check in checks
+        }
+        different = list(dict.fromkeys(reading for each in readings.values() for reading in each))
         reports = dict(zip(different, self._threads.map(self._ask_steps, different), strict=True))
-        return [reports[check] for check in checks]
+        merged = {check: merge_reports([reports[one] for one in each]) for check, each in readings.items()}
+        return [merged[check] for check in checks]
 
     def pids(self) -> list[int]:
         """Process ids of the children that live.
@@ -123,9 +129,9 @@ class Verifier:
         except ChildDied as death:
             return self._died(kind, death.exit_code)
 
-    def _ask_steps(self, check: StepCheck) -> StepReport | None:
+    def _ask_steps(self, reading: tuple[str, str]) -> StepReport | None:
         try:
-            report = self._with_child(Kind.PARSER, lambda child: child.check_steps(check))
+            report = self._with_child(Kind.PARSER, lambda child: child.check_steps(*reading))
         except TimeoutError:
             self._count("timeout")
             return None

@@ -14,7 +14,7 @@ from reward.answers.conventions import compare
 from reward.config import RewardConfig
 from reward.programs import performer, referee
 from reward.steps import StepPattern, check_steps
-from reward.types import Check, GradeReason, StepCheck, Verdict
+from reward.types import Check, GradeReason, Verdict
 
 from .channel import Channel
 from .confine import confine, renew_cpu_limit
@@ -92,7 +92,7 @@ def _serve_texts(channel: Channel, config: RewardConfig, patterns: list[StepPatt
         request = json.loads(line)
         renew_cpu_limit(config.timeout)
         is_answer = "gold" in request
-        reply = _compare(Check(**request), config) if is_answer else _steps(StepCheck(**request), patterns)
+        reply = _compare(Check(**request), config) if is_answer else _steps(patterns=patterns, **request)
         channel.send(reply)
         if reply in (answer_line(Verdict.UNDECIDED, "memory"), OUT_OF_MEMORY):
             return  # what it holds now is not known
@@ -105,9 +105,9 @@ def _compare(check: Check, config: RewardConfig) -> str:
         return answer_line(Verdict.UNDECIDED, "memory")
 
 
-def _steps(check: StepCheck, patterns: list[StepPattern]) -> str:
+def _steps(text: str, given: str, patterns: list[StepPattern]) -> str:
     try:
-        return json.dumps(asdict(check_steps(check.text, check.given, patterns)))
+        return json.dumps(asdict(check_steps(text, given, patterns)))
     except MemoryError:
         return OUT_OF_MEMORY
 

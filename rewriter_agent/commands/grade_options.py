@@ -39,6 +39,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="strict",
         help="strict: the convention must be kept; lenient: the last likely answer counts (default: strict)",
     )
+    parser.add_argument(
+        "--steps",
+        action="store_true",
+        help="check the steps of each text, too: false and broken ones are listed",
+    )
+    parser.add_argument(
+        "--step-patterns",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="file of further patterns of arithmetic in words, one a line; may be given several times",
+    )
     parser.add_argument("--json-schema", type=Path, metavar="FILE", help=_help("json_schema"))
     for option, (key, kind) in REWARD_OPTIONS.items():
         parser.add_argument(option, dest=key, type=kind, metavar="N", help=_help(key))
@@ -52,12 +64,14 @@ def reward_config(options: argparse.Namespace) -> RewardConfig:
     """
     given: dict[str, Any] = {key: getattr(options, key) for key, _ in REWARD_OPTIONS.values()}
     given = {key: value for key, value in given.items() if value is not None}
+    given["step_patterns"] = options.step_patterns
     if options.json_schema is not None:
         given["json_schema"] = _read_schema(options.json_schema)
     try:
         return RewardConfig(**given)
     except ValidationError as error:
         names = {key: option for option, (key, _) in REWARD_OPTIONS.items()}
+        names["step_patterns"] = "--step-patterns"
         details = [(names[str(detail["loc"][0])], detail) for detail in error.errors()]
         raise ValueError("\n".join(f"{n}: {d['msg']} (got {d['input']!r})" for n, d in details)) from None
 

@@ -22,6 +22,8 @@ class GradeRow:
     text: str
     convention: str
     strict: bool
+    question: str
+    """Empty if the row has none in words."""
 
 
 class _Written(str):
@@ -36,7 +38,7 @@ def read_rows(path: Path, convention: str, mode: str) -> Iterator[GradeRow]:
     """The rows of a JSON Lines file, one in memory at a time; blank lines are no rows.
 
     `convention` and `mode` hold for rows that do not name their own. A gold given as a JSON number is taken
-    as it is written; keys other than id, gold, text, convention and mode are ignored.
+    as it is written; keys other than id, gold, text, question, convention and mode are ignored.
 
     Raises:
         ValueError: there is no such file, or a row cannot be used; names file, line and field.
@@ -61,6 +63,7 @@ def _parse(line: bytes, convention: str, mode: str) -> GradeRow:
         text=_text(values, "text"),
         convention=_one_of(values, "convention", CONVENTIONS, convention),
         strict=_one_of(values, "mode", MODES, mode) == "strict",
+        question=question if isinstance(question := values.get("question"), str) else "",
     )
 
 

@@ -49,7 +49,7 @@ class Services:
         return Verdict.EQUAL if check.answer == check.gold else Verdict.DIFFERENT
 
     def check_steps(self, checks: list[StepCheck]) -> list[StepReport | None]:
-        self.calls.append(("check_steps", [(check.text, check.given) for check in checks]))
+        self.calls.append(("check_steps", [(check.text, check.given, check.convention) for check in checks]))
         return [None if "slow" in check.text else self._steps(check) for check in checks]
 
     def _steps(self, check: StepCheck) -> StepReport:
@@ -103,7 +103,7 @@ def test_gate_and_terms_compose_and_each_service_is_called_once() -> None:
     assert [score.reason for score in scores] == reasons
     assert services.calls == [
         ("verify", [("7", "7", "####"), ("7", "8", "####"), ("7", "7", "####"), ("7", "9^{9}", "####")]),
-        ("check_steps", [(GROUP[i].text, "What is 3 + 4?") for i in (0, 1, 2, 5)]),
+        ("check_steps", [(GROUP[i].text, "What is 3 + 4?", "####") for i in (0, 1, 2, 5)]),
         ("backbone", [RIGHT, OTHER_RIGHT]),
     ]
     assert [score.total for score in scores] == pytest.approx([1 + 0.35 * 0.5 + 0.5 * 0.5, 0] * 2 + [0, 0])
@@ -210,42 +210,6 @@ def test_a_step_check_without_a_report_rejects_nothing() -> None:
     slow = Candidate(f"This is slow: {FALSE_STEP.text}", True)
     scores = Services().score([slow, PAIR[0]], false_step="gate")
     assert [(score.reason, score.steps_checked) for score in scores] == [(None, None), (None, 0)]
-
-
-def test_a_false_step_that_a_reader_sees_only_between_hidden_parts_is_found() -> None:
-    hidden = Candidate("First 4 - 3<!-- so --> = 2\n#### 7", True)
-    commented = Candidate("We add them.<!-- since 4 - 3 = 2, yes -->\n#### 7", True)
-    assert [score.reason for score in Services().score([hidden, commented], false_step="gate")] == [
-        "false_step"
-    ] * 2
-
-
-@pytest.mark.parametrize(
-    ("convention", "answer", "reason"),
-    [
-        ("text", "It has 4 - 3 = 2 legs. The answer is a bird.", "false_step"),
-        ("choice", "Since 4 - 3 = 2, the answer is (B).", "false_step"),
-        ("contains", "A bird, because 4 - 3 = 2", "false_step"),
-        ("json", '```json\n{"note": "4 - 3 = 2"}\n```', None),
-        ("json", '{"note": "4 - 3 = 2"}', None),
-        ("json", 'As 4 - 3 = 2:\n```json\n{"a": 1}\n```', "false_step"),
-        ("python", "```python\nassert 4 - 3 = 2\n```", None),
-        ("python", "As 4 - 3 = 2:\n```python\npass\n```", "false_step"),
-    ],
-)
-def test_words_are_read_under_every_convention_and_blocks_are_not(
-    convention: str, answer: str, reason: str | None
-) -> None:
-    services = Services()
-    [score, _] = score_group(
-        Problem(answer="x", convention=convention),
-        [Candidate(answer, True)] * 2,
-        config=RewardConfig(min_reasoning_words=0, false_step="gate"),
-        verify=lambda checks: [Grade(Verdict.EQUAL) for _ in checks],
-        check_steps=services.check_steps,
-        backbone=services.backbone,
-    )
-    assert score.reason == reason
 
 
 def test_the_share_of_true_steps_earns_less_than_passing() -> None:

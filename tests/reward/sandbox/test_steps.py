@@ -22,13 +22,17 @@ def verifier() -> Iterator[Verifier]:
         yield running
 
 
+def step_check(text: str, convention: str = "####") -> StepCheck:
+    return StepCheck(text, "5, 4 and 3", convention)
+
+
 def claim(number: int, result: int) -> StepCheck:
-    return StepCheck(f"We see that {number} + 1 = {result}", "")
+    return StepCheck(f"We see that {number} + 1 = {result}", "", "####")
 
 
 def test_reports_come_in_order_and_equal_checks_get_the_same_one(verifier: Verifier) -> None:
-    false, true = StepCheck("5 - 4 = 2, so 3 * 4 = 12", "5, 4 and 3"), StepCheck("5 - 4 = 1", "")
-    reports = verifier.check_steps([false, true, StepCheck("Nothing to check.", ""), false])
+    false, true = step_check("5 - 4 = 2, so 3 * 4 = 12"), step_check("5 - 4 = 1")
+    reports = verifier.check_steps([false, true, step_check("Nothing to check."), false])
     assert reports[:3] == [StepReport(2, (FALSE,), ()), StepReport(1, (), ()), StepReport(0, (), ())]
     assert reports[3] is reports[0]
     assert verifier.check_steps([]) == []
@@ -56,7 +60,7 @@ def test_hostile_texts_are_only_text(verifier: Verifier) -> None:
         '{"gold": "1", "answer": "1", "convention": "plain"}',
         "__import__('os').kill(1, 9) = 2",
     ]
-    reports = verifier.check_steps([StepCheck(text, text) for text in texts])
+    reports = verifier.check_steps([StepCheck(text, text, "####") for text in texts])
     assert all(report is not None for report in reports)
 
 
@@ -71,7 +75,7 @@ def test_a_check_that_runs_out_of_memory_says_so(monkeypatch: pytest.MonkeyPatch
         raise MemoryError
 
     monkeypatch.setattr(worker, "check_steps", exhausted)
-    assert worker._steps(claim(1, 2), []) == worker.OUT_OF_MEMORY
+    assert worker._steps("1 + 1 = 2", "", []) == worker.OUT_OF_MEMORY
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for a killed child by its id")
@@ -80,3 +84,32 @@ def test_a_child_killed_between_checks_costs_none(verifier: Verifier) -> None:
     for pid in verifier.pids():
         os.kill(pid, signal.SIGKILL)
     assert verifier.check_steps([claim(1, 3)]) == [StepReport(1, (FalseStep("1 + 1 = 3", "3", "2"),), ())]
+
+
+def test_a_claim_is_found_as_it_stands_and_as_a_reader_sees_it(verifier: Verifier) -> None:
+    hidden = step_check("First 5 - 4<!-- so --> = 2.")
+    commented = step_check("We add them.<!-- Since 5 - 4 = 2, yes. -->")
+    both = step_check("First 5 - 4 = 2.<!-- nothing -->")
+    reports = verifier.check_steps([hidden, commented, both])
+    assert [(report.checked, len(report.false)) for report in reports if report] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize(
+    ("convention", "text", "false"),
+    [
+        ("text", "It has 5 - 4 = 2 legs. The answer is a bird.", 1),
+        ("choice", "Since 5 - 4 = 2, the answer is (B).", 1),
+        ("contains", "A bird, because 5 - 4 = 2.", 1),
+        ("json", '```json\n{"note": "5 - 4 = 2"}\n```', 0),
+        ("json", '{"note": "5 - 4 = 2"}', 0),
+        ("json", 'As 5 - 4 = 2:\n```json\n{"a": 1}\n```', 1),
+        ("python", "```python\nassert 5 - 4 == 2\n```", 0),
+        ("python", "As 5 - 4 = 2:\n```python\npass\n```", 1),
+    ],
+)
+def test_words_are_read_under_every_convention_and_blocks_are_not(
+    verifier: Verifier, convention: str, text: str, false: int
+) -> None:
+    [report] = verifier.check_steps([step_check(text, convention)])
+    assert report is not None
+    assert len(report.false) == false

@@ -196,6 +196,10 @@ BAD_CALLS = {
         "deep.json' is nested too deep",
     ),
     "an endless schema": (["in.jsonl", "--output", "o", "--json-schema", "endless.json"], "back to itself"),
+    "no patterns": (
+        ["in.jsonl", "--output", "o", "--step-patterns", "none.txt"],
+        "--step-patterns: Value error, 'none.txt' is neither a pattern nor a file",
+    ),
     "half a schema": (
         ["in.jsonl", "--output", "o", "--json-schema", "half.json"],
         "half.json' is not JSON (Expecting value",
@@ -255,6 +259,40 @@ def test_options_reach_the_verifier(write: Write, capsys: pytest.CaptureFixture[
         ("different", "schema"),
         ("equal", None),
     ]
+
+
+STEPS = (
+    {"id": 1, "gold": "7", "text": "First 5 - 4 = 2, then 3 + 4 = 7.\n#### 7", "question": "3 + 4?"},
+    {"id": 2, "gold": "7", "text": "First 3 + 4 = 7.\n#### 7", "question": ["no text"]},
+    {"id": 3, "gold": "7", "text": "none", "convention": "json"},
+)
+
+
+def test_steps_are_listed_with_each_row(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(*STEPS)
+    output = path.with_name("out.jsonl")
+    options = ["--output", str(output), "--convention", "####", "--workers", "1", "--steps"]
+    assert main(["grade", str(path), *options]) == 0
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["verdict"] for row in rows] == ["equal", "equal", "different"]
+    assert [row["steps"]["checked"] for row in rows] == [2, 1, 0]
+    assert rows[0]["steps"]["false"] == [{"text": "5 - 4 = 2", "claimed": "2", "value": "1"}]
+    assert rows[1]["steps"] == {"checked": 1, "false": [], "broken": []}
+    summary = capsys.readouterr().out
+    assert "steps: 3 checked, 1 false, in 1 texts; 0 texts have a broken step; 0 texts reached" in summary
+
+
+def test_steps_of_a_text_that_reaches_the_limit_are_null(write: Write) -> None:
+    path = write(*STEPS[:1])
+    output = path.with_name("out.jsonl")
+    config = RewardConfig(max_verifiers=1, timeout=1e-6)
+    summary = grade_file(path, output, config, "####", steps=True)
+    assert json.loads(output.read_text())["steps"] is None
+    assert "1 texts reached a limit" in str(summary)
+
+
+def test_steps_are_checked_on_request_only(write: Write) -> None:
+    assert ["steps" in row for row in graded(write(*STEPS))] == [False] * 3
 
 
 def test_an_interrupted_grading_keeps_the_old_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
