@@ -1,17 +1,22 @@
 """Checks the closed claims of a text."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .claims import Claim, find_claims, first_operand
-from .decide import holds
+from .claims import Claim, find_claims
+from .decide import Context, holds
 from .items import read_items
 from .markup import without_markup, without_notes
-from .nodes import Node, Number, Operation, Undecided, Value, evaluate, is_bare
+from .nodes import Number, Undecided, Value, evaluate, is_bare
 from .patterns import ENGLISH, StepPattern
+from .phrases import read_phrases
 from .tokens import Token, tokenise
 from .types import FalseStep, StepReport
 
+_ROUNDING = re.compile(
+    r"round|whole|nearest|remain|left ?over|leftover|integer|floor|ceil|approx|about", re.IGNORECASE
+)
 MAX_CHARS = 100_000
 """Longest text that is read; what follows is not checked."""
 
@@ -27,33 +32,27 @@ def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH
     for start, note in notes:
         tokens.append(Token("break", "\n", start, start))
         tokens += tokenise(without_markup(note), start)
-    items = read_items(tokens)
+    items, spoken = read_phrases(read_items(tokens), tokens, patterns)
     checked, false = 0, []
-    exact: dict[Fraction | int, Value] = {}
-    for claim in find_claims(items, tokens):
-        verdict = decide(claim, exact)
-        if verdict is None or (claim.is_doubtful and not verdict):
+    context = Context(bool(_ROUNDING.search(plain)))
+    for claim in (*find_claims(items, tokens), *spoken):
+        verdict = decide(claim, context)
+        if verdict is None:
             continue
         checked += 1
         if verdict:
-            _remember(claim, exact)
+            _remember(claim, context.exact)
         else:
             false.append(_false_step(claim, text, tokens))
     return StepReport(checked, tuple(false), ())
 
 
-def decide(claim: Claim, exact: dict[Fraction | int, Value]) -> bool | None:
-    """Tell whether a claim holds; "3 + 4 = 7 - 2 = 5" states that 3 + 4 is 7, and goes on with it."""
-    verdict = holds(claim.left, claim.relation, claim.right, exact)
-    first = first_operand(claim.right)
-    if verdict is False and first is not None and (claim.runs_on or _is_part(claim.right)):
-        return holds(claim.left, claim.relation, first, exact)
-    return verdict
-
-
-def _is_part(node: Node) -> bool:
-    """Whether a share is taken of something: "45/300 = 15% of $300"."""
-    return isinstance(node, Operation) and node.sign == "of"
+def decide(claim: Claim, context: Context) -> bool | None:
+    """Tell whether a claim holds between any pair of sides that the text may mean; None if that is undecided."""
+    verdict = holds(claim.left, claim.relation, claim.right, context)
+    if verdict is False and any(holds(left, claim.relation, right, context) for left, right in claim.others):
+        return True
+    return None if claim.is_doubtful and not verdict else verdict
 
 
 def _remember(claim: Claim, exact: dict[Fraction | int, Value]) -> None:
@@ -70,9 +69,15 @@ def _remember(claim: Claim, exact: dict[Fraction | int, Value]) -> None:
 def _false_step(claim: Claim, text: str, tokens: Sequence[Token]) -> FalseStep:
     spans = [
         " ".join(text[tokens[start].start : tokens[end - 1].end].split())
-        for start, end in (claim.left_span, claim.right_span, (claim.left_span[0], claim.right_span[1]))
+        for start, end in (
+            claim.left_span,
+            claim.right_span,
+            claim.span or (claim.left_span[0], claim.right_span[1]),
+        )
     ]
-    is_reversed = is_bare(claim.left) and not is_bare(claim.right)
+    is_reversed = (
+        is_bare(claim.left) and not is_bare(claim.right) and claim.left_span[1] - claim.left_span[0] < 3
+    )
     value = evaluate(claim.right if is_reversed else claim.left)
     return FalseStep(spans[2], spans[0 if is_reversed else 1], written(value))
 

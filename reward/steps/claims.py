@@ -1,25 +1,17 @@
-"""Finds pairs of closed expressions that a text relates, and decides whether the relation holds."""
+"""Finds pairs of closed expressions that a text relates."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 
+from .assertions import is_asserted, is_label, is_scaled, states_count
 from .grammar import unit_of, with_words
 from .items import Item
-from .nodes import Node, Number, Operation, Value, is_bare, numbers
+from .nodes import Node, Number, Operation, is_bare
 from .tokens import Token
 
-_BEFORE_CLAIMS = """
-since because so thus therefore hence then that but as have get gets got is are was were now check
-obtain find gives giving
-"""
-_BEFORE_HYPOTHESES = "if suppose assume assuming whether unless not isn't never say would were"
-_AFTER_REFUSED = (
-    "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod not"
-)
-_REASONS = frozenset(_BEFORE_CLAIMS.split())
-_HYPOTHESES = frozenset(_BEFORE_HYPOTHESES.split())
-_REFUSALS = frozenset(_AFTER_REFUSED.split())
+_REMAINDER = frozenset(("remainder", "r", "rem"))
+_LEFT_OVER = frozenset(("left", "leftover", "remaining", "over"))
+_BEFORE_REMAINDER = frozenset(("with", "a", "the", "and", "of", ",", *_REMAINDER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +23,12 @@ class Claim:
     right: Node
     left_span: tuple[int, int]
     right_span: tuple[int, int]
-    is_doubtful: bool
+    is_doubtful: bool = False
     """Whether the text may mean something else, so that only a relation that holds counts."""
-    runs_on: bool = False
-    """Whether the right side is calculated with before its value is told: "3 + 4 = 7 - 2 = 5"."""
-
-
-@dataclass(slots=True)
-class Findings:
-    """Decided claims so far, and the exact values of decimals that they rounded."""
-
-    exact: dict[Fraction | int, Value] = field(default_factory=dict)
+    others: tuple[tuple[Node, Node], ...] = ()
+    """Other sides that the text may relate; the claim is false only if no pair holds."""
+    span: tuple[int, int] | None = None
+    """Tokens of a claim in words."""
 
 
 def find_claims(items: Sequence[Item], tokens: Sequence[Token]) -> Iterator[Claim]:
@@ -50,74 +37,105 @@ def find_claims(items: Sequence[Item], tokens: Sequence[Token]) -> Iterator[Clai
         if item.kind != "relation" or not 0 < position < len(items) - 1:
             continue
         left, right = items[position - 1], items[position + 1]
-        if left.node is None or right.node is None or "open" in (left.left, right.right):
+        if left.node is None or right.node is None or "open" in (left.left, left.right, right.left):
             continue
-        if left.right == "open" or right.left == "open":
+        division = _with_remainder(left, right, tokens)
+        if division is None and right.right == "open":
             continue
-        runs_on = position + 2 < len(items) and items[position + 2].kind == "relation"
-        claim = _claim(left, right, tokens, item, runs_on=runs_on)
-        if claim is not None:
-            yield claim
+        if is_asserted(left, right, tokens):
+            runs_on = position + 2 < len(items) and items[position + 2].kind == "relation"
+            yield division or _claim(left, right, tokens, tokens[item.start].text, runs_on=runs_on)
 
 
-def _claim(
-    left: Item, right: Item, tokens: Sequence[Token], relation: Item, *, runs_on: bool
-) -> Claim | None:
-    sign = tokens[relation.start].text
+def _claim(left: Item, right: Item, tokens: Sequence[Token], relation: str, *, runs_on: bool) -> Claim:
     assert left.node is not None
     assert right.node is not None
-    if _is_hypothetical(left, tokens) or _is_refused(right, tokens):
-        return None
-    is_doubtful = "doubtful" in (left.left, left.right, right.right) or _is_label(left, tokens)
-    is_doubtful = is_doubtful or _states_count(left.node, right.node) or _is_range(left, tokens)
-    right_node = _with_following_unit(right, tokens)
+    is_doubtful = (
+        "doubtful" in (left.left, left.right, right.right)
+        or is_label(left, tokens)
+        or states_count(left.node, right.node)
+    )
+    others = tuple(_others(left, right, tokens, runs_on=runs_on))
+    node = _with_following_unit(right, tokens)
     return Claim(
-        left.node, sign, right_node, (left.start, left.end), (right.start, right.end), is_doubtful, runs_on
+        left.node, relation, node, (left.start, left.end), (right.start, right.end), is_doubtful, others
     )
 
 
-def _is_hypothetical(left: Item, tokens: Sequence[Token]) -> bool:
-    for token in reversed(tokens[max(0, left.start - 3) : left.start]):
-        if token.kind == "break":
-            return False
-        if token.text.lower() in _HYPOTHESES:
-            return True
-    return False
+def _others(
+    left: Item, right: Item, tokens: Sequence[Token], *, runs_on: bool
+) -> Iterator[tuple[Node, Node]]:
+    """Yield other sides: "3 + 4 = 7 - 2 = 5" states that 3 + 4 is 7, and goes on with it."""
+    assert left.node is not None
+    assert right.node is not None
+    if left.edges is not None:
+        yield left.edges[1], right.node
+    if right.edges is not None:
+        yield left.node, right.edges[0]
+    first = right.node
+    while isinstance(first, Operation) and first.sign in ("+", "*", "of", "quantity"):
+        is_share = first.sign == "of"
+        first = first.args[0]
+        if runs_on or is_share:
+            yield left.node, first
+    is_last = right.end >= len(tokens) or tokens[right.end].kind in ("break", "word", "close")
+    if isinstance(right.node, Operation) and right.node.sign == "!" and is_last:
+        # An exclamation mark ends a sentence as well.
+        yield left.node, right.node.args[0]
 
 
-def _is_refused(right: Item, tokens: Sequence[Token]) -> bool:
-    """Whether the text asks for the claim or calls it wrong."""
-    for token in tokens[right.end : right.end + 8]:
-        if token.text in ("\n", ";", ".") and token.kind == "break":
-            return False
-        if token.text == "?" or token.text.lower().lstrip("\\") in _REFUSALS:
-            return True
-    return False
+def spoken_claim(
+    sides: tuple[Node, str, Node], operands: Sequence[Item], span: tuple[int, int], tokens: Sequence[Token]
+) -> Claim | None:
+    """Claim that a pattern of arithmetic in words has read at the tokens of `span`; None if it asserts nothing."""
+    left, relation, right = sides
+    first, last = operands[0], operands[-1]
+    if not is_asserted(first, last, tokens) or is_scaled(span[1], tokens):
+        return None
+    is_doubtful = (
+        "doubtful" in (first.left, last.right) or is_label(first, tokens) or _is_definition(operands, tokens)
+    )
+    return Claim(
+        left, relation, right, (first.start, first.end), (last.start, last.end), is_doubtful, span=span
+    )
 
 
-def _is_label(left: Item, tokens: Sequence[Token]) -> bool:
-    """Whether a value without a calculation follows prose: "Week 2 = 3 * 4" says nothing about 2."""
-    if left.node is None or not is_bare(left.node) or left.start == 0:
+def _is_definition(operands: Sequence[Item], tokens: Sequence[Token]) -> bool:
+    """Whether "is" tells how something is computed, as in "two weeks is 2 * 7"."""
+    first, last = operands[0], operands[-1]
+    assert first.node is not None
+    assert last.node is not None
+    if is_bare(last.node):
         return False
-    before = tokens[left.start - 1]
-    return before.kind not in ("break", "open", "relation", "bar") and before.text.lower() not in _REASONS
+    return last.edges is None or tokens[first.end].text.lower() not in ("is", "are", "was", "equals")
 
 
-def _states_count(left: Node, right: Node) -> bool:
-    """Whether a counted thing is worth a calculation: "8 batches = 5.5 * 8" gives the weight of the batches."""
-    return (
-        is_bare(left) and not is_bare(right) and any(number.words or number.unit for number in numbers(left))
-    )
+def _with_remainder(left: Item, right: Item, tokens: Sequence[Token]) -> Claim | None:
+    """Read "17 / 5 = 3 remainder 2" as 17 = 5 * 3 + 2; None if no remainder follows."""
+    node, quotient = left.node, right.node
+    if not isinstance(node, Operation) or node.sign != "*" or len(node.args) != 2 or quotient is None:
+        return None
+    total, divisor = node.args
+    remainder = _remainder(tokens, right.end)
+    if not isinstance(divisor, Operation) or divisor.sign != "/" or remainder is None:
+        return None
+    rest, end = remainder
+    product = Operation("+", (Operation("*", (quotient, divisor.args[0])), rest))
+    return Claim(total, "=", product, (left.start, left.end), (right.start, end), span=(left.start, end))
 
 
-def _is_range(left: Item, tokens: Sequence[Token]) -> bool:
-    """Whether the left side is a range, as in "Pages 1-2 = 96 - 70"."""
-    is_range = left.end - left.start == 3 and tokens[left.start + 1].text == "-" and left.start > 0
-    return (
-        is_range
-        and tokens[left.start - 1].kind == "word"
-        and tokens[left.start].end == tokens[left.start + 1].start
-    )
+def _remainder(tokens: Sequence[Token], position: int) -> tuple[Node, int] | None:
+    is_named = False
+    for end in range(position, min(position + 6, len(tokens))):
+        token = tokens[end]
+        word = token.text.lower()
+        if token.kind == "number" and end > position:
+            is_named = is_named or (end + 1 < len(tokens) and tokens[end + 1].text.lower() in _LEFT_OVER)
+            return (Number(token.value), end + 1) if is_named else None
+        if word not in _BEFORE_REMAINDER:
+            return None
+        is_named = is_named or word in _REMAINDER
+    return None
 
 
 def _with_following_unit(right: Item, tokens: Sequence[Token]) -> Node:
@@ -128,17 +146,9 @@ def _with_following_unit(right: Item, tokens: Sequence[Token]) -> Node:
         if token.kind != "word":
             break
         words.append(token.text)
-    for count in (3, 2, 1):
-        unit, _ = unit_of(tuple(words[:count])) if len(words) >= count else (None, ())
-        if unit is not None:
+    for count in range(len(words), 0, -1):
+        if unit_of(tuple(words[:count]))[0] is not None:
             return with_words(right.node, words[:count])
     if words and isinstance(right.node, Number) and not right.node.words and right.node.unit is None:
         return with_words(right.node, words[:1])
     return right.node
-
-
-def first_operand(node: Node) -> Node | None:
-    """First operand of a calculation; None for a value."""
-    while isinstance(node, Operation) and node.sign == "quantity":
-        node = node.args[0]
-    return node.args[0] if isinstance(node, Operation) and node.sign in ("+", "*", "of") else None

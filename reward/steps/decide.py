@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from reward.answers.math.units import conversion, is_plural, singular
@@ -14,25 +15,33 @@ _UNIT_TOLERANCE = Fraction(2, 100)
 """Relative error of a rule of thumb such as 5 miles = 8 km."""
 
 
-def holds(left: Node, relation: str, right: Node, exact: Mapping[Fraction | int, Value]) -> bool | None:
-    """Tell whether the relation holds; None if that cannot be decided.
+@dataclass(slots=True)
+class Context:
+    """Facts about the text of a claim: whether it `rounds` to whole numbers, and the exact values of its decimals."""
 
-    `exact` maps decimals that the text has rounded to what they stand for.
-    """
+    rounds: bool = False
+    exact: dict[Fraction | int, Value] = field(default_factory=dict)
+
+
+def holds(left: Node, relation: str, right: Node, context: Context) -> bool | None:
+    """Tell whether the relation holds; None if that cannot be decided."""
     if is_bare(left) and is_bare(right):
         return _bare_values(left, relation, right)
     is_known = False
-    for one, other in _readings(left, right, exact):
+    for one, other in _readings(left, right, context.exact):
         try:
             values = evaluate(left, one), evaluate(right, other)
         except (Undecided, ArithmeticError):
             continue
         is_known = True
-        if _related(values, relation, (left, right), (one, other)):
+        if _related(values, relation, (left, right), (one, other), context):
             return True
     if not is_known or _holds_invented_word(left, right):
         return None
     return False
+
+
+_EXACTLY = Context()
 
 
 def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
@@ -42,14 +51,14 @@ def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
         values = _evaluate(left, reading), _evaluate(right, reading)
         if values[0] is None or values[1] is None:
             return None
-        if _related((values[0], values[1]), relation, (left, right), (reading, reading)):
+        if _related((values[0], values[1]), relation, (left, right), (reading, reading), _EXACTLY):
             return True
         error = abs(values[0] - values[1])
         return relation in "=≈" and one.unit != other.unit and error <= _UNIT_TOLERANCE * abs(values[0])
     plain = _evaluate(left, PLAIN), _evaluate(right, PLAIN)
     if plain[0] is None or plain[1] is None:
         return None
-    if _related((plain[0], plain[1]), relation, (left, right), (PLAIN, PLAIN)):
+    if _related((plain[0], plain[1]), relation, (left, right), (PLAIN, PLAIN), _EXACTLY):
         return True
     if one.percent != other.percent:
         return _any_percent(left, relation, right)
@@ -62,7 +71,7 @@ def _any_percent(left: Node, relation: str, right: Node) -> bool:
     values = _evaluate(left, plain), _evaluate(right, plain)
     assert values[0] is not None
     assert values[1] is not None
-    return _related((values[0], values[1]), relation, (left, right), (plain, plain))
+    return _related((values[0], values[1]), relation, (left, right), (plain, plain), _EXACTLY)
 
 
 def _evaluate(node: Node, reading: Reading) -> Value | None:
@@ -148,6 +157,7 @@ def _related(
     relation: str,
     nodes: tuple[Node, Node],
     readings: tuple[Reading, Reading],
+    context: Context,
 ) -> bool:
     left, right = values
     equal = _equal(left, right)
@@ -165,7 +175,7 @@ def _related(
     if equal:
         return True
     return any(
-        _rounds(value, nodes[side], values[side], readings[side], roughly=relation == "≈")
+        _rounds(value, nodes[side], values[side], readings[side], context, roughly=relation == "≈")
         for side, value in ((1, left), (0, right))
     )
 
@@ -176,7 +186,9 @@ def _equal(left: Value, right: Value) -> bool:
     return left == right
 
 
-def _rounds(value: Value, literal: Node, shown: Value, reading: Reading, *, roughly: bool) -> bool:
+def _rounds(
+    value: Value, literal: Node, shown: Value, reading: Reading, context: Context, *, roughly: bool
+) -> bool:
     """Whether the `literal`, worth `shown`, is `value` rounded or cut to the digits that it shows."""
     number = _literal(literal)
     if number is None:
@@ -185,11 +197,7 @@ def _rounds(value: Value, literal: Node, shown: Value, reading: Reading, *, roug
     unit = _last_digit(number, roughly=roughly) * _scale(number, reading)
     if roughly and error <= _ROUGHLY * abs(shown):
         return True
-    return error < unit and (roughly or number.places > 0 or _rounds_to_whole(value))
-
-
-def _rounds_to_whole(value: Value) -> bool:
-    return True
+    return error < unit and (roughly or number.places > 0 or context.rounds)
 
 
 def _literal(node: Node) -> Number | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from reward.answers.math.units import Unit, is_known, read_unit
+from reward.answers.math.units import Unit, is_known, is_plural, read_unit
 
 from .nodes import Node, Number, Operation
 from .tokens import Token, is_glued
@@ -16,7 +16,7 @@ MAX_TERMS = 300
 """Deepest brackets and most operands of an expression; a longer one is no claim."""
 _PI = frozenset(("π", r"\pi", "pi"))
 _FUNCTIONS = {"sqrt": ("root", 1), "abs": ("abs", 1), "floor": ("floor", 1), "ceil": ("ceil", 1)}
-_LISTS = ("gcd", "lcm", "max", "min")
+_LISTS = ("gcd", "lcm", "max", "min", "mod")
 _CLOSING = {"(": ")", "[": "]", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 _SUPERSCRIPTS = {power: digit for digit, power in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _DETERMINERS = frozenset(
@@ -408,7 +408,14 @@ class Parser:
 
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac")
 _STARTS = frozenset(("frac", "dfrac", "tfrac", "cfrac", "binom", "dbinom", *_FUNCTIONS, *_LISTS))
-_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALES = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 
 
 def _whole(value: int | Fraction) -> int | Fraction:
@@ -431,7 +438,7 @@ def _may_follow(before: Token, word: Token) -> bool:
     return (
         before.kind == "number"
         and (word.text.startswith("-") or len(word.text) > 1)
-        and (len(word.text) > 2 or is_known(word.text))
+        and (is_known(word.text) or (len(word.text) > 3 and is_plural(word.text)))
     )
 
 

@@ -30,8 +30,10 @@ class Item:
     node: Node | None = None
     left: Openness = "closed"
     right: Openness = "closed"
-    in_words: bool = False
-    """Whether the expression was read by a pattern of arithmetic in words."""
+    edges: tuple[Node, Node] | None = None
+    """First and last operand of an expression that was read by a pattern of arithmetic in words."""
+    is_ambiguous: bool = False
+    """Whether the expression may be meant otherwise, as in "half of 8 + 2"."""
 
 
 def read_items(tokens: Sequence[Token]) -> list[Item]:

@@ -17,6 +17,8 @@ _GROUPED = r"\d{1,3}(?:(?:,|\{,\}|\\[,!],?)\d{3})+(?![\d,]*\d{3})|\d{1,2}(?:,\d{
 _TOKEN = re.compile(
     r"(?P<odd>\d+(?:\.\d+){2,}|\d{1,2}/\d{1,2}/\d{4}(?!\d)|\d{4}-\d\d-\d\d(?!\d)|\d{1,2}-\d{1,2}-\d{4}(?!\d)"
     r"|\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]\.?m\b\.?)?(?![\d:])|\d+(?:\.\d+)?,\d+(?:,\d+)*(?!,?\d)(?<!,\d{3}))"
+    r"|(?P<fraction>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])"
+    r"|(?P<endless>\d+\.\d+(?:\.\.\.|…|\\l?dots(?![A-Za-z])))"
     r"|(?P<recurring>\d*\.\d*(?:\\(?:overline|bar) ?\{ ?\d+ ?\}|\\dot ?\{? ?\d ?\}?))"
     rf"|(?P<grouped>(?:{_GROUPED})(?:\.\d+)?)"
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,4}(?![\w.]))?|(?:(?<![\w)])|(?<=\dx))\.\d+)"
@@ -27,7 +29,6 @@ _TOKEN = re.compile(
     r"|(?P<code>[=<>!:+*/%-]?==+|[<>]{2,}|:=|[+*/%-]=|\+\+|--+|//+|&&|\|\|)"
     r"|(?P<dots>\.\.+|…|⋯)"
     r"|(?P<operator>\*\*?|[-+×/^!%°²³⁰¹⁴⁵⁶⁷⁸⁹√∛])"
-    r"|(?P<fraction>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])"
     r"|(?P<currency>[$€£¥₹])"
     r"|(?P<open>[(\[{⌊⌈])|(?P<close>[)\]}⌋⌉])|(?P<bar>\|)"
     r"|(?P<break>[\n;:,.?&]|(?<=\w)'(?!\w))"
@@ -93,7 +94,7 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
 def _token(match: re.Match[str], offset: int) -> Token:
     name, text = match.lastgroup or "other", match[0]
     start, end = match.start() + offset, match.end() + offset
-    if name in ("number", "grouped", "recurring", "fraction"):
+    if name in ("number", "grouped", "recurring", "endless", "fraction"):
         return _number(name, text, start, end)
     if name == "command":
         kind, text = _COMMANDS.get(text, ("other", text))
@@ -120,6 +121,8 @@ def _number(name: str, text: str, start: int, end: int) -> Token:
     if name == "fraction":
         over, under = unicodedata.normalize("NFKC", text).split("⁄")
         return Token("number", text, start, end, Fraction(int(over), int(under)))
+    if name == "endless":
+        return _endless(text, start, end)
     if name == "recurring":
         return Token("number", text, start, end, _recurring(text))
     if name == "number" and len(text) == 4 and text[0] == "0" and text.isdigit():
@@ -145,6 +148,19 @@ def _recurring(text: str) -> Fraction:
     )
     value = Fraction(int(f"{whole}{fixed}{period}") - int(f"{whole}{fixed}" or "0"), 10 ** len(period) - 1)
     return value / 10 ** len(fixed)
+
+
+def _endless(text: str, start: int, end: int) -> Token:
+    """Read 0.333... as a third, and other digits before dots as rounded."""
+    digits = text.rstrip(".…\\dlots")
+    whole, _, decimals = digits.partition(".")
+    for length in range(1, len(decimals) // 2 + 1):
+        period = decimals[-length:]
+        if decimals.endswith(period * (3 if length == 1 else 2)):
+            fixed = decimals.removesuffix(period)
+            value = _recurring(f"{whole}.{fixed}\\bar{period}")
+            return Token("number", text, start, end, value, len(decimals))
+    return Token("number", text, start, end, Fraction(digits), len(decimals))
 
 
 def is_glued(left: Token, right: Token) -> bool:
@@ -241,8 +257,7 @@ def _join_word(tokens: list[Token], position: int, last: Token | None) -> int:
     if (
         last is not None
         and last.kind == "number"
-        and last.end == word.start
-        and lower in ("st", "nd", "rd", "th", "am", "pm")
+        and (lower in ("am", "pm") or (last.end == word.start and lower in ("st", "nd", "rd", "th")))
     ):
         word.kind = "other"
         return 1

@@ -14,7 +14,8 @@ remainder mod modulo r sum total difference product quotient answer result value
 approximately approx roughly nearly almost exactly only just also again now there here how many much 
 x y z hundred thousand million billion trillion
 """
-_NO_UNITS = frozenset(_SENTENCE_WORDS.split())
+NO_UNITS = frozenset(_SENTENCE_WORDS.split())
+"""Words that build sentences, which name no unit."""
 _LATER = frozenset(("of", "per", "a", "an", "in", "total", "for", "each", "every", "the", "left", "on"))
 """Words that may stand within a unit or after it, but do not begin one."""
 
@@ -24,6 +25,6 @@ def is_unit_word(word: str, *, is_first: bool) -> bool:
     lower = word.lower()
     if lower == "per" or (not is_first and lower in _LATER):
         return True
-    if lower in _NO_UNITS or lower == "of":
+    if lower in NO_UNITS or lower == "of":
         return False
     return len(word) > 1 or is_known(word)

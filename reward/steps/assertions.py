@@ -1,0 +1,73 @@
+"""Tells from the words around a claim whether the text asserts it."""
+
+from collections.abc import Sequence
+
+from .items import Item
+from .nodes import Node, is_bare, numbers
+from .tokens import Token
+
+_BEFORE_CLAIMS = """
+since because so thus therefore hence then that but as have get gets got is are was were now check obtain find gives
+giving
+"""
+_BEFORE_HYPOTHESES = "if suppose assume assuming whether unless not isn't never say would were"
+_AFTER_REFUSED = (
+    "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod not"
+)
+_AFTER_SCALED = """
+more less fewer greater times percent of out over older younger bigger smaller larger and or to than + - * / % ^
+"""
+_BEFORE_NUMBERS = """
+day week month year step part option case equation number room grade level figure table question problem item section
+chapter stage phase round group class line page method game quarter bag box
+"""
+_REASONS = frozenset(_BEFORE_CLAIMS.split())
+_HYPOTHESES = frozenset(_BEFORE_HYPOTHESES.split())
+_REFUSALS = frozenset(_AFTER_REFUSED.split())
+_SCALING = frozenset(_AFTER_SCALED.split())
+_NUMBERED = frozenset(_BEFORE_NUMBERS.split())
+
+
+def is_asserted(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
+    """Whether the text states the claim, rather than supposes it, asks for it or calls it wrong."""
+    for token in reversed(tokens[max(0, left.start - 3) : left.start]):
+        if token.kind == "break":
+            break
+        if token.text.lower() in _HYPOTHESES:
+            return False
+    for token in tokens[right.end : right.end + 8]:
+        if token.text in ("\n", ";", ".") and token.kind == "break":
+            break
+        if token.text == "?" or token.text.lower().lstrip("\\") in _REFUSALS:
+            return False
+    return True
+
+
+def is_label(left: Item, tokens: Sequence[Token]) -> bool:
+    """Whether the left side begins with a number that names something: "Week 2 = 3 * 4", "Day 2 - 3 * 4 = 12"."""
+    if left.node is None or left.start == 0:
+        return False
+    before = tokens[left.start - 1]
+    if is_bare(left.node):
+        return before.kind not in ("break", "open", "relation", "bar") and before.text.lower() not in _REASONS
+    return before.text.lower() in _NUMBERED or _is_range(left, before, tokens)
+
+
+def _is_range(left: Item, before: Token, tokens: Sequence[Token]) -> bool:
+    """Whether the left side is a range, as in "Pages 1-2 = 96 - 70"."""
+    if left.end - left.start != 3 or before.kind != "word":
+        return False
+    first, sign = tokens[left.start], tokens[left.start + 1]
+    return sign.text == "-" and first.end == sign.start
+
+
+def states_count(left: Node, right: Node) -> bool:
+    """Whether a counted thing is worth a calculation: "8 batches = 5.5 * 8" gives the weight of the batches."""
+    if not is_bare(left) or is_bare(right):
+        return False
+    return any(number.words or number.unit for number in numbers(left))
+
+
+def is_scaled(end: int, tokens: Sequence[Token]) -> bool:
+    """Whether the words after a claim in words change its last number: "half of 48 is 24 more than ..."."""
+    return end < len(tokens) and tokens[end].text.lower() in _SCALING
