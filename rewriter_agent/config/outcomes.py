@@ -13,3 +13,5 @@ OUTCOMES = {
 
 IN_DISTRIBUTION, TOO_LONG, ENGINE_ERROR = "in_distribution", "prompt_too_long", "engine_error"
 """Reasons for having no candidates."""
+FALSE_STEP = "false_step"
+"""Reason for leaving a problem out: its expert solution holds a false step."""

@@ -1,7 +1,7 @@
 """Stage `prepare`: problems, with the backbone's log-probs of the expert's solution and of its own samples."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 from cluster.types import GenerateRequest, ScoreRequest
 from reward import extract_answer
 from rewriter_agent.config import RunConfig
-from rewriter_agent.config.outcomes import ENGINE_ERROR, TOO_LONG
+from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.gold import contradicted
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.step_faults import StepFault, describe, step_faults
 from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
@@ -40,7 +41,12 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     for line in problems.skipped:
         progress(line)
     tokens = session.tokens
-    train = [problem for problem in problems.train if fits(problem, tokens, config)]
+    faults = read_experts(problems.train, session, progress)
+    write_jsonl(folder / "false_steps.jsonl", [fault.row() for fault in faults])
+    dropped = to_drop(faults, config)
+    train = [
+        problem for problem in problems.train if problem.id not in dropped and fits(problem, tokens, config)
+    ]
     require_some(train, config)
     contradictions = contradicted(problems.train, config.reward)
     if contradictions:
@@ -60,7 +66,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     parts = run_shards(shards, folder / "shards", PREPARED, work, after)
     join_shards(parts, prepared_file(config), PREPARED)
     done = pq.read_table(prepared_file(config), columns=["id", "expert", "own"])
-    left_out = _left_out(problems.train, train, set(done["id"].to_pylist()))
+    left_out = _left_out(problems.train, dropped, train, set(done["id"].to_pylist()))
     write_jsonl(StageFolder(folder).left_out, left_out)
     write_jsonl(StageFolder(folder).test_problems, [asdict(problem) for problem in problems.test])
     reasons = Counter(row["reason"] for row in left_out)
@@ -69,7 +75,8 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         "train": done.num_rows,
         "test": len(problems.test),
         "contradictions": len(contradictions),
-        **{reason: reasons[reason] for reason in (TOO_LONG, ENGINE_ERROR)},
+        **({} if config.data.on_false_step == "keep" else {"experts_with_false_step": len(faults)}),
+        **{reason: reasons[reason] for reason in (FALSE_STEP, TOO_LONG, ENGINE_ERROR)},
         "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
         "own_logprob": round(mean(done["own"].to_pylist()), 3),
     }
@@ -87,14 +94,33 @@ def _contradictions(problems: Sequence[Problem], of: int) -> str:
     )
 
 
-def _left_out(given: Sequence[Problem], fitting: Sequence[Problem], done: set[str]) -> list[dict[str, Any]]:
+def _left_out(
+    given: Sequence[Problem], dropped: Collection[str], asked: Sequence[Problem], done: set[str]
+) -> list[dict[str, Any]]:
     """Training problems that no later stage has, with the reason."""
-    short = {problem.id for problem in fitting}
+    reasons = dict.fromkeys((problem.id for problem in asked), ENGINE_ERROR) | dict.fromkeys(
+        dropped, FALSE_STEP
+    )
     return [
-        {"reason": ENGINE_ERROR if problem.id in short else TOO_LONG, **asdict(problem)}
+        {"reason": reasons.get(problem.id, TOO_LONG), **asdict(problem)}
         for problem in given
         if problem.id not in done
     ]
+
+
+def read_experts(problems: Sequence[Problem], session: Session, progress: Progress) -> list[StepFault]:
+    """Find the problems whose expert solution holds a false step, unless the config keeps them unread."""
+    if session.config.data.on_false_step == "keep":
+        return []
+    faults = step_faults(problems, session.verifier.check_steps)
+    if faults:
+        progress(describe(faults, len(problems)))
+    return faults
+
+
+def to_drop(faults: Sequence[StepFault], config: RunConfig) -> frozenset[str]:
+    """Ids of the problems to leave out."""
+    return frozenset(fault.problem.id for fault in faults if config.data.on_false_step == "drop")
 
 
 def anchors(
@@ -205,11 +231,12 @@ def own_requests(
 
 
 def require_some(problems: Sequence[Problem], config: RunConfig) -> None:
-    """Raise ValueError if no training problem fits."""
+    """Raise ValueError if no training problem is left."""
     if not problems:
+        dropped = ", and set data.on_false_step=report" if config.data.on_false_step == "drop" else ""
         raise ValueError(
             f"no training problem fits model.max_model_len={config.model.max_model_len} with its solution; raise it, "
-            f"or lower prepare.max_completion_length={config.prepare.max_completion_length}"
+            f"or lower prepare.max_completion_length={config.prepare.max_completion_length}{dropped}"
         )
 
 

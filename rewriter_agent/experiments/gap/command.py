@@ -10,9 +10,10 @@ from cluster.session import connect
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.step_faults import describe
 from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.prepare.stage import fits, require_some
+from rewriter_agent.prepare.stage import fits, read_experts, require_some, to_drop
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.rewrite.rounds import Rewriter
 from rewriter_agent.runtime.session import Session
@@ -54,7 +55,9 @@ def _measure(run: Session, sample: int, progress: Progress) -> Gap:
     loaded = load_problems(config.data)
     for line in loaded.skipped:
         progress(line)
-    problems = [p for p in loaded.train if fits(p, tokens, config)]
+    faults = read_experts(loaded.train, run, progress)
+    dropped = to_drop(faults, config)
+    problems = [p for p in loaded.train if p.id not in dropped and fits(p, tokens, config)]
     require_some(problems, config)
     chosen = _sample(problems, sample, config.seed)
     progress(f"{len(chosen)} of {len(problems)} training problems; starting the backbone's engines")
@@ -82,6 +85,8 @@ def _measure(run: Session, sample: int, progress: Progress) -> Gap:
         summary=summarise(rows),
         trial=trial,
         rows=sorted(rows, key=lambda row: row.expert.mean),
+        experts_read=0 if config.data.on_false_step == "keep" else len(loaded.train),
+        faults=faults,
     )
 
 
@@ -103,6 +108,9 @@ def _numbers(found: Gap) -> dict[str, Any]:
         "summary": found.summary,
         "trial": asdict(found.trial),
         "cost": found.cost,
+        "experts_read": found.experts_read,
+        "experts_with_false_step": len(found.faults),
+        "false_steps": [fault.row() for fault in found.faults],
         "rows": [
             {
                 "problem_id": row.problem.id,
@@ -138,6 +146,7 @@ def gap_table(found: Gap, folder: Path) -> str:
         f"rewriting by prompt: {t.accepted} of {t.candidates} candidates pass ({_share(t.accepted, t.candidates)}), "
         f"{t.solved} of {t.problems} problems have one ({_share(t.solved, t.problems)})",
         f"rewriting all rows like this: {cost_text(found)}",
+        *([describe(found.faults, found.experts_read)] if found.faults else []),
         f"page: {(folder / 'gap' / 'gap.html').absolute()}",
     ]
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from rewriter_agent.scoring.group_scorer import mean
 from .measure import Likelihood, RowGap
 from .result import Gap
 
-SHOWN_ROWS, SHOWN_SPANS, SPAN = 5, 12, 8
+SHOWN_ROWS, SHOWN_SPANS, SPAN, SHOWN_FAULTS = 5, 12, 8, 10
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def write_page(path: Path, found: Gap, cost: str, tokens: Tokens) -> None:
                 (row, _tokens(row.expert, tokens), _tokens(row.own[0], tokens))
                 for row in found.rows[:SHOWN_ROWS]
             ],
+            shown_faults=SHOWN_FAULTS,
             spans=alien_spans(found.rows, SHOWN_SPANS, tokens),
         )
     )

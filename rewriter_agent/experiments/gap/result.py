@@ -1,7 +1,9 @@
 """The distance of a data set from the backbone, and the cost of rewriting all of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from rewriter_agent.data.step_faults import StepFault
 
 from .measure import RewritingTrial, RowGap
 
@@ -22,6 +24,10 @@ class Gap:
     trial: RewritingTrial
     rows: list[RowGap]
     """The sample, the most alien first."""
+    experts_read: int = 0
+    """Expert solutions whose steps were checked: those of all training problems, or none."""
+    faults: list[StepFault] = field(default_factory=list)
+    """Problems whose expert solution holds a false step, the one with most of them first."""
 
     @property
     def cost(self) -> dict[str, float]:

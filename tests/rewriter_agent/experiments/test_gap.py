@@ -8,9 +8,11 @@ import pytest
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion
+from reward import FalseStep
 from rewriter_agent.config.data import RowData
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.step_faults import StepFault
 from rewriter_agent.experiments.gap.command import Gap, cost_text, gap_table
 from rewriter_agent.experiments.gap.dataset import dataset_config
 from rewriter_agent.experiments.gap.measure import Likelihood, RewritingTrial, RowGap, measure_rows, summarise
@@ -100,7 +102,8 @@ def test_a_data_set_and_a_model_are_config_enough(dataset: str, name: str, sourc
 
 
 def test_page_and_table_show_the_numbers_and_no_markup_of_the_data(tmp_path: Path) -> None:
-    found = Gap("made-up", "some/model", 100, 0.7, 0.25, summarise(ROWS), TRIAL, ROWS)
+    fault = StepFault(make_problem("<b>"), 2, (FalseStep("5 - 4 = 2", "2", "1"),))
+    found = Gap("made-up", "some/model", 100, 0.7, 0.25, summarise(ROWS), TRIAL, ROWS, 100, [fault])
     assert found.cost == {
         "rollouts": 600.0,
         "prompt_tokens": 75 * 120.0,
@@ -112,9 +115,13 @@ def test_page_and_table_show_the_numbers_and_no_markup_of_the_data(tmp_path: Pat
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert 'class="t4"' in page
+    assert "1 of 100 expert solutions hold a step that is false" in page
+    assert "<td>Question &lt;b&gt;?</td><td>5 - 4 = 2 (the value is 1)</td>" in page
     assert "3 of\n4 problems" in page
     assert "nats a token less\nlikely than what the backbone writes itself at temperature 0.7" in page
     shown = gap_table(found, tmp_path)
+    assert "1 of 100 expert solutions hold a false step; the worst: 'Question <b>?'" in shown
+    assert "5 - 4 = 2 (the value is 1)" in shown
     assert "12 of 32 candidates pass (38%)" in shown
     cost = "600 rollouts, 9,000 prompt tokens, 48,300 generated tokens, 18,000 scored tokens"
     assert f"{cost}; 25% of the rows stay as they are" in shown

@@ -20,7 +20,7 @@ from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.prepare.logprob_cache import AnchorCache
 from rewriter_agent.prepare.records import prepared, prepared_file
 from rewriter_agent.prepare.stage import _own_samples, prepare
-from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, make_problem
+from tests.helpers.groups import EOS, ExactVerifier, LetterTokens, RecordingFleet, fake_logprobs, make_problem
 
 TEXTS = ("one way", "another")
 
@@ -77,7 +77,11 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
     )
     tokens = Tokens(tokenizer, None, EndTokens({}, (tokenizer.eos_token_id,), {}))
     run = SimpleNamespace(
-        config=config, tokens=tokens, reference=Breaking(), backbone_identity=("m", "float32")
+        config=config,
+        tokens=tokens,
+        reference=Breaking(),
+        backbone_identity=("m", "float32"),
+        verifier=ExactVerifier(),
     )
     counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
     assert (counts["train"], counts["prompt_too_long"], counts["engine_error"]) == (1, 1, 1)
@@ -87,3 +91,43 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
         "poison?": "engine_error",
         f"{'x' * 600}?": "prompt_too_long",
     }
+
+
+EXPERTS = {
+    "true": "First 5 - 4 = 1. #### 1",
+    "one": "First 5 - 4 = 2. #### 1",
+    "two": "3 + 1 = 5, 1 + 1 = 3. #### 1",
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept", "found"), [("keep", 3, []), ("report", 3, [2, 1]), ("drop", 1, [2, 1])]
+)
+def test_expert_solutions_with_a_false_step_are_counted_listed_and_dropped_on_request(
+    tmp_path: Path, policy: str, kept: int, found: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    write_jsonl(train, [{"question": f"{name}?", "solution": text} for name, text in EXPERTS.items()])
+    write_jsonl(test, [{"question": "test?", "solution": "5 - 4 = 2. #### 1"}])
+    data = {"source": "file", "train": str(train), "test": str(test), "on_false_step": policy}
+    config = RunConfig.model_validate(
+        {"name": "r", "output_dir": tmp_path, "model": {"max_model_len": 400}, "data": data}
+    )
+    tokenizer = make_tokenizer(0)
+    run = SimpleNamespace(
+        config=config,
+        tokens=Tokens(tokenizer, None, EndTokens({}, (tokenizer.eos_token_id,), {})),
+        reference=Writer(),
+        backbone_identity=("m", "float32"),
+        verifier=ExactVerifier(),
+    )
+    folder = config.folder / "prepare"
+    counts = prepare(cast(Any, run), folder, Progress("prepare"))
+    assert (counts["train"], counts["test"], counts["false_step"]) == (kept, 1, 3 - kept)
+    assert counts.get("experts_with_false_step") == (None if policy == "keep" else 2)
+    assert [len(row["false_steps"]) for row in read_jsonl(folder / "false_steps.jsonl")] == found
+    assert {row["reason"] for row in read_jsonl(folder / "left_out.jsonl")} == (
+        {"false_step"} if kept == 1 else set()
+    )
+    told = "2 of 3 expert solutions hold a false step; the worst: 'two?', where '3 + 1 = 5 (the value is 4)' and 1 more"
+    assert (told in capsys.readouterr().out) == (policy != "keep")

@@ -1,0 +1,47 @@
+"""Expert solutions that hold a false step, found by the verifier that checks the steps of rewrites."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reward import CheckSteps, FalseStep, StepCheck
+
+from .problem import Problem
+
+SHOWN = 80
+
+
+@dataclass(frozen=True)
+class StepFault:
+    """Problem whose expert solution holds at least one false step."""
+
+    problem: Problem
+    checked: int
+    """Claims of the solution that were decided."""
+    false: tuple[FalseStep, ...]
+
+    def row(self) -> dict[str, Any]:
+        """Convert to a row for a file."""
+        steps = [asdict(step) for step in self.false]
+        return {**asdict(self.problem), "steps_checked": self.checked, "false_steps": steps}
+
+
+def step_faults(problems: Sequence[Problem], check_steps: CheckSteps) -> list[StepFault]:
+    """Find the problems whose expert solution holds a false step, the one with most false steps first."""
+    reports = check_steps([StepCheck(one.solution, one.question, one.convention) for one in problems])
+    faults = [
+        StepFault(problem, report.checked, report.false)
+        for problem, report in zip(problems, reports, strict=True)
+        if report is not None and report.false
+    ]
+    return sorted(faults, key=lambda fault: -len(fault.false))
+
+
+def describe(faults: Sequence[StepFault], of: int) -> str:
+    """Describe the faults in one line, with the first of them."""
+    first = faults[0]
+    more = f" and {len(first.false) - 1} more" if len(first.false) > 1 else ""
+    return (
+        f"{len(faults)} of {of} expert solutions hold a false step; the worst: {first.problem.question!r:.60}, where "
+        f"{str(first.false[0])!r:.{SHOWN}}{more}"
+    )
