@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from itertools import repeat
 
-from reward.answers.conventions import extract_answer
+from reward.answers.conventions import FENCED, extract_answer
 from reward.answers.extract.final_answer import strip_answer_line
+from reward.answers.mask.mask import MASK
 from reward.steps import StepReport
 
 from . import characters
@@ -174,8 +175,18 @@ def _is_too_long(text: str, said: list[str], solution: str, expert: list[str], r
 
 
 def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
+    if _repeats_mask(problem, text):
+        return True
     allowed = f"{problem.question}\n\n{problem.answer}"
     return find_leak(text, allowed, config.leak_languages, config.leak_phrases) is not None
+
+
+def _repeats_mask(problem: GradedProblem, text: str) -> bool:
+    """Whether the text holds the blank that hides answers in the rewriting prompt; the question may have blanks."""
+    if problem.convention in FENCED or MASK not in text or MASK in problem.question:
+        return False
+    # A line of underscores alone is a rule in Markdown.
+    return any(MASK in line for line in text.splitlines() if line.strip("_ \t"))
 
 
 def _is_copying(problem: GradedProblem, margin: float) -> bool:

@@ -70,6 +70,18 @@ PHRASES: Mapping[Language, PhraseList] = {
             "paraphrasing the solution",
             "in my own words",
             "in your own words",
+            "masked answer",
+            "masked number",
+            "masked value",
+            "answer is masked",
+            "answer was masked",
+            "hidden answer",
+            "answer is hidden",
+            "answer was hidden",
+            "answer is left blank",
+            "fill in the blank",
+            "filling in the blank",
+            "notes leave out",
         ),
         (
             "original solution",
@@ -84,6 +96,8 @@ PHRASES: Mapping[Language, PhraseList] = {
     "de": PhraseList(
         (
             "Referenzlösung",
+            "maskierte Antwort",
+            "verdeckte Antwort",
             "Referenzlösungen",
             "Referenzantwort",
             "Referenztext",
@@ -134,6 +148,8 @@ PHRASES: Mapping[Language, PhraseList] = {
     "fr": PhraseList(
         (
             "solution de référence",
+            "réponse masquée",
+            "réponse cachée",
             "réponse de référence",
             "texte de référence",
             "solution de l'expert",
@@ -171,6 +187,8 @@ PHRASES: Mapping[Language, PhraseList] = {
     "es": PhraseList(
         (
             "solución de referencia",
+            "respuesta oculta",
+            "respuesta enmascarada",
             "respuesta de referencia",
             "texto de referencia",
             "solución del experto",
@@ -200,6 +218,8 @@ PHRASES: Mapping[Language, PhraseList] = {
     "it": PhraseList(
         (
             "soluzione di riferimento",
+            "risposta nascosta",
+            "risposta mascherata",
             "risposta di riferimento",
             "testo di riferimento",
             "soluzione dell'esperto",
@@ -230,6 +250,8 @@ PHRASES: Mapping[Language, PhraseList] = {
     "pt": PhraseList(
         (
             "solução de referência",
+            "resposta oculta",
+            "resposta mascarada",
             "resposta de referência",
             "texto de referência",
             "solução do especialista",
@@ -262,6 +284,8 @@ PHRASES: Mapping[Language, PhraseList] = {
     "zh": PhraseList(
         (
             "参考答案",
+            "隐藏的答案",
+            "被遮盖的答案",
             "参考解答",
             "参考解法",
             "參考答案",
@@ -305,6 +329,8 @@ PHRASES: Mapping[Language, PhraseList] = {
         (
             "参考解答",
             "参考回答",
+            "隠された答え",
+            "伏せられた答え",
             "参照解答",
             "模範解答",
             "模範回答",

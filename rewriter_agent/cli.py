@@ -150,6 +150,7 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     from cluster.planning.plan import make_plan
     from cluster.session import local_machine
     from rewriter_agent.data.prompt_encoder import load_tokens
+    from rewriter_agent.data.prompts import prompt_form
     from rewriter_agent.models.chat_template import tells_date
     from rewriter_agent.models.context_length import check_max_model_len
     from rewriter_agent.models.end_tokens import end_tokens_text
@@ -165,6 +166,7 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     tokens = load_tokens(path, config.model)
     plan = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(plan, config, work))
+    print(f"rewriting prompt: {prompt_form(config.convention, show_answer=config.prompts.show_answer)}")
     print(end_tokens_text(tokens.ends, tokens.tokenizer))
     if tells_date(tokens.tokenizer):
         told = config.model.date or "that of the run's first start; model.date sets another"

@@ -54,7 +54,7 @@ PREPARE = Stage(
 )
 TRAIN = Stage(
     "train",
-    ("train",),
+    ("train", "prompts"),
     (PREPARE,),
     train,
     lambda weights: 4 * weights + 0.2,
@@ -63,7 +63,7 @@ TRAIN = Stage(
 )
 REWRITE = Stage(
     "rewrite",
-    ("rewrite",),
+    ("rewrite", "prompts"),
     (PREPARE, TRAIN),
     rewrite,
     roles=rewriting_roles,

@@ -20,6 +20,7 @@ from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .model import ModelConfig
 from .outcomes import OUTCOMES
+from .prompts import PromptsConfig
 from .rewrite import RewriteConfig
 from .safe_yaml import MAX_DEPTH, parse_yaml
 from .study import StudyConfig
@@ -43,6 +44,9 @@ class RunConfig(Strict):
 
     data: DataConfig
     """Problems with expert solutions."""
+
+    prompts: PromptsConfig = PromptsConfig()
+    """The rewriting prompt."""
 
     prepare: PrepareConfig = PrepareConfig()
     """Reference points of the alignment reward."""
@@ -78,6 +82,11 @@ class RunConfig(Strict):
     def folder(self) -> Path:
         """The run folder."""
         return self.output_dir / self.name
+
+    @property
+    def convention(self) -> str:
+        """Answer convention of the data; generated problems have that of GSM8K."""
+        return getattr(self.data, "convention", "####")
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> "RunConfig":
@@ -137,11 +146,10 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _answers_can_be_boxed(self) -> "RunConfig":
-        convention = getattr(self.data, "convention", None)
-        if self.evaluate.prompt != "chat" and convention in ("json", "python"):
+        if self.evaluate.prompt != "chat" and self.convention in ("json", "python"):
             raise ValueError(
-                f"evaluate.prompt={self.evaluate.prompt} asks for a boxed answer, and data.convention={convention} has "
-                "none that fits a box. Set evaluate.prompt=chat."
+                f"evaluate.prompt={self.evaluate.prompt} asks for a boxed answer, and data.convention="
+                f"{self.convention} has none that fits a box. Set evaluate.prompt=chat."
             )
         return self
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rewriter_agent.config.model import ModelConfig
+from rewriter_agent.config.prompts import PromptsConfig
 
 from .problem import Problem
 from .prompts import Messages, qa_messages, rewrite_messages
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
 class Tokens:
     """A backbone's tokenizer with the run's prompts, and with the tokens that end a text."""
 
-    def __init__(self, tokenizer: Any, system_prompt: str | None, ends: "EndTokens") -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        system_prompt: str | None,
+        ends: "EndTokens",
+        prompts: PromptsConfig = PromptsConfig(),  # noqa: B008
+    ) -> None:
         self.tokenizer = tokenizer
         self.system_prompt = system_prompt
         self.ends = ends
+        self.prompts = prompts
 
     def question(self, problem: Problem) -> list[int]:
         """The QA prompt, on which SFT trains and the backbone's log-probs condition."""
@@ -33,7 +41,12 @@ class Tokens:
     def rewrite_messages(self, problem: Problem) -> Messages:
         """The policy's prompt as messages."""
         return rewrite_messages(
-            problem.question, problem.solution, problem.answer, problem.convention, self.system_prompt
+            problem.question,
+            problem.solution,
+            problem.answer,
+            problem.convention,
+            self.system_prompt,
+            show_answer=self.prompts.show_answer,
         )
 
     def expert(self, problem: Problem) -> list[int]:
@@ -63,7 +76,12 @@ class Tokens:
         return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
 
 
-def load_tokens(path: str, model: ModelConfig, prompt_date: datetime | None = None) -> Tokens:
+def load_tokens(
+    path: str,
+    model: ModelConfig,
+    prompt_date: datetime | None = None,
+    prompts: PromptsConfig = PromptsConfig(),  # noqa: B008
+) -> Tokens:
     """The tokens of the model that `resolve_model` gave, under the options of a config.
 
     A chat template with today's date tells `prompt_date`, unless the config names another.
@@ -84,4 +102,4 @@ def load_tokens(path: str, model: ModelConfig, prompt_date: datetime | None = No
     if tokenizer.eos_token is None:
         # TRL pads with it if there is no padding token.
         tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(ends.turn[-1]))
-    return Tokens(tokenizer, model.system_prompt, ends)
+    return Tokens(tokenizer, model.system_prompt, ends, prompts)

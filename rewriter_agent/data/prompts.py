@@ -1,5 +1,9 @@
 """The two prompts: the question alone (for SFT and evaluation) and the rewriting prompt."""
 
+from functools import lru_cache
+
+from reward.answers.mask.mask import MASK, mask_answer
+
 ANSWER_FORMAT = {
     "####": "End with a last line of the form: #### answer",
     "boxed": "End with the final answer inside \\boxed{}.",
@@ -35,23 +39,42 @@ def qa_messages(question: str, convention: str, system_prompt: str | None = None
 
 
 def rewrite_messages(
-    question: str, solution: str, answer: str, convention: str, system_prompt: str | None = None
+    question: str,
+    solution: str,
+    answer: str,
+    convention: str,
+    system_prompt: str | None = None,
+    *,
+    show_answer: bool = True,
 ) -> Messages:
     """The rewriting policy's prompt: the question and the expert's solution, to be told in own words.
 
-    It states the last line wanted: small backbones rarely keep an answer format that is only described.
+    It states the last line wanted: small backbones rarely keep an answer format that is only described. With
+    `show_answer=False` the answer is masked in the solution, and the last line is only described.
     """
+    masked = None if show_answer else _masked(question, solution, answer, convention)
+    ending = _ending(answer, convention) if masked is None else ANSWER_FORMAT[convention]
     return user_messages(
-        f"{question}\n\nNotes:\n{solution}\n\n"
-        f"Answer the question in your own words. Use short steps. {_ending(answer, convention)}",
+        f"{question}\n\nNotes:\n{solution if masked is None else masked}\n\n"
+        f"Answer the question in your own words. Use short steps. {ending}",
         system_prompt,
     )
+
+
+def prompt_form(convention: str, *, show_answer: bool) -> str:
+    """Describe the rewriting prompt in one line."""
+    if show_answer or convention in ("contains", "python"):
+        return f"the expert's solution as it is; {_ending('ANSWER', convention)!r}"
+    return f"the expert's solution with its answer masked ({MASK}); {ANSWER_FORMAT[convention]!r}"
 
 
 def user_messages(content: str, system_prompt: str | None = None) -> Messages:
     """Build the messages: the system prompt if there is one, then the request."""
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     return [*system, {"role": "user", "content": content}]
+
+
+_masked = lru_cache(maxsize=4096)(mask_answer)
 
 
 def _ending(answer: str, convention: str) -> str:

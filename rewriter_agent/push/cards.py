@@ -6,8 +6,8 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from reward.answers.mask.mask import MASK
 from rewriter_agent.config import RunConfig
-from rewriter_agent.config.data import RowData, SciqData
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import uses_policy
 from rewriter_agent.data.prompts import qa_messages, rewrite_messages
@@ -26,7 +26,7 @@ EMBEDDED = {
     LAB: "the backbone of rewriter-agent's laboratory, which knows no world but that one",
 }
 """Descriptions of the embedded models, whose names the hub does not know."""
-SECTIONS = ("seed", "model", "data", "prepare", "reward", "train")
+SECTIONS = ("seed", "model", "data", "prompts", "prepare", "reward", "train")
 """Config sections that determine the rewriting policy; the last one only if the run trains a policy."""
 TEMPLATES = Environment(
     loader=PackageLoader("rewriter_agent.push", "."),
@@ -62,7 +62,7 @@ def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
         outcomes={name: rewriting[name] for name in OUTCOMES if name in rewriting},
         settings=_sft_settings(config, manifest["counts"]),
         results=_results(config),
-        messages=qa_messages("QUESTION", _convention(config), config.model.system_prompt),
+        messages=qa_messages("QUESTION", config.convention, config.model.system_prompt),
         max_new_tokens=config.evaluate.max_completion_length,
         shown=public_config(config, (*_rewriter_sections(config), "rewrite", "sft", "evaluate")),
         versions=manifest["versions"],
@@ -78,7 +78,9 @@ def adapter_card(config: RunConfig, repo: str) -> str:
         tags=["rewriter-agent", "lora", "grpo"],
     )
     manifest, train = _manifest(TRAIN, config), config.train
-    solved = ("QUESTION", "EXPERT SOLUTION", "ANSWER")
+    show_answer = config.prompts.show_answer
+    solution = "EXPERT SOLUTION" if show_answer else f"EXPERT SOLUTION WITH {MASK} FOR ITS RESULT"
+    solved = ("QUESTION", solution, "ANSWER", config.convention, config.model.system_prompt)
     return TEMPLATES.get_template("adapter_card.md.j2").render(
         front=front.to_yaml(),
         repo=repo,
@@ -86,7 +88,7 @@ def adapter_card(config: RunConfig, repo: str) -> str:
         base_model=_base_model(config),
         problems=_manifest(PREPARE, config)["counts"]["train"],
         settings=_grpo_settings(config, manifest["counts"]),
-        messages=rewrite_messages(*solved, _convention(config), config.model.system_prompt),
+        messages=rewrite_messages(*solved, show_answer=show_answer),
         temperature=train.temperature,
         max_new_tokens=train.max_completion_length,
         shown=public_config(config, SECTIONS),
@@ -134,13 +136,6 @@ def _base_model(config: RunConfig) -> str | None:
 def _backbone(config: RunConfig) -> str:
     name = config.model.name_or_path
     return f"`{public_name(name)}`" + (f" ({EMBEDDED[name]})" if name in EMBEDDED else "")
-
-
-def _convention(config: RunConfig) -> str:
-    if isinstance(config.data, (RowData, SciqData)):
-        return config.data.convention
-    # Generated problems have that of GSM8K.
-    return "####"
 
 
 def _rewriter_steps(config: RunConfig) -> int | None:

@@ -45,7 +45,7 @@ class Session:
         self.model_path = resolve_model(config.model.name_or_path)
         self._shape = model_shape(self.model_path)
         check_max_model_len(self.model_path, config.model.max_model_len)
-        self.tokens = load_tokens(self.model_path, config.model)
+        self.tokens = load_tokens(self.model_path, config.model, prompts=config.prompts)
         self.weights_gb = 2 * self._shape.parameters / GB
         # A cluster of its own has no other machines and no other users.
         self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0
@@ -59,8 +59,9 @@ class Session:
         self._closed = False
 
     def use_config(self, config: RunConfig) -> None:
-        """Switch to another config of the same backbone and cluster; engines that have started stay up."""
-        assert (config.model, config.cluster) == (self.config.model, self.config.cluster)
+        """Switch to another config of the same backbone, prompts and cluster; engines that have started stay up."""
+        kept = [(one.model, one.prompts, one.cluster) for one in (config, self.config)]
+        assert kept[0] == kept[1]
         if config.reward != self.config.reward:
             self._end_reward_services()
         self.config = config

@@ -17,7 +17,12 @@ from .run_folder import RunFolder, StageFolder
 
 SUBSECTIONS = ("sft.sweep",)
 """Parts of sections that count only for the stages that name them, not for stages that name the whole section."""
-NEUTRAL = (("train.max_staleness", 0), ("model.chat_template", None), ("model.date", None))
+NEUTRAL = (
+    ("train.max_staleness", 0),
+    ("model.chat_template", None),
+    ("model.date", None),
+    ("prompts.show_answer", True),
+)
 """Options that older results lack, with the value that these were made with."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
@@ -44,7 +49,9 @@ class Stage:
     def fingerprint(self, config: RunConfig) -> str:
         """Hash of everything that decides the result."""
         tree = config.model_dump(mode="json")
-        data = {name: _section(tree, name) for name in ("model", "seed", *self.sections)}
+        sections = {name: _section(tree, name) for name in ("model", "seed", *self.sections)}
+        # Older results also lack sections whose options are all neutral.
+        data = {name: section for name, section in sections.items() if section != {}}
         inputs = [stage.fingerprint(config) for stage in self.before(config)]
         text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -49,7 +49,7 @@ def learn(job: dict[str, Any]) -> None:
     say = partial(_note, folder / EVENTS)
     for fleet in (job["policy"], job["backbone"]):
         fleet.log = say
-    tokens = load_tokens(job["model"], config.model, job["prompt_date"])
+    tokens = load_tokens(job["model"], config.model, job["prompt_date"], config.prompts)
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     problems = training_problems(config, tokens)
     with Verifier(config.reward) as verifier:

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -56,6 +56,27 @@ def test_each_broken_rule_has_its_code() -> None:
     assert reason(EXPERT) == "copy"
     assert reason(OWN, Verdict.UNDECIDED) == "undecided"
     assert reason(OWN, Verdict.DIFFERENT) == "wrong_answer"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"The answer ___ is 26.\n{OWN}",
+        f"16 - 3 = _____ and then\n{OWN}",
+        f"The masked answer is 26.\n{OWN}",
+        f"The notes leave out the result.\n{OWN}",
+    ],
+)
+def test_talk_about_the_masked_answer_is_a_leak(text: str) -> None:
+    assert reason(text) == "leak"
+    asked = "What is the masked answer ___, and why do the notes leave out the rest?"
+    assert reason(text, problem=replace(PROBLEM, question=asked)) is None
+
+
+def test_a_rule_of_underscores_and_an_identifier_are_no_masked_answer() -> None:
+    assert reason(f"___\n{OWN}") is None
+    assert reason(f"The price is eggs_per_day, __twice__.\n{OWN}") is None
+    assert reason("```python\nx___y = 16 - 3\n```", problem=replace(PROBLEM, convention="python")) is None
 
 
 def test_the_first_broken_rule_in_the_order_of_the_codes_is_named() -> None:

@@ -11,7 +11,7 @@ from reward.answers.math.tree import symbols
 from .boxes import join_of
 from .clean import clean_answer
 
-_NUMBER = re.compile(
+NUMBER = re.compile(
     r"(?:(?<![\w)\]}.])[-+−]\s?)?(?:(?:\\?\$|[€£¥])\s?)?(?:(?<![\w)\]}.])[-+−])?"
     r"(?:\\[dt]?frac\s?\{\s?-?[0-9]+\s?\}\s?\{\s?[0-9]+\s?\}"
     r"|(?:(?<![\w.])[0-9]+\s?)?[¼-¾⅐-⅞]"
@@ -19,6 +19,7 @@ _NUMBER = re.compile(
     r"(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+(?![\w.]))?"
     r"(?:\s[0-9]+(?=/[0-9]))?(?:(?<=[0-9])/[0-9]+)?|(?<![\d.])\.[0-9]+)(?:\s?\\?%)?"
 )
+"""Pattern of a number in prose, with its sign, currency and percent sign."""
 _DELIMITER = re.compile(r"\\.|\$\$|\$", re.DOTALL)
 _CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 MAX_REACH = 300
@@ -50,7 +51,7 @@ def last_value(text: str) -> str | None:
     yields the whole expression, if that follows "is", "=" or the like. A formula without digits counts only if the text
     holds no digits.
     """
-    last = deque(_NUMBER.finditer(text), maxlen=1)
+    last = deque(NUMBER.finditer(text), maxlen=1)
     start, end = last[0].span() if last else (-1, -1)
     formulas = _formulas(text)
     telling = [span for span in formulas if _DIGIT.search(text, *span)] or ([] if last else formulas)

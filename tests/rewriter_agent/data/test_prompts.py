@@ -5,8 +5,9 @@ from typing import get_args
 import pytest
 
 from reward import CONVENTIONS, extract_answer
+from reward.answers.mask.mask import MASK
 from rewriter_agent.config.data import Convention
-from rewriter_agent.data.prompts import ANSWER_FORMAT, ANSWER_LINE, qa_messages, rewrite_messages
+from rewriter_agent.data.prompts import ANSWER_FORMAT, ANSWER_LINE, prompt_form, qa_messages, rewrite_messages
 
 ANSWERS = {
     "choice": "B",
@@ -46,3 +47,28 @@ def test_rewriting_states_the_ending_but_never_the_tests_of_a_program(convention
         assert user["content"].endswith(ANSWER_FORMAT["python"])
     else:
         assert user["content"].endswith(ANSWER_LINE[convention].format(answer=answer))
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_prompt_that_hides_the_answer_names_its_form_only(convention: str) -> None:
+    answer = ANSWERS.get(convention, "18")
+    solution = f"Nine and nine make it.\n{ANSWER_LINE[convention].format(answer=answer)}"
+    shown, hidden = (
+        rewrite_messages("How many?", solution, answer, convention, show_answer=value)[0]["content"]
+        for value in (True, False)
+    )
+    if convention in ("contains", "python"):
+        assert hidden == shown
+        return
+    assert answer in shown
+    assert answer not in hidden.replace("(X)", "")
+    assert "Nine and nine make it." in hidden
+    assert hidden.endswith(ANSWER_FORMAT[convention])
+    assert MASK in hidden
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_plan_names_the_form_of_the_prompt(convention: str) -> None:
+    shown, hidden = (prompt_form(convention, show_answer=value) for value in (True, False))
+    assert MASK not in shown
+    assert (MASK in hidden) == (convention not in ("contains", "python"))

@@ -194,6 +194,8 @@ def test_the_card_of_an_adapter(tmp_path: Path) -> None:
     assert "steps 40, rollouts 640" in written.text
     assert "reward 0.31 → 1.24" in written.text
     assert "QUESTION\n\nNotes:\nEXPERT SOLUTION\n" in written.text
+    config.prompts.show_answer = False
+    assert "EXPERT SOLUTION WITH ___ FOR ITS RESULT\n" in adapter_card(config, "ann/a")
     assert 'backbone = "org/backbone"' in written.text
     assert not names_a_place(written.text)
 

@@ -110,6 +110,19 @@ def test_an_option_that_older_results_do_not_have_is_neutral_at_its_old_meaning(
     assert TRAIN.fingerprint(overlapped) != TRAIN.fingerprint(config)
 
 
+def test_another_rewriting_prompt_makes_training_and_rewriting_stale(tmp_path: Path) -> None:
+    shown, masked = (make_config(tmp_path, prompts={"show_answer": value}) for value in (True, False))
+    for stage in (TRAIN, REWRITE):
+        assert stage.fingerprint(shown) != stage.fingerprint(masked)
+    assert EVALUATE_BASE.fingerprint(shown) == EVALUATE_BASE.fingerprint(masked)
+
+
+def test_a_section_that_older_results_do_not_have_is_neutral_at_its_old_meaning(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    older = replace(TRAIN, sections=("train",))
+    assert TRAIN.fingerprint(config) == older.fingerprint(config)
+
+
 def test_a_stage_that_is_not_wanted_is_not_done_nor_waited_for(
     config: RunConfig, first: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
