@@ -41,6 +41,7 @@ PHI = CHATML.replace(
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% else %}{{ eos_token }}{% endif %}",
 )
+DATED_PHI = LLAMA.removesuffix("{%- endif %}") + "{%- else %}{{ eos_token }}{%- endif %}"
 
 
 def variant(
@@ -89,6 +90,18 @@ def phi(folder: Path) -> Path:
     )
 
 
+def dated_phi(folder: Path) -> Path:
+    """All at once: the text's end after the last turn, an end that the vocabulary lacks, and today's date."""
+    return variant(
+        folder,
+        template=DATED_PHI,
+        names={TEXT_END: "<|end_of_text|>", TURN_START: "<|start_header_id|>", TURN_END: "<|eot_id|>"},
+        tokenizer={"eos_token": "<|end_of_text|>"},
+        config={"eos_token_id": TEXT_END},
+        generation={"eos_token_id": [TEXT_END, 128008, TURN_END]},
+    )
+
+
 def qwen25(folder: Path) -> Path:
     """Ends with either token; only generation_config names both."""
     return variant(folder, generation={"eos_token_id": [TURN_END, TEXT_END]})
@@ -129,5 +142,5 @@ def gemma(folder: Path) -> Path:
 
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {
-    make.__name__: make for make in (phi, qwen25, qwen_base, llama, gemma)
+    make.__name__: make for make in (phi, dated_phi, qwen25, qwen_base, llama, gemma)
 }
