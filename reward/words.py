@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from .lookalikes import LATIN
 
-# Scripts written without spaces: each character counts as a word.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+"""Ranges of the scripts written without spaces, for a class in a pattern; each character counts as a word."""
 # Underscores inside a word make it an identifier; at its ends they are emphasis.
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:_+[^\W_{_UNSPACED}]+)*")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+(?:_+[^\W_{UNSPACED}]+)*")
 _MARKS = frozenset(("Mn", "Me", "Cf"))
 # Letters that fonts show as blank.
 _FILLERS = "\u115f\u1160\u17b4\u17b5\u3164\uffa0"

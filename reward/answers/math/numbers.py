@@ -22,8 +22,8 @@ _SMALL_NAMES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 )
-_SMALL: dict[str, int] = {word: value for value, word in enumerate(_SMALL_NAMES.split())}
-_TENS = {
+SMALL: dict[str, int] = {word: value for value, word in enumerate(_SMALL_NAMES.split())}
+TENS = {
     word: 10 * ten
     for ten, word in enumerate(
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
@@ -42,7 +42,7 @@ SCALES = {
 }
 _WORD = re.compile(r"[A-Za-z]+")
 _NEGATIVE = re.compile(r"(?:negative|minus) (?=[A-Za-z\d.])", re.IGNORECASE)
-_PART_NAMES = {
+PART_NAMES = {
     "half": 2,
     "third": 3,
     "quarter": 4,
@@ -52,7 +52,7 @@ _PART_NAMES = {
     "eighth": 8,
     "tenth": 10,
 }
-_PART = re.compile(rf"(?:([a-z]+)[ -])?({'|'.join(_PART_NAMES)}|halve)s?", re.IGNORECASE)
+_PART = re.compile(rf"(?:([a-z]+)[ -])?({'|'.join(PART_NAMES)}|halve)s?", re.IGNORECASE)
 _EULER = re.compile(r"(?!1e)\d+(?=e\+\d(?!\d))")
 _MAX_WORDS_CHARS = 200
 
@@ -90,8 +90,8 @@ def _read_part(text: str) -> Num | None:
     match = _PART.fullmatch(text)
     if not match or (match[1] is None and match[2].lower() != "half"):
         return None
-    over = _SMALL.get((match[1] or "one").lower(), 1 if (match[1] or "").lower() == "a" else 0)
-    return Num(Fraction(over, _PART_NAMES.get(match[2].lower(), 2))) if over else None
+    over = SMALL.get((match[1] or "one").lower(), 1 if (match[1] or "").lower() == "a" else 0)
+    return Num(Fraction(over, PART_NAMES.get(match[2].lower(), 2))) if over else None
 
 
 def _magnitude(match: re.Match[str]) -> tuple[Fraction, bool]:
@@ -141,10 +141,10 @@ def _words_prefix(text: str) -> tuple[Num, int] | None:
 
 def _add_word(word: str, group: int, *, is_first: bool) -> tuple[int, int] | None:
     """Add `word` to a number below a thousand; returns the sum and a scale factor, None if `word` is no number."""
-    if word in _SMALL and (is_first or (group % 10 == 0 and (_SMALL[word] < 10 or group % 100 == 0))):
-        return group + _SMALL[word], 1
-    if word in _TENS and group % 100 == 0:
-        return group + _TENS[word], 1
+    if word in SMALL and (is_first or (group % 10 == 0 and (SMALL[word] < 10 or group % 100 == 0))):
+        return group + SMALL[word], 1
+    if word in TENS and group % 100 == 0:
+        return group + TENS[word], 1
     if word in ("hundred", "dozen") and group < 100:
         return (group or 1) * SCALES[word], 1
     if word in SCALES and word != "ten":

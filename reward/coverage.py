@@ -1,0 +1,86 @@
+"""Coverage: how much of what the expert's solution brings beyond the question a text still holds."""
+
+from collections.abc import Collection, Hashable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .answers.extract.final_answer import strip_answer_line
+from .mentions.find import Kind, Mention, mentions
+
+WEIGHTS: dict[Kind, float] = {"number": 1.0, "name": 1.0, "term": 0.5}
+"""Weight of a fact of each kind. A term may have a synonym; a number or a name has none."""
+SHORTEST_TERM = 4
+"""Fewest letters of a term; most shorter words are function words, in every language."""
+MOST_NAMES = 0.4
+"""Share of names among names and terms above which capitals tell nothing, as in German or in a text of capitals."""
+FEWEST_WORDS = 12
+"""Fewest names and terms for that rule."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number, name or term that the expert brings; a text that mentions one of the keys holds it."""
+
+    kind: Kind
+    keys: tuple[Hashable, ...]
+
+
+@lru_cache(maxsize=256)
+def brought(question: str, solution: str) -> tuple[Fact, ...]:
+    """Facts of the expert's solution that the question does not mention, each once, in order.
+
+    An answer line is left out, because the gate checks the answer.
+    """
+    known = _keys(mentions(question))
+    said = list(mentions(strip_answer_line(solution)))
+    names = _names(said)
+    facts: dict[tuple[Hashable, ...], Fact] = {}
+    for mention in said:
+        kind = _kind(mention, names)
+        if kind and mention.keys and known.isdisjoint(mention.keys):
+            facts.setdefault(mention.keys, Fact(kind, mention.keys))
+    return tuple(facts.values())
+
+
+def coverage(text: str, facts: Collection[Fact]) -> float | None:
+    """Weighted share of the facts that `text` mentions before its answer line, in [0, 1]; None without any fact.
+
+    The time is linear in the length of `text`.
+    """
+    if not facts:
+        return None
+    said = _keys(mentions(strip_answer_line(text)))
+    held = sum(WEIGHTS[fact.kind] for fact in facts if not said.isdisjoint(fact.keys))
+    return held / sum(WEIGHTS[fact.kind] for fact in facts)
+
+
+def spans(text: str, facts: Collection[Fact]) -> list[tuple[int, int]]:
+    """Places, as (start, end), at which `text` mentions one of the facts; in order."""
+    keys = {key for fact in facts for key in fact.keys}
+    return [
+        (mention.start, mention.end)
+        for mention in mentions(text)
+        if not (keys.isdisjoint(mention.keys) and keys.isdisjoint(mention.parts))
+    ]
+
+
+def _keys(found: Iterable[Mention]) -> set[Hashable]:
+    keys: set[Hashable] = set()
+    for mention in found:
+        keys.update(mention.keys, mention.parts)
+    return keys
+
+
+def _names(said: Collection[Mention]) -> set[Hashable]:
+    """Return the keys of names, which may stand at a sentence's start as well."""
+    words = [mention for mention in said if mention.kind != "number"]
+    names = [mention for mention in words if mention.kind == "name"]
+    if len(words) >= FEWEST_WORDS and len(names) > MOST_NAMES * len(words):
+        return set()
+    return {mention.keys[0] for mention in names}
+
+
+def _kind(mention: Mention, names: Collection[Hashable]) -> Kind | None:
+    if mention.kind == "number" or mention.keys[0] in names:
+        return mention.kind if mention.kind == "number" else "name"
+    return "term" if mention.end - mention.start >= SHORTEST_TERM else None

@@ -1,0 +1,1 @@
+"""What a text mentions: numbers by value, names and terms."""
