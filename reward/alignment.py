@@ -15,6 +15,12 @@ If expert and backbone are closer than that, or the expert is the more likely, d
 TAIL_PROBABILITY = 0.4
 """Probability below which a token counts as in the tail."""
 
+TAIL_SHARE = 0.1
+"""Share of the tokens that make `tail`."""
+
+FEWEST_TAIL = 3
+"""Fewest tokens that make `tail`: one token alone is mostly chance."""
+
 _EPSILON = 1e-6
 
 
@@ -57,3 +63,19 @@ def paper(mean_logprobs: Sequence[float]) -> list[float]:
 def tail_fraction(logprobs: Sequence[float]) -> float:
     """Share of tokens with probability below 0.4; `logprobs` in nats, one per token, at least one."""
     return sum(logprob < math.log(TAIL_PROBABILITY) for logprob in logprobs) / len(logprobs)
+
+
+def tail(logprobs: Sequence[float], exempt: Sequence[bool]) -> float | None:
+    """Mean log-prob of the least likely tenth of the tokens that are not exempt, at least three of them, in nats.
+
+    A mean over all tokens hides one alien span; this does not. It is the minimum of "Reinforcement Learning Teachers of
+    Test Time Scaling" (arXiv 2506.08388, equation 4), made robust to a single token. None if all tokens are exempt.
+    """
+    counted = sorted(logprob for logprob, skip in zip(logprobs, exempt, strict=True) if not skip)
+    size = max(FEWEST_TAIL, math.ceil(TAIL_SHARE * len(counted)))
+    return fmean(counted[:size]) if counted else None
+
+
+def tail_naturalness(tail_logprob: float, tau: float) -> float:
+    """exp(t / tau), in (0, 1]: 1 if even the least likely tokens are certain; t is the `tail`, in nats."""
+    return math.exp(tail_logprob / tau)

@@ -90,6 +90,17 @@ class RewardConfig(BaseModel):
     """Smallest position of a candidate between the expert solution (0) and the backbone's own samples (1), by mean
     log-prob; 0 disables the rule. A candidate nearer to the expert is a copy in other words, and teaches the style that
     a rewrite should avoid. Not applied if copying is allowed (`copy_margin`, `json`, `python`)."""
+    coverage_weight: float = Field(0.0, ge=0)
+    """Weight of the coverage term in the total: the share of the facts that the expert solution brings beyond the
+    question (numbers by value, names, and terms at half the weight) that a candidate still holds."""
+    min_coverage: float | None = Field(None, gt=0, le=1)
+    """Smallest share of these facts that a candidate must hold; null disables the rule. Not applied if the expert
+    solution brings no fact, nor under the conventions `json` and `python`."""
+    tail_weight: float = Field(0.0, ge=0)
+    """Weight of the tail term in the total: exp(t / `tail_tau`), with t the mean log-prob of the least likely tenth of
+    the tokens, at least three. Tokens of facts that the expert solution brings do not count."""
+    tail_tau: float = Field(4.0, gt=0)
+    """Nats per token of the tail at which its term falls to 1/e."""
     leak_languages: list[Language] = ["en"]
     """Languages whose shipped phrases about a reference or about rewriting reject a candidate: en, de, fr, es, it, pt,
     zh, ja."""

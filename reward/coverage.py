@@ -1,8 +1,9 @@
 """Coverage: how much of what the expert's solution brings beyond the question a text still holds."""
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from .answers.extract.final_answer import strip_answer_line
 from .mentions.find import Kind, Mention, mentions
@@ -54,13 +55,20 @@ def coverage(text: str, facts: Collection[Fact]) -> float | None:
     return held / sum(WEIGHTS[fact.kind] for fact in facts)
 
 
-def spans(text: str, facts: Collection[Fact]) -> list[tuple[int, int]]:
-    """Places, as (start, end), at which `text` mentions one of the facts; in order."""
+def told_by_expert(pieces: Sequence[str], question: str, solution: str, answer: str) -> list[bool]:
+    """Tell for each token of a text, given the tokens' texts, whether it belongs to a fact that the expert brings.
+
+    The answer is such a fact, too. A token without a text counts as part of what follows it.
+    """
+    facts = brought(question, f"{solution}\n\n{answer}")
     keys = {key for fact in facts for key in fact.keys}
+    inside = bytearray(sum(map(len, pieces)) + 1)
+    for mention in mentions("".join(pieces)):
+        if not (keys.isdisjoint(mention.keys) and keys.isdisjoint(mention.parts)):
+            inside[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
+    starts = accumulate(map(len, pieces), initial=0)
     return [
-        (mention.start, mention.end)
-        for mention in mentions(text)
-        if not (keys.isdisjoint(mention.keys) and keys.isdisjoint(mention.parts))
+        any(inside[start : start + max(len(piece), 1)]) for piece, start in zip(pieces, starts, strict=False)
     ]
 
 

@@ -11,6 +11,7 @@ from reward.steps import StepReport
 from . import characters
 from .alignment import anchored
 from .config import RewardConfig
+from .coverage import brought, coverage
 from .leak import find_leak
 from .readings import readings
 from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
@@ -38,12 +39,14 @@ class GateResult:
 
     `overlap` and `repetition` are shares in [0, 1] of words, or of characters if only characters break the rule.
     `steps` is None if the steps were not checked, or the check reached a limit.
+    `coverage` is the share of the expert's facts that the candidate holds; None if there is none to hold.
     """
 
     reason: Reason | None
     extracted: str | None
     overlap: float
     repetition: float
+    coverage: float | None
     steps: StepReport | None = None
 
     @property
@@ -85,8 +88,8 @@ def check(
         reason = "leak"
     elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
-    result = GateResult(reason, extracted, overlap, repeated)
-    return result if verdict is None else apply_verdict(result, verdict)
+    result = GateResult(reason, extracted, overlap, repeated, _coverage(problem, texts[-1]))
+    return result if verdict is None else apply_coverage(apply_verdict(result, verdict), config)
 
 
 def apply_verdict(result: GateResult, verdict: Verdict) -> GateResult:
@@ -103,6 +106,17 @@ def apply_steps(result: GateResult, report: StepReport | None, config: RewardCon
         elif report.broken and config.broken_chain == "gate":
             reason = "broken_chain"
     return replace(result, reason=reason, steps=report)
+
+
+def apply_coverage(result: GateResult, config: RewardConfig) -> GateResult:
+    """Reject a candidate with the right answer that holds too few of the expert's facts; an earlier reason stays."""
+    return replace(result, reason="low_coverage") if result.passed and lacks_facts(result, config) else result
+
+
+def lacks_facts(result: GateResult, config: RewardConfig) -> bool:
+    """Tell whether a candidate holds too few of the facts that the expert solution brings."""
+    fewest, held = config.min_coverage, result.coverage
+    return fewest is not None and held is not None and held < fewest
 
 
 def apply_alignment(
@@ -156,6 +170,12 @@ def _overlap(said: list[str], expert: list[str], config: RewardConfig) -> float:
     share = overlap_share(said, expert, config.overlap_ngram)
     by_characters = 0.0 if share > config.max_overlap else characters.copied(said, expert)
     return by_characters if by_characters > config.max_overlap else share
+
+
+def _coverage(problem: GradedProblem, text: str) -> float | None:
+    if problem.convention in CANONICAL_FORM_CONVENTIONS:
+        return None
+    return coverage(text, brought(problem.question, problem.solution))
 
 
 def _repetition(text: str, said: list[str], most: float, solution: str) -> float:

@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 
 from . import alignment, diversity
 from .config import RewardConfig
+from .coverage import told_by_expert
 from .gate import (
     GateResult,
     apply_alignment,
+    apply_coverage,
     apply_steps,
     apply_verdict,
     check,
     is_alien,
+    lacks_facts,
     reject_by_judge,
 )
 from .types import (
@@ -45,7 +48,9 @@ def score_group(
     embed: Embed | None = None,
     judge: Judge | None = None,
 ) -> list[Score]:
-    """Score a whole group, in order: total = gate * (1 + w_a * alignment + w_d * diversity).
+    """Score a whole group, in order: total = gate * (1 + the sum of weight * term).
+
+    The terms are alignment, diversity, coverage and tail.
 
     A candidate that only `false_step` rejects has total w_s * (share of its checked steps that are true), w_s < 1.
     Each service is called at most once, and only with the candidates that need it:
@@ -55,7 +60,7 @@ def score_group(
     - `judge` gets the candidates whose answer is right, if `config.judge`.
     - `backbone` gets the candidates that break no rule before `alien`, and those that only `false_step` rejects if
       `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
-      entropies if `config.needs_entropies`.
+      entropies if `config.needs_entropies` and tokens' texts if `config.tail_weight`.
     - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
       whiten its vectors (`Whitening.around`).
 
@@ -70,12 +75,12 @@ def score_group(
     if right:
         asked = [candidates[i] for i in right]
         tokens = _checked("backbone", backbone(problem, asked), asked)
-        natural = {i: _naturalness(scores) for i, scores in zip(right, tokens, strict=True)}
+        natural = {i: _naturalness(problem, scores, config) for i, scores in zip(right, tokens, strict=True)}
     credits = dict.fromkeys(natural, 0.0)
     for i, own in natural.items():
         if results[i].passed:
             results[i] = apply_alignment(problem, results[i], own.logprob, config)
-        elif not is_alien(problem, own.logprob, config):
+        elif not is_alien(problem, own.logprob, config) and not lacks_facts(results[i], config):
             credits[i] = _step_credit(results[i], config)
     passing = [i for i in right if results[i].passed]
     scores = [
@@ -136,6 +141,8 @@ def _gate(
         texts = [StepCheck(candidates[i].text, problem.question, problem.convention) for i in pending]
         for i, report in zip(pending, _checked("check_steps", check_steps(texts), texts), strict=True):
             results[i] = apply_steps(results[i], report, config)
+    for i in pending:
+        results[i] = apply_coverage(results[i], config)
     right = [i for i in pending if results[i].passed]
     if right and config.judge:
         assert judge is not None
@@ -163,6 +170,7 @@ class _Naturalness:
     logprob: float
     tail_fraction: float
     gap: float | None
+    tail: float | None
 
 
 def _score_passing(
@@ -181,13 +189,18 @@ def _score_passing(
             reason=None,
             alignment=aligned,
             diversity=diverse,
-            total=1 + config.alignment_weight * aligned + config.diversity_weight * diverse,
+            total=1
+            + config.alignment_weight * aligned
+            + config.diversity_weight * diverse
+            + _facts_and_tail(result, own, config),
             mean_logprob=own.logprob,
             tail_fraction=own.tail_fraction,
             typicality_gap=own.gap,
             overlap=result.overlap,
             repetition=result.repetition,
             extracted=result.extracted,
+            coverage=result.coverage,
+            tail=own.tail,
             **_step_fields(result),
         )
         for result, own, aligned, diverse in zip(results, natural, alignments, diversities, strict=True)
@@ -209,6 +222,13 @@ def _alignments(problem: GradedProblem, natural: list[_Naturalness], config: Rew
     return [alignment.typicality(gap, config.typicality_tau) for gap in gaps]
 
 
+def _facts_and_tail(result: GateResult, natural: _Naturalness, config: RewardConfig) -> float:
+    """Weighted coverage and tail terms; a candidate without any fact to hold, or token to judge, lacks nothing."""
+    held = 1.0 if result.coverage is None else result.coverage
+    likely = 1.0 if natural.tail is None else alignment.tail_naturalness(natural.tail, config.tail_tau)
+    return config.coverage_weight * held + config.tail_weight * likely
+
+
 def _diversities(texts: list[str], config: RewardConfig, embed: Embed | None) -> list[float]:
     if config.diversity == "lexical":
         return diversity.lexical(texts)
@@ -219,7 +239,7 @@ def _diversities(texts: list[str], config: RewardConfig, embed: Embed | None) ->
     return diversity.embedding(vectors) if config.diversity == "embedding" else diversity.paper(vectors)
 
 
-def _naturalness(scores: TokenScores) -> _Naturalness:
+def _naturalness(problem: GradedProblem, scores: TokenScores, config: RewardConfig) -> _Naturalness:
     logprob = fmean(scores.logprobs) if len(scores.logprobs) else math.nan
     # A NaN reward would spread to the whole batch and break training without an error.
     if not math.isfinite(logprob):
@@ -230,7 +250,25 @@ def _naturalness(scores: TokenScores) -> _Naturalness:
     gap = None
     if scores.entropies is not None:
         gap = alignment.typicality_gap(scores.logprobs, scores.entropies)
-    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap)
+    tail = _tail(problem, scores, config)
+    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail)
+
+
+def _tail(problem: GradedProblem, scores: TokenScores, config: RewardConfig) -> float | None:
+    if scores.pieces is None:
+        if config.tail_weight > 0:
+            raise ValueError(
+                f"tail_weight={config.tail_weight} needs the tokens' texts, and `backbone` gave none; fill "
+                "TokenScores.pieces, or set tail_weight=0."
+            )
+        return None
+    if len(scores.pieces) != len(scores.logprobs):
+        raise ValueError(
+            f"`backbone` gave {len(scores.logprobs)} log-probs and {len(scores.pieces)} texts of tokens for a "
+            "candidate; give one text a token, empty if it has none."
+        )
+    told = told_by_expert(scores.pieces, problem.question, problem.solution, problem.answer)
+    return alignment.tail(scores.logprobs, told)
 
 
 def _checked(service: str, given: Sequence[T], asked: Sequence[object]) -> Sequence[T]:
@@ -254,6 +292,8 @@ def _rejected_score(result: GateResult, natural: _Naturalness | None, credit: fl
         overlap=result.overlap,
         repetition=result.repetition,
         extracted=result.extracted,
+        coverage=result.coverage,
+        tail=natural.tail if natural else None,
         **_step_fields(result),
     )
 

@@ -20,6 +20,7 @@ Reason = Literal[
     "wrong_answer",
     "false_step",
     "broken_chain",
+    "low_coverage",
     "judge",
     "alien",
 ]
@@ -110,11 +111,13 @@ class TokenScores:
     """Scores of one candidate's tokens under the backbone given the question alone, one value per token.
 
     `logprobs` are in nats. `entropies` are those of the backbone's next-token distribution at each position, in nats;
-    None if the alignment kind does not need them.
+    None if the alignment kind does not need them. `pieces` are the tokens' texts, which join to the candidate's; the
+    tail is measured only if they are there.
     """
 
     logprobs: Sequence[float]
     entropies: Sequence[float] | None = None
+    pieces: Sequence[str] | None = None
 
 
 class GradedProblem(Protocol):
@@ -143,6 +146,9 @@ class Score:
     n-grams that the expert solution holds. `repetition` is the share of its n-grams that repeat earlier ones.
     `steps_checked` counts the claims that were decided; it is None if no steps were checked, because an earlier rule
     rejected the text, the config does not ask for it, or the check reached a limit.
+    `coverage` is the share of the expert's facts beyond the question that the candidate holds; None if there are none.
+    `tail` is the mean log-prob of the least likely tenth of the tokens that hold no such fact, in nats; None for
+    candidates without a `mean_logprob`, and if the tokens' texts are not known.
     """
 
     gate: bool
@@ -159,6 +165,8 @@ class Score:
     steps_checked: int | None = None
     false_steps: tuple[FalseStep, ...] = ()
     broken_steps: tuple[str, ...] = ()
+    coverage: float | None = None
+    tail: float | None = None
 
 
 Verify = Callable[[list[Check]], list[Grade]]

@@ -20,7 +20,7 @@ compute concept concern conclude condition connect consequence consider consist 
 continue contrast contribute control convert correct correspond cost could couldn count course cover create cross
 current customer cut daily day days decide decline decrease deduce deep define degree delivers delivery denominator
 denote depend derive describe design desired detail determine develop diagram did didn differ different difficult
-direct discount discuss distance distinct divide do does doesn doing dollar donated done double down dozens drank
+direct discount discuss distance distinct divide do does doesn doing dollar donated done double down dozens dr drank
 drink drive driven drop drove due during each early earn earnings easy eat eaten effect eight either element else
 embed emphasize employee enable end ends enough enter entire equal equation equivalent especially essential
 establish estimate evaluate even event eventual ever every everyone everything evidence exact examine example except
@@ -38,35 +38,36 @@ larger last late later lays lead learn least leave led left leftover legs length
 like likewise limit line link list liter little live local locate long longer look lose lost lot low lower made main
 maintain major make males man manner many mark mass material matter maximum may maybe me meal mean meanwhile measure
 meet member men mention met method middle might mile mileage minimum minus minute missed mix model modern moment
-monday money month more moreover most move movement much multiple multiply multiplying must my myself name narrow
-natural nature near necessary need negative neither never nevertheless new next night no nobody none nor normal not
-notably notation note nothing notice now number object observe obtain obvious occur of off offer often old older on
-once one ones only onto open opposite or order ordinary original other otherwise ounce our ours out outer outside
-over overall owes own owned pack packages page paid painting pair parentheses part partial particular pass past
-pattern pay payment pays people per percent percentage perform perhaps perimeter period person physical picks
-picture piece place plan plant play players please plug plus point portion position positive possible potential
-pound practice precise predict prefer presence present pressure prevent previous price primary principle probability
-probably problem process produce product production profit proper property proportion protect prove provide pull
-purchase purpose push put puts quality quantity quarter question quick quiet quite quotient raised ran range rapid
-rate rather ratio reach read ready real reason recall recap receive recent recognize record reduce refer refilled
-reflect region regular relate relative release remain remainder remember remove repeat replace represent require
-respect respective respond rest result return reveal revenue rides right rise role room roughly round rows rule run
-runs safe said salary sale same sample sat saturday save savings say scale score second section see seed seek seem
-select sell send sense sent separate sequence series serve set sets seven several shall shape share she shift
-shopping short shorter should shouldn show shown side sign significant similar simple simplify simply since single
-six sixth size slice slight slow small smaller smooth so sold solid solution solve some someone something sometimes
-somewhat soon sort source space speak special specific speed speeds spend spent split spread square stable stage
-stand standard start state statement stay step still stop store strong structure student study subject substance
-substitute subtract succeed success such sudden suggest suitable sum summary sunday supplies support suppose surface
-surround system table take taken tall target task tell ten tend term test text than that the their them themselves
-then thence theory there thereby therefore these they thick thin thing think third thirty this those though thought
-three threw through throughout throws thursday thus ticket till time tiny tips to today together too took top total
-touch toward trains transfer translates travel treat trip triple true try tuesday turn twenty twice two type typical
-ultimate under understand unique unit unknown unless unlike until up upon us use used uses using usual value
-variable variety various vary verify version very via view visible visit volume wage wait walks want was wasn watch
-way ways we wednesday week weekdays weekend weigh weight well went were weren what whatever when whenever where
-whereas wherever whether which while who whoever whole whom whose why wide width will wins wish with within without
-won wonder word work worker world worth would wouldn write written wrong year yes yet yield you young younger your
+monday money month more moreover most move movement mr mrs ms much multiple multiply multiplying must my myself name
+narrow natural nature near necessary need negative neither never nevertheless new next night no nobody none nor
+normal not notably notation note nothing notice now number object observe obtain obvious occur of off offer often
+old older on once one ones only onto open opposite or order ordinary original other otherwise ounce our ours out
+outer outside over overall owes own owned pack packages page paid painting pair parentheses part partial particular
+pass past pattern pay payment pays people per percent percentage perform perhaps perimeter period person physical
+picks picture piece place plan plant play players please plug plus point portion position positive possible
+potential pound practice precise predict prefer presence present pressure prevent previous price primary principle
+probability probably problem process produce product production prof profit proper property proportion protect prove
+provide pull purchase purpose push put puts quality quantity quarter question quick quiet quite quotient raised ran
+range rapid rate rather ratio reach read ready real reason recall recap receive recent recognize record reduce refer
+refilled reflect region regular relate relative release remain remainder remember remove repeat replace represent
+require respect respective respond rest result return reveal revenue rides right rise role room roughly round rows
+rule run runs safe said salary sale same sample sat saturday save savings say scale score second section see seed
+seek seem select sell send sense sent separate sequence series serve set sets seven several shall shape share she
+shift shopping short shorter should shouldn show shown side sign significant similar simple simplify simply since
+single six sixth size slice slight slow small smaller smooth so sold solid solution solve some someone something
+sometimes somewhat soon sort source space speak special specific speed speeds spend spent split spread square st
+stable stage stand standard start state statement stay step still stop store strong structure student study subject
+substance substitute subtract succeed success such sudden suggest suitable sum summary sunday supplies support
+suppose surface surround system table take taken tall target task tell ten tend term test text than that the their
+them themselves then thence theory there thereby therefore these they thick thin thing think third thirty this those
+though thought three threw through throughout throws thursday thus ticket till time tiny tips to today together too
+took top total touch toward trains transfer translates travel treat trip triple true try tuesday turn twenty twice
+two type typical ultimate under understand unique unit unknown unless unlike until up upon us use used uses using
+usual value variable variety various vary verify version very via view visible visit volume wage wait walks want was
+wasn watch way ways we wednesday week weekdays weekend weigh weight well went were weren what whatever when whenever
+where whereas wherever whether which while who whoever whole whom whose why wide width will wins wish with within
+without won wonder word work worker world worth would wouldn write written wrong year yes yet yield you young
+younger your
 """
 # Without accents, as `fold` gives them.
 _OTHERS = """

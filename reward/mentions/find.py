@@ -13,7 +13,7 @@ from .stems import stem
 
 Kind = Literal["number", "name", "term"]
 
-_LETTER = rf"[^\W\d_{UNSPACED}]"
+_LETTER = rf"[^\W\d_¼-¾⅐-⅞{UNSPACED}]"
 # Marks on letters and invisible characters inside a word.
 _MARKS = "[\u00ad\u0300-\u036f\u200b-\u200d\u2060]{1,3}"
 _WORD = rf"{_LETTER}[^\W_{UNSPACED}]*(?:{_MARKS}[^\W_{UNSPACED}]*)*"

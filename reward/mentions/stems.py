@@ -4,7 +4,7 @@ from functools import lru_cache
 
 _ENDINGS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("ly", ""))
 _SHORTEST = 3
-# Words of one family rarely differ before the ninth letter: "mesophiles" and "mesophilic", "oxidation" and "oxidative".
+# Words of one family rarely differ before the ninth letter: "mesophiles" and "mesophilic".
 _LONGEST = 8
 
 

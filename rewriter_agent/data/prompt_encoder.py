@@ -14,6 +14,9 @@ from .text_encoder import text_encoder
 if TYPE_CHECKING:
     from rewriter_agent.models.end_tokens import EndTokens
 
+MOST_BYTES = 4
+"""Bytes of the longest character: more tokens that end in the middle of one are not part of any."""
+
 
 class Tokens:
     """A backbone's tokenizer with the run's prompts, and with the tokens that end a text."""
@@ -69,11 +72,35 @@ class Tokens:
         """Decode a completion without its end and special tokens."""
         return self.tokenizer.decode(self._without_end(ids), skip_special_tokens=True)
 
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Split the `text` of a completion into one piece a token, in time linear in their number.
+
+        A character that several tokens make is in the piece of the last. The end and special tokens have no text.
+        """
+        body = self._without_end(ids)
+        found = _pieces(body, self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else self.tokenizer)
+        return found + [""] * (len(ids) - len(body))
+
     def _without_end(self, ids: Sequence[int]) -> list[int]:
         turn = self.ends.turn
         if not self.finished(ids):
             return list(ids)
         return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
+
+
+def _pieces(ids: list[int], tokenizer: Any) -> list[str]:
+    """Decode two short windows a token: a decoder treats the beginning of what it gets in a way of its own."""
+    found: list[str] = []
+    start = shown = 0
+    for end in range(1, len(ids) + 1):
+        before = tokenizer.decode(ids[start:shown], skip_special_tokens=True)
+        text = tokenizer.decode(ids[start:end], skip_special_tokens=True)
+        if text.endswith("\ufffd") and end - shown < MOST_BYTES:
+            found.append("")
+            continue
+        found.append(text[len(before) :])
+        start, shown = shown, end
+    return found
 
 
 def load_tokens(

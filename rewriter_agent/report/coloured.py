@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import exp
 
 from reward.alignment import TAIL_PROBABILITY
-from rewriter_agent.data.prompt_encoder import Tokens
 
 LEVELS = (TAIL_PROBABILITY, 0.1, 0.01, 0.001)
 """Probabilities below which a token's colour grows stronger."""
@@ -27,17 +26,3 @@ class Token:
 def coloured(pieces: Sequence[str], logprobs: Sequence[float]) -> list[Token]:
     """The tokens with their probabilities; one log-prob (nats) a piece."""
     return [Token(piece, exp(logprob)) for piece, logprob in zip(pieces, logprobs, strict=True)]
-
-
-def token_pieces(ids: Sequence[int], tokens: Tokens) -> list[str]:
-    """Each token's share of the text; of a character that several tokens make, the last has it."""
-    found: list[str] = []
-    before = ""
-    for end in range(1, len(ids) + 1):
-        text = tokens.text(list(ids[:end]))
-        if text.endswith("\ufffd"):
-            found.append("")
-            continue
-        found.append(text[len(before) :])
-        before = text
-    return found

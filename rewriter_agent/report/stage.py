@@ -1,6 +1,5 @@
 """Stage `report`: one HTML page, one JSON file and one table from the run folder."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,11 @@ from rewriter_agent.runtime.session import Session
 
 from .build import build_report
 from .collect import collect
-from .coloured import token_pieces
 
 
 def report(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Write the HTML page, report.json and report.md from the run folder."""
-    pieces = partial(token_pieces, tokens=session.tokens)
     swept = session.config.sft.sweep is not None
     page = StageFolder(folder).page
-    build_report(collect(session.config.folder, pieces, swept), page)
+    build_report(collect(session.config.folder, session.tokens.pieces, swept), page)
     return {"report": str(page)}

@@ -34,6 +34,8 @@ SCORE = pa.struct(
         ("steps_checked", pa.int32()),
         ("false_steps", pa.list_(FALSE_STEP)),
         ("broken_steps", pa.list_(pa.string())),
+        ("coverage", pa.float64()),
+        ("tail", pa.float64()),
     ]
 )
 COSTS = ("rollouts", "prompt_tokens", "generated_tokens", "scored_tokens", "judged")

@@ -107,7 +107,10 @@ class GroupScorer:
             ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
             scored = ask([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
             known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))
-            return [TokenScores(tokens.logprobs, tokens.entropies) for tokens in scored]
+            return [
+                TokenScores(tokens.logprobs, tokens.entropies, self.tokens.pieces(own))
+                for tokens, own in zip(scored, ids, strict=True)
+            ]
 
         judge = FleetJudge(self.tokens, ask) if self.config.judge else None
         scores = score_group(

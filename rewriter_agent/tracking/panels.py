@@ -35,8 +35,13 @@ POLICY = Section(
         Panel("Gate: share of candidates that pass", ("train/reward_terms/gate_mean",)),
         Panel(
             "Terms, of candidates that pass",
-            ("train/reward_terms/alignment_mean", "train/reward_terms/diversity_mean"),
+            (
+                "train/reward_terms/alignment_mean",
+                "train/reward_terms/diversity_mean",
+                "train/reward_terms/coverage_mean",
+            ),
         ),
+        Panel("Least likely tokens, of candidates that pass (nats)", ("train/reward_terms/tail_mean",)),
         Panel("Rejected, by reason", ("train/rejected/*",)),
         Panel(
             "Steps: share that is true, and candidates with a false or broken one",

@@ -36,6 +36,10 @@ CHANGES: dict[Reason, str] = {
         "problems, or reward the share of true steps with reward.step_credit_weight=0.5"
     ),
     "broken_chain": "see broken_steps in completions/, or set reward.broken_chain=measure",
+    "low_coverage": (
+        "they leave out facts that the expert's solution brings: lower reward.min_coverage, or raise "
+        "reward.coverage_weight so that a group learns to hold them"
+    ),
     "judge": "see whether the judge is right, or set reward.judge=false",
     "alien": "lower reward.min_alignment",
 }

@@ -23,6 +23,8 @@ LOGGED = (
     "typicality_gap",
     "overlap",
     "repetition",
+    "coverage",
+    "tail",
     "steps_checked",
 )
 """The fields of a score that TRL's completion logs keep."""
@@ -129,7 +131,9 @@ def log_steps(scores: Sequence[Score], log_metric: LogMetric) -> None:
 
 
 def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:
-    """Mean and standard deviation of each term; alignment and diversity over the candidates that passed.
+    """Mean and standard deviation of each term; all but gate and total over the candidates that passed.
+
+    The tail is in nats, before its exponential.
 
     A term that no candidate has in this batch is not logged. Rejections are logged as shares of all.
     """
@@ -138,6 +142,8 @@ def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:
         "gate": [float(score.gate) for score in scores],
         "alignment": [score.alignment for score in passed],
         "diversity": [score.diversity for score in passed],
+        "coverage": [score.coverage for score in passed if score.coverage is not None],
+        "tail": [score.tail for score in passed if score.tail is not None],
         "total": [score.total for score in scores],
     }
     for name, values in terms.items():

@@ -30,7 +30,10 @@ class LetterTokens:
         return bool(ids) and ids[-1] == EOS
 
     def text(self, ids: Sequence[int]) -> str:
-        return "".join(chr(token) for token in ids if token not in (EOS, CONTROL))
+        return "".join(self.pieces(ids))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return ["" if token in (EOS, CONTROL) else chr(token) for token in ids]
 
 
 class RecordingFleet:

@@ -56,6 +56,8 @@ def test_each_broken_rule_has_its_code() -> None:
     assert reason(EXPERT) == "copy"
     assert reason(OWN, Verdict.UNDECIDED) == "undecided"
     assert reason(OWN, Verdict.DIFFERENT) == "wrong_answer"
+    # Two of the numbers 16, 3, 13 and 2, and none of the six terms.
+    assert reason("From 16 eggs 13 are left.\n#### 26", min_coverage=0.5) == "low_coverage"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,19 @@ def test_a_false_step_is_named_before_a_broken_chain_and_after_the_answer() -> N
     right = check(PROBLEM, Candidate(OWN, True), Verdict.EQUAL, config)
     assert apply_steps(right, StepReport(1, (), ("1 - = 5",)), config).reason == "broken_chain"
     assert apply_steps(right, None, config).passed
+
+
+def test_coverage_is_checked_after_the_answer_and_where_there_is_something_to_hold() -> None:
+    assert reason(OWN.replace("13", "many"), Verdict.DIFFERENT, min_coverage=1) == "wrong_answer"
+    nothing_new = Problem(question="16 eggs, 3 eaten, 13 sold for 2 dollars", solution="16 - 3 = 13\n#### 26")
+    assert reason(OWN.replace("13", "many"), problem=nothing_new, min_coverage=1) is None
+    code = "```python\nfrom math import isqrt\nroot = isqrt(10201)\n```"
+    assert (
+        reason(
+            "```python\nroot = 101\n```", problem=Problem(solution=code, convention="python"), min_coverage=1
+        )
+        is None
+    )
 
 
 def test_text_rules_are_decided_before_the_verdict() -> None:

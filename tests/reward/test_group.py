@@ -1,4 +1,5 @@
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -121,6 +122,50 @@ def test_a_copy_in_other_words_does_not_pass() -> None:
     # Their log-probs are still reported, and no passing text is left to embed.
     assert (scores[0].mean_logprob, scores[0].tail_fraction, scores[0].typicality_gap) == (-1.5, 1.0, -0.5)
     assert [name for name, _ in services.calls] == ["verify", "check_steps", "backbone"]
+
+
+class Spelling(Services):
+    """Services that give the texts of tokens: words with the blank before them, the last one alien."""
+
+    def backbone(self, problem: GradedProblem, candidates: list[Candidate]) -> list[TokenScores]:
+        pieces = [re.findall(r"\s*\S+", candidate.text) for candidate in candidates]
+        return [TokenScores([-1.0] * (len(own) - 1) + [-9.0], None, own) for own in pieces]
+
+
+def test_coverage_is_measured_for_every_candidate_and_paid_on_request() -> None:
+    # The expert brings `everyone`, `count` and the like, which are common words, and the number seven.
+    scores = Services().score([*PAIR, Candidate("We add 4 twice.\n#### 8", True)])
+    assert [score.coverage for score in scores] == [0, 1, 0]
+    paid = Services().score(PAIR, coverage_weight=0.25)
+    assert [new.total - old.total for new, old in zip(paid, scores[:2], strict=True)] == pytest.approx(
+        [0, 0.25]
+    )
+
+
+def test_a_candidate_without_enough_facts_is_refused_before_the_backbone() -> None:
+    services = Services()
+    scores = services.score(GROUP, min_coverage=0.5)
+    assert [score.reason for score in scores[:3]] == ["low_coverage", "wrong_answer", None]
+    assert services.calls[-1] == ("backbone", [OTHER_RIGHT])
+
+
+def test_the_tail_needs_the_texts_of_tokens_and_leaves_out_the_experts_facts() -> None:
+    assert [score.tail for score in Services().score(PAIR)] == [None, None]
+    # The last token is the answer, which the expert brings.
+    assert [score.tail for score in Spelling().score(PAIR)] == [-1.0, -1.0]
+
+    class Surprised(Services):
+        def backbone(self, problem: GradedProblem, candidates: list[Candidate]) -> list[TokenScores]:
+            return [TokenScores([-4.0, -1.0, -1.0], None, ["Behold", " the", " 7"])] * len(candidates)
+
+    assert [score.tail for score in Surprised().score(PAIR)] == [-2.5, -2.5]
+
+
+def test_the_tail_term_is_paid_on_request() -> None:
+    settings = {"min_alignment": 0, "tail_tau": 2.0}
+    plain, paid = (Spelling().score(PAIR, tail_weight=weight, **settings) for weight in (0, 0.5))
+    gains = [new.total - old.total for new, old in zip(paid, plain, strict=True)]
+    assert gains == pytest.approx([0.5 * math.exp(-1 / 2)] * 2)
 
 
 def test_an_alien_candidate_counts_in_no_term_of_the_others() -> None:
@@ -276,6 +321,8 @@ def test_a_service_that_the_config_needs_must_be_given(settings: dict) -> None:
         ([TokenScores([-1.0]), TokenScores([])], {}, "`backbone` gave 0 log-probs"),
         ([TokenScores([-1.0]), TokenScores([math.nan])], {}, "mean nan"),
         ([TokenScores([-1.0])] * 2, {"alignment": "typicality"}, "gave no entropies"),
+        ([TokenScores([-1.0])] * 2, {"tail_weight": 0.1}, "needs the tokens' texts"),
+        ([TokenScores([-1.0], None, ["a", "b"])] * 2, {}, "1 log-probs and 2 texts"),
     ],
 )
 def test_token_scores_that_would_spoil_the_reward_are_refused(

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from reward import diversity
-from reward.alignment import anchored, paper, tail_fraction, typicality, typicality_gap
+from reward.alignment import (
+    anchored,
+    paper,
+    tail,
+    tail_fraction,
+    tail_naturalness,
+    typicality,
+    typicality_gap,
+)
 from reward.diversity import embedding, lexical
 from reward.types import Anchors
 from reward.whiten import Whitening
@@ -51,6 +59,31 @@ def test_paper_alignment_is_the_sigmoid_of_the_population_z_score() -> None:
 
 def test_tail_fraction_counts_tokens_below_the_threshold() -> None:
     assert tail_fraction([math.log(p) for p in (0.9, 0.41, 0.39, 0.01)]) == 0.5
+
+
+def test_tail_is_the_mean_of_the_least_likely_tenth_and_of_three_tokens_at_least() -> None:
+    likely = [-0.1] * 40
+    assert tail([*likely[:36], -8.0, -6.0, -4.0, -2.0], [False] * 40) == pytest.approx(-5.0)
+    assert tail([-3.0, -0.5, -0.1, -1.0], [False] * 4) == pytest.approx(-1.5)
+    assert tail([-3.0], [False]) == -3.0
+
+
+def test_one_alien_span_shows_in_the_tail_and_hardly_in_the_mean() -> None:
+    plain, span = [-0.3] * 60, [-0.3] * 56 + [-7.0] * 4
+    anchors = Anchors(expert=-2.0, own=-0.8)
+    assert anchored(sum(span) / 60, anchors) == 1
+    assert tail(span, [False] * 60) < tail(plain, [False] * 60) - 4
+
+
+def test_tokens_of_the_experts_facts_do_not_count_in_the_tail() -> None:
+    logprobs = [-0.3] * 56 + [-7.0] * 4
+    assert tail(logprobs, [False] * 56 + [True] * 4) == pytest.approx(-0.3)
+    assert tail([-7.0], [True]) is None
+
+
+def test_tail_naturalness_by_hand() -> None:
+    assert tail_naturalness(0.0, 4.0) == 1
+    assert tail_naturalness(-4.0, 4.0) == pytest.approx(1 / math.e)
 
 
 def test_lexical_by_hand() -> None:

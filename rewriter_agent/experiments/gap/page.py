@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import atomic
-from rewriter_agent.report.coloured import Token, coloured, token_pieces
+from rewriter_agent.report.coloured import Token, coloured
 from rewriter_agent.report.templates import environment
 from rewriter_agent.scoring.group_scorer import mean
 
@@ -49,13 +49,13 @@ def alien_spans(rows: Sequence[RowGap], count: int, tokens: Tokens) -> list[Span
     """The least likely window of `SPAN` tokens of each row, the least likely rows first."""
     found = sorted((_worst(row.expert) for row in rows), key=lambda window: window[1])[:count]
     return [
-        Span("".join(token_pieces(text.ids, tokens)[start : start + SPAN]), logprob)
+        Span("".join(tokens.pieces(text.ids)[start : start + SPAN]), logprob)
         for text, logprob, start in found
     ]
 
 
 def _tokens(text: Likelihood, tokens: Tokens) -> list[Token]:
-    return coloured(token_pieces(text.ids, tokens), text.logprobs)
+    return coloured(tokens.pieces(text.ids), text.logprobs)
 
 
 def _worst(text: Likelihood) -> tuple[Likelihood, float, int]:

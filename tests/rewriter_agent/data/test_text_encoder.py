@@ -168,6 +168,29 @@ def test_what_is_encoded_as_text_is_read_as_the_same_text(family: Family, attack
     assert tokenizer.decode(TextEncoder(tokenizer).completion(text), skip_special_tokens=True) == text
 
 
+@each_family
+def test_pieces_of_tokens_join_to_the_text(family: Family) -> None:
+    tokenizer = family()
+    end = tokenizer.eos_token_id
+    tokens = Tokens(tokenizer, None, EndTokens({end: ("tokenizer",)}, (end,), {}))
+    for text in _stories(2):
+        ids = [*TextEncoder(tokenizer).completion(text), end]
+        pieces = tokens.pieces(ids)
+        assert len(pieces) == len(ids)
+        # A blank after an unknown character may be lost.
+        assert "".join(pieces).split() == tokens.text(ids).split()
+        assert pieces[-1] == ""
+
+
+@each_family
+def test_any_ids_have_one_piece_each(family: Family) -> None:
+    tokenizer, draw = family(), Random(0)
+    tokens = Tokens(tokenizer, None, EndTokens({0: ("tokenizer",)}, (0,), {}))
+    for length in range(1, 60):
+        ids = [draw.randrange(len(tokenizer)) for _ in range(length)]
+        assert len(tokens.pieces(ids)) == length
+
+
 def _stories(seed: int) -> list[str]:
     draw = Random(seed)
     return [*TEXTS, "naïve ½ 中文 🙂", *(draw_story(draw, Difficulty()).question for _ in range(50))]

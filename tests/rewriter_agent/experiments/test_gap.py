@@ -17,9 +17,7 @@ from rewriter_agent.experiments.gap.command import Gap, cost_text, gap_table
 from rewriter_agent.experiments.gap.dataset import dataset_config
 from rewriter_agent.experiments.gap.measure import Likelihood, RewritingTrial, RowGap, measure_rows, summarise
 from rewriter_agent.experiments.gap.page import alien_spans, write_page
-from rewriter_agent.lab.tokenizer import make_tokenizer
-from rewriter_agent.models.end_tokens import EndTokens
-from rewriter_agent.report.coloured import coloured, token_pieces
+from rewriter_agent.report.coloured import coloured
 from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, make_problem
 
 HOSTILE = '<script>alert("x")</script>'
@@ -67,14 +65,6 @@ def test_the_tail_is_what_has_a_probability_below_two_fifths() -> None:
     assert Likelihood([1, 2, 3, 4], [-0.9, -0.92, -5.0, 0.0], 0.0).tail == 0.5
 
 
-def test_pieces_join_to_the_text_whatever_its_characters() -> None:
-    tokens = Tokens(make_tokenizer(0), None, EndTokens({2: ("tokenizer",)}, (2,), {}))
-    text = "12 ⇐ 49 🙂 Grüße"
-    ids = tokens.tokenizer.encode(text)
-    assert len(token_pieces(ids, tokens)) == len(ids)
-    assert "".join(token_pieces(ids, tokens)) == text
-
-
 def test_summary_is_of_rows_not_of_tokens() -> None:
     found = summarise(ROWS)
     assert found["expert_logprob"] == pytest.approx((-3.025 - 1.0) / 2)
@@ -84,7 +74,7 @@ def test_summary_is_of_rows_not_of_tokens() -> None:
 
 def test_colours_grow_with_surprise_and_spans_begin_with_the_worst() -> None:
     text = ROWS[0].expert
-    assert [token.level for token in coloured(token_pieces(text.ids, TOKENS), text.logprobs)] == [2, 0, 1, 4]
+    assert [token.level for token in coloured(TOKENS.pieces(text.ids), text.logprobs)] == [2, 0, 1, 4]
     spans = alien_spans(ROWS, 5, TOKENS)
     assert [span.logprob for span in spans] == pytest.approx([-3.025, -1.0])
     assert spans[0].text == HOSTILE[:4]

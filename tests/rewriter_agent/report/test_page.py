@@ -268,7 +268,7 @@ def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):
         {"name": "r", "output_dir": tmp_path, "model": {}, "data": {"source": "lab"}}
     )
     make_run(config.folder)
-    tokenizer = SimpleNamespace(decode=lambda ids, skip_special_tokens: "".join(pieces(ids)))
+    tokenizer = SimpleNamespace(is_fast=False, decode=lambda ids, skip_special_tokens: "".join(pieces(ids)))
     tokens = Tokens(tokenizer, None, EndTokens({}, (), {}))
     run = SimpleNamespace(config=config, tokens=tokens)
     report(cast(Any, run), config.folder / "report", Progress("report"))
