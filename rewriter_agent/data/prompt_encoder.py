@@ -73,7 +73,7 @@ class Tokens:
         return self.tokenizer.decode(self._without_end(ids), skip_special_tokens=True)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
-        """Split the `text` of a completion into one piece a token, in time linear in their number.
+        """Split the `text` of a completion into one piece a token.
 
         A character that several tokens make is in the piece of the last. The end and special tokens have no text.
         """
@@ -99,7 +99,7 @@ def _pieces(ids: list[int], tokenizer: Any) -> list[str]:
             found.append("")
             continue
         found.append(text[len(before) :])
-        start, shown = shown, end
+        start, shown = (shown if found[-1] else start), end
     return found
 
 
