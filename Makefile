@@ -77,8 +77,9 @@ check-gpu: ## Resolve the GPU profile without installing it
 bench: $(STAMP) ## Measure the speed of each part on this machine
 	@$(BIN)/python -m benchmarks.speed $(SET)
 
-bench-reward: $(STAMP) ## Compare answer checks with math-verify, and group scoring with one text at a time
+bench-reward: $(STAMP) ## Compare answer checks with math-verify, measure coverage, and compare group scoring with one text at a time
 	@$(BIN)/python -m benchmarks.verifier
+	@$(BIN)/python -m benchmarks.coverage
 	@$(BIN)/python -m benchmarks.group_reward $(SET)
 
 bench-rewriting: $(STAMP) ## Compare the rewriting job with bare engine calls; rows per second and memory

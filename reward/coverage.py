@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from .answers.extract.final_answer import strip_answer_line
+from reward.answers.conventions import FENCED
+from reward.answers.extract.final_answer import strip_answer_line
+
 from .mentions.find import Kind, Mention, mentions
+from .readings import readings
 
 WEIGHTS: dict[Kind, float] = {"number": 1.0, "name": 1.0, "term": 0.5}
 """Weight of a fact of each kind. A term may have a synonym; a number or a name has none."""
@@ -53,6 +56,13 @@ def coverage(text: str, facts: Collection[Fact]) -> float | None:
     said = _keys(mentions(strip_answer_line(text)))
     held = sum(WEIGHTS[fact.kind] for fact in facts if not said.isdisjoint(fact.keys))
     return held / sum(WEIGHTS[fact.kind] for fact in facts)
+
+
+def held(text: str, question: str, solution: str, convention: str) -> float | None:
+    """Coverage of a candidate's visible text; None if the expert brings no fact, or the answer is code or JSON."""
+    if convention in FENCED:
+        return None
+    return coverage(readings(text, convention)[-1], brought(question, solution))
 
 
 def told_by_expert(pieces: Sequence[str], question: str, solution: str, answer: str) -> list[bool]:

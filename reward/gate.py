@@ -11,7 +11,7 @@ from reward.steps import StepReport
 from . import characters
 from .alignment import anchored
 from .config import RewardConfig
-from .coverage import brought, coverage
+from .coverage import held
 from .leak import find_leak
 from .readings import readings
 from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
@@ -88,7 +88,13 @@ def check(
         reason = "leak"
     elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
-    result = GateResult(reason, extracted, overlap, repeated, _coverage(problem, texts[-1]))
+    result = GateResult(
+        reason,
+        extracted,
+        overlap,
+        repeated,
+        held(candidate.text, problem.question, problem.solution, problem.convention),
+    )
     return result if verdict is None else apply_coverage(apply_verdict(result, verdict), config)
 
 
@@ -115,8 +121,8 @@ def apply_coverage(result: GateResult, config: RewardConfig) -> GateResult:
 
 def lacks_facts(result: GateResult, config: RewardConfig) -> bool:
     """Tell whether a candidate holds too few of the facts that the expert solution brings."""
-    fewest, held = config.min_coverage, result.coverage
-    return fewest is not None and held is not None and held < fewest
+    fewest, share = config.min_coverage, result.coverage
+    return fewest is not None and share is not None and share < fewest
 
 
 def apply_alignment(
@@ -170,12 +176,6 @@ def _overlap(said: list[str], expert: list[str], config: RewardConfig) -> float:
     share = overlap_share(said, expert, config.overlap_ngram)
     by_characters = 0.0 if share > config.max_overlap else characters.copied(said, expert)
     return by_characters if by_characters > config.max_overlap else share
-
-
-def _coverage(problem: GradedProblem, text: str) -> float | None:
-    if problem.convention in CANONICAL_FORM_CONVENTIONS:
-        return None
-    return coverage(text, brought(problem.question, problem.solution))
 
 
 def _repetition(text: str, said: list[str], most: float, solution: str) -> float:
