@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .items import Item
+from .items import NUMBERED, Item
 from .nodes import Node, is_bare, numbers
 from .tokens import Token
 
@@ -10,47 +10,48 @@ _BEFORE_CLAIMS = """
 since because so thus therefore hence then that but as have get gets got is are was were now check obtain find gives
 giving
 """
-_BEFORE_HYPOTHESES = "if suppose assume assuming whether unless not isn't never say would were"
-_AFTER_REFUSED = (
-    "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod not"
-)
+_BEFORE_HYPOTHESES = "if suppose assume assuming whether unless not isn't never"
+_AFTER_REFUSED = "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod"
+_AFTER_NOT = "true correct right equal possible valid"
 _AFTER_SCALED = """
 more less fewer greater times percent of out over older younger bigger smaller larger and or to than + - * / % ^
-"""
-_BEFORE_NUMBERS = """
-day week month year step part option case equation number room grade level figure table question problem item section
-chapter stage phase round group class line page method game quarter bag box
 """
 _REASONS = frozenset(_BEFORE_CLAIMS.split())
 _HYPOTHESES = frozenset(_BEFORE_HYPOTHESES.split())
 _REFUSALS = frozenset(_AFTER_REFUSED.split())
+_NOT_REFUSED = frozenset(_AFTER_NOT.split())
 _SCALING = frozenset(_AFTER_SCALED.split())
-_NUMBERED = frozenset(_BEFORE_NUMBERS.split())
 
 
 def is_asserted(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
     """Whether the text states the claim, rather than supposes it, asks for it or calls it wrong."""
-    for token in reversed(tokens[max(0, left.start - 3) : left.start]):
+    for token in reversed(tokens[max(0, left.start - 2) : left.start]):
         if token.kind == "break":
             break
         if token.text.lower() in _HYPOTHESES:
             return False
+    before = ""
     for token in tokens[right.end : right.end + 8]:
+        word = token.text.lower().lstrip("\\")
         if token.text in ("\n", ";", ".") and token.kind == "break":
             break
-        if token.text == "?" or token.text.lower().lstrip("\\") in _REFUSALS:
+        if word == "?" or word in _REFUSALS or (before == "not" and word in _NOT_REFUSED):
             return False
+        before = word
     return True
 
 
-def is_label(left: Item, tokens: Sequence[Token]) -> bool:
+def is_label(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
     """Whether the left side begins with a number that names something: "Week 2 = 3 * 4", "Day 2 - 3 * 4 = 12"."""
     if left.node is None or left.start == 0:
         return False
     before = tokens[left.start - 1]
     if is_bare(left.node):
         return before.kind not in ("break", "open", "relation", "bar") and before.text.lower() not in _REASONS
-    return before.text.lower() in _NUMBERED or _is_range(left, before, tokens)
+    is_computed = right.node is not None and not is_bare(right.node)
+    is_dash = tokens[left.start + 1].text == "-" and tokens[left.start + 1].start > tokens[left.start].end
+    is_named = before.text.lower() in NUMBERED
+    return (is_named and is_dash) or ((is_named or is_computed) and _is_range(left, before, tokens))
 
 
 def _is_range(left: Item, before: Token, tokens: Sequence[Token]) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from .broken import broken_steps
 from .claims import Claim, find_claims
 from .decide import Context, holds
 from .items import read_items
@@ -29,13 +30,15 @@ def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH
     text = text[:MAX_CHARS]
     plain, notes = without_notes(text)
     tokens = tokenise(without_markup(plain))
+    length = len(tokens)
     for start, note in notes:
         tokens.append(Token("break", "\n", start, start))
         tokens += tokenise(without_markup(note), start)
     items, spoken = read_phrases(read_items(tokens), tokens, patterns)
     checked, false = 0, []
     context = Context(bool(_ROUNDING.search(plain)))
-    for claim in (*find_claims(items, tokens), *spoken):
+    claims = [*find_claims(items, tokens), *spoken]
+    for claim in claims:
         verdict = decide(claim, context)
         if verdict is None:
             continue
@@ -44,12 +47,14 @@ def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH
             _remember(claim, context.exact)
         else:
             false.append(_false_step(claim, text, tokens))
-    return StepReport(checked, tuple(false), ())
+    stated = [claim for claim in claims if claim.right_span[1] <= length]
+    broken = broken_steps(stated, [item for item in items if item.end <= length], tokens[:length], given)
+    return StepReport(checked, tuple(false), tuple(_written(span, text, tokens) for span in broken))
 
 
 def decide(claim: Claim, context: Context) -> bool | None:
     """Tell whether a claim holds between any pair of sides that the text may mean; None if that is undecided."""
-    verdict = holds(claim.left, claim.relation, claim.right, context)
+    verdict = holds(claim.left, claim.relation, claim.right, context, claim.words)
     if verdict is False and any(holds(left, claim.relation, right, context) for left, right in claim.others):
         return True
     return None if claim.is_doubtful and not verdict else verdict
@@ -68,8 +73,8 @@ def _remember(claim: Claim, exact: dict[Fraction | int, Value]) -> None:
 
 def _false_step(claim: Claim, text: str, tokens: Sequence[Token]) -> FalseStep:
     spans = [
-        " ".join(text[tokens[start].start : tokens[end - 1].end].split())
-        for start, end in (
+        _written(span, text, tokens)
+        for span in (
             claim.left_span,
             claim.right_span,
             claim.span or (claim.left_span[0], claim.right_span[1]),
@@ -80,6 +85,12 @@ def _false_step(claim: Claim, text: str, tokens: Sequence[Token]) -> FalseStep:
     )
     value = evaluate(claim.right if is_reversed else claim.left)
     return FalseStep(spans[2], spans[0 if is_reversed else 1], written(value))
+
+
+def _written(span: tuple[int, int], text: str, tokens: Sequence[Token]) -> str:
+    """Words of the text between two tokens, with single blanks."""
+    start, end = span
+    return " ".join(text[tokens[start].start : tokens[end - 1].end].split())
 
 
 def written(value: Value) -> str:

@@ -27,6 +27,8 @@ class Claim:
     """Whether the text may mean something else, so that only a relation that holds counts."""
     others: tuple[tuple[Node, Node], ...] = ()
     """Other sides that the text may relate; the claim is false only if no pair holds."""
+    words: tuple[str, ...] = ()
+    """Words after the claim, which may name what both sides count."""
     span: tuple[int, int] | None = None
     """Tokens of a claim in words."""
 
@@ -52,13 +54,20 @@ def _claim(left: Item, right: Item, tokens: Sequence[Token], relation: str, *, r
     assert right.node is not None
     is_doubtful = (
         "doubtful" in (left.left, left.right, right.right)
-        or is_label(left, tokens)
+        or is_label(left, right, tokens)
         or states_count(left.node, right.node)
     )
     others = tuple(_others(left, right, tokens, runs_on=runs_on))
-    node = _with_following_unit(right, tokens)
+    node = _with_following_unit(right, tokens, is_value=is_bare(left.node))
     return Claim(
-        left.node, relation, node, (left.start, left.end), (right.start, right.end), is_doubtful, others
+        left.node,
+        relation,
+        node,
+        (left.start, left.end),
+        (right.start, right.end),
+        is_doubtful,
+        others,
+        tuple(token.text for token in tokens[right.end : right.end + 4] if token.kind == "word"),
     )
 
 
@@ -93,7 +102,10 @@ def spoken_claim(
     if not is_asserted(first, last, tokens) or is_scaled(span[1], tokens):
         return None
     is_doubtful = (
-        "doubtful" in (first.left, last.right) or is_label(first, tokens) or _is_definition(operands, tokens)
+        "doubtful" in (first.left, last.right)
+        or any(item.is_ambiguous for item in operands)
+        or is_label(first, last, tokens)
+        or _is_definition(operands, tokens)
     )
     return Claim(
         left, relation, right, (first.start, first.end), (last.start, last.end), is_doubtful, span=span
@@ -138,7 +150,7 @@ def _remainder(tokens: Sequence[Token], position: int) -> tuple[Node, int] | Non
     return None
 
 
-def _with_following_unit(right: Item, tokens: Sequence[Token]) -> Node:
+def _with_following_unit(right: Item, tokens: Sequence[Token], *, is_value: bool) -> Node:
     """Attach the unit that follows the last value of a chain, whose words go on as a sentence."""
     assert right.node is not None
     words: list[str] = []
@@ -149,6 +161,12 @@ def _with_following_unit(right: Item, tokens: Sequence[Token]) -> Node:
     for count in range(len(words), 0, -1):
         if unit_of(tuple(words[:count]))[0] is not None:
             return with_words(right.node, words[:count])
-    if words and isinstance(right.node, Number) and not right.node.words and right.node.unit is None:
+    if (
+        words
+        and is_value
+        and isinstance(right.node, Number)
+        and not right.node.words
+        and right.node.unit is None
+    ):
         return with_words(right.node, words[:1])
     return right.node

@@ -1,7 +1,7 @@
 """Decides whether a relation between two closed expressions holds under any reading of the notation."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -23,8 +23,8 @@ class Context:
     exact: dict[Fraction | int, Value] = field(default_factory=dict)
 
 
-def holds(left: Node, relation: str, right: Node, context: Context) -> bool | None:
-    """Tell whether the relation holds; None if that cannot be decided."""
+def holds(left: Node, relation: str, right: Node, context: Context, words: Sequence[str] = ()) -> bool | None:
+    """Tell whether the relation holds; None if that cannot be decided. `words` follow the claim in the text."""
     if is_bare(left) and is_bare(right):
         return _bare_values(left, relation, right)
     is_known = False
@@ -36,7 +36,7 @@ def holds(left: Node, relation: str, right: Node, context: Context) -> bool | No
         is_known = True
         if _related(values, relation, (left, right), (one, other), context):
             return True
-    if not is_known or _holds_invented_word(left, right):
+    if not is_known or _holds_invented_word(left, right, words):
         return None
     return False
 
@@ -226,7 +226,7 @@ def _scale(number: Number, reading: Reading) -> Fraction:
     return scale
 
 
-def _holds_invented_word(left: Node, right: Node) -> bool:
+def _holds_invented_word(left: Node, right: Node, following: Sequence[str]) -> bool:
     """Whether a word may be an operation: no known unit, no plural, and found once in the claim.
 
     "15 zorb + 3 = 36" is no claim that 18 is 36.
@@ -239,4 +239,5 @@ def _holds_invented_word(left: Node, right: Node) -> bool:
         for word in number.words
         if is_plural(word)
     }
-    return any(words.count(word) == 1 and word not in plurals for word in words)
+    seen = plurals | set(map(singular, following))
+    return any(words.count(word) == 1 and word not in seen for word in words)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
 from reward.answers.math.units import Unit, is_known, is_plural, read_unit
 
@@ -35,6 +36,7 @@ class Parser:
         self.tokens = tokens
         self.partners = _partners(tokens)
         self.terms = 0
+        self.names = _names(tokens)
 
     def expression(self, position: int) -> tuple[Node, int] | None:
         """Longest expression at `position` and the position after it; None if none begins there."""
@@ -369,7 +371,7 @@ class Parser:
         end, words = position, 0
         before = self._at(position - 1)
         while (token := self._at(end)) is not None and words < 4:
-            if token.kind == "word" and (end > position or before is None or _may_follow(before, token)):
+            if token.kind == "word" and (end > position or before is None or self._may_follow(before, token)):
                 if not is_unit_word(token.text, is_first=end == position):
                     break
                 words, end = words + 1, end + 1
@@ -384,6 +386,15 @@ class Parser:
         while end > position and self._text(end - 1).lower() in ("of", "per", "a", "an", "/"):
             end -= 1
         return end
+
+    def _may_follow(self, before: Token, word: Token) -> bool:
+        """Whether a word may be the unit of what stands before it: "5km" and "5 km", but not "3x"."""
+        if not is_glued(before, word) or word.text.startswith("-"):
+            return True
+        if before.kind != "number":
+            return False
+        is_unit = is_known(word.text) and word.text not in self.names
+        return is_unit or (len(word.text) > 3 and is_plural(word.text))
 
     def _is_unit_at(self, position: int) -> bool:
         token = self._at(position)
@@ -431,17 +442,6 @@ def _with_percent(node: Node) -> Node:
     return replace(node, percent=True)
 
 
-def _may_follow(before: Token, word: Token) -> bool:
-    """Whether a word may be the unit of what stands before it: "5km" and "5 km", but not "3x"."""
-    if not is_glued(before, word):
-        return True
-    return (
-        before.kind == "number"
-        and (word.text.startswith("-") or len(word.text) > 1)
-        and (is_known(word.text) or (len(word.text) > 3 and is_plural(word.text)))
-    )
-
-
 def with_words(node: Node, words: Sequence[str]) -> Node:
     """Attach unit words to a number; an operation keeps them with its last number."""
     unit, unknown = unit_of(tuple(words))
@@ -459,6 +459,15 @@ def unit_of(words: tuple[str, ...]) -> tuple[Unit | None, tuple[str, ...]]:
         return None, unknown
     text = " ".join(words).replace("²", "^2").replace("³", "^3")
     return (read_unit(text) if len(text) <= 60 else None), ()
+
+
+def _names(tokens: Sequence[Token]) -> frozenset[str]:
+    """Single letters that stand somewhere without a number before them, as variables do and units do not."""
+    return frozenset(
+        token.text
+        for before, token in pairwise([Token("break", "", 0, 0), *tokens])
+        if len(token.text) == 1 and token.kind == "word" and before.kind != "number" and before.text != "/"
+    )
 
 
 def _partners(tokens: Sequence[Token]) -> dict[int, int]:

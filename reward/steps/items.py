@@ -15,8 +15,15 @@ ItemKind = Literal["expression", "relation", "word", "break", "other"]
 Openness = Literal["closed", "doubtful", "open"]
 """Whether a value stands alone, may belong to something beside it, or does so for certain."""
 
-_WORDS = "plus minus times over by of than divided multiplied and mod modulo to or half twice"
-_OPERATION_WORDS = frozenset(_WORDS.split())
+_BEFORE = frozenset(("plus", "minus", "times", "over", "divided", "multiplied", "mod", "modulo"))
+_AFTER = frozenset(("plus", "minus", "divided", "multiplied", "mod", "modulo"))
+"""Words before and after an expression that make it part of a longer one."""
+_BEFORE_NUMBERS = """
+day week month year step part option case equation number room grade level figure table question problem item section
+chapter stage phase round group class line page method game quarter bag box
+"""
+NUMBERED = frozenset(form for word in _BEFORE_NUMBERS.split() for form in (word, word + "s"))
+"""Words before a number that names something: "day 3"."""
 _ARTICLES = frozenset(("a", "A", "I", "à", "é"))
 
 
@@ -99,11 +106,13 @@ def _left(tokens: Sequence[Token], position: int) -> Openness:
             and tokens[position - 2].kind == "operator"
             and tokens[position - 2].text in "+-*/^"
         )
-        return "open" if is_cut or (is_ratio and tokens[position - 2].kind == "number") else "closed"
+        is_label = position > 2 and tokens[position - 3].text.lower() in NUMBERED
+        is_ratio = is_ratio and tokens[position - 2].kind == "number" and not is_label
+        return "open" if is_cut or is_ratio else "closed"
     if before.kind == "word":
         if glued or _is_name(before):
             return "open"
-        return "doubtful" if before.text.lower() in _OPERATION_WORDS - {"and", "of", "to", "or"} else "closed"
+        return "doubtful" if before.text.lower() in _BEFORE else "closed"
     if before.kind == "number":
         return "closed" if before.is_word or token.is_word else "open"
     if before.kind in ("close", "bar"):
@@ -156,10 +165,12 @@ def _right(tokens: Sequence[Token], parser: Parser, end: int) -> Openness:
 def _before_word(parser: Parser, before: Token, word: Token, end: int) -> Openness:
     if parser.unit_end(end) > end:
         # A single letter after a number may be a unit or a variable.
-        return "doubtful" if len(word.text) == 1 else "closed"
+        return "doubtful" if word.text in parser.names else "closed"
     if is_glued(before, word) or (_is_name(word) and not (is_known(word.text) and word.text != "s")):
         return "open"
-    return "doubtful" if word.text.lower() in _OPERATION_WORDS else "closed"
+    following = parser.tokens[end + 1].text.lower() if end + 1 < len(parser.tokens) else ""
+    is_mixed = word.text.lower() == "and" and following in ("a", "half", "one-half", "one")
+    return "doubtful" if is_mixed or word.text.lower() in _AFTER else "closed"
 
 
 def _holds_name(tokens: Sequence[Token], parser: Parser, position: int) -> bool:

@@ -61,3 +61,22 @@ def _add(parts: Sequence[str], total: int, group: int, *, is_first: bool) -> tup
             return None
         is_first = False
     return total, group
+
+
+FRACTION_WORDS = {
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "thirds": 3,
+    "quarter": 4,
+    "quarters": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "twice": 2,
+    "double": 2,
+    "triple": 3,
+    "thrice": 3,
+    "dozen": 12,
+    "dozens": 12,
+}
+"""Words that bring a number into a question."""

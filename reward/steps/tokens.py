@@ -211,7 +211,7 @@ def _is_money(sign: Token, following: Token) -> bool:
 def _is_continued(tokens: list[Token], position: int, last: Token | None) -> bool:
     """Whether a line ends within a chain: the next line begins with a relation, or this one ends with a sign."""
     after = position + 1
-    while after < len(tokens) and tokens[after].kind == "break" and tokens[after].text in "&":
+    while after < len(tokens) and tokens[after].kind == "break" and tokens[after].text in "\n&":
         after += 1
     if after < len(tokens) and tokens[after].kind == "relation" and tokens[after].text not in "<>":
         return True

@@ -1,0 +1,153 @@
+"""Finds broken steps: with a side or an operand missing, with a number from nowhere, or with a result nobody uses."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+
+from .claims import Claim
+from .items import Item
+from .markup import without_markup
+from .nodes import Undecided, Value, evaluate, is_bare
+from .number_words import FRACTION_WORDS
+from .tokens import Token, tokenise
+
+Span = tuple[int, int]
+"""First token of a step, and the token after its last one."""
+_DURATIONS = (7, 12, 24, 30, 31, 52, 60, 365)
+_PARTS = tuple(Fraction(part, whole) for whole in (2, 3, 4, 5, 8, 10) for part in range(1, whole))
+_CONSTANTS = frozenset((*range(11), *_DURATIONS, 16, 20, 25, 36, 50, 90, 100, 180, 360, 1000, *_PARTS))
+"""Numbers that need no source: small ones, durations, parts, and those of percentages and angles."""
+
+
+def broken_steps(
+    claims: Iterable[Claim], items: Sequence[Item], tokens: Sequence[Token], given: str
+) -> list[Span]:
+    """Spans of the broken steps, each once, in the order of the text."""
+    steps = steps_of(claims)
+    spans = {*missing_sides(items, tokens), *unexplained(steps, tokens, given), *unused(steps, tokens)}
+    return sorted(spans)
+
+
+def missing_sides(items: Sequence[Item], tokens: Sequence[Token]) -> Iterator[Span]:
+    """Yield the equations without a left side, a right side or an operand."""
+    for position, item in enumerate(items):
+        if item.kind != "relation" or tokens[item.start].text not in "=≈":
+            continue
+        before = tokens[item.start - 1] if item.start else None
+        after = items[position + 1] if position + 1 < len(items) else None
+        if after is not None and after.kind == "expression" and after.left == "closed":
+            if before is None or _ends_sentence(tokens, item.start - 1):
+                yield item.start, after.end
+            elif before.text in ("+", "-", "*", "/") and _is_operand(tokens[max(0, item.start - 2)]):
+                yield item.start - 2, after.end
+        elif after is None or tokens[after.start].text in ("\n", ";", ".", "#"):
+            left = items[max(0, position - 1)]
+            if left.kind == "expression" and left.left == "closed":
+                yield left.start, item.end
+
+
+def _ends_sentence(tokens: Sequence[Token], position: int) -> bool:
+    """Whether the token ends a line or a sentence; the dot of "3 lbs. = 48" does not."""
+    if tokens[position].kind != "break" or tokens[position].text not in "\n;.":
+        return False
+    is_abbreviated = (
+        position > 0 and tokens[position - 1].kind == "word" and len(tokens[position - 1].text) < 5
+    )
+    return tokens[position].text != "." or not is_abbreviated
+
+
+def _is_operand(token: Token) -> bool:
+    return token.kind in ("number", "close")
+
+
+def steps_of(claims: Iterable[Claim]) -> list[Claim]:
+    """Return the equations that compute something, in the order of the text."""
+    steps = [claim for claim in claims if claim.relation in "=≈" and not is_bare(claim.left)]
+    return sorted(steps, key=lambda claim: claim.left_span)
+
+
+def unexplained(steps: Sequence[Claim], tokens: Sequence[Token], given: str) -> Iterator[Span]:
+    """Yield the steps that compute with a number that neither the question nor the text before holds."""
+    known = _known(given)
+    seen = 0
+    for step in steps:
+        first, last = step.left_span[0], step.right_span[1]
+        for token in tokens[seen:first]:
+            if token.kind == "number":
+                known |= _forms(token.value)
+        operands = [token.value for token in tokens[first : step.left_span[1]] if token.kind == "number"]
+        if any(abs(value) not in known for value in operands):
+            yield first, last
+        seen = max(seen, last)
+        known |= _forms(*operands, *_values(step))
+
+
+def unused(steps: Sequence[Claim], tokens: Sequence[Token]) -> Iterator[Span]:
+    """Yield the steps whose result the text never comes back to, except for the last one."""
+    later: set[Value] = set()
+    end = len(tokens)
+    for position in range(len(steps) - 1, -1, -1):
+        step = steps[position]
+        for value in _numbers(tokens, step.right_span[1], end):
+            later |= {value, value * 100, value / Fraction(100), 100 - value, 1 - value}
+        end = step.right_span[1]
+        results = {*map(abs, _values(step)), *_numbers(tokens, *step.right_span)}
+        if position < len(steps) - 1 and later.isdisjoint(results):
+            yield step.left_span[0], step.right_span[1]
+
+
+def _numbers(tokens: Sequence[Token], start: int, end: int) -> Iterator[Value]:
+    """Yield the numbers and the fractions among the tokens from `start` to `end`."""
+    for position in range(start, end):
+        token = tokens[position]
+        if token.kind != "number":
+            continue
+        yield token.value
+        under = tokens[position + 2] if position + 2 < end else None
+        if under is not None and under.kind == "number" and under.value and tokens[position + 1].text == "/":
+            fraction = Fraction(token.value) / under.value
+            yield fraction
+            before = tokens[position - 1]
+            if before.kind == "number":
+                yield before.value + fraction
+
+
+def _known(given: str) -> set[Value]:
+    tokens = tokenise(without_markup(given))
+    known: set[Value] = set(_CONSTANTS)
+    for token in tokens:
+        if token.kind == "number":
+            known |= _forms(token.value)
+        elif token.text.lower() in FRACTION_WORDS:
+            known |= _forms(FRACTION_WORDS[token.text.lower()])
+    return known
+
+
+def _forms(*values: Value) -> set[Value]:
+    """Return the numbers that a number brings with it: what is left of 100 % and of a whole, and its percentage."""
+    forms: set[Value] = set()
+    for value in values:
+        size = abs(value)
+        forms |= {size, size + 1, size - 1, size * 2, size / Fraction(100), size * 100}
+        if 0 < size <= 100:
+            forms |= {
+                100 - size,
+                1 - size / Fraction(100),
+                100 + size,
+                1 + size / Fraction(100),
+                1 / Fraction(size),
+            }
+        if 0 < size < 1:
+            forms |= {1 - size, 1 + size, size * 100, 100 - 100 * size}
+    return forms
+
+
+def _values(step: Claim) -> list[Value]:
+    values: list[Value] = []
+    for node in (step.left, step.right):
+        try:
+            value = evaluate(node)
+        except (Undecided, ArithmeticError):
+            continue
+        if not isinstance(value, float):
+            values += [value, round(value), round(value, 2)]
+    return values
