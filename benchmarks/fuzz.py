@@ -1,4 +1,4 @@
-"""Hostile answers through the verifier: `python -m benchmarks.fuzz --count 100000 --seed 0`.
+"""Hostile answers, and claims made of them, through the verifier: `python -m benchmarks.fuzz --count 100000 --seed 0`.
 
 Exits with 1 on an exception, a hang, a pair that breaks a law of equivalence, or memory that grows.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reward.config import RewardConfig
 from reward.sandbox.verifier import Verifier
-from reward.types import Check, Grade, Verdict
+from reward.types import Check, Grade, StepCheck, Verdict
 from tests.helpers.mutate import answers, mutated
 
 CORPUS = Path(__file__).parents[1] / "tests" / "reward" / "answers" / "corpus"
@@ -51,6 +51,9 @@ class Outcome:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
+    steps: int = 0
+    """Claims that were decided in the answers."""
+    false_steps: int = 0
     faults: list[str] = field(default_factory=list)
     memory: list[tuple[str, float, list[float]]] = field(default_factory=list)
 
@@ -94,6 +97,7 @@ def run(verifier: Verifier, config: RewardConfig, outcome: Outcome, count: int, 
     checks = itertools.islice(hostile_checks(seed), count)
     while batch := list(itertools.islice(checks, BATCH)):
         _judge(batch, verifier.verify(batch), config, outcome)
+        _read_steps(batch, verifier, outcome)
         some = batch[::10]
         mirrored = [Check(check.answer, check.gold, check.convention) for check in some]
         same = [Check(check.answer, check.answer, check.convention) for check in some]
@@ -126,6 +130,19 @@ def _judge(batch: list[Check], grades: list[Grade], config: RewardConfig, outcom
             outcome.faults.append(f"took {grade.seconds:.1f} s: {check}")
 
 
+def _read_steps(batch: list[Check], verifier: Verifier, outcome: Outcome) -> None:
+    """Check the steps of each answer, with the gold as its question, and of both as the sides of one claim."""
+    texts = [text for check in batch for text in (check.answer, f"{check.gold} = {check.answer}")]
+    given = [check.gold for check in batch for _ in range(2)]
+    steps = [StepCheck(text, gold, "####") for text, gold in zip(texts, given, strict=True)]
+    for step, report in zip(steps, verifier.check_steps(steps), strict=True):
+        if report is None:
+            outcome.faults.append(f"no report on steps: {step}")
+        else:
+            outcome.steps += report.checked
+            outcome.false_steps += len(report.false)
+
+
 def measure(when: str, verifier: Verifier, outcome: Outcome) -> None:
     """Record the resident memory of this process and of the children."""
     outcome.memory.append((when, rss(os.getpid()), [rss(pid) for pid in verifier.pids()]))
@@ -149,6 +166,7 @@ def _report(outcome: Outcome, verifier: Verifier, seconds: float) -> None:
     )
     print("verdicts:", dict(outcome.verdicts.most_common()))
     print("reasons:", dict(outcome.reasons.most_common()))
+    print(f"steps: {outcome.steps} checked, {outcome.false_steps} false")
     print(f"timeouts: {verifier.timeouts}, crashes: {verifier.crashes}")
     print(f"latency of a pair: p50 {latencies[49] * 1e3:.2f} ms, p99 {latencies[98] * 1e3:.1f} ms")
     for when, parent, children in outcome.memory:

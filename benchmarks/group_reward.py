@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 
 from cluster.session import connect
 from cluster.types import ScoreRequest
-from reward import Anchors, Candidate, RewardConfig, TokenScores, Verifier, score_group
+from reward import Anchors, Candidate, RewardConfig, StepCheck, TokenScores, Verifier, score_group
 from reward.judge import judge_prompt
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
@@ -108,6 +108,8 @@ def checked(groups: Sequence[Any], config: RewardConfig) -> float:
     known = [TokenScores([-0.7] * 50)] * CANDIDATES
 
     with Verifier(config) as verifier:
+        # Children start with the first check that needs one.
+        verifier.check_steps([StepCheck("1 + 1 = 2", "", "####")])
 
         def work() -> None:
             for problem, texts in groups:
@@ -117,6 +119,7 @@ def checked(groups: Sequence[Any], config: RewardConfig) -> float:
                     candidates,
                     config=config,
                     verify=verifier.verify,
+                    check_steps=verifier.check_steps,
                     backbone=lambda _, passing: known[: len(passing)],
                 )
                 assert all(score.gate for score in scores), [score.reason for score in scores]
@@ -146,13 +149,15 @@ def compare(run: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], t
     ]
     # The gate's own copy rule would reject texts made from the expert's.
     settings = RewardConfig(max_overlap=1.0)
+    answers_only = RewardConfig(max_overlap=1.0, false_step="off", broken_chain="off")
     run.reference.score(requests[:8])
     scoring = seconds(lambda: run.reference.score(requests))
-    checking = checked(groups, settings)
+    unread, checking = checked(groups, answers_only), checked(groups, settings)
     size = sum(len(r.prompt_ids) + len(r.completion_ids) for r in requests) / len(requests)
     print(f"{len(groups)} groups of {CANDIDATES}, {size:.0f} tokens a sequence, question included")
     print(f"log-probs, fleet{scoring:>40.1f} s")
-    print(f"verification, gate and diversity{checking:>24.2f} s")
+    print(f"verification, gate and diversity{unread:>24.2f} s")
+    print(f"the same with the steps checked{checking:>25.2f} s = {checking / unread:.1f} x")
     torch.set_num_threads(run.plan.cpus)
     for dtype in (torch.float32, torch.bfloat16):
         logprobs, checks = reference(run.model_path, dtype, tokens, groups)

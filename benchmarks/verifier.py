@@ -21,7 +21,7 @@ from math_verify import parse, verify
 from reward.answers.conventions import decide
 from reward.config import RewardConfig
 from reward.sandbox.verifier import Verifier, usable_cores
-from reward.types import Check, Verdict
+from reward.types import Check, StepCheck, Verdict
 
 BOMB = Check(r"\sin(x) + 18", r"\int_0^1 \sin(x^x) e^{x^3} dx", "boxed")
 CODE_BOMB = Check("pass", "while True: pass", "python")
@@ -140,6 +140,41 @@ def cost(verifier: Verifier, bomb: Check, easy: list[Check]) -> float:
     return (time.perf_counter() - middle) - (middle - start)
 
 
+def solution(rng: random.Random) -> StepCheck:
+    """A solution of six steps in several notations, a quarter of them with a false result."""
+    lines = []
+    for _ in range(6):
+        a, b = rng.randrange(2, 90), rng.randrange(2, 90)
+        shift = rng.choice((0, 0, 0, 1))
+        lines.append(
+            rng.choice(
+                (
+                    f"That makes {a} + {b} = {a + b + shift} apples.",
+                    rf"So $\frac{{{a * b}}}{{{b}}} = {a + shift}$.",
+                    f"{a} boxes of {b} hold {a} x {b} = {a * b + shift:,} pens.",
+                    f"{a} plus {b} is {a + b + shift}.",
+                    f"She pays ${a} - ${b} = ${a - b + shift}.",
+                )
+            )
+        )
+    return StepCheck("\n".join(lines), "", "####")
+
+
+def step_line(verifier: Verifier, count: int, seed: int) -> str:
+    """Throughput of the step check as one line of the table."""
+    rng = random.Random(seed)
+    checks = [solution(rng) for _ in range(count)]
+    start = time.perf_counter()
+    reports = verifier.check_steps(checks)
+    seconds = time.perf_counter() - start
+    checked = sum(report.checked for report in reports if report)
+    false = sum(len(report.false) for report in reports if report)
+    return (
+        f"{f'steps, {usable_cores()} cores':<32}{count / seconds:>10.0f} texts/s   "
+        f"{checked} of {6 * count} steps checked, {false} false"
+    )
+
+
 def speed_line(name: str, pairs: int, total: float, seconds: list[float]) -> str:
     """Throughput and latency as one line of the table."""
     cuts = quantiles(seconds, n=100)
@@ -182,6 +217,7 @@ def main() -> None:
         confined_seconds = time.perf_counter() - start
         bare, bare_latency = run_bare(pairs)
         easy = [Check(rf"\sin(2x) + {n}", rf"2\sin(x)\cos(x) + {n}", "boxed") for n in range(40)]
+        steps = step_line(verifier, len(pairs) // 2, arguments.seed)
         bombs = cost(verifier, BOMB, easy), cost(verifier, CODE_BOMB, easy)
     print(
         speed_line(
@@ -189,6 +225,7 @@ def main() -> None:
         )
     )
     print(speed_line("bare math-verify, 1 process", len(pairs), sum(bare_latency), bare_latency))
+    print(steps)
     print(f"ratio{sum(bare_latency) / confined_seconds:>37.2f} x bare   first use {startup:.1f} s")
     print(f"{asked} of {len(pairs)} pairs needed a child, the others none")
     print(f"a hanging pair costs {bombs[0]:.2f} s, hanging code {bombs[1]:.2f} s, at a limit of 2 s")
