@@ -58,7 +58,7 @@ def score_group(
     - `verify` gets the answers of the texts that pass the rules on the text.
     - `check_steps` gets these texts with the question, if `config.checks_steps`.
     - `judge` gets the candidates whose answer is right, if `config.judge`.
-    - `backbone` gets the candidates that break no rule before `alien`, and those that only `false_step` rejects if
+    - `backbone` gets the candidates that break no rule before `alien`, and the candidates that `false_step` rejects if
       `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
       entropies if `config.needs_entropies` and tokens' texts if `config.tail_weight`.
     - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
