@@ -98,7 +98,7 @@ class RewardConfig(BaseModel):
     solution brings no fact, nor under the conventions `json` and `python`."""
     tail_weight: float = Field(0.0, ge=0)
     """Weight of the tail term in the total: exp(t / `tail_tau`), with t the mean log-prob of the least likely tenth of
-    the tokens, at least three. Tokens of facts that the expert solution brings do not count."""
+    the tokens, at least three. Tokens of numbers, names and terms that the expert solution mentions do not count."""
     tail_tau: float = Field(4.0, gt=0)
     """Nats per token of the tail at which its term falls to 1/e."""
     leak_languages: list[Language] = ["en"]

@@ -65,21 +65,23 @@ def held(text: str, question: str, solution: str, convention: str) -> float | No
     return coverage(readings(text, convention)[-1], brought(question, solution))
 
 
-def told_by_expert(pieces: Sequence[str], question: str, solution: str, answer: str) -> list[bool]:
-    """Tell for each token of a text, given the tokens' texts, whether it belongs to a fact that the expert brings.
+def told_by_expert(pieces: Sequence[str], solution: str, answer: str) -> list[bool]:
+    """Tell for each token of a text, given the tokens' texts, whether it belongs to a mention of the expert's.
 
-    The answer is such a fact, too. A token without a text counts as part of what follows it.
+    These are the numbers, names and terms of the solution and of the answer, whether or not the question holds them:
+    what the expert says of a known word may be new. A token of blanks counts as part of what follows it.
     """
-    facts = brought(question, f"{solution}\n\n{answer}")
-    keys = {key for fact in facts for key in fact.keys}
-    inside = bytearray(sum(map(len, pieces)) + 1)
+    keys = _keys(mentions(f"{solution}\n\n{answer}"))
+    inside = bytearray(sum(map(len, pieces)))
     for mention in mentions("".join(pieces)):
         if not (keys.isdisjoint(mention.keys) and keys.isdisjoint(mention.parts)):
             inside[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
     starts = accumulate(map(len, pieces), initial=0)
-    return [
-        any(inside[start : start + max(len(piece), 1)]) for piece, start in zip(pieces, starts, strict=False)
-    ]
+    told = [any(inside[start : start + len(piece)]) for piece, start in zip(pieces, starts, strict=False)]
+    for i in reversed(range(len(pieces) - 1)):
+        if not pieces[i].strip(" "):
+            told[i] = told[i + 1]
+    return told
 
 
 def _keys(found: Iterable[Mention]) -> set[Hashable]:

@@ -267,7 +267,7 @@ def _tail(problem: GradedProblem, scores: TokenScores, config: RewardConfig) -> 
             f"`backbone` gave {len(scores.logprobs)} log-probs and {len(scores.pieces)} texts of tokens for a "
             "candidate; give one text a token, empty if it has none."
         )
-    told = told_by_expert(scores.pieces, problem.question, problem.solution, problem.answer)
+    told = told_by_expert(scores.pieces, problem.solution, problem.answer)
     return alignment.tail(scores.logprobs, told)
 
 

@@ -147,8 +147,8 @@ class Score:
     `steps_checked` counts the claims that were decided; it is None if no steps were checked, because an earlier rule
     rejected the text, the config does not ask for it, or the check reached a limit.
     `coverage` is the share of the expert's facts beyond the question that the candidate holds; None if there are none.
-    `tail` is the mean log-prob of the least likely tenth of the tokens that hold no such fact, in nats; None for
-    candidates without a `mean_logprob`, and if the tokens' texts are not known.
+    `tail` is the mean log-prob of the least likely tenth of the tokens, in nats, without the numbers, names and terms
+    that the expert mentions; None for candidates without a `mean_logprob`, and if the tokens' texts are not known.
     """
 
     gate: bool

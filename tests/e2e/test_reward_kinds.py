@@ -21,7 +21,8 @@ SETTINGS = [
     "model.max_model_len=768",
     # The one run whose engines and learner compute in it, which some CPUs have no instructions for.
     "model.dtype=bfloat16",
-    "reward={alignment: typicality, diversity: embedding, judge: true, min_alignment: 0.0}",
+    "reward={alignment: typicality, diversity: embedding, judge: true, min_alignment: 0.0, "
+    "coverage_weight: 0.2, tail_weight: 0.1}",
 ]
 
 
@@ -38,6 +39,10 @@ def test_typicality_whitened_embeddings_and_the_judge(
     for score in passed:
         assert score["alignment"] == pytest.approx(math.exp(-abs(score["typicality_gap"])))
         assert 0 <= score["diversity"] < 1
+        # Every problem of the laboratory has a step whose result the question does not hold.
+        assert 0 <= score["coverage"] <= 1
+        terms = 0.35 * score["alignment"] + 0.5 * score["diversity"] + 0.2 * score["coverage"]
+        assert score["total"] == pytest.approx(1 + terms + 0.1 * math.exp(score["tail"] / 4))
     judged = passed + [score for score in scores if score["reason"] == "judge"]
     assert judged
     if len(passed) > 2:

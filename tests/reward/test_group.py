@@ -149,7 +149,7 @@ def test_a_candidate_without_enough_facts_is_refused_before_the_backbone() -> No
     assert services.calls[-1] == ("backbone", [OTHER_RIGHT])
 
 
-def test_the_tail_needs_the_texts_of_tokens_and_leaves_out_the_experts_facts() -> None:
+def test_the_tail_needs_the_texts_of_tokens_and_leaves_out_what_the_expert_mentions() -> None:
     assert [score.tail for score in Services().score(PAIR)] == [None, None]
     # The last token is the answer, which the expert brings.
     assert [score.tail for score in Spelling().score(PAIR)] == [-1.0, -1.0]

@@ -75,7 +75,7 @@ def test_one_alien_span_shows_in_the_tail_and_hardly_in_the_mean() -> None:
     assert tail(span, [False] * 60) < tail(plain, [False] * 60) - 4
 
 
-def test_tokens_of_the_experts_facts_do_not_count_in_the_tail() -> None:
+def test_tokens_of_what_the_expert_mentions_do_not_count_in_the_tail() -> None:
     logprobs = [-0.3] * 56 + [-7.0] * 4
     assert tail(logprobs, [False] * 56 + [True] * 4) == pytest.approx(-0.3)
     assert tail([-7.0], [True]) is None
