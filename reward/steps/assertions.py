@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .items import NUMBERED, Item
-from .nodes import Node, is_bare, numbers
+from .nodes import Node, Operation, is_bare, numbers
 from .tokens import Token
 
 _BEFORE_CLAIMS = """
@@ -43,6 +43,8 @@ def is_asserted(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
 
 def is_label(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
     """Whether the left side begins with a number that names something: "Week 2 = 3 * 4", "Day 2 - 3 * 4 = 12"."""
+    if _is_range(left, tokens) and _is_range(right, tokens):
+        return True
     if left.node is None or left.start == 0:
         return False
     before = tokens[left.start - 1]
@@ -51,22 +53,24 @@ def is_label(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
     is_computed = right.node is not None and not is_bare(right.node)
     is_dash = tokens[left.start + 1].text == "-" and tokens[left.start + 1].start > tokens[left.start].end
     is_named = before.text.lower() in NUMBERED
-    return (is_named and is_dash) or ((is_named or is_computed) and _is_range(left, before, tokens))
+    is_range = before.kind == "word" and _is_range(left, tokens)
+    return (is_named and is_dash) or ((is_named or is_computed) and is_range)
 
 
-def _is_range(left: Item, before: Token, tokens: Sequence[Token]) -> bool:
-    """Whether the left side is a range, as in "Pages 1-2 = 96 - 70"."""
-    if left.end - left.start != 3 or before.kind != "word":
+def _is_range(item: Item, tokens: Sequence[Token]) -> bool:
+    """Whether the item may be a range, as in "Pages 1-2 = 96 - 70" and "3-4 hours"."""
+    if item.end - item.start < 3 or not isinstance(item.node, Operation) or len(item.node.args) != 2:
         return False
-    first, sign = tokens[left.start], tokens[left.start + 1]
-    return sign.text == "-" and first.end == sign.start
+    first, sign = tokens[item.start], tokens[item.start + 1]
+    return first.kind == "number" and sign.text == "-" and first.end == sign.start
 
 
 def states_count(left: Node, right: Node) -> bool:
     """Whether a counted thing is worth a calculation: "8 batches = 5.5 * 8" gives the weight of the batches."""
     if not is_bare(left) or is_bare(right):
         return False
-    return any(number.words or number.unit for number in numbers(left))
+    has_unit = any(number.words or number.unit for number in numbers(left))
+    return has_unit or all(number.percent for number in numbers(right))
 
 
 def is_scaled(end: int, tokens: Sequence[Token]) -> bool:

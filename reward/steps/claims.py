@@ -52,9 +52,12 @@ def find_claims(items: Sequence[Item], tokens: Sequence[Token]) -> Iterator[Clai
 def _claim(left: Item, right: Item, tokens: Sequence[Token], relation: str, *, runs_on: bool) -> Claim:
     assert left.node is not None
     assert right.node is not None
+    ends = tokens[left.end - 1 : left.end + 1]
     is_doubtful = (
-        "doubtful" in (left.left, left.right, right.right)
+        "doubtful" in (left.left, left.right, right.left, right.right)
+        or (ends[0].text == "!" and ends[0].end == ends[1].start)
         or is_label(left, right, tokens)
+        or any(token.text.lower() in ("mod", "modulo") for token in tokens[right.start : right.end])
         or states_count(left.node, right.node)
     )
     others = tuple(_others(left, right, tokens, runs_on=runs_on))
@@ -85,7 +88,7 @@ def _others(
     while isinstance(first, Operation) and first.sign in ("+", "*", "of", "quantity"):
         is_share = first.sign == "of"
         first = first.args[0]
-        if runs_on or is_share:
+        if runs_on or is_share or right.is_ambiguous:
             yield left.node, first
     is_last = right.end >= len(tokens) or tokens[right.end].kind in ("break", "word", "close")
     if isinstance(right.node, Operation) and right.node.sign == "!" and is_last:

@@ -54,7 +54,9 @@ def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
         if _related((values[0], values[1]), relation, (left, right), (reading, reading), _EXACTLY):
             return True
         error = abs(values[0] - values[1])
-        return relation in "=≈" and one.unit != other.unit and error <= _UNIT_TOLERANCE * abs(values[0])
+        return (
+            _is_rule_of_thumb(one, other) and relation in "=≈" and error <= _UNIT_TOLERANCE * abs(values[0])
+        )
     plain = _evaluate(left, PLAIN), _evaluate(right, PLAIN)
     if plain[0] is None or plain[1] is None:
         return None
@@ -64,6 +66,14 @@ def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
         return _any_percent(left, relation, right)
     is_same = one.unit is None and other.unit is None and _singulars(one) == _singulars(other)
     return False if is_same else None
+
+
+def _is_rule_of_thumb(one: Number, other: Number) -> bool:
+    """Whether two units convert by no whole number, so that people round: 5 miles = 8 km."""
+    assert one.unit is not None
+    assert other.unit is not None
+    ratio = one.unit.factor / other.unit.factor
+    return ratio.denominator != 1 and ratio.numerator != 1
 
 
 def _any_percent(left: Node, relation: str, right: Node) -> bool:
@@ -98,7 +108,7 @@ def _readings(
     sides = numbers(left), numbers(right)
     everything = [*sides[0], *sides[1]]
     yield from _percent_readings(left, right)
-    if _has(left, "tight") or _has(right, "tight"):
+    if any(_has(side, sign) for side in (left, right) for sign in ("tight", "beside")):
         loose = Reading(tight=False)
         yield from ((loose, PLAIN), (PLAIN, loose), (loose, loose))
     if any(number.scale != 1 for number in everything):

@@ -37,6 +37,9 @@ class Parser:
         self.partners = _partners(tokens)
         self.terms = 0
         self.names = _names(tokens)
+        self.is_latex = any(token.text.startswith("\\") for token in tokens)
+        self.loose: set[int] = set()
+        """Positions of brackets that follow an operand after a blank, and may multiply it."""
 
     def expression(self, position: int) -> tuple[Node, int] | None:
         """Longest expression at `position` and the position after it; None if none begins there."""
@@ -159,8 +162,10 @@ class Parser:
             return before.kind == "number" or before.kind == "close"
         is_open = token.kind == "open" and token.text in "(["
         if is_open and position in self.partners and before.kind in ("number", "close"):
-            return is_glued(before, token)
-        return False
+            if self.is_latex and not is_glued(before, token):
+                self.loose.add(position)
+            return self.is_latex or is_glued(before, token)
+        return token.kind == "number" and before.text == "!" and is_glued(before, token)
 
     def _factor(self, position: int, depth: int) -> tuple[Node, int]:
         if self._is_operator(position, "+-"):
@@ -259,9 +264,9 @@ class Parser:
             return Operation("mixed", (Number(whole.value), Number(part.value))), after + 1
         over, slash, under = part, self._at(after + 1), self._at(after + 2)
         if part.text in _FRACTIONS:
-            node, end = self._fraction(after, MAX_DEPTH)
+            node, end = self._fraction(after, MAX_DEPTH - 4)
             is_proper = isinstance(node, Operation) and all(isinstance(arg, Number) for arg in node.args)
-            return (Operation("mixed", (Number(whole.value), node)), end) if is_proper else None
+            return (Operation("beside", (Number(whole.value), node)), end) if is_proper else None
         if (
             slash is None
             or under is None
@@ -453,6 +458,9 @@ def with_words(node: Node, words: Sequence[str]) -> Node:
 @lru_cache(maxsize=4096)
 def unit_of(words: tuple[str, ...]) -> tuple[Unit | None, tuple[str, ...]]:
     """Unit that `words` name, if all of them are known, and else the unknown ones."""
+    if "of" in words[1:]:
+        # "3 cups of flour" are 3 cups.
+        words = words[: words.index("of", 1)]
     names = [word for word in words if word[0].isalpha() and word not in ("per", "a", "an", "of")]
     unknown = tuple(word.lower() for word in names if not is_known(word))
     if not names or unknown:

@@ -59,6 +59,8 @@ def _items(tokens: Sequence[Token], parser: Parser) -> Iterator[Item]:
         node, end = found
         item = Item("expression", position, end, node)
         item.left, item.right = _left(tokens, position), _right(tokens, parser, end)
+        item.is_ambiguous = any(position < bracket < end for bracket in parser.loose)
+        parser.loose.clear()
         yield item
         position = end
 
@@ -108,6 +110,8 @@ def _left(tokens: Sequence[Token], position: int) -> Openness:
         )
         is_label = position > 2 and tokens[position - 3].text.lower() in NUMBERED
         is_ratio = is_ratio and tokens[position - 2].kind == "number" and not is_label
+        if before.text == ":" and position > 1 and tokens[position - 2].kind == "number" and not is_label:
+            return "open" if is_ratio else "doubtful"
         return "open" if is_cut or is_ratio else "closed"
     if before.kind == "word":
         if glued or _is_name(before):
@@ -144,7 +148,10 @@ def _right(tokens: Sequence[Token], parser: Parser, end: int) -> Openness:
         return "closed"
     if after.kind == "break":
         is_ratio = glued and after.text in ":," and following is not None and is_glued(after, following)
-        return "open" if is_ratio and following is not None and following.kind == "number" else "closed"
+        is_pair = following is not None and following.kind == "number"
+        if after.text == ":" and is_pair and not is_ratio:
+            return "doubtful"
+        return "open" if is_ratio and is_pair else "closed"
     if after.kind == "currency":
         return "closed"
     if after.kind == "word":

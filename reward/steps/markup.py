@@ -37,6 +37,11 @@ _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>")
 _LABEL = re.compile(
     r"(?m)^[ \t>#]{0,20}(?:(?:[-*+•◦▪‣]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\*\*\d{1,3}[.)](?:\*\*)?)[ \t]+|>)+"
 )
+_MATRIX = re.compile(
+    r"\\begin ?\{((?:[pbvBV]|small)?matrix|array|tabular|cases)\}.{0,2000}?\\end ?\{\1\}", re.DOTALL
+)
+_ESCAPED = re.compile(r"\\([*_~#])")
+_SIZED = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?) ?([][()|])")
 _DELIMITER = re.compile(r"\\[()\[\]]")
 _MARKS = re.compile(r"\*+|_+|~~|`+|\"")
 _NOTE = re.compile(r"<<([^<>\n]{1,300})>>")
@@ -49,6 +54,9 @@ def without_markup(text: str) -> str:
     if not text.isascii():
         text = text.translate(_CHARACTERS)
     if "\\" in text:
+        text = _MATRIX.sub(lambda match: _filled("\ufffc", match), text).replace("~", " ")
+        text = _ESCAPED.sub(r" \1", text)
+        text = _SIZED.sub(lambda match: _filled(match[1], match), text)
         text = _LINE_ENDS.sub(lambda match: _filled("\n", match), text)
         text = _ARROWS.sub(lambda match: _filled(";", match), text)
         text = _DELIMITER.sub("$ ", text)

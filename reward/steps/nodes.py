@@ -144,6 +144,9 @@ def _apply(sign: str, args: list[Value], reading: Reading) -> Value:
         case "tight":
             # It is a divisor, so dividing by both numbers is dividing by their product.
             return _product([args[0], Fraction(1) / args[1]] if reading.tight else args)
+        case "beside":
+            # In LaTeX a fraction after a number makes a mixed number or a product.
+            return args[0] + args[1] if reading.tight else args[0] * args[1]
         case "quantity":
             return args[0]
         case "*" | "fraction" | "unit" | "of":

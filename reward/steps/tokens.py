@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     r"|(?P<code>[=<>!:+*/%-]?==+|[<>]{2,}|:=|[+*/%-]=|\+\+|--+|//+|&&|\|\|)"
     r"|(?P<dots>\.\.+|…|⋯)"
     r"|(?P<operator>\*\*?|[-+×/^!%°²³⁰¹⁴⁵⁶⁷⁸⁹√∛])"
-    r"|(?P<currency>[$€£¥₹])"
+    r"|(?P<cents>¢)|(?P<currency>[$€£¥₹])"
     r"|(?P<open>[(\[{⌊⌈])|(?P<close>[)\]}⌋⌉])|(?P<bar>\|)"
     r"|(?P<break>[\n;:,.?&]|(?<=\w)'(?!\w))"
     r"|(?P<other>[^\s'])"
@@ -103,8 +103,8 @@ def _token(match: re.Match[str], offset: int) -> Token:
         return Token("relation", _RELATIONS.get(text, text), start, end)
     if name == "operator":
         return Token("operator", _OPERATORS.get(text, text), start, end)
-    if name == "break" and text == "&":
-        return Token("break", "&", start, end)
+    if name == "cents":
+        return Token("word", "cents", start, end)
     return Token(_KINDS.get(name, "other"), text, start, end)
 
 
