@@ -1,6 +1,7 @@
 """Finds the places at which a text mentions an answer: numbers by value, other answers literally."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -22,21 +23,18 @@ _FRACTION = re.compile(r"/|\\[dt]?frac")
 _PRONOUN = "one"
 _MAX_WORDS_CHARS = 200
 _MAX_FORM_CHARS = 1000
+_SHORTEST_WORD = 4
 
 
 class Mentions:
     """Finder of the mentions of one answer."""
 
     def __init__(self, answer: str, forms: set[str], *, ignores_case: bool) -> None:
-        """`forms` are texts that state the answer; those of a single character are looked for as numbers only."""
+        """`forms` are texts that state the answer; numbers and short words are not looked for literally."""
         self.answer = answer
         self._number = read_number(answer)
         cleaned = sorted({clean_answer(form) for form in forms}, key=len, reverse=True)
-        literal = [
-            rf"(?<!\w){_spaced(form)}(?!\w)"
-            for form in cleaned
-            if 1 < len(form) <= _MAX_FORM_CHARS and (_FRACTION.search(form) or not NUMBER.fullmatch(form))
-        ]
+        literal = [_pattern(form) for form in cleaned if _is_distinct(form)]
         self._literal = re.compile("|".join(literal), re.IGNORECASE if ignores_case else 0)
         self._has_literal = bool(literal)
         self._is_answer = lru_cache(maxsize=4096)(self._compare)
@@ -98,5 +96,20 @@ def _begins_number(word: str) -> bool:
     return word != "a" and read_number(word) is not None
 
 
-def _spaced(form: str) -> str:
-    return r"\s+".join(map(re.escape, form.split()))
+def _is_distinct(form: str) -> bool:
+    """Whether a form found literally is a mention: not a number, and no word as common as "no"."""
+    if len(form) > _MAX_FORM_CHARS or (len(form) < 2 and not _is_unspaced(form)):
+        return False
+    if form.isascii() and form.isalpha() and len(form) < _SHORTEST_WORD:
+        return False
+    return bool(_FRACTION.search(form)) or not NUMBER.fullmatch(form)
+
+
+def _pattern(form: str) -> str:
+    spaced = r"\s+".join(map(re.escape, form.split()))
+    return spaced if _is_unspaced(form) else rf"(?<!\w){spaced}(?!\w)"
+
+
+def _is_unspaced(form: str) -> bool:
+    """Whether a form is of a script without spaces between words."""
+    return any(unicodedata.east_asian_width(character) in "WF" for character in form)

@@ -51,6 +51,20 @@ TANK = "A tank holds 21 liters. One part of 3 is left. Rain brings it to 15 time
             "A Blue  Whale is.\nThe answer is the blue whale.",
             "A ___ is.\nThe answer is ___.",
         ),
+        ("text", "no", "There is no gap, no.\nThe answer is no.", "There is no gap, no.\nThe answer is ___."),
+        (
+            "text",
+            "鳥",
+            "空を飛ぶのは鳥です。\nThe answer is 鳥.",
+            "空を飛ぶのは___です。\nThe answer is ___.",
+        ),
+        (
+            "boxed",
+            "18",
+            r"It is \$18, or $18\text{ dollars}$: \boxed{18}",
+            r"It is \$___, or $___\text{ dollars}$: \boxed{___}",
+        ),
+        ("####", "−7", "3 - 10 = −7\n#### −7", "3 - 10 = ___\n#### ___"),
         ("json", '{"a": 1}', 'So a is 1.\n```json\n{"a": 1}\n```', "So a is 1.\n```json\n___\n```"),
     ],
 )
