@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 
 from .broken import broken_steps
@@ -83,7 +84,11 @@ def _false_step(claim: Claim, text: str, tokens: Sequence[Token]) -> FalseStep:
     is_reversed = (
         is_bare(claim.left) and not is_bare(claim.right) and claim.left_span[1] - claim.left_span[0] < 3
     )
-    value = evaluate(claim.right if is_reversed else claim.left)
+    try:
+        value = evaluate(claim.right if is_reversed else claim.left)
+    except (Undecided, ArithmeticError):
+        # Only a part of this side was compared.
+        value = evaluate(claim.left if is_reversed else claim.right)
     return FalseStep(spans[2], spans[0 if is_reversed else 1], written(value))
 
 
@@ -98,6 +103,6 @@ def written(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if value.denominator == 1:
-        return str(value) if value.numerator.bit_length() < 200 else f"{float(value):.6g}"
+        return str(value) if value.numerator.bit_length() < 200 else f"{Decimal(value.numerator):.6g}"
     short = Fraction(round(value * 10**6), 10**6)
     return f"{float(value):.10g}" if short == value else str(value)

@@ -13,7 +13,7 @@ _CHARACTERS = str.maketrans(
         **dict.fromkeys("≅≃≒∼", "≈"),
         **dict.fromkeys("→⇒⟹⟶➔➜∴∵⇔↔—―", ";"),
         **dict.fromkeys("’‘ʼ′", "'"),
-        **dict.fromkeys("“”″", '"'),
+        **dict.fromkeys("“”„″«»", '"'),
         **dict.fromkeys("\u00a0\u2007\u2009\u202f\u200a\u3000\u200b\ufeff", " "),
         **{0xFF10 + digit: str(digit) for digit in range(10)},
         **{"＝": "=", "（": "(", "）": ")", "％": "%", "，": ",", "。": ";", "：": ":"},
@@ -33,9 +33,11 @@ _LINE_ENDS = re.compile(
 _ARROWS = re.compile(
     r"\\(?:implies|impliedby|iff|therefore|because|(?:long|Long)?(?:left)?(?:right|Right)arrow|to)(?![A-Za-z])|[-=]{1,3}>(?!=)"
 )
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff]")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>")
 _LABEL = re.compile(
-    r"(?m)^[ \t>#]{0,20}(?:(?:[-*+•◦▪‣]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\*\*\d{1,3}[.)](?:\*\*)?)[ \t]+|>)+"
+    r"(?m)^[ \t>#]{0,20}"
+    r"(?:(?:[-*+•◦▪‣]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\*\*\d{1,3}[.)](?:\*\*)?|#{1,6})[ \t]+|>)+"
 )
 _MATRIX = re.compile(
     r"\\begin ?\{((?:[pbvBV]|small)?matrix|array|tabular|cases)\}.{0,2000}?\\end ?\{\1\}", re.DOTALL
@@ -51,6 +53,7 @@ _OPERAND_START = re.compile(r"[\w(\[{$\\.€£√+-]")
 
 def without_markup(text: str) -> str:
     """Blank out Markdown emphasis, list labels, LaTeX layout and fonts; the result has the length of `text`."""
+    text = _NO_TEXT.sub(_blank, text)
     if not text.isascii():
         text = text.translate(_CHARACTERS)
     if "\\" in text:

@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     r"|(?P<operator>\*\*?|[-+×/^!%°²³⁰¹⁴⁵⁶⁷⁸⁹√∛])"
     r"|(?P<cents>¢)|(?P<currency>[$€£¥₹])"
     r"|(?P<open>[(\[{⌊⌈])|(?P<close>[)\]}⌋⌉])|(?P<bar>\|)"
-    r"|(?P<break>[\n;:,.?&]|(?<=\w)'(?!\w))"
+    r"|(?P<break>\#{2,}|[\n;:,.?&]|(?<=\w)'(?!\w))"
     r"|(?P<other>[^\s'])"
 )
 _COMMANDS: dict[str, tuple[Kind, str]] = {
