@@ -176,15 +176,15 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
             raise ValueError("--measure times the work of a study, and the config has no section `study`")
         return 0
     from rewriter_agent.experiments.study.forecast import counts_text, forecast_text
-    from rewriter_agent.experiments.study.layout import Layout
+    from rewriter_agent.experiments.study.plan import StudyPlan
 
-    layout = Layout.of(config)
-    print(counts_text(layout))
+    study = StudyPlan.of(config)
+    print(counts_text(study))
     if measure:
         from rewriter_agent.experiments.study.pilot import measure as measured
         from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
 
-        print(forecast_text(layout, measured(layout), fine_tunings_at_a_time(plan)[0]))
+        print(forecast_text(study, measured(study), fine_tunings_at_a_time(plan)[0]))
     return 0
 
 

@@ -13,33 +13,33 @@ from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 from .arms import EXPERT, SOURCES
 from .comparison import arm_results
-from .layout import Cell, Layout
+from .plan import Cell, StudyPlan
 from .results import TERMS, CellResult, SourceResult, StudyResult
 from .stages import BASE, EVALUATION, cell_stage
 
 
-def collect(layout: Layout, seconds: dict[str, float]) -> StudyResult:
-    """Read everything that has been measured so far."""
-    base = read_result(RunFolder(layout.config.folder / BASE).evaluation("base").result)
+def collect(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
+    """Everything that has been measured by now."""
+    base = read_result(RunFolder(plan.config.folder / BASE).evaluation("base").result)
     cells = [
         cell_result(cell, base)
-        for seed in layout.study.seeds
-        for cell in layout.cells(seed)
+        for seed in plan.study.seeds
+        for cell in plan.cells(seed)
         if cell_stage(cell).complete(cell.config)
     ]
-    done = sorted({cell.seed for cell in cells}, key=layout.study.seeds.index)
+    done = sorted({cell.seed for cell in cells}, key=plan.study.seeds.index)
     sources = [
-        source_result(layout, source, seed)
+        source_result(plan, source, seed)
         for seed in done
-        for source in layout.sources
-        if source != EXPERT and REWRITE.complete(layout.source_config(source, seed))
+        for source in plan.sources
+        if source != EXPERT and REWRITE.complete(plan.source_config(source, seed))
     ]
     return StudyResult(
-        name=layout.config.name,
-        config=dump_config(layout.config),
+        name=plan.config.name,
+        config=dump_config(plan.config),
         seeds=done,
         base=_model_metrics(base),
-        arms=arm_results(layout.study.arms, cells, sources),
+        arms=arm_results(plan.study.arms, cells, sources),
         cells=cells,
         sources=sources,
         seconds=seconds,
@@ -64,10 +64,10 @@ def cell_result(cell: Cell, base: ModelResult) -> CellResult:
     return CellResult(cell.arm, cell.learning_rate, cell.seed, metrics)
 
 
-def source_result(layout: Layout, source: str, seed: int) -> SourceResult:
-    """Read the metrics of a source that has been made."""
-    config = layout.source_config(source, seed)
-    trained = layout.source_config(SOURCES[source].rewriter or source, seed)
+def source_result(plan: StudyPlan, source: str, seed: int) -> SourceResult:
+    """Of a source that has been made."""
+    config = plan.source_config(source, seed)
+    trained = plan.source_config(SOURCES[source].rewriter or source, seed)
     found = strategy_result(source, REWRITE, config)
     metrics = {
         "rewritten": found.rewritten,

@@ -19,7 +19,7 @@ from rewriter_agent.runtime.stage import Stage, require_space, roles_of
 from .arms import EXPERT
 from .collect import collect
 from .files import write_files
-from .layout import Cell, Layout
+from .plan import Cell, StudyPlan
 from .results import StudyResult
 from .stages import BASE, cell_job, cell_stage, fine_tunings_at_a_time
 from .table import study_table
@@ -33,65 +33,65 @@ def run_study(config: RunConfig) -> str:
         ValueError: the study cannot be planned, or some of its fine-tunings failed; the others are in the table, and
             the failed ones are retried next time.
     """
-    layout = Layout.of(config)
+    plan = StudyPlan.of(config)
     check_evaluation(config.evaluate, config.model.max_model_len)
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
     progress = Progress("study")
-    study = layout.study
+    study = plan.study
     sizes = f"{len(study.arms)} arms x {len(study.learning_rates)} learning rates x {len(study.seeds)} seeds"
-    progress(f"{sizes}, {layout.steps} steps each")
+    progress(f"{sizes}, {plan.steps} steps each")
     failed: dict[str, str] = {}
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
         first_start(config.folder)  # One date for all runs of the study.
-        run = Session(base_config(layout), machines, _roles(layout))
+        run = Session(base_config(plan), machines, _roles(plan))
         clock = Clock(config.folder / "seconds.json")
         try:
             with clock("base"):
-                _stages(run, base_config(layout), (PREPARE, EVALUATE_BASE))
-            for seed in layout.study.seeds:
-                todo = [cell for cell in layout.cells(seed) if not cell_stage(cell).complete(cell.config)]
+                _stages(run, base_config(plan), (PREPARE, EVALUATE_BASE))
+            for seed in plan.study.seeds:
+                todo = [cell for cell in plan.cells(seed) if not cell_stage(cell).complete(cell.config)]
                 if not todo:
                     progress(f"seed {seed}: complete, skipped")
                     continue
-                failed |= _seed(run, layout, seed, todo, clock, progress)
-                _write(layout, clock)
+                failed |= _seed(run, plan, seed, todo, clock, progress)
+                _write(plan, clock)
         finally:
             run.close()
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} fine-tunings failed. {reasons}")
-    return study_table(_write(layout, clock))
+    return study_table(_write(plan, clock))
 
 
-def base_config(layout: Layout) -> RunConfig:
-    """Config of the run that measures the backbone."""
-    source = layout.source_config(EXPERT, layout.config.seed)
-    return source.model_copy(update={"name": BASE, "output_dir": layout.config.folder})
+def base_config(plan: StudyPlan) -> RunConfig:
+    """The run that measures the backbone."""
+    source = plan.source_config(EXPERT, plan.config.seed)
+    return source.model_copy(update={"name": BASE, "output_dir": plan.config.folder})
 
 
-def _write(layout: Layout, clock: Clock) -> StudyResult:
-    result = collect(layout, clock.seconds)
-    write_files(layout.config.folder, result)
+def _write(plan: StudyPlan, clock: Clock) -> StudyResult:
+    result = collect(plan, clock.seconds)
+    write_files(plan.config.folder, result)
     return result
 
 
-def _roles(layout: Layout) -> set[str]:
-    seed = layout.study.seeds[0]
-    configs = [layout.source_config(source, seed) for source in layout.sources]
+def _roles(plan: StudyPlan) -> set[str]:
+    seed = plan.study.seeds[0]
+    configs = [plan.source_config(source, seed) for source in plan.sources]
     rewriting = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs]
     return set[str]().union(*rewriting) | {"backbone", "policy", "sft"}
 
 
 def _seed(
-    run: Session, layout: Layout, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
+    run: Session, plan: StudyPlan, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
 ) -> dict[str, str]:
     """Run the missing parts of one seed; returns the errors of the failed fine-tunings by folder."""
     with clock(f"seed {seed}, rewriting"):
-        for source in layout.sources:
+        for source in plan.sources:
             progress(f"seed {seed}: targets of {source}")
             stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
-            _stages(run, layout.source_config(source, seed), stages)
+            _stages(run, plan.source_config(source, seed), stages)
     with clock(f"seed {seed}, fine-tuning"):
         failed = _finetune(run, todo, progress)
     with clock(f"seed {seed}, evaluation"):

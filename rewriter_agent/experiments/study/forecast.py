@@ -7,8 +7,8 @@ from rewriter_agent.config.strategies import STRATEGIES, budget
 from rewriter_agent.pipeline import TRAIN
 from rewriter_agent.report.format import duration
 
-from .layout import Layout
 from .pilot import Speeds
+from .plan import StudyPlan
 
 
 @dataclass(frozen=True)
@@ -30,36 +30,36 @@ class Counts:
     """Fine-tunings that remake their targets on the way."""
 
 
-def counts(layout: Layout) -> Counts:
-    """Count the work of a study from its plan."""
-    seeds, train = len(layout.study.seeds), layout.config.train
-    configs = [layout.source_config(name, layout.study.seeds[0]) for name in layout.sources]
+def counts(plan: StudyPlan) -> Counts:
+    """Of a study as its config describes it."""
+    seeds, train = len(plan.study.seeds), plan.config.train
+    configs = [plan.source_config(name, plan.study.seeds[0]) for name in plan.sources]
     rewriters = seeds * sum(TRAIN.wanted(config) for config in configs)
     candidates = train.per_device_train_batch_size * train.gradient_accumulation_steps
     a_problem = sum(
         sum(budget(STRATEGIES[config.rewrite.strategy], config.rewrite.num_generations)) for config in configs
     )
-    cells = layout.cells(layout.study.seeds[0])
+    cells = plan.cells(plan.study.seeds[0])
     return Counts(
         seeds=seeds,
-        prepared=seeds * layout.problems,
+        prepared=seeds * plan.problems,
         rewriters=rewriters,
         rewriter_steps=rewriters * train.max_steps,
         training_rollouts=rewriters * train.max_steps * candidates,
-        rollouts=seeds * a_problem * layout.problems,
+        rollouts=seeds * a_problem * plan.problems,
         fine_tunings=seeds * len(cells),
-        steps=layout.steps,
-        refreshed=seeds * sum(cell.spec.refresh for cell in cells),
+        steps=plan.steps,
+        refreshed=seeds * sum(cell.config.sft.refresh is not None for cell in cells),
     )
 
 
-def forecast(layout: Layout, speeds: Speeds, at_a_time: int) -> dict[str, float]:
+def forecast(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> dict[str, float]:
     """Seconds by phase, `at_a_time` fine-tunings side by side."""
-    work = counts(layout)
+    work = counts(plan)
     one = speeds.fine_tuning + work.steps * speeds.fine_tuning_step
     rounds = work.seeds * ceil((work.fine_tunings - work.refreshed) / work.seeds / at_a_time)
-    parts = layout.study.refresh_parts
-    refreshed_rollouts = layout.problems * (parts - 1) / parts * layout.config.rewrite.num_generations
+    parts = plan.study.refresh_parts
+    refreshed_rollouts = plan.problems * (parts - 1) / parts * plan.config.rewrite.num_generations
     # A part's worker is started for it, as the learner's is.
     refresh = parts * (one / parts + speeds.rewriter_start) + refreshed_rollouts * speeds.rollout
     return {
@@ -72,20 +72,20 @@ def forecast(layout: Layout, speeds: Speeds, at_a_time: int) -> dict[str, float]
     }
 
 
-def counts_text(layout: Layout) -> str:
-    """Describe it for the terminal."""
-    work = counts(layout)
+def counts_text(plan: StudyPlan) -> str:
+    """Describe the work for the terminal."""
+    work = counts(plan)
     return (
-        f"study: {work.rewriters} rewriters of {layout.config.train.max_steps} steps "
+        f"study: {work.rewriters} rewriters of {plan.config.train.max_steps} steps "
         f"({work.training_rollouts:,} rollouts), at most {work.rollouts:,} rollouts of rewriting, "
         f"{work.fine_tunings} fine-tunings of {work.steps} steps, {work.fine_tunings + 1} evaluations"
     )
 
 
-def forecast_text(layout: Layout, speeds: Speeds, at_a_time: int) -> str:
-    """Describe it for the terminal."""
-    phases = forecast(layout, speeds, at_a_time)
-    work = counts(layout)
+def forecast_text(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> str:
+    """Describe the work for the terminal."""
+    phases = forecast(plan, speeds, at_a_time)
+    work = counts(plan)
     tokens = speeds.tokens * (work.rollouts + work.training_rollouts)
     lines = [f"  {name:<14}{duration(seconds):>16}" for name, seconds in phases.items()]
     total = f"  {'in all':<14}{duration(sum(phases.values())):>16}, about {tokens:,.0f} tokens of rewrites"

@@ -19,7 +19,7 @@ from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
 
-from .layout import Layout
+from .plan import StudyPlan
 from .stages import fine_tunings_at_a_time
 
 PROBLEMS, TRAIN_STEPS, SFT_STEPS = 64, 3, 8
@@ -46,10 +46,10 @@ class Speeds:
     evaluation: float
 
 
-def measure(layout: Layout) -> Speeds:
+def measure(plan: StudyPlan) -> Speeds:
     """Do the pilot in the folder `pilot` of the study; takes minutes, of which most is one whole evaluation."""
-    config = pilot_config(layout)
-    # Results and caches of an earlier pilot would be reused and not timed.
+    config = pilot_config(plan)
+    # What is there, and what it has cached, would be found and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
@@ -82,11 +82,11 @@ def measure(layout: Layout) -> Speeds:
     )
 
 
-def pilot_config(layout: Layout) -> RunConfig:
+def pilot_config(plan: StudyPlan) -> RunConfig:
     """The study's, with few problems and steps."""
-    tree = layout.config.model_dump(mode="json")
-    tree |= {"name": "run", "output_dir": str(layout.config.folder / "pilot"), "study": None}
-    tree["data"]["num_train"] = min(PROBLEMS, layout.problems)
+    tree = plan.config.model_dump(mode="json")
+    tree |= {"name": "run", "output_dir": str(plan.config.folder / "pilot"), "study": None}
+    tree["data"]["num_train"] = min(PROBLEMS, plan.problems)
     tree["train"]["max_steps"] = TRAIN_STEPS
     tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None, "behavior": "backbone"}
     tree["sft"] |= {"sweep": None, "refresh": None, "max_steps": SFT_STEPS, "logging_steps": 1}

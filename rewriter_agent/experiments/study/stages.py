@@ -19,7 +19,7 @@ from rewriter_agent.runtime.stage import Stage
 from sft.job import SFTJob
 
 from .arms import EXPERT
-from .layout import Cell
+from .plan import Cell
 
 BASE = "base"
 """Folder of the seedless run that measures the backbone."""

@@ -12,8 +12,8 @@ from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.study.arms import ARMS, SOURCES
 from rewriter_agent.experiments.study.comparison import arm_results
 from rewriter_agent.experiments.study.hypotheses import hypotheses
-from rewriter_agent.experiments.study.layout import Layout
 from rewriter_agent.experiments.study.page import write_page
+from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.results import (
     CellResult,
     SourceResult,
@@ -42,8 +42,8 @@ def make(tmp_path: Path, study: str) -> RunConfig:
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return Layout.of(make(tmp_path, "{seeds: [3, 4], learning_rates: [1e-4, 2e-4]}"))
+def plan(tmp_path: Path) -> StudyPlan:
+    return StudyPlan.of(make(tmp_path, "{seeds: [3, 4], learning_rates: [1e-4, 2e-4]}"))
 
 
 def test_every_arm_has_a_source_and_every_source_an_arm() -> None:
@@ -51,21 +51,21 @@ def test_every_arm_has_a_source_and_every_source_an_arm() -> None:
     assert all(source.rewriter is None or source.rewriter in SOURCES for source in SOURCES.values())
 
 
-def test_cells_are_the_product_and_no_two_share_a_folder(layout: Layout) -> None:
-    found = [cell for seed in layout.study.seeds for cell in layout.cells(seed)]
+def test_cells_are_the_product_and_no_two_share_a_folder(plan: StudyPlan) -> None:
+    found = [cell for seed in plan.study.seeds for cell in plan.cells(seed)]
     assert len(found) == len({cell.folder for cell in found}) == len(ARMS) * 2 * 2
-    assert {cell.config.seed for cell in layout.cells(4)} == {4}
+    assert {cell.config.seed for cell in plan.cells(4)} == {4}
     # The problems and the measurements are the same for all.
-    assert {cell.config.data.model_dump_json() for cell in found} == {layout.config.data.model_dump_json()}
+    assert {cell.config.data.model_dump_json() for cell in found} == {plan.config.data.model_dump_json()}
     assert {cell.config.evaluate.seed for cell in found} == {0}
 
 
-def test_every_fine_tuning_takes_the_same_steps(layout: Layout) -> None:
-    assert {cell.config.sft.max_steps for cell in layout.cells(3)} == {25}
+def test_every_fine_tuning_takes_the_same_steps(plan: StudyPlan) -> None:
+    assert {cell.config.sft.max_steps for cell in plan.cells(3)} == {25}
 
 
-def test_weights_and_rates_are_those_of_the_arm(layout: Layout) -> None:
-    found = {cell.arm: cell.config.sft for cell in layout.cells(3) if cell.learning_rate == 1e-4}
+def test_weights_and_rates_are_those_of_the_arm(plan: StudyPlan) -> None:
+    found = {cell.arm: cell.config.sft for cell in plan.cells(3) if cell.learning_rate == 1e-4}
     # No arm uses the config's own weight.
     assert {name: sft.weight.kind for name, sft in found.items() if sft.weight.kind != "none"} == {
         "dft": "dft",
@@ -90,35 +90,35 @@ def test_weights_and_rates_are_those_of_the_arm(layout: Layout) -> None:
     assert all(sft.sweep is None for sft in found.values())
 
 
-def test_best_of_n_has_the_rollouts_of_the_rl_rewriter(layout: Layout) -> None:
+def test_best_of_n_has_the_rollouts_of_the_rl_rewriter(plan: StudyPlan) -> None:
     # 10 steps of 32 candidates on 100 problems are 3.2 a problem, and 4 are written.
-    assert layout.source_config("best_of_budget", 3).rewrite.num_generations == 4 + 4
-    assert layout.source_config("best_of_k", 3).rewrite.num_generations == 4
-    assert layout.source_config("rl", 3).rewrite.num_generations == 4
+    assert plan.source_config("best_of_budget", 3).rewrite.num_generations == 4 + 4
+    assert plan.source_config("best_of_k", 3).rewrite.num_generations == 4
+    assert plan.source_config("rl", 3).rewrite.num_generations == 4
 
 
-def test_sources_differ_in_what_they_are_named_for(layout: Layout) -> None:
-    plain = layout.source_config("rl", 3)
-    assert plain.reward == layout.config.reward
+def test_sources_differ_in_what_they_are_named_for(plan: StudyPlan) -> None:
+    plain = plan.source_config("rl", 3)
+    assert plain.reward == plan.config.reward
     assert plain.rewrite.strategy == "policy"
-    paper = layout.source_config("rl_paper", 3).reward
+    paper = plan.source_config("rl_paper", 3).reward
     assert (paper.alignment, paper.diversity, paper.alignment_weight) == ("paper", "paper", 0.35)
     assert paper.min_reasoning_words == 0
     assert paper.judge, "the config's"
-    assert layout.source_config("rl_no_alignment", 3).reward.alignment_weight == 0
-    assert layout.source_config("rl_no_diversity", 3).reward.diversity_weight == 0
-    assert layout.source_config("rl_typicality", 3).reward.alignment == "typicality"
-    greedy = layout.source_config("rl_greedy", 3).rewrite
+    assert plan.source_config("rl_no_alignment", 3).reward.alignment_weight == 0
+    assert plan.source_config("rl_no_diversity", 3).reward.diversity_weight == 0
+    assert plan.source_config("rl_typicality", 3).reward.alignment == "typicality"
+    greedy = plan.source_config("rl_greedy", 3).rewrite
     assert greedy.temperature == 0
-    assert greedy.rewriter == layout.source_config("rl", 3).folder / "train"
-    many = layout.source_config("rl_many_no_diversity", 3).rewrite
-    assert many.rewriter == layout.source_config("rl_no_diversity", 3).folder / "train"
+    assert greedy.rewriter == plan.source_config("rl", 3).folder / "train"
+    many = plan.source_config("rl_many_no_diversity", 3).rewrite
+    assert many.rewriter == plan.source_config("rl_no_diversity", 3).folder / "train"
     assert (many.num_targets, many.select) == (4, "diverse")
 
 
 def test_a_rewriter_is_made_for_the_arms_that_use_it_even_if_its_own_is_left_out(tmp_path: Path) -> None:
-    layout = Layout.of(make(tmp_path, "{arms: [expert, rl_greedy]}"))
-    assert layout.sources == ["expert", "rl", "rl_greedy"]
+    plan = StudyPlan.of(make(tmp_path, "{arms: [expert, rl_greedy]}"))
+    assert plan.sources == ["expert", "rl", "rl_greedy"]
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_a_wrong_study_is_refused(tmp_path: Path, study: str, message: str) -> N
 
 def test_a_config_without_the_section_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs a section `study`"):
-        Layout.of(make(tmp_path, "null"))
+        StudyPlan.of(make(tmp_path, "null"))
 
 
 def test_an_arm_that_the_other_options_forbid_is_refused_before_any_work(tmp_path: Path) -> None:
     config = make(tmp_path, "{num_targets: 5}")
     with pytest.raises(ValueError, match="num_targets=5 asks for more targets than the 4 candidates"):
-        Layout.of(config)
+        StudyPlan.of(config)
 
 
 def cell(arm: str, rate: float, seed: int, task: float, forgetting: float) -> CellResult:

@@ -11,8 +11,8 @@ from cluster.planning.roles import Role
 from rewriter_agent.cli import main
 from rewriter_agent.config import load_config
 from rewriter_agent.experiments.study.forecast import counts, counts_text, forecast, forecast_text
-from rewriter_agent.experiments.study.layout import Layout
 from rewriter_agent.experiments.study.pilot import Speeds, pilot_config
+from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
 
 CONFIG = """
@@ -39,14 +39,14 @@ SPEEDS = Speeds(
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def plan(tmp_path: Path) -> StudyPlan:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
-    return Layout.of(load_config(path, [f"output_dir={tmp_path}"]))
+    return StudyPlan.of(load_config(path, [f"output_dir={tmp_path}"]))
 
 
-def test_counts_by_hand(layout: Layout) -> None:
-    found = counts(layout)
+def test_counts_by_hand(plan: StudyPlan) -> None:
+    found = counts(plan)
     assert (found.seeds, found.prepared) == (2, 200)
     # `rl` alone is trained; the two others that it writes for take its rewriter.
     assert (found.rewriters, found.rewriter_steps, found.training_rollouts) == (2, 20, 640)
@@ -55,8 +55,8 @@ def test_counts_by_hand(layout: Layout) -> None:
     assert (found.fine_tunings, found.steps, found.refreshed) == (2 * 5 * 2, 25, 4)
 
 
-def test_seconds_by_hand(layout: Layout) -> None:
-    found = forecast(layout, SPEEDS, 2)
+def test_seconds_by_hand(plan: StudyPlan) -> None:
+    found = forecast(plan, SPEEDS, 2)
     assert found["base"] == 20 + 30
     assert found["rewriters"] == 2 * 60 + 20 * 10
     assert found["rewriting"] == 200 * 0.5 + 2800 * 0.25
@@ -67,23 +67,23 @@ def test_seconds_by_hand(layout: Layout) -> None:
     assert found["evaluation"] == 20 * 30 + 2 * 2 * 20
 
 
-def test_texts(layout: Layout) -> None:
-    text = counts_text(layout)
+def test_texts(plan: StudyPlan) -> None:
+    text = counts_text(plan)
     assert (
         "2 rewriters of 10 steps (640 rollouts), at most 2,800 rollouts of rewriting, 20 fine-tunings" in text
     )
-    lines = forecast_text(layout, SPEEDS, 2).split("\n")
+    lines = forecast_text(plan, SPEEDS, 2).split("\n")
     assert lines[0] == "study, 2 fine-tunings at a time:"
     assert lines[-1].endswith("about 344,000 tokens of rewrites")
 
 
-def test_the_pilot_is_the_study_in_small(layout: Layout) -> None:
-    pilot = pilot_config(layout)
-    assert pilot.folder == layout.config.folder / "pilot" / "run"
+def test_the_pilot_is_the_study_in_small(plan: StudyPlan) -> None:
+    pilot = pilot_config(plan)
+    assert pilot.folder == plan.config.folder / "pilot" / "run"
     assert pilot.data.num_train == 64
     assert pilot.rewrite.strategy == "policy"
-    assert pilot.train.num_generations == layout.config.train.num_generations
-    assert pilot.evaluate == layout.config.evaluate
+    assert pilot.train.num_generations == plan.config.train.num_generations
+    assert pilot.evaluate == plan.config.evaluate
     assert pilot.study is None
 
 

@@ -11,7 +11,7 @@ from rewriter_agent.config.study import StudyConfig
 from rewriter_agent.data.load import load_problems
 from sft.config.sft import SFTConfig
 
-from .arms import ARMS, PAPER, SOURCES, Arm
+from .arms import ARMS, SOURCES, Arm, Changes, StudyValue
 
 JUDGING = (
     "judge",
@@ -56,15 +56,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Plan of a study: the configs of its runs and cells, from its config and the number of training problems."""
+class StudyPlan:
+    """What a study is made of; follows from its config and the number of training problems."""
 
     config: RunConfig
     problems: int
 
     @classmethod
-    def of(cls, config: RunConfig) -> "Layout":
-        """Load the data and check that every source can be made.
+    def of(cls, config: RunConfig) -> "StudyPlan":
+        """Loads the data.
 
         Raises:
             ValueError: the config has no section `study`, an arm cannot be made with the other options, or the data
@@ -75,10 +75,10 @@ class Layout:
                 "study needs a section `study` with its seeds, learning_rates and arms (docs/study.md); all defaults: "
                 "--set 'study={}'"
             )
-        layout = cls(config, len(load_problems(config.data).train))
-        for source in layout.sources:
-            layout.source_config(source, config.study.seeds[0])
-        return layout
+        plan = cls(config, len(load_problems(config.data).train))
+        for source in plan.sources:
+            plan.source_config(source, config.study.seeds[0])
+        return plan
 
     @property
     def study(self) -> StudyConfig:
@@ -117,35 +117,16 @@ class Layout:
         tree["tracking"]["group"] = self.config.tracking.group or self.config.name
         tree["sft"]["sweep"] = None
         tree["rewrite"] |= {"strategy": "policy", "select": None, "rewriter": None, "behavior": "backbone"}
-        if rewriter := SOURCES[source].rewriter:
-            tree["rewrite"]["rewriter"] = str(folder / rewriter / "train")
-        for key, value in self._changes(source).items():
-            part, _, option = key.partition(".")
-            tree[part][option] = value
-        if source == PAPER:
-            tree["reward"] = {"preset": "paper"} | {key: tree["reward"][key] for key in JUDGING}
+        spec = SOURCES[source]
+        if spec.rewriter:
+            tree["rewrite"]["rewriter"] = str(folder / spec.rewriter / "train")
+        for key, value in self._resolved(spec.changes).items():
+            section, _, option = key.partition(".")
+            tree[section][option] = value
+        if spec.reward_preset:
+            judging = {key: tree["reward"][key] for key in JUDGING}
+            tree["reward"] = {"preset": spec.reward_preset} | judging
         return make_config(tree)
-
-    def _changes(self, source: str) -> dict[str, Any]:
-        """What a source changes of the config."""
-        match source:
-            case "expert" | "mind_the_gap":
-                return {"rewrite.strategy": source}
-            case "best_of_k":
-                return {"rewrite.strategy": "best_of_n"}
-            case "best_of_budget":
-                return {"rewrite.strategy": "best_of_n", "rewrite.num_generations": self.budget}
-            case "rl_no_alignment":
-                return {"reward.alignment_weight": 0.0, "reward.min_alignment": 0.0}
-            case "rl_no_diversity":
-                return {"reward.diversity_weight": 0.0}
-            case "rl_typicality":
-                return {"reward.alignment": "typicality"}
-            case "rl_greedy":
-                return {"rewrite.temperature": 0.0, "rewrite.num_generations": 2}
-            case "rl_many" | "rl_many_no_diversity":
-                return {"rewrite.select": "diverse", "rewrite.num_targets": self.study.num_targets}
-        return {}
 
     def cells(self, seed: int) -> list[Cell]:
         """List the cells of one seed, in the order of the arms."""
@@ -162,18 +143,27 @@ class Layout:
         ]
 
     def _sft(self, arm: Arm, rate: float) -> SFTConfig:
-        changes: dict[str, Any] = {
-            "learning_rate": rate * (self.study.small_rate if arm.small_rate else 1),
+        plain = {
+            "learning_rate": rate,
             "max_steps": self.steps,
-            "refresh": {"steps": ceil(self.steps / self.study.refresh_parts)} if arm.refresh else None,
+            "refresh": None,
             "sweep": None,
             "weight": {"kind": "none"},
             "outcome_weights": {},
         }
-        if arm.weight == "is":
-            changes["weight"] = self.study.weight.model_dump()
-        elif arm.weight == "mask_fallbacks":
-            changes["outcome_weights"] = {"expert_fallback": {"kind": "low_perplexity_mask"}}
-        else:
-            changes["weight"] = {"kind": arm.weight}
-        return SFTConfig.model_validate(self.config.sft.model_dump() | changes)
+        return SFTConfig.model_validate(
+            self.config.sft.model_dump() | plain | self._resolved(arm.sft, rate=rate)
+        )
+
+    def _resolved(self, changes: Changes, rate: float = 0.0) -> dict[str, Any]:
+        """Replace each `StudyValue` by its value in this study, at this learning rate."""
+        values = {
+            StudyValue.BUDGET: self.budget,
+            StudyValue.NUM_TARGETS: self.study.num_targets,
+            StudyValue.IS_WEIGHT: self.study.weight.model_dump(),
+            StudyValue.SMALL_RATE: rate * self.study.small_rate,
+            StudyValue.REFRESH: {"steps": ceil(self.steps / self.study.refresh_parts)},
+        }
+        return {
+            key: values[value] if isinstance(value, StudyValue) else value for key, value in changes.items()
+        }
