@@ -7,6 +7,7 @@ from rewriter_agent.config import dump_config
 from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
 from rewriter_agent.evaluate.statistics import paired
 from rewriter_agent.experiments.compare import strategy_result
+from rewriter_agent.experiments.fine_tunings import measured
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.pipeline import REWRITE, TRAIN
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
@@ -15,7 +16,7 @@ from .arms import EXPERT, SOURCES
 from .comparison import arm_results
 from .plan import Cell, StudyPlan
 from .results import TERMS, CellResult, SourceResult, StudyResult
-from .stages import BASE, EVALUATION, cell_stage
+from .stages import BASE, cell_stage
 
 
 def collect(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
@@ -47,8 +48,8 @@ def collect(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
 
 
 def cell_result(cell: Cell, base: ModelResult) -> CellResult:
-    """Read the metrics of a cell that has been evaluated."""
-    result = read_result(StageFolder(cell.folder / EVALUATION).result)
+    """Of a cell that has been evaluated."""
+    result = measured(cell.folder)
     lines = read_jsonl(StageFolder(cell.folder).metrics)
     metrics = {
         **_model_metrics(result),

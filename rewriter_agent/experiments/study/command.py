@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from cluster.session import connect
 from rewriter_agent.config import RunConfig
 from rewriter_agent.evaluate.evaluator import check_evaluation
-from rewriter_agent.finetune.parallel import run_jobs
-from rewriter_agent.finetune.stage import sft_gb
+from rewriter_agent.experiments.fine_tunings import train_missing
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.precision import precision_hint
@@ -14,7 +13,7 @@ from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
 from rewriter_agent.runtime.first_start import first_start
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
-from rewriter_agent.runtime.stage import Stage, require_space, roles_of
+from rewriter_agent.runtime.stage import Stage, roles_of
 
 from .arms import EXPERT
 from .collect import collect
@@ -115,20 +114,13 @@ def _stages(run: Session, config: RunConfig, stages: Sequence[Stage]) -> None:
 
 
 def _finetune(run: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
-    """Train the cells without a refresh as Ray tasks side by side; return errors by folder."""
+    """Train the cells without a refresh; return errors by folder."""
     at_a_time, threads = fine_tunings_at_a_time(run.plan)
     jobs = []
     for cell in todo:
         run.use_config(cell.config)
         cell_stage(cell).open_folder(cell.config, run.weights_gb)
         job = cell_job(run, cell, threads)
-        if not cell.config.sft.refresh and not job.model_dir.exists():
+        if not cell.config.sft.refresh:
             jobs.append(job)
-    if not jobs:
-        return {}
-    run.release_engines()
-    run.wait_for_capacity("sft")
-    room = at_a_time * sft_gb(run.weights_gb) + len(jobs) * run.weights_gb
-    require_space(todo[0].config.folder, room, "study")
-    progress(f"{len(jobs)} fine-tunings, {at_a_time} at a time")
-    return run_jobs(jobs, at_a_time, progress)
+    return train_missing(run, jobs, at_a_time, todo[0].config.folder, progress)

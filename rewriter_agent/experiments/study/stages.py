@@ -1,19 +1,17 @@
 """Fine-tuning and measuring of a cell, as a stage of its source's run."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from cluster.planning.plan import Plan, concurrent_jobs
-from rewriter_agent.evaluate.result import read_result
-from rewriter_agent.evaluate.stage import evaluate_checkpoint
 from rewriter_agent.evaluate.summary import counts
+from rewriter_agent.experiments.fine_tunings import measure
 from rewriter_agent.finetune.refresh import train_refreshed
 from rewriter_agent.finetune.stage import SHOWN, make_job, sft_gb, write_inputs, write_probe
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import PREPARE, REWRITE
 from rewriter_agent.runtime.fingerprints import evaluation_hashes
-from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage
 from sft.job import SFTJob
@@ -23,7 +21,6 @@ from .plan import Cell
 
 BASE = "base"
 """Folder of the seedless run that measures the backbone."""
-EVALUATION = "evaluation"
 
 
 def cell_stage(cell: Cell) -> Stage:
@@ -36,9 +33,7 @@ def cell_stage(cell: Cell) -> Stage:
         # Other cells were trained side by side before.
         assert job.model_dir.exists()
         base = RunFolder(run.config.output_dir.parent / BASE).evaluation("base")
-        evaluate_checkpoint(run, job.model_dir, folder / EVALUATION, progress, base)
-        shutil.rmtree(job.model_dir)
-        return counts(read_result(StageFolder(folder / EVALUATION).result))
+        return counts(measure(run, folder, job.model_dir, progress, base))
 
     return Stage(
         cell.stage,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from rewriter_agent.evaluate.result import ModelResult, read_result
+from rewriter_agent.evaluate.result import ModelResult
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import ModelSummary, summarise
+from rewriter_agent.experiments.fine_tunings import measured
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.runtime.run_folder import StageFolder
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .trials import Trial
 
 
-EVALUATION = "evaluation"
 COLUMNS = (
     "data",
     "weight",
@@ -63,7 +63,7 @@ def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> TrialResult
     """Read the result of a trial that has been trained and evaluated in `folder`."""
     lines = read_jsonl(StageFolder(folder).metrics)
     last = lines[-1]
-    result = read_result(StageFolder(folder / EVALUATION).result)
+    result = measured(folder)
     return TrialResult(
         data=trial.data,
         weight=trial.weight,

@@ -1,28 +1,27 @@
 """Stage `sweep`: every trial trained, as many side by side as fit, then evaluated on one fleet."""
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cluster.planning.plan import concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
-from rewriter_agent.evaluate.stage import evaluate_checkpoint
-from rewriter_agent.finetune.parallel import run_jobs
-from rewriter_agent.finetune.stage import make_job, sft_gb, write_inputs
+from rewriter_agent.experiments.fine_tunings import is_measured, measure, train_missing
+from rewriter_agent.finetune.stage import make_job, write_inputs
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
-from rewriter_agent.runtime.stage import require_space
 
 from .page import write_page
-from .result import EVALUATION, sweep_csv, sweep_table, trial_result
+from .result import sweep_csv, sweep_table, trial_result
 from .trials import Trial, trials
 
 
 def sweep(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
-    """Leaves `sweep.csv`, `sweep.json` and `sweep.html`; a trial's model is deleted once it has been evaluated.
+    """Train and measure every trial, and write `sweep.csv`, `sweep.json` and `sweep.html`.
+
+    A trial's model is deleted after its evaluation.
 
     Raises:
         ValueError: trials failed; the others are in the table, and the failed ones are retried next time.
@@ -31,11 +30,8 @@ def sweep(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     failed = _train(run, folder, todo, progress)
     trained = [trial for trial in todo if trial.name not in failed]
     for done, trial in enumerate(trained, 1):
-        place = folder / trial.name
-        if not _evaluated(place):
-            progress(f"evaluating {done}/{len(trained)}: {trial.name}")
-            evaluate_checkpoint(run, place / "model", place / EVALUATION, progress)
-        shutil.rmtree(place / "model", ignore_errors=True)
+        progress(f"evaluating {done}/{len(trained)}: {trial.name}")
+        measure(run, folder / trial.name, folder / trial.name / "model", progress)
     if trained:
         _write(run, folder, trained)
     if failed:
@@ -54,24 +50,11 @@ def _write(run: Session, folder: Path, trained: list[Trial]) -> None:
     print(sweep_table(results), flush=True)
 
 
-def _evaluated(place: Path) -> bool:
-    return StageFolder(place / EVALUATION).result.exists()
-
-
 def _train(run: Session, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
-    """Train the trials without an evaluation as Ray tasks, which reserve nothing themselves: their workers do.
-
-    Returns the errors of failed trials by name.
-    """
-    todo = [trial for trial in all_trials if not _evaluated(folder / trial.name)]
-    if not todo:
-        return {}
-    run.release_engines()
-    run.wait_for_capacity("sft")
+    """Train the trials without an evaluation; return the errors of failed trials by name."""
+    todo = [trial for trial in all_trials if not is_measured(folder / trial.name)]
     # Counted over all trials, so a resumed trial keeps its number of threads.
     at_a_time, threads = concurrent_jobs(run.plan, "sft", len(all_trials))
-    require_space(folder, at_a_time * sft_gb(run.weights_gb) + len(todo) * run.weights_gb, "sweep")
-    progress(f"{len(todo)} trials to train, {at_a_time} at a time")
     inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}
     for data, place in inputs.items():
         write_inputs(run, data, place)
@@ -79,5 +62,5 @@ def _train(run: Session, folder: Path, all_trials: list[Trial], progress: Progre
         make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads, reuse_process=True)
         for t in todo
     ]
-    failed = run_jobs(jobs, at_a_time, progress)
+    failed = train_missing(run, jobs, at_a_time, folder, progress)
     return {Path(place).name: reason for place, reason in failed.items()}
