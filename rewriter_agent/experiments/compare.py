@@ -21,7 +21,7 @@ from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.train.rewriter import check_rewriter
 
 ENGINES: dict[bool, tuple[EngineName, ...]] = {True: ("policy", "backbone"), False: ("backbone",)}
-"""By whether a strategy needs the trained rewriter."""
+"""Engines to wait for, by whether a strategy needs the trained rewriter."""
 HEADER = (
     "strategy",
     "rewritten",

@@ -16,7 +16,7 @@ class StudyValue(Enum):
 
 
 Changes = Mapping[str, object]
-"""By config key; a value may be a `StudyValue`."""
+"""Values by config key; a value may be a `StudyValue`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Source:
 
     text: str
     changes: Changes = field(default_factory=dict)
-    """What differs from the study's config with the strategy `policy`, by dotted key."""
+    """Differences from the study's config with the strategy `policy`, by dotted key."""
     rewriter: str | None = None
     """Source whose rewriter writes for this one as well; None trains one if the strategy needs it."""
     reward_preset: str | None = None
@@ -39,7 +39,7 @@ class Arm:
     text: str
     source: str
     sft: Changes = field(default_factory=dict)
-    """What differs from plain SFT with the study's options, by key of the section `sft`."""
+    """Differences from plain SFT with the study's options, by key of the section `sft`."""
 
 
 IS: Changes = {"weight": StudyValue.IS_WEIGHT}

@@ -20,7 +20,7 @@ from .stages import BASE, cell_stage
 
 
 def collect(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
-    """Everything that has been measured by now."""
+    """Read everything that has been measured so far."""
     base = read_result(RunFolder(plan.config.folder / BASE).evaluation("base").result)
     cells = [
         cell_result(cell, base)
@@ -48,7 +48,7 @@ def collect(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
 
 
 def cell_result(cell: Cell, base: ModelResult) -> CellResult:
-    """Of a cell that has been evaluated."""
+    """Read the metrics of a cell that has been evaluated."""
     result = measured(cell.folder)
     lines = read_jsonl(StageFolder(cell.folder).metrics)
     metrics = {
@@ -66,7 +66,7 @@ def cell_result(cell: Cell, base: ModelResult) -> CellResult:
 
 
 def source_result(plan: StudyPlan, source: str, seed: int) -> SourceResult:
-    """Of a source that has been made."""
+    """Read the metrics of a source that has been made."""
     config = plan.source_config(source, seed)
     trained = plan.source_config(SOURCES[source].rewriter or source, seed)
     found = strategy_result(source, REWRITE, config)

@@ -64,7 +64,7 @@ def run_study(config: RunConfig) -> str:
 
 
 def base_config(plan: StudyPlan) -> RunConfig:
-    """The run that measures the backbone."""
+    """Config of the run that measures the backbone."""
     source = plan.source_config(EXPERT, plan.config.seed)
     return source.model_copy(update={"name": BASE, "output_dir": plan.config.folder})
 

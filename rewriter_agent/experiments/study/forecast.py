@@ -31,7 +31,7 @@ class Counts:
 
 
 def counts(plan: StudyPlan) -> Counts:
-    """Of a study as its config describes it."""
+    """Count the work of a study from its plan."""
     seeds, train = len(plan.study.seeds), plan.config.train
     configs = [plan.source_config(name, plan.study.seeds[0]) for name in plan.sources]
     rewriters = seeds * sum(TRAIN.wanted(config) for config in configs)

@@ -49,7 +49,7 @@ class Speeds:
 def measure(plan: StudyPlan) -> Speeds:
     """Do the pilot in the folder `pilot` of the study; takes minutes, of which most is one whole evaluation."""
     config = pilot_config(plan)
-    # What is there, and what it has cached, would be found and not timed.
+    # Results and caches of an earlier pilot would be reused and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):

@@ -57,14 +57,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What a study is made of; follows from its config and the number of training problems."""
+    """Plan of a study: the configs of its runs and cells, from its config and the number of training problems."""
 
     config: RunConfig
     problems: int
 
     @classmethod
     def of(cls, config: RunConfig) -> "StudyPlan":
-        """Loads the data.
+        """Load the data and check that every source can be made.
 
         Raises:
             ValueError: the config has no section `study`, an arm cannot be made with the other options, or the data
