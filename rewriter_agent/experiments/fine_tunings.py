@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from rewriter_agent.evaluate.result import ModelResult, read_result
+from rewriter_agent.evaluate.result import ModelResult
 from rewriter_agent.evaluate.stage import evaluate_checkpoint
 from rewriter_agent.finetune.parallel import run_jobs
 from rewriter_agent.finetune.stage import sft_gb
@@ -17,7 +17,7 @@ from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import require_space
 from sft.job import SFTJob
 
-EVALUATION = "evaluation"
+from .results import EVALUATION, is_measured, measured
 
 
 def train_missing(
@@ -50,13 +50,3 @@ def measure(
         evaluate_checkpoint(session, model, folder / EVALUATION, progress, base)
     shutil.rmtree(model, ignore_errors=True)
     return measured(folder)
-
-
-def is_measured(folder: Path) -> bool:
-    """Whether the fine-tuning in `folder` has been evaluated."""
-    return StageFolder(folder / EVALUATION).result.exists()
-
-
-def measured(folder: Path) -> ModelResult:
-    """Read the evaluation of the fine-tuning in `folder`."""
-    return read_result(StageFolder(folder / EVALUATION).result)

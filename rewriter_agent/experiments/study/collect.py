@@ -7,7 +7,7 @@ from rewriter_agent.config import dump_config
 from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
 from rewriter_agent.evaluate.statistics import paired
 from rewriter_agent.experiments.compare import strategy_result
-from rewriter_agent.experiments.fine_tunings import measured
+from rewriter_agent.experiments.results import measured
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.pipeline import REWRITE, TRAIN
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from rewriter_agent.evaluate.result import ModelResult
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import ModelSummary, summarise
-from rewriter_agent.experiments.fine_tunings import measured
+from rewriter_agent.experiments.results import measured
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.runtime.run_folder import StageFolder

@@ -6,7 +6,8 @@ from typing import Any
 
 from cluster.planning.plan import concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
-from rewriter_agent.experiments.fine_tunings import is_measured, measure, train_missing
+from rewriter_agent.experiments.fine_tunings import measure, train_missing
+from rewriter_agent.experiments.results import is_measured
 from rewriter_agent.finetune.stage import make_job, write_inputs
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.io.progress import Progress

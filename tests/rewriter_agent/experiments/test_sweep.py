@@ -14,7 +14,7 @@ import rewriter_agent.experiments.sweep.stage
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.result import ModelResult, PartResult
-from rewriter_agent.experiments.fine_tunings import EVALUATION
+from rewriter_agent.experiments.results import EVALUATION
 from rewriter_agent.experiments.sweep.page import write_page
 from rewriter_agent.experiments.sweep.result import (
     TrialResult,
