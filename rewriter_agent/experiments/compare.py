@@ -1,22 +1,25 @@
 """`rewriter-agent compare`: strategies side by side on the same problems, at equal rollouts a problem."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from cluster.session import connect
 from reward.alignment import tail_fraction
 from rewriter_agent.config import RunConfig, make_config
 from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_policy
-from rewriter_agent.io.files import exclusive, read_table, write_json
+from rewriter_agent.experiments.results import Measurement, write_measurements
+from rewriter_agent.io.files import exclusive, read_jsonl, read_table
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
+from rewriter_agent.report.curves import REWARD_TERMS
 from rewriter_agent.report.text_table import text_table
+from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.rewrite.tally import Tally
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import EngineName, Session
 from rewriter_agent.runtime.stage import Stage, roles_of
-from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
+from rewriter_agent.scoring.dataset_diversity import dataset_diversity
 from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.train.rewriter import check_rewriter
 
@@ -38,38 +41,7 @@ HEADER = (
 COLUMNS = (*Tally.columns, "target_text", "behavior_logprobs")
 
 
-@dataclass(frozen=True)
-class TrainingCost:
-    """Cost of training the rewriter, before it wrote anything; zeros if this run trained none."""
-
-    rollouts: int = 0
-    generated_tokens: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class StrategyResult:
-    """Targets that a strategy made of the training problems, and their cost."""
-
-    strategy: str
-    targets: int
-    rewritten: float
-    """Share of the targets that are not the expert's solution."""
-    accepted: float | None
-    """Share of the candidates that pass the gate; None without candidates."""
-    logprob: float
-    """Mean over the targets under the backbone given the question, nats per token."""
-    tail: float
-    """Share of a target's tokens with a probability below 0.4; mean over the targets."""
-    diversity: DatasetDiversity | None
-    """Diversity of the problems' first targets, by measures that no reward pays for; None for a single problem."""
-    cost: dict[str, int]
-    seconds: float
-    """Seconds of the job, on engines that had started before."""
-    training: TrainingCost
-
-
-def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResult]:
+def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]:
     """Rewrite the training problems by each strategy, in `rewrite-<strategy>`; also writes `strategies.json`.
 
     A strategy that is complete is not done again. All have `rewrite.num_generations` rollouts a problem.
@@ -96,8 +68,8 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[StrategyResu
                 run_stage(stages[name], run)
         finally:
             run.close()
-    found = [strategy_result(name, stages[name], config) for name, config in configs.items()]
-    write_json(RunFolder(base.folder).strategies, [asdict(result) for result in found])
+    found = [rewriting_result(name, stages[name], config, config) for name, config in configs.items()]
+    write_measurements(RunFolder(base.folder).strategies, found)
     return found
 
 
@@ -114,8 +86,15 @@ def with_strategy(base: RunConfig, name: StrategyName) -> RunConfig:
     return make_config(tree)
 
 
-def strategy_result(name: str, stage: Stage, config: RunConfig) -> StrategyResult:
-    """The numbers of a strategy that is complete."""
+def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConfig) -> Measurement:
+    """Read the measurement of a rewriting that is complete.
+
+    Its metrics: shares of the targets that are `rewritten` and of the candidates that are `accepted` by the gate;
+    `logprob`, the targets' mean under the backbone given the question, in nats per token; `tail`, the share of their
+    tokens with a probability below 0.4; diversity of the problems' first targets by measures that no reward pays for;
+    costs, with `seconds` on engines that had started before. `training_` costs are those of the rewriter that the run
+    of the config `trained` has trained.
+    """
     manifest = stage.read_manifest(config)
     assert manifest is not None, "the stage has just been done"
     tally, outcomes, texts, logprobs, tails = Tally(), [], [], [], []
@@ -126,50 +105,63 @@ def strategy_result(name: str, stage: Stage, config: RunConfig) -> StrategyResul
             texts.append(row["target_text"])
         logprobs.append(mean(row["behavior_logprobs"]))
         tails.append(tail_fraction(row["behavior_logprobs"]))
-    return StrategyResult(
-        strategy=name,
-        targets=tally.targets,
-        rewritten=mean([float(outcome not in EXPERTS) for outcome in outcomes]),
-        accepted=tally.accepted,
-        logprob=mean(logprobs),
-        tail=mean(tails),
-        diversity=dataset_diversity(texts) if len(texts) > 1 else None,
-        cost=dict(tally.costs),
-        seconds=manifest["wall_seconds"],
-        training=training_cost(config) if TRAIN.wanted(config) else TrainingCost(),
-    )
+    metrics = {
+        "targets": tally.targets,
+        "rewritten": mean([float(outcome not in EXPERTS) for outcome in outcomes]),
+        "logprob": mean(logprobs),
+        "tail": mean(tails),
+        **({} if tally.accepted is None else {"accepted": tally.accepted}),
+        **(asdict(dataset_diversity(texts)) if len(texts) > 1 else {}),
+        **{cost: tally.costs[cost] for cost in COSTS},
+        "seconds": manifest["wall_seconds"],
+    }
+    if not TRAIN.wanted(trained):
+        return Measurement(arm, config.seed, metrics)
+    return Measurement(arm, config.seed, metrics | _training_cost(trained), curves=_reward_curves(trained))
 
 
-def training_cost(config: RunConfig) -> TrainingCost:
-    """Read the cost of the rewriter that the run has trained."""
+def _training_cost(config: RunConfig) -> dict[str, float]:
     manifest = TRAIN.read_manifest(config)
-    assert manifest is not None, "the strategy that needs it is complete"
+    assert manifest is not None, "its rewriter has written"
     counts = manifest["counts"]
-    return TrainingCost(counts["rollouts"], counts["generated_tokens"], manifest["wall_seconds"])
+    return {
+        "training_rollouts": counts["rollouts"],
+        "training_tokens": counts["generated_tokens"],
+        "training_seconds": manifest["wall_seconds"],
+    }
 
 
-def comparison(results: Sequence[StrategyResult]) -> str:
+def _reward_curves(config: RunConfig) -> dict[str, list[tuple[int, float]]]:
+    lines = read_jsonl(RunFolder(config.folder).train.metrics)
+    return {
+        term: [(line["step"], line[key]) for line in lines if (key := f"reward_terms/{term}_mean") in line]
+        for term in REWARD_TERMS
+    }
+
+
+def comparison(results: Sequence[Measurement]) -> str:
     """Format the results for the terminal."""
     training = [
-        f"{r.strategy}: its rewriter's training cost {r.training.rollouts:,} rollouts, "
-        f"{r.training.generated_tokens:,} generated tokens and {r.training.seconds:.0f} seconds more"
+        f"{r.arm}: its rewriter's training cost {r.metrics['training_rollouts']:,.0f} rollouts, "
+        f"{r.metrics['training_tokens']:,.0f} generated tokens and {r.metrics['training_seconds']:.0f} seconds more"
         for r in results
-        if r.training.rollouts
+        if "training_rollouts" in r.metrics
     ]
     return "\n".join([text_table(HEADER, [_cells(r) for r in results]), *training])
 
 
-def _cells(r: StrategyResult) -> list[str]:
+def _cells(result: Measurement) -> list[str]:
+    metrics = result.metrics
     return [
-        r.strategy,
-        f"{r.rewritten:.1%}",
-        "–" if r.accepted is None else f"{r.accepted:.1%}",
-        f"{r.logprob:.3f}",
-        f"{r.tail:.1%}",
-        f"{r.diversity.distinct_2:.3f}" if r.diversity else "–",
-        f"{r.diversity.self_bleu:.3f}" if r.diversity else "–",
-        f"{r.cost['rollouts']:,}",
-        f"{r.cost['generated_tokens']:,}",
-        f"{r.cost['scored_tokens']:,}",
-        f"{r.seconds:.0f}",
+        result.arm,
+        f"{metrics['rewritten']:.1%}",
+        f"{metrics['accepted']:.1%}" if "accepted" in metrics else "–",
+        f"{metrics['logprob']:.3f}",
+        f"{metrics['tail']:.1%}",
+        f"{metrics['distinct_2']:.3f}" if "distinct_2" in metrics else "–",
+        f"{metrics['self_bleu']:.3f}" if "self_bleu" in metrics else "–",
+        f"{metrics['rollouts']:,.0f}",
+        f"{metrics['generated_tokens']:,.0f}",
+        f"{metrics['scored_tokens']:,.0f}",
+        f"{metrics['seconds']:.0f}",
     ]

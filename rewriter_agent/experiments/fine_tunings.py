@@ -17,7 +17,7 @@ from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import require_space
 from sft.job import SFTJob
 
-from .results import EVALUATION, is_measured, measured
+from .measurements import EVALUATION, is_measured, measured
 
 
 def train_missing(

@@ -11,9 +11,11 @@ from rewriter_agent.report.over_seeds import over_seeds
 from rewriter_agent.runtime.first_start import first_start
 from rewriter_agent.runtime.run_folder import RunFolder
 
+from .measurements import run_measurements
+
 
 def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
-    """Run every stage with every seed, in `seed-N` under the run folder; returns the report over all seeds.
+    """Run every stage with every seed, in `seed-N` under the run folder; return the report over all seeds.
 
     Raises:
         ValueError: fewer than two different seeds.
@@ -30,7 +32,13 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
     # A run of the same name without --seeds has its stage `report` here, so use another folder.
     report = RunFolder(config.folder).stage("over-seeds").page
     report.parent.mkdir(exist_ok=True)
-    build_over_seeds(over_seeds(config.name, {s: collect(run.folder) for s, run in runs.items()}), report)
+    measurements = [
+        measurement
+        for seed, run in runs.items()
+        for measurement in run_measurements(RunFolder(run.folder), seed, run.sft.learning_rate)
+    ]
+    collected = {seed: collect(run.folder) for seed, run in runs.items()}
+    build_over_seeds(over_seeds(config.name, collected, measurements), report)
     return report
 
 

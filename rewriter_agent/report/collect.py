@@ -9,7 +9,7 @@ import yaml
 
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
-from rewriter_agent.experiments.sweep.result import read_results
+from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.io.files import read_json, read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
@@ -55,7 +55,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         arms=arms,
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
-        sweep=read_results(folder.stage("sweep").sweep) if swept else [],
+        sweep=read_measurements(folder.stage("sweep").sweep) if swept else [],
         training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
         rewriting=rewriting(run_dir, rows),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rewriter_agent.evaluate.summary import Comparison, ModelSummary
-from rewriter_agent.experiments.sweep.result import TrialResult
+from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity
 
 
@@ -177,7 +177,7 @@ class ReportData:
     rewritten_against_expert: Comparison
     lost_form: dict[str, float]
     """Additional forgetting under strict grading, by arm: lost form, not lost knowledge."""
-    sweep: list[TrialResult]
+    sweep: list[Measurement]
     """Fine-tunings over learning rates, weights and seeds; empty if the run has no sweep."""
     training: Training | None
     """Training of the rewriter; None if the strategy needs none."""

@@ -1,10 +1,10 @@
 """Runs of one config that differ in their seed, as one result."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
-from rewriter_agent.evaluate.summary import ModelSummary
+from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
 from .data import LabWorld, ReportData
 from .format import oriented
@@ -15,13 +15,8 @@ class ArmOverSeeds:
     """One arm of every run."""
 
     arm: str
-    task: SeedMean
-    gain: SeedMean
-    """Task accuracy minus base."""
-    retention_mean: SeedMean
-    forgetting: SeedMean
-    """Base retention minus retention: positive is worse."""
-    retention: dict[str, SeedMean]
+    metrics: dict[str, SeedMean]
+    """As in `Measurement`: `task`, `gain`, `retention`, `forgetting` and so on."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +31,29 @@ class OverSeeds:
     """Task accuracy of the rewritten arm minus that of the expert arm, seed by seed."""
     forgetting: SeedMean
     """Forgetting of the rewritten arm minus that of the expert arm, seed by seed: negative is better."""
+    measurements: list[Measurement]
     wall_seconds: float
     versions: dict[str, str]
     config: str
     """Config of the first seed's run, YAML."""
 
 
-def over_seeds(name: str, runs: Mapping[int, ReportData]) -> OverSeeds:
-    """Compute means over two or more runs, given by seed."""
+def over_seeds(name: str, runs: Mapping[int, ReportData], measurements: Sequence[Measurement]) -> OverSeeds:
+    """Compute means over two or more runs, given by seed, from the measurements of all their arms."""
     first = next(iter(runs.values()))
-    found = [_arm({seed: run.arms[place] for seed, run in runs.items()}) for place in range(len(first.arms))]
-    by_name = {arm.arm: arm for arm in found}
-    expert, rewritten = by_name["expert"], by_name["rewritten"]
+    found = {
+        arm: means_over_seeds([m for m in measurements if m.arm == arm])
+        for arm in dict.fromkeys(m.arm for m in measurements)
+    }
+    expert, rewritten = found["expert"], found["rewritten"]
     return OverSeeds(
         name=name,
         lab_world=first.lab_world,
         seeds=list(runs),
-        arms=found,
-        gain=rewritten.task.minus(expert.task),
-        forgetting=rewritten.forgetting.minus(expert.forgetting),
+        arms=[ArmOverSeeds(arm, metrics) for arm, metrics in found.items()],
+        gain=rewritten["task"].minus(expert["task"]),
+        forgetting=rewritten["forgetting"].minus(expert["forgetting"]),
+        measurements=list(measurements),
         wall_seconds=sum(stage.wall_seconds for run in runs.values() for stage in run.stages),
         versions=first.versions,
         config=first.config,
@@ -67,21 +66,6 @@ def over_seeds_verdict(data: OverSeeds) -> str:
     kept = _clause(data.forgetting, "forgets", ("more", "less"), "elsewhere")
     against = f"Over {len(data.seeds)} seeds, against SFT on the expert data, SFT on the rewritten data"
     return f"{against} {task}, and {kept}."
-
-
-def _arm(summaries: Mapping[int, ModelSummary]) -> ArmOverSeeds:
-    def mean(value: Callable[[ModelSummary], float]) -> SeedMean:
-        return SeedMean.of({seed: value(summary) for seed, summary in summaries.items()})
-
-    first = next(iter(summaries.values()))
-    return ArmOverSeeds(
-        arm=first.arm,
-        task=mean(lambda s: s.task.value),
-        gain=mean(lambda s: s.against_base.gain.value),
-        retention_mean=mean(lambda s: s.retention_mean.value),
-        forgetting=mean(lambda s: s.against_base.forgetting.value),
-        retention={name: mean(lambda s, name=name: s.retention[name].value) for name in first.retention},
-    )
 
 
 def _clause(mean: SeedMean, verb: str, words: tuple[str, str], where: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.experiments.compare import compare, comparison
 from rewriter_agent.experiments.gap.command import gap, gap_table
+from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.train.rewriter import RewriterCard, write_card
@@ -34,22 +35,22 @@ def config(tmp_path: Path) -> RunConfig:
 
 
 def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    found = {result.strategy: result for result in compare(config, ("policy", "mind_the_gap", "expert"))}
-    assert {name: result.targets for name, result in found.items()} == dict.fromkeys(found, PROBLEMS)
-    assert found["policy"].cost["rollouts"] == PROBLEMS * ROLLOUTS
-    assert PROBLEMS * ROLLOUTS / 2 <= found["mind_the_gap"].cost["rollouts"] <= PROBLEMS * ROLLOUTS
-    assert (found["expert"].cost["rollouts"], found["expert"].rewritten) == (0, 0)
-    assert found["policy"].rewritten > 0
-    assert min(found["policy"].logprob, found["mind_the_gap"].logprob) > found["expert"].logprob
-    assert "training cost" not in comparison(list(found.values()))
+    results = compare(config, ("policy", "mind_the_gap", "expert"))
+    found = {result.arm: result.metrics for result in results}
+    assert {name: metrics["targets"] for name, metrics in found.items()} == dict.fromkeys(found, PROBLEMS)
+    assert found["policy"]["rollouts"] == PROBLEMS * ROLLOUTS
+    assert PROBLEMS * ROLLOUTS / 2 <= found["mind_the_gap"]["rollouts"] <= PROBLEMS * ROLLOUTS
+    assert (found["expert"]["rollouts"], found["expert"]["rewritten"]) == (0, 0)
+    assert found["policy"]["rewritten"] > 0
+    assert min(found["policy"]["logprob"], found["mind_the_gap"]["logprob"]) > found["expert"]["logprob"]
+    assert "training cost" not in comparison(results)
     rows = pq.read_table(config.folder / "rewrite-policy" / "rewrites.parquet").to_pylist()
     assert {row["policy_version"] for row in rows} == {STEPS}
     assert {row["written_by"] for row in rows} <= {"policy/rewriting", None}
-    written = json.loads((config.folder / "strategies.json").read_text())
-    assert [row["strategy"] for row in written] == list(found)
+    assert read_measurements(config.folder / "strategies.json") == results
     assert (config.folder / "config.yaml").exists()
     capsys.readouterr()
-    assert compare(config, ("policy", "expert")) == [found["policy"], found["expert"]]
+    assert compare(config, ("policy", "expert")) == [results[0], results[2]]
     assert capsys.readouterr().out.count("complete, skipped") == 3
 
     measured = gap(config, 8)

@@ -86,7 +86,7 @@ def test_every_arm_is_measured(result: StudyResult) -> None:
     for cell in result.cells:
         assert {"task", "avg@1", "retention/lab_sort", "forgetting", "kl", "nll"} <= cell.metrics.keys()
     # That whose rewriter writes for another is one, too.
-    assert {source.source for source in result.sources} == {"best_of_budget", "rl", "rl_greedy"}
+    assert {source.arm for source in result.sources} == {"best_of_budget", "rl", "rl_greedy"}
 
 
 def test_the_command_ends_with_the_table_and_leaves_page_and_markdown(
@@ -103,7 +103,7 @@ def test_the_command_ends_with_the_table_and_leaves_page_and_markdown(
 
 
 def test_best_of_n_spends_what_the_rewriter_has_spent(result: StudyResult) -> None:
-    spent = {source.source: source.metrics for source in result.sources}
+    spent = {source.arm: source.metrics for source in result.sources}
     rl = spent["rl"]["rollouts"] + spent["rl"]["training_rollouts"]
     assert rl == 16 * 4 + 2 * 8
     assert spent["best_of_budget"]["rollouts"] == rl

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from rewriter_agent.config.evaluate import PRESETS
 from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
-from rewriter_agent.evaluate.summary import summarise
-from rewriter_agent.experiments.sweep.result import TrialResult
+from rewriter_agent.experiments.measurements import changes, model_metrics, over_items
+from rewriter_agent.experiments.results import Measurement, write_measurements
 from rewriter_agent.io.files import write_json, write_jsonl
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> {{ 7 * 7 }} </pre></style> \u202eabc'
@@ -89,25 +89,33 @@ def make_run(
     for arm, result in results.items():
         write_json(folder / f"evaluate-{arm}" / "result.json", asdict(result))
     if swept:
-        write_json(folder / "sweep" / "sweep.json", [asdict(t) for t in sweep(results["base"], retention)])
+        write_measurements(folder / "sweep" / "sweep.json", sweep(results["base"], retention))
     return folder
 
 
-def sweep(base: ModelResult, retention: Sequence[str]) -> list[TrialResult]:
+def sweep(base: ModelResult, retention: Sequence[str]) -> list[Measurement]:
     """Two kinds of data, one of them with two weights; three learning rates; two seeds, which come out the same."""
     kinds = (("expert", "none"), ("rewritten", "none"), ("rewritten", "token_is (cap=2.0)"))
     found = [trial(*kind, rate, base, retention) for kind in kinds for rate in (1e-5, 5e-5, 2e-4)]
     return [replace(result, seed=seed) for result in found for seed in (0, 1)]
 
 
-def trial(data: str, weight: str, rate: float, base: ModelResult, retention: Sequence[str]) -> TrialResult:
+def trial(data: str, weight: str, rate: float, base: ModelResult, retention: Sequence[str]) -> Measurement:
     task, kept = ACCURACY[data]
     size = {1e-5: 0.4, 5e-5: 1.0, 2e-4: 1.4}[rate] * (1.0 if weight == "none" else 0.8)
     start, end = ACCURACY["base"]
     result = model_result(start + size * (task - start), end + size * (kept - end), retention)
     curve = [(step, 1.0 / step + rate) for step in range(1, 31)]
-    summary = summarise({"base": base, data: result})[1]
-    return TrialResult(data, weight, rate, 0, 30, 0.71, 0.9, 0.83, 0.05 * size, curve, summary)
+    logged = {"steps": 30, "loss": 0.71, "unweighted_loss": 0.9, "ess": 0.83, "probe_kl": 0.05 * size}
+    return Measurement(
+        data,
+        0,
+        {**model_metrics(result), **changes(result, base), **logged},
+        rate,
+        weight,
+        over_items(result, base),
+        {"unweighted_loss": curve},
+    )
 
 
 def grpo_step(step: int) -> dict[str, Any]:
@@ -147,6 +155,8 @@ def sft_step(step: int, arm: str) -> dict[str, float]:
     return {
         "step": step,
         "max_steps": 30,
+        "num_tokens": 1000.0 * step,
+        "elapsed": 2.0 * step,
         "loss": 0.8 * loss,
         "unweighted_loss": loss,
         "ess": ess,

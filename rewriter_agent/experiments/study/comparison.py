@@ -4,16 +4,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
+from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
 from .arms import ARMS, REFERENCES
-from .results import ArmResult, CellResult, Point, SourceResult
+from .results import ArmResult, Point
 
 MATCHED_WITHIN = 0.01
 """Share of the task by which a model may be below SFT's best and still count as matched."""
 
 
 def arm_results(
-    arms: Iterable[str], cells: Sequence[CellResult], sources: Sequence[SourceResult]
+    arms: Iterable[str], cells: Sequence[Measurement], sources: Sequence[Measurement]
 ) -> list[ArmResult]:
     """The arms that have been measured, over seeds; the first reference must be among them."""
     points = {arm: _points([cell for cell in cells if cell.arm == arm]) for arm in arms}
@@ -26,15 +27,15 @@ def arm_results(
     return [_compared(arm, references) for arm in plain.values()]
 
 
-def _arm(arm: str, points: list[Point], wanted: float, sources: Sequence[SourceResult]) -> ArmResult:
+def _arm(arm: str, points: list[Point], wanted: float, sources: Sequence[Measurement]) -> ArmResult:
     def task(point: Point) -> float:
         return point.metrics["task"].value
 
     able = [point for point in points if task(point) >= wanted]
     matched = min(able, key=lambda p: p.metrics["forgetting"].value).learning_rate if able else None
-    own = {s.seed: s.metrics for s in sources if s.source == ARMS[arm].source}
+    own = [source for source in sources if source.arm == ARMS[arm].source]
     return ArmResult(
-        arm, ARMS[arm].text, points, max(points, key=task).learning_rate, matched, _over_seeds(own), {}
+        arm, ARMS[arm].text, points, max(points, key=task).learning_rate, matched, means_over_seeds(own), {}
     )
 
 
@@ -62,15 +63,6 @@ def _differences(point: Point, others: dict[str, Point]) -> dict[str, dict[str, 
     }
 
 
-def _points(cells: Sequence[CellResult]) -> list[Point]:
-    rates = sorted({cell.learning_rate for cell in cells})
-    by_rate = {rate: {c.seed: c.metrics for c in cells if c.learning_rate == rate} for rate in rates}
-    return [Point(rate, _over_seeds(found)) for rate, found in by_rate.items()]
-
-
-def _over_seeds(by_seed: dict[int, dict[str, float]]) -> dict[str, SeedMean]:
-    names: dict[str, None] = {name: None for metrics in by_seed.values() for name in metrics}
-    return {
-        name: SeedMean.of({seed: found[name] for seed, found in by_seed.items() if name in found})
-        for name in names
-    }
+def _points(cells: Sequence[Measurement]) -> list[Point]:
+    rates = sorted({cell.learning_rate for cell in cells if cell.learning_rate is not None})
+    return [Point(rate, means_over_seeds([c for c in cells if c.learning_rate == rate])) for rate in rates]

@@ -8,11 +8,13 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
+from rewriter_agent.experiments.results import Measurement
+from rewriter_agent.report.curves import REWARD_TERMS
 from rewriter_agent.report.figures.curves import TITLES
 from rewriter_agent.report.figures.svg import COLOURS, CYCLE, INK, drawing, in_points
 
 from .arms import SOURCES
-from .results import TERMS, ArmResult, Point, SourceResult
+from .results import ArmResult, Point
 
 MAIN = ("expert", "expert_small_rate", "dft", "mind_the_gap", "best_of_k", "best_of_budget", "rl", "rl_paper")
 """Arms of the first figure; more lines would hide each other."""
@@ -100,15 +102,15 @@ def kl_and_forgetting(arms: Sequence[ArmResult]) -> Markup | None:
     return drawing("kl", (4.2, 3.4), draw)
 
 
-def reward_terms(sources: Sequence[SourceResult]) -> dict[str, Markup]:
+def reward_terms(sources: Sequence[Measurement]) -> dict[str, Markup]:
     """Plot each term, with a line for each trained rewriter: the mean over seeds at each step."""
-    trained = [s for s in sources if s.curves and SOURCES[s.source].rewriter is None]
-    names = list(dict.fromkeys(source.source for source in trained))
+    trained = [s for s in sources if s.curves and SOURCES[s.arm].rewriter is None]
+    names = list(dict.fromkeys(source.arm for source in trained))
 
     def curve(name: str, term: str) -> list[tuple[int, float]]:
         values: dict[int, list[float]] = {}
         for source in trained:
-            if source.source == name:
+            if source.arm == name:
                 for step, value in source.curves[term]:
                     values.setdefault(step, []).append(value)
         return [(step, fmean(found)) for step, found in sorted(values.items())]
@@ -119,12 +121,14 @@ def reward_terms(sources: Sequence[SourceResult]) -> dict[str, Markup]:
                 if points := curve(name, term):
                     axes.plot(*zip(*points, strict=True), line, color=look, linewidth=1.3, label=name)
             axes.set_xlabel("step")
-            if term == TERMS[0]:
+            if term == REWARD_TERMS[0]:
                 axes.legend(loc="best", fontsize=7.5)
 
         return draw
 
-    return {TITLES[term]: drawing(f"term {term}", (2.9, 2.3), draws(term)) for term in TERMS if trained}
+    return {
+        TITLES[term]: drawing(f"term {term}", (2.9, 2.3), draws(term)) for term in REWARD_TERMS if trained
+    }
 
 
 def _values(points: Sequence[Point], key: str) -> list[float]:

@@ -50,8 +50,8 @@ def join_studies(config: RunConfig, paths: Sequence[Path]) -> str:
 
 def joined(config: RunConfig, arms: Sequence[str], parts: Sequence[StudyResult]) -> StudyResult:
     """Collect the measurements of these arms from all parts."""
-    cells = {(c.arm, c.learning_rate, c.seed): c for part in reversed(parts) for c in part.cells}
-    sources = {(s.source, s.seed): s for part in reversed(parts) for s in part.sources}
+    cells = {(c.arm, c.learning_rate or 0.0, c.seed): c for part in reversed(parts) for c in part.cells}
+    sources = {(s.arm, s.seed): s for part in reversed(parts) for s in part.sources}
     ordered = [cells[key] for key in sorted(cells) if key[0] in arms]
     written = [sources[key] for key in sorted(sources)]
     seconds = Counter[str]()

@@ -6,35 +6,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
+from rewriter_agent.experiments.results import Measurement
 
 from .arms import ARMS
-
-TERMS = ("gate", "alignment", "diversity", "total")
-"""Terms of the reward whose curves are kept."""
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """One fine-tuning, measured."""
-
-    arm: str
-    learning_rate: float
-    seed: int
-    metrics: dict[str, float]
-    """`task`, `retention`, `gain`, `forgetting` and so on as shares; `kl` and `nll` in nats a token; `seconds`."""
-
-
-@dataclass(frozen=True)
-class SourceResult:
-    """One rewriting of the training problems, and its cost."""
-
-    source: str
-    seed: int
-    metrics: dict[str, float]
-    """`rewritten` and `accepted` as shares; log-prob in nats a token; diversity of the targets; rollouts, tokens and
-    seconds, including the rewriter's training even if other sources use the same rewriter."""
-    curves: dict[str, list[tuple[int, float]]]
-    """Terms of the reward over the steps of the rewriter's training."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +62,11 @@ class StudyResult:
     """Completed seeds."""
     base: dict[str, float]
     arms: list[ArmResult]
-    cells: list[CellResult]
-    sources: list[SourceResult]
+    cells: list[Measurement]
+    """One fine-tuning for each arm, learning rate and seed."""
+    sources: list[Measurement]
+    """One rewriting of the training problems for each source and seed; its `arm` is the source. Its costs include the
+    rewriter's training even if other sources use the same rewriter."""
     seconds: dict[str, float]
     """Wall-clock seconds by phase."""
 

@@ -1,18 +1,16 @@
-"""The numbers of a sweep, and its table."""
+"""Measurements of a sweep, and its table."""
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
-
 from rewriter_agent.evaluate.result import ModelResult
-from rewriter_agent.evaluate.statistics import Change
-from rewriter_agent.evaluate.summary import ModelSummary, summarise
-from rewriter_agent.experiments.results import measured
+from rewriter_agent.evaluate.statistics import Estimate
+from rewriter_agent.experiments.measurements import fine_tuning, measured, over_items
+from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.runtime.run_folder import StageFolder
@@ -35,61 +33,26 @@ COLUMNS = (
     "retention",
     "forgetting",
 )
+LOSS = "unweighted_loss"
 
 
-@dataclass(frozen=True)
-class TrialResult:
-    """One fine-tuning, measured."""
-
-    data: str
-    weight: str
-    learning_rate: float
-    seed: int
-    steps: int
-    loss: float
-    """Last logged loss, under the weights."""
-    unweighted_loss: float
-    """Last logged loss without weights, comparable between weights."""
-    ess: float
-    """Effective sample size as a share of the tokens, over the last logged steps."""
-    probe_kl: float | None
-    """KL on the probe after the last step; None without a probe."""
-    curve: list[tuple[int, float]]
-    """Steps with their unweighted loss."""
-    summary: ModelSummary
-
-
-def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> TrialResult:
-    """Read the result of a trial that has been trained and evaluated in `folder`."""
-    lines = read_jsonl(StageFolder(folder).metrics)
-    last = lines[-1]
-    result = measured(folder)
-    return TrialResult(
-        data=trial.data,
+def trial_result(trial: "Trial", folder: Path, base: ModelResult) -> Measurement:
+    """Read the measurement of a trial that has been trained and evaluated in `folder`; its arm is its data."""
+    training, result = StageFolder(folder), measured(folder)
+    return replace(
+        fine_tuning(trial.data, trial.seed, trial.sft.learning_rate, training, result, base),
         weight=trial.weight,
-        learning_rate=trial.sft.learning_rate,
-        seed=trial.seed,
-        steps=last["step"],
-        loss=last["loss"],
-        unweighted_loss=last["unweighted_loss"],
-        ess=last["ess"],
-        probe_kl=last.get("probe/kl"),
-        curve=[(line["step"], line["unweighted_loss"]) for line in lines],
-        summary=summarise({"base": base, trial.data: result})[1],
+        over_items=over_items(result, base),
+        curves={LOSS: [(line["step"], line[LOSS]) for line in read_jsonl(training.metrics)]},
     )
 
 
-def read_results(path: Path) -> list[TrialResult]:
-    """Read a `sweep.json`."""
-    return TypeAdapter(list[TrialResult]).validate_json(path.read_bytes())
-
-
-def sweep_table(results: Sequence[TrialResult]) -> str:
+def sweep_table(results: Sequence[Measurement]) -> str:
     """Format the results for the terminal, a line a trial."""
     return text_table(COLUMNS, [_cells(result) for result in results], labels=2)
 
 
-def sweep_csv(results: Sequence[TrialResult]) -> str:
+def sweep_csv(results: Sequence[Measurement]) -> str:
     """A row a trial; shares as fractions."""
     rows = [_numbers(result) for result in results]
     file = io.StringIO()
@@ -99,39 +62,41 @@ def sweep_csv(results: Sequence[TrialResult]) -> str:
     return file.getvalue()
 
 
-def _cells(r: TrialResult) -> list[str]:
-    s, against = r.summary, r.summary.against_base
+def _cells(result: Measurement) -> list[str]:
+    metrics, over = result.metrics, result.over_items
     return [
-        r.data,
-        r.weight,
-        f"{r.learning_rate:.1e}",
-        str(r.seed),
-        f"{r.loss:.3f}",
-        f"{r.curve[0][1]:.3f} to {r.unweighted_loss:.3f}",
-        f"{r.ess:.2f}",
-        "–" if r.probe_kl is None else f"{r.probe_kl:.4f}",
-        f"{s.task.value:.1%}",
-        _points(against.gain),
-        f"{s.retention_mean.value:.1%}",
-        _points(against.forgetting),
+        result.arm,
+        result.weight or "",
+        f"{result.learning_rate:.1e}",
+        str(result.seed),
+        f"{metrics['loss']:.3f}",
+        f"{result.curves[LOSS][0][1]:.3f} to {metrics[LOSS]:.3f}",
+        f"{metrics['ess']:.2f}",
+        f"{metrics['probe_kl']:.4f}" if "probe_kl" in metrics else "–",
+        f"{metrics['task']:.1%}",
+        _points(over["gain"]),
+        f"{metrics['retention']:.1%}",
+        _points(over["forgetting"]),
     ]
 
 
-def _points(change: Change) -> str:
+def _points(change: Estimate) -> str:
     return f"{100 * change.value:+.1f} ± {100 * change.stderr:.1f}"
 
 
-def _numbers(r: TrialResult) -> dict[str, object]:
-    s, against = r.summary, r.summary.against_base
-    own = {key: value for key, value in asdict(r).items() if key not in ("summary", "curve")}
+def _numbers(result: Measurement) -> dict[str, object]:
+    metrics, over = result.metrics, result.over_items
     return {
-        **own,
-        "task": s.task.value,
-        "task_lenient": s.task_lenient,
-        "gain": against.gain.value,
-        "gain_stderr": against.gain.stderr,
-        **{f"retention/{name}": estimate.value for name, estimate in s.retention.items()},
-        "retention": s.retention_mean.value,
-        "forgetting": against.forgetting.value,
-        "forgetting_stderr": against.forgetting.stderr,
+        "data": result.arm,
+        "weight": result.weight,
+        "learning_rate": result.learning_rate,
+        "seed": result.seed,
+        "steps": int(metrics["steps"]),
+        **{name: metrics.get(name) for name in ("loss", LOSS, "ess", "probe_kl", "task", "task_lenient")},
+        "gain": metrics["gain"],
+        "gain_stderr": over["gain"].stderr,
+        **{name: value for name, value in metrics.items() if name.startswith("retention/")},
+        "retention": metrics["retention"],
+        "forgetting": metrics["forgetting"],
+        "forgetting_stderr": over["forgetting"].stderr,
     }

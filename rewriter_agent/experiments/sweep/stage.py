@@ -1,15 +1,15 @@
 """Stage `sweep`: every trial trained, as many side by side as fit, then evaluated on one fleet."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cluster.planning.plan import concurrent_jobs
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.experiments.fine_tunings import measure, train_missing
-from rewriter_agent.experiments.results import is_measured
+from rewriter_agent.experiments.measurements import is_measured
+from rewriter_agent.experiments.results import write_measurements
 from rewriter_agent.finetune.stage import make_job, write_inputs
-from rewriter_agent.io.files import atomic, write_json
+from rewriter_agent.io.files import atomic
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
@@ -46,7 +46,7 @@ def _write(run: Session, folder: Path, trained: list[Trial]) -> None:
     results = [trial_result(trial, folder / trial.name, base) for trial in trained]
     with atomic(folder / "sweep.csv") as temporary:
         temporary.write_text(sweep_csv(results))
-    write_json(StageFolder(folder).sweep, [asdict(result) for result in results])
+    write_measurements(StageFolder(folder).sweep, results)
     write_page(folder / "sweep.html", run.config.name, results)
     print(sweep_table(results), flush=True)
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from rewriter_agent.evaluate.summary import ModelSummary
-from rewriter_agent.experiments.sweep.result import TrialResult
+from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.report.over_seeds import ArmOverSeeds
 
 from .svg import COLOURS, INK, MARKERS, drawing, in_points
@@ -37,7 +37,7 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
     def draw(axes: Axes) -> None:
         for arm in arms:
             look = _look(arm.arm)
-            x, y = arm.forgetting, arm.gain
+            x, y = arm.metrics["forgetting"], arm.metrics["gain"]
             by_seed = [list(map(in_points, of.by_seed.values())) for of in (x, y)]
             axes.plot(*by_seed, markersize=4, alpha=0.6, **look)
             axes.plot([in_points(x.value)], [in_points(y.value)], markersize=9, label=arm.arm, **look)
@@ -45,15 +45,15 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
     return _tradeoff("seeds", draw, len(arms))
 
 
-def frontier(results: Sequence[TrialResult]) -> Markup:
+def frontier(results: Sequence[Measurement]) -> Markup:
     """A line for each kind of data and weight over its learning rates, a mark for the mean over seeds of each."""
-    kinds = dict.fromkeys((result.data, result.weight) for result in results)
+    kinds = dict.fromkeys((result.arm, result.weight) for result in results)
     weights = list(dict.fromkeys(result.weight for result in results))
-    rates = sorted({result.learning_rate for result in results})
+    rates = sorted({result.learning_rate for result in results if result.learning_rate is not None})
 
     def draw(axes: Axes) -> None:
         for data, weight in kinds:
-            own = [result for result in results if (result.data, result.weight) == (data, weight)]
+            own = [result for result in results if (result.arm, result.weight) == (data, weight)]
             by_rate = {rate: [result for result in own if result.learning_rate == rate] for rate in rates}
             means = {rate: _mean(found) for rate, found in by_rate.items() if found}
             look: dict[str, Any] = {"color": COLOURS[data], "marker": MARKERS[data]}
@@ -69,13 +69,10 @@ def frontier(results: Sequence[TrialResult]) -> Markup:
     return _tradeoff("frontier", draw, 1, 0.2 * len(kinds))
 
 
-def _mean(results: Sequence[TrialResult]) -> tuple[float, float]:
+def _mean(results: Sequence[Measurement]) -> tuple[float, float]:
     """Forgetting and gain, in points."""
-    against = [result.summary.against_base for result in results]
-    return (
-        in_points(fmean(change.forgetting.value for change in against)),
-        in_points(fmean(change.gain.value for change in against)),
-    )
+    forgetting, gain = (fmean(r.metrics[name] for r in results) for name in ("forgetting", "gain"))
+    return in_points(forgetting), in_points(gain)
 
 
 def _size(rate: float, rates: Sequence[float]) -> float:

@@ -7,8 +7,8 @@ import pytest
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.strategies import GUIDED, STRATEGIES
-from rewriter_agent.experiments.compare import comparison, strategy_result, with_strategy
-from rewriter_agent.io.files import write_json, write_table
+from rewriter_agent.experiments.compare import comparison, rewriting_result, with_strategy
+from rewriter_agent.io.files import write_json, write_jsonl, write_table
 from rewriter_agent.pipeline import TRAIN
 from rewriter_agent.rewrite.record import REWRITES, ExpertTokens, Provenance, records
 from rewriter_agent.rewrite.rounds import Attempt, Group
@@ -45,12 +45,16 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
     write_json(base.folder / "rewrite-policy" / "manifest.json", {"wall_seconds": 12.0})
     trained = {"counts": {"rollouts": 96, "generated_tokens": 5000}, "wall_seconds": 60.0}
     write_json(base.folder / TRAIN.name / "manifest.json", trained)
-    found = strategy_result("policy", Stage("rewrite-policy", (), (), dict), base)
-    assert (found.targets, found.rewritten, found.accepted) == (2, 0.5, 0.5)
-    assert found.logprob == pytest.approx((-0.2 - 2.0) / 2)
-    assert found.tail == 0.5
-    assert found.cost["rollouts"] == 2
-    assert found.training.rollouts == 96
+    steps = [{"step": step, "reward_terms/gate_mean": step / 2} for step in (1, 2)]
+    write_jsonl(base.folder / TRAIN.name / "metrics.jsonl", steps)
+    found = rewriting_result("policy", Stage("rewrite-policy", (), (), dict), base, base)
+    metrics = found.metrics
+    assert (metrics["targets"], metrics["rewritten"], metrics["accepted"]) == (2, 0.5, 0.5)
+    assert metrics["logprob"] == pytest.approx((-0.2 - 2.0) / 2)
+    assert metrics["tail"] == 0.5
+    assert metrics["rollouts"] == 2
+    assert metrics["training_rollouts"] == 96
+    assert found.curves["gate"] == [(1, 0.5), (2, 1.0)]
     shown = comparison([found])
     assert shown.split("\n")[1].split()[:5] == ["policy", "50.0%", "50.0%", "-1.100", "50.0%"]
     assert "training cost 96 rollouts, 5,000 generated tokens and 60 seconds more" in shown

@@ -9,17 +9,13 @@ import pytest
 
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.seed_mean import SeedMean
+from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.experiments.study.arms import ARMS, SOURCES
 from rewriter_agent.experiments.study.comparison import arm_results
 from rewriter_agent.experiments.study.hypotheses import hypotheses
 from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
-from rewriter_agent.experiments.study.results import (
-    CellResult,
-    SourceResult,
-    StudyResult,
-    read_study,
-)
+from rewriter_agent.experiments.study.results import StudyResult, read_study
 from rewriter_agent.experiments.study.table import study_markdown, study_table
 from rewriter_agent.experiments.study.verdict import differences, verdict
 from rewriter_agent.io.files import write_json
@@ -152,10 +148,9 @@ def test_an_arm_that_the_other_options_forbid_is_refused_before_any_work(tmp_pat
         StudyPlan.of(config)
 
 
-def cell(arm: str, rate: float, seed: int, task: float, forgetting: float) -> CellResult:
-    return CellResult(
+def cell(arm: str, rate: float, seed: int, task: float, forgetting: float) -> Measurement:
+    return Measurement(
         arm,
-        rate,
         seed,
         {
             "task": task,
@@ -171,6 +166,7 @@ def cell(arm: str, rate: float, seed: int, task: float, forgetting: float) -> Ce
             "kl": 0.5,
             "nll": 0.7,
         },
+        rate,
     )
 
 
@@ -188,16 +184,14 @@ CELLS = [
     cell("dft", 1e-3, 0, 0.30, 0.04),
     cell("dft", 1e-3, 1, 0.30, 0.04),
 ]
-SOURCE = SourceResult(
-    "rl", 0, {"rewritten": 0.9, "accepted": 0.5, "rollouts": 400, "training_rollouts": 320}, {}
-)
+SOURCE = Measurement("rl", 0, {"rewritten": 0.9, "accepted": 0.5, "rollouts": 400, "training_rollouts": 320})
 
 
 def result() -> StudyResult:
     base = {"task": 0.6, "task_lenient": 0.6, "avg@2": 0.5, "retention": 0.9, "retention/lab_sort": 0.9}
     full = {**SOURCE.metrics, "logprob": -0.3, "generated_tokens": 9, "seconds": 3.0}
     curves = {term: [(1, 0.5), (2, 0.6)] for term in ("gate", "alignment", "diversity", "total")}
-    sources = [SourceResult("rl", seed, full, curves) for seed in (0, 1)]
+    sources = [Measurement("rl", seed, full, curves=curves) for seed in (0, 1)]
     arms = arm_results(["expert", "dft", "rl"], CELLS, sources)
     return StudyResult("<s>", "a: <b>", [0, 1], base, arms, CELLS, sources, {"base": 60.0, "seed 0": 61.0})
 

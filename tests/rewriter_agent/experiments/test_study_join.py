@@ -7,9 +7,10 @@ import pytest
 
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, dump_config, load_config
+from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.experiments.study.comparison import arm_results
 from rewriter_agent.experiments.study.join import join_studies, joined
-from rewriter_agent.experiments.study.results import CellResult, SourceResult, StudyResult, read_study
+from rewriter_agent.experiments.study.results import StudyResult, read_study
 from rewriter_agent.io.files import write_json
 
 BASE = """
@@ -35,14 +36,14 @@ def config_with(tmp_path: Path, *overrides: str) -> RunConfig:
 def part(config: RunConfig, seed: int, arms: tuple[str, ...]) -> StudyResult:
     """What `study` would have left of one seed."""
     cells = [
-        CellResult(
+        Measurement(
             arm,
-            1e-4,
             seed,
             {"task": SCORES[arm, seed], "avg@2": 0.5, "retention": 0.9}
             | dict.fromkeys(
                 ("gain", "forgetting", "lost", "gained", "task_lenient", "finished", "nll", "kl"), 0.1
             ),
+            1e-4,
         )
         for arm in arms
     ]
@@ -53,7 +54,7 @@ def part(config: RunConfig, seed: int, arms: tuple[str, ...]) -> StudyResult:
         "generated_tokens": 9,
         "seconds": 3,
     }
-    sources = [SourceResult("rl", seed, costs, {})]
+    sources = [Measurement("rl", seed, costs)]
     base = {"task": 0.6, "avg@2": 0.5, "retention": 1.0}
     found = arm_results(arms, cells, sources)
     return StudyResult(

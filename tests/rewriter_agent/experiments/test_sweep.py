@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,15 +13,10 @@ import rewriter_agent.experiments.sweep.stage
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.result import ModelResult, PartResult
-from rewriter_agent.experiments.results import EVALUATION
+from rewriter_agent.experiments.measurements import EVALUATION
+from rewriter_agent.experiments.results import Measurement, read_measurements, write_measurements
 from rewriter_agent.experiments.sweep.page import write_page
-from rewriter_agent.experiments.sweep.result import (
-    TrialResult,
-    read_results,
-    sweep_csv,
-    sweep_table,
-    trial_result,
-)
+from rewriter_agent.experiments.sweep.result import sweep_csv, sweep_table, trial_result
 from rewriter_agent.experiments.sweep.stage import sweep
 from rewriter_agent.experiments.sweep.trials import Trial, trials
 from rewriter_agent.io.files import write_json, write_jsonl
@@ -101,14 +95,22 @@ def model(task: list[bool], kept: list[bool]) -> ModelResult:
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> list[TrialResult]:
+def results(tmp_path: Path) -> list[Measurement]:
     base = model([False, False, True, False], [True, True, True, False])
     found = []
     for trial, after in zip(
         trials(make(tmp_path, "{}")), ([True, True, True, False], [False] * 4), strict=True
     ):
         lines = [
-            {"step": step, "loss": 1.0 / step, "unweighted_loss": 2.0 / step, "ess": 0.75, "max_steps": 2}
+            {
+                "step": step,
+                "loss": 1.0 / step,
+                "unweighted_loss": 2.0 / step,
+                "ess": 0.75,
+                "max_steps": 2,
+                "num_tokens": 100.0 * step,
+                "elapsed": 3.0 * step,
+            }
             for step in (1, 2)
         ]
         lines[-1]["probe/kl"] = 0.125
@@ -121,7 +123,7 @@ def results(tmp_path: Path) -> list[TrialResult]:
     return found
 
 
-def test_a_row_of_the_table_by_hand(results: list[TrialResult]) -> None:
+def test_a_row_of_the_table_by_hand(results: list[Measurement]) -> None:
     header, expert, rewritten = sweep_table(results).split("\n")
     assert expert.split()[:9] == ["expert", "none", "2.0e-05", "0", "0.500", "2.000", "to", "1.000", "0.75"]
     assert expert.split()[9:12] == ["0.1250", "75.0%", "+50.0"]
@@ -131,7 +133,7 @@ def test_a_row_of_the_table_by_hand(results: list[TrialResult]) -> None:
     assert len(header) == len(expert) == len(rewritten)
 
 
-def test_the_csv_has_numbers(results: list[TrialResult]) -> None:
+def test_the_csv_has_numbers(results: list[Measurement]) -> None:
     rows = list(csv.DictReader(io.StringIO(sweep_csv(results))))
     assert [row["data"] for row in rows] == ["expert", "rewritten"]
     assert float(rows[0]["gain"]) == 0.5
@@ -140,7 +142,7 @@ def test_the_csv_has_numbers(results: list[TrialResult]) -> None:
     assert float(rows[1]["probe_kl"]) == 0.125
 
 
-def test_the_page_shows_every_fine_tuning_and_escapes(results: list[TrialResult], tmp_path: Path) -> None:
+def test_the_page_shows_every_fine_tuning_and_escapes(results: list[Measurement], tmp_path: Path) -> None:
     write_page(tmp_path / "sweep.html", "<script>run", results)
     page = (tmp_path / "sweep.html").read_text()
     assert "<script" not in page
@@ -148,9 +150,17 @@ def test_the_page_shows_every_fine_tuning_and_escapes(results: list[TrialResult]
     assert page.count("<tr>") == 1 + len(results)
 
 
-def test_results_come_back_from_their_file(results: list[TrialResult], tmp_path: Path) -> None:
-    write_json(tmp_path / "sweep.json", [asdict(result) for result in results])
-    assert read_results(tmp_path / "sweep.json") == results
+def test_results_come_back_from_their_file(results: list[Measurement], tmp_path: Path) -> None:
+    write_measurements(tmp_path / "sweep.json", results)
+    assert read_measurements(tmp_path / "sweep.json") == results
+
+
+def test_a_file_of_an_earlier_version_says_how_to_write_it_again(tmp_path: Path) -> None:
+    old = {"data": "expert", "weight": "none", "learning_rate": 1e-4, "seed": 0, "loss": 0.5, "summary": {}}
+    write_json(tmp_path / "sweep.json", [old])
+    with pytest.raises(ValueError, match=r"sweep\.json has the format of an earlier version") as error:
+        read_measurements(tmp_path / "sweep.json")
+    assert f"Delete {tmp_path / 'manifest.json'} and run the same command again" in str(error.value)
 
 
 def test_the_report_waits_for_a_sweep_where_the_run_has_one(tmp_path: Path) -> None:
@@ -172,7 +182,7 @@ def test_a_sweep_of_a_refreshed_training_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_sweep_with_a_failed_trial_measures_the_others_and_says_which(
-    tmp_path: Path, results: list[TrialResult], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, results: list[Measurement], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = make(tmp_path, "{}")
     lost, kept = (trial.name for trial in trials(config))
@@ -184,5 +194,5 @@ def test_a_sweep_with_a_failed_trial_measures_the_others_and_says_which(
     monkeypatch.setattr(rewriter_agent.experiments.sweep.stage, "_train", lambda *_: {lost: "out of memory"})
     with pytest.raises(ValueError, match=f"1 of 2 trials failed. {lost}: out of memory"):
         sweep(cast(Any, run), tmp_path, Progress("sweep"))
-    assert [row["data"] for row in json.loads((tmp_path / "sweep.json").read_text())] == ["rewritten"]
+    assert [result.arm for result in read_measurements(tmp_path / "sweep.json")] == ["rewritten"]
     assert not (tmp_path / kept / "model").exists()

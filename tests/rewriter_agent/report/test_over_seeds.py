@@ -9,43 +9,34 @@ import pytest
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.evaluate.seed_mean import SeedMean
-from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.experiments.measurements import run_measurements
 from rewriter_agent.experiments.seeds import run_seeds, with_seed
 from rewriter_agent.pipeline import STAGES
 from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.data import LabWorld, ReportData
 from rewriter_agent.report.over_seeds import OverSeeds, over_seeds, over_seeds_verdict
+from rewriter_agent.runtime.run_folder import RunFolder
 from tests.helpers.run_folder import make_run
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
-    return collect(make_run(tmp_path_factory.mktemp("runs") / "seed-0"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "seed-0")
 
 
-def shifted(run: ReportData, arm: str, gain: float) -> ReportData:
-    """The run with one arm's task accuracy and gain moved by `gain`."""
-
-    def moved(value: Change) -> Change:
-        return replace(value, value=value.value + gain)
-
-    arms = [
-        replace(
-            a,
-            task=replace(a.task, value=a.task.value + gain),
-            against_base=replace(a.against_base, gain=moved(a.against_base.gain)),
-        )
-        if a.arm == arm
-        else a
-        for a in run.arms
-    ]
-    return replace(run, arms=arms)
+@pytest.fixture(scope="module")
+def run(folder: Path) -> ReportData:
+    return collect(folder)
 
 
 @pytest.fixture
-def data(run: ReportData) -> OverSeeds:
-    return over_seeds("lab", {0: run, 3: shifted(run, "rewritten", 0.1)})
+def data(folder: Path, run: ReportData) -> OverSeeds:
+    """The same run twice; with the second seed the rewritten arm's task accuracy and gain are 0.1 higher."""
+    first, second = (run_measurements(RunFolder(folder), seed, 2e-5) for seed in (0, 3))
+    better = second[2].metrics | {name: second[2].metrics[name] + 0.1 for name in ("task", "gain")}
+    second[2] = replace(second[2], metrics=better)
+    return over_seeds("lab", {0: run, 3: run}, [*first, *second])
 
 
 @pytest.fixture
@@ -64,12 +55,14 @@ def test_arms_are_averaged_and_compared_seed_by_seed(run: ReportData, data: Over
     assert [arm.arm for arm in data.arms] == ["base", "expert", "rewritten"]
     _, expert, rewritten = data.arms
     before = {arm.arm: arm for arm in run.arms}
-    assert rewritten.task.by_seed == {
+    assert rewritten.metrics["task"].by_seed == {
         0: before["rewritten"].task.value,
         3: before["rewritten"].task.value + 0.1,
     }
-    assert rewritten.gain.value == pytest.approx(before["rewritten"].against_base.gain.value + 0.05)
-    assert expert.forgetting.value == before["expert"].against_base.forgetting.value
+    assert rewritten.metrics["gain"].value == pytest.approx(
+        before["rewritten"].against_base.gain.value + 0.05
+    )
+    assert expert.metrics["forgetting"].value == before["expert"].against_base.forgetting.value
     difference = before["rewritten"].task.value - before["expert"].task.value
     assert data.gain.by_seed == pytest.approx({0: difference, 3: difference + 0.1})
     assert data.wall_seconds == 2 * sum(stage.wall_seconds for stage in run.stages)
@@ -91,7 +84,7 @@ def test_the_page_shows_the_numbers_of_the_json(data: OverSeeds, tmp_path: Path)
     assert numbers["seeds"] == [0, 3]
     assert numbers["verdict"] in page
     for arm in numbers["arms"]:
-        assert f"{100 * arm['task']['value']:.1f}<small>" in page
+        assert f"{100 * arm['metrics']['task']['value']:.1f}<small>" in page
     assert page.count("<svg") == 1
     assert "#0102" not in page
     assert "<script" not in page
