@@ -54,16 +54,16 @@ def main() -> None:
     options = config_options(__doc__, "configs/lab.yaml")
     config = load_config(options.config, [f"data.num_train={PROBLEMS}", *options.set])
     with connect(config.cluster) as machines:
-        run = Session(config, machines, {"policy"})
-        measure(run)
+        session = Session(config, machines, {"policy"})
+        measure(session)
 
 
-def measure(run: Session) -> None:
+def measure(session: Session) -> None:
     """Time the four in turns, after a round that fills the prefix caches."""
-    requests = make_requests(run)
-    one, two = spec(run, 1), spec(run, 2)
+    requests = make_requests(session)
+    one, two = spec(session, 1), spec(session, 2)
     bare: Any = ray.remote(BareEngine).options(num_cpus=0, runtime_env={"env_vars": one.env}).remote(one)
-    fleets = {FLEET: start(run, one, 1), TWO: start(run, one, 2), WIDE: start(run, two, 1)}
+    fleets = {FLEET: start(session, one, 1), TWO: start(session, one, 2), WIDE: start(session, two, 1)}
     ways: dict[str, Callable[[], int]] = {BARE: lambda: ray.get(bare.bare.remote(requests))}
     ways |= {name: lambda fleet=fleet: sampled(fleet, requests) for name, fleet in fleets.items()}
     rates: dict[str, list[float]] = {name: [] for name in ways}
@@ -82,10 +82,10 @@ def measure(run: Session) -> None:
         fleet.shutdown()
 
 
-def make_requests(run: Session) -> list[GenerateRequest]:
+def make_requests(session: Session) -> list[GenerateRequest]:
     """Build requests for each training problem, with the rewriting policy's prompt."""
-    config = run.config
-    tokens = run.tokens
+    config = session.config
+    tokens = session.tokens
     length, temperature = config.rewrite.max_completion_length, config.rewrite.temperature
     return [
         GenerateRequest(
@@ -96,17 +96,17 @@ def make_requests(run: Session) -> list[GenerateRequest]:
     ]
 
 
-def spec(run: Session, threads: int) -> EngineSpec:
+def spec(session: Session, threads: int) -> EngineSpec:
     """Resources of an engine that reserves nothing, since only one works at a time."""
-    config, role = run.config, run.plan.role("policy")
+    config, role = session.config, session.plan.role("policy")
     role = Role(role.name, role.phase, 1, threads, 0, role.num_gpus, role.footprint)
-    model, ends = config.model, run.tokens.ends.ids
-    return engine_spec(config.cluster, role, run.model_path, model.dtype, model.max_model_len, ends)
+    model, ends = config.model, session.tokens.ends.ids
+    return engine_spec(config.cluster, role, session.model_path, model.dtype, model.max_model_len, ends)
 
 
-def start(run: Session, of: EngineSpec, count: int) -> Fleet:
+def start(session: Session, of: EngineSpec, count: int) -> Fleet:
     """A fleet that is ready."""
-    return Fleet.start("policy", of, count, FleetSettings.of(run.config.cluster)).wait()
+    return Fleet.start("policy", of, count, FleetSettings.of(session.config.cluster)).wait()
 
 
 def sampled(fleet: Fleet, requests: Sequence[GenerateRequest]) -> int:

@@ -133,14 +133,14 @@ def main() -> None:
     config = load_config(options.config, [*SETTINGS, *options.set])
     groups = make_groups(config)
     with connect(config.cluster) as machines:
-        run = Session(config, machines)
+        session = Session(config, machines)
         try:
-            compare(run, groups, run.tokens)
+            compare(session, groups, session.tokens)
         finally:
-            run.close()
+            session.close()
 
 
-def compare(run: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], tokens: Tokens) -> None:
+def compare(session: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], tokens: Tokens) -> None:
     """Time ours and the reference in turns, on the same candidates."""
     requests = [
         ScoreRequest(tokens.question(problem), tokens.tokenizer.encode(text))
@@ -150,17 +150,17 @@ def compare(run: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], t
     # The gate's own copy rule would reject texts made from the expert's.
     settings = RewardConfig(max_overlap=1.0)
     answers_only = RewardConfig(max_overlap=1.0, false_step="off", broken_chain="off")
-    run.reference.score(requests[:8])
-    scoring = seconds(lambda: run.reference.score(requests))
+    session.reference.score(requests[:8])
+    scoring = seconds(lambda: session.reference.score(requests))
     unread, checking = checked(groups, answers_only), checked(groups, settings)
     size = sum(len(r.prompt_ids) + len(r.completion_ids) for r in requests) / len(requests)
     print(f"{len(groups)} groups of {CANDIDATES}, {size:.0f} tokens a sequence, question included")
     print(f"log-probs, fleet{scoring:>40.1f} s")
     print(f"verification, gate and diversity{unread:>24.2f} s")
     print(f"the same with the steps checked{checking:>25.2f} s = {checking / unread:.1f} x")
-    torch.set_num_threads(run.plan.cpus)
+    torch.set_num_threads(session.plan.cpus)
     for dtype in (torch.float32, torch.bfloat16):
-        logprobs, checks = reference(run.model_path, dtype, tokens, groups)
+        logprobs, checks = reference(session.model_path, dtype, tokens, groups)
         name = str(dtype).removeprefix("torch.")
         print(f"one at a time in {name}: log-probs{logprobs:>16.1f} s = {logprobs / scoring:.1f} x")
         print(f"one at a time in {name}: judge, embedding{checks:>9.1f} s = {checks / checking:.0f} x")

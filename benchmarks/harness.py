@@ -38,25 +38,25 @@ def main() -> None:
     config = load_config(options.config, ["tracking.report_to=none", *options.set])
     print(HEADER, flush=True)
     with connect(config.cluster) as machines:
-        run = Session(config, machines, ("backbone",))
+        session = Session(config, machines, ("backbone",))
         try:
             for name in options.tasks:
                 for template in (True, False):
-                    compare(run, name, template, options.items)
+                    compare(session, name, template, options.items)
         finally:
-            run.close()
+            session.close()
 
 
-def compare(run: Session, name: str, template: bool, items: int) -> None:
+def compare(session: Session, name: str, template: bool, items: int) -> None:
     """One row: both scores with 95 % intervals, and how many items have another outcome."""
-    config = run.config.evaluate.model_copy(
+    config = session.config.evaluate.model_copy(
         update={"retention_limit": items, "apply_chat_template": template}
     )
-    lm = FleetLM(run.reference, run.tokens.tokenizer, config.seed)
+    lm = FleetLM(session.reference, session.tokens.tokenizer, config.seed)
     start = time.perf_counter()
     ours = evaluate_retention(lm, name, config)
     between = time.perf_counter()
-    theirs = harness(run.config, run.model_path, name, ours, template)
+    theirs = harness(session.config, session.model_path, name, ours, template)
     seconds = between - start, time.perf_counter() - between
     mine, other = estimate(list(ours.scores[STRICT].values())), estimate(list(theirs.values()))
     difference = change(ours.scores[STRICT], theirs)

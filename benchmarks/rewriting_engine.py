@@ -56,24 +56,24 @@ def main() -> None:
         ours = ["rewrite.strategy=best_of_n", f"output_dir={folder}", "tracking.report_to=none"]
         config = load_config(options.config, [shards, *options.set, *ours])
         with connect(config.cluster) as machines:
-            run = Session(config, machines)
+            session = Session(config, machines)
             try:
-                run_stage(PREPARE, run)
-                measure(run, Path(folder))
+                run_stage(PREPARE, session)
+                measure(session, Path(folder))
             finally:
-                run.close()
+                session.close()
 
 
-def measure(run: Session, folder: Path) -> None:
+def measure(session: Session, folder: Path) -> None:
     """Time the four ways in turns."""
-    recorder = Recorder(run.reference)
-    scorer = GroupScorer(_tokens(run), cast(Any, recorder), run.verifier, run.config.reward)
-    job(run, recorder, scorer, folder)
+    recorder = Recorder(session.reference)
+    scorer = GroupScorer(_tokens(session), cast(Any, recorder), session.verifier, session.config.reward)
+    job(session, recorder, scorer, folder)
     ways: dict[str, Callable[[], int]] = {
-        SAMPLING: lambda: bare(run, recorder.generated, []),
-        "the job, nothing scored": lambda: job(run, run.reference, NoScores(run.config), folder),
-        BOTH: lambda: bare(run, recorder.generated, recorder.scored),
-        "the job": lambda: job(run, run.reference, _scorer(run), folder),
+        SAMPLING: lambda: bare(session, recorder.generated, []),
+        "the job, nothing scored": lambda: job(session, session.reference, NoScores(session.config), folder),
+        BOTH: lambda: bare(session, recorder.generated, recorder.scored),
+        "the job": lambda: job(session, session.reference, _scorer(session), folder),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(TIMES):
@@ -83,7 +83,7 @@ def measure(run: Session, folder: Path) -> None:
     means = {name: fmean(found) for name, found in rates.items()}
     print(
         f"{len(recorder.generated)} requests to sample and {len(recorder.scored)} to score, shards of "
-        f"{run.config.rewrite.shard_size} problems"
+        f"{session.config.rewrite.shard_size} problems"
     )
     for name, against in zip(ways, (SAMPLING, SAMPLING, BOTH, BOTH), strict=True):
         print(f"{name:<30}{means[name]:>9,.0f} tokens/s{means[name] / means[against]:>7.2f} x")
@@ -106,27 +106,27 @@ class Recorder:
         return self.fleet.score(requests)
 
 
-def _tokens(run: Session) -> Tokens:
-    return run.tokens
+def _tokens(session: Session) -> Tokens:
+    return session.tokens
 
 
-def _scorer(run: Session) -> GroupScorer:
-    return GroupScorer(_tokens(run), run.reference, run.verifier, run.config.reward)
+def _scorer(session: Session) -> GroupScorer:
+    return GroupScorer(_tokens(session), session.reference, session.verifier, session.config.reward)
 
 
-def bare(run: Session, sampled: list[GenerateRequest], scored: list[ScoreRequest]) -> int:
+def bare(session: Session, sampled: list[GenerateRequest], scored: list[ScoreRequest]) -> int:
     """Tokens sampled by one call, followed by another that scores."""
-    (engine,) = run.reference.engines
-    completions = ray.get(engine.generate.remote(sampled, run.reference.version))
+    (engine,) = session.reference.engines
+    completions = ray.get(engine.generate.remote(sampled, session.reference.version))
     if scored:
-        ray.get(engine.score.remote(scored, run.reference.version))
+        ray.get(engine.score.remote(scored, session.reference.version))
     return sum(len(completion.token_ids) for completion in completions)
 
 
-def job(run: Session, fleet: Any, scorer: Any, folder: Path) -> int:
+def job(session: Session, fleet: Any, scorer: Any, folder: Path) -> int:
     """Tokens sampled by a whole job."""
-    config = run.config
-    rewriter = Rewriter(config.rewrite, config.seed, _tokens(run), {"backbone": fleet}, scorer)
+    config = session.config
+    rewriter = Rewriter(config.rewrite, config.seed, _tokens(session), {"backbone": fleet}, scorer)
     with tempfile.TemporaryDirectory(dir=folder) as name, (Path(name) / "log").open("w") as log:
         origin = Provenance(config.rewrite, None, config.seed)
         tally = rewrite_file(prepared_file(config), Path(name), rewriter, origin, Progress("rewrite", log))

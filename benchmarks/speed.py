@@ -83,21 +83,21 @@ def scoring(fleet: Fleet, prompts: list[list[int]], completions: list[Completion
     row("scoring, fleet", rate, "tokens/s", rate / (sum(tokens[:8]) / seconds))
 
 
-def engines(run: Session) -> None:
+def engines(session: Session) -> None:
     """Sampling and scoring."""
-    torch.set_num_threads(run.plan.cpus)
-    tokens = run.tokens
-    problems = list(anchored_problems(run.config).values())
+    torch.set_num_threads(session.plan.cpus)
+    tokens = session.tokens
+    problems = list(anchored_problems(session.config).values())
     prompts = [tokens.rewriting(problems[i % len(problems)]) for i in range(PROMPTS)]
-    model = AutoModelForCausalLM.from_pretrained(run.model_path, dtype=run.config.model.dtype)
-    completions = generation(run.actor, prompts, model)
-    scoring(run.reference, prompts, completions, model)
+    model = AutoModelForCausalLM.from_pretrained(session.model_path, dtype=session.config.model.dtype)
+    completions = generation(session.actor, prompts, model)
+    scoring(session.reference, prompts, completions, model)
 
 
-def stages(run: Session, config: RunConfig) -> None:
+def stages(session: Session, config: RunConfig) -> None:
     """GRPO step time and its parts, and SFT tokens/s with and without weights."""
     for stage in (TRAIN, REWRITE, SFT_EXPERT, SFT_REWRITTEN):
-        run_stage(stage, run)
+        run_stage(stage, session)
     # The first step warms up caches and threads.
     steps = metrics(config.folder / "train")[1:]
     mean = {key: sum(s[key] for s in steps) / len(steps) for key in steps[0] if key.startswith("perf/")}
@@ -130,13 +130,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(options.config, [*SMALL, *options.set, f"output_dir={folder}"])
         with connect(config.cluster) as machines:
-            run = Session(config, machines)
+            session = Session(config, machines)
             try:
-                run_stage(PREPARE, run)
-                engines(run)
-                stages(run, config)
+                run_stage(PREPARE, session)
+                engines(session)
+                stages(session, config)
             finally:
-                run.close()
+                session.close()
 
 
 if __name__ == "__main__":

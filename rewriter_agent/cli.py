@@ -91,9 +91,9 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "study":
         return _study(config, options.join)
     if options.command == "compare":
-        from rewriter_agent.experiments.compare import compare, comparison
+        from rewriter_agent.experiments.compare import compare_strategies, comparison
 
-        print(comparison(compare(config, options.strategies)))
+        print(comparison(compare_strategies(config, options.strategies)))
         return 0
     from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
 
@@ -181,10 +181,10 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     study = StudyPlan.of(config)
     print(counts_text(study))
     if measure:
-        from rewriter_agent.experiments.study.pilot import measure as measured
+        from rewriter_agent.experiments.study.pilot import measure_speeds
         from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
 
-        print(forecast_text(study, measured(study), fine_tunings_at_a_time(plan)[0]))
+        print(forecast_text(study, measure_speeds(study), fine_tunings_at_a_time(plan)[0]))
     return 0
 
 

@@ -41,7 +41,7 @@ HEADER = (
 COLUMNS = (*Tally.columns, "target_text", "behavior_logprobs")
 
 
-def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]:
+def compare_strategies(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]:
     """Rewrite the training problems by each strategy, in `rewrite-<strategy>`; also writes `strategies.json`.
 
     A strategy that is complete is not done again. All have `rewrite.num_generations` rollouts a problem.
@@ -53,21 +53,21 @@ def compare(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]
     stages = {name: replace(REWRITE, name=f"rewrite-{name}") for name in names}
     with connect(base.cluster, base.output_dir) as machines, exclusive(base.folder):
         wanted = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs.values()]
-        run = Session(base, machines, set[str]().union(*wanted))
-        run.write_config()
-        check_rewriter(run)
+        session = Session(base, machines, set[str]().union(*wanted))
+        session.write_config()
+        check_rewriter(session)
         try:
-            run_stage(PREPARE, run)
+            run_stage(PREPARE, session)
             for name, config in configs.items():
-                run.use_config(config)
+                session.use_config(config)
                 if TRAIN.wanted(config):
-                    run_stage(TRAIN, run)
+                    run_stage(TRAIN, session)
                 if STRATEGIES[name].rounds and not stages[name].complete(config):
                     # Outside the stage's clock: otherwise the first strategy would be charged for the start.
-                    run.wait_engines(*ENGINES[uses_policy(name)])
-                run_stage(stages[name], run)
+                    session.wait_engines(*ENGINES[uses_policy(name)])
+                run_stage(stages[name], session)
         finally:
-            run.close()
+            session.close()
     found = [rewriting_result(name, stages[name], config, config) for name, config in configs.items()]
     write_measurements(RunFolder(base.folder).strategies, found)
     return found

@@ -23,21 +23,21 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
     if len(set(seeds)) < 2 or len(set(seeds)) < len(seeds):
         given = " ".join(map(str, seeds))
         raise ValueError(f"--seeds {given}: give two or more different ones, or one as --set seed=N")
-    runs = {seed: with_seed(config, seed) for seed in seeds}
+    configs = {seed: with_seed(config, seed) for seed in seeds}
     first_start(config.folder)  # One date for all runs.
-    for seed, run in runs.items():
+    for seed, seeded in configs.items():
         print(f"seed {seed} of {', '.join(map(str, seeds))}", flush=True)
-        run_stages(run, STAGES)
-        print_summary(run)
+        run_stages(seeded, STAGES)
+        print_summary(seeded)
     # A run of the same name without --seeds has its stage `report` here, so use another folder.
     report = RunFolder(config.folder).stage("over-seeds").page
     report.parent.mkdir(exist_ok=True)
     measurements = [
         measurement
-        for seed, run in runs.items()
-        for measurement in run_measurements(RunFolder(run.folder), seed, run.sft.learning_rate)
+        for seed, seeded in configs.items()
+        for measurement in run_measurements(RunFolder(seeded.folder), seed, seeded.sft.learning_rate)
     ]
-    collected = {seed: collect(run.folder) for seed, run in runs.items()}
+    collected = {seed: collect(seeded.folder) for seed, seeded in configs.items()}
     build_over_seeds(over_seeds(config.name, collected, measurements), report)
     return report
 

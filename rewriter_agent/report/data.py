@@ -113,7 +113,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleRow:
     """One training row with its origin."""
 
     problem_id: str
@@ -184,7 +184,7 @@ class ReportData:
     rewriting: Rewriting
     sft: dict[str, SFTCurve]
     """Curves by arm."""
-    samples: list[Sample]
+    samples: list[SampleRow]
     stages: list[StageRecord]
     cost: Cost
     model: str

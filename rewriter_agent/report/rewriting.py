@@ -12,7 +12,7 @@ from rewriter_agent.io.files import read_table
 from rewriter_agent.rewrite.tally import Tally
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
 
-from .data import CandidateScore, Count, Naturalness, Rewriting, Sample, Text
+from .data import CandidateScore, Count, Naturalness, Rewriting, SampleRow, Text
 
 Row = dict[str, Any]
 Pieces = Callable[[Sequence[int]], list[str]]
@@ -46,7 +46,7 @@ def rewriting(run_dir: Path, rows: Sequence[Row]) -> Rewriting:
     )
 
 
-def samples(run_dir: Path, rows: Sequence[Row], pieces: Pieces | None) -> list[Sample]:
+def samples(run_dir: Path, rows: Sequence[Row], pieces: Pieces | None) -> list[SampleRow]:
     """The first rows of each outcome: not chosen for looking well. Without `pieces` texts have no tokens."""
     firsts = first_targets(rows)
     outcomes = Counter(row["outcome"] for row in firsts).most_common()
@@ -95,9 +95,9 @@ def _diversity(rows: Sequence[Row]) -> dict[str, DatasetDiversity]:
     }
 
 
-def _sample(row: Row, expert: Row, pieces: Pieces | None) -> Sample:
+def _sample(row: Row, expert: Row, pieces: Pieces | None) -> SampleRow:
     by_backbone = row["behavior"] == "backbone"
-    return Sample(
+    return SampleRow(
         problem_id=row["problem_id"],
         question=row["question"],
         answer=row["answer"],

@@ -15,15 +15,15 @@ from rewriter_agent.io.files import read_json, write_json
 
 from .run_folder import RunFolder, StageFolder
 
-SUBSECTIONS = ("sft.sweep",)
-"""Parts of sections that count only for the stages that name them, not for stages that name the whole section."""
-NEUTRAL = (
+SEPARATE_SUBSECTIONS = ("sft.sweep",)
+"""Left out of the fingerprint of their section: only a stage that names one depends on it."""
+OMITTED_DEFAULTS = (
     ("train.max_staleness", 0),
     ("model.chat_template", None),
     ("model.date", None),
     ("prompts.show_answer", True),
 )
-"""Options that older results lack, with the value that these were made with."""
+"""Options and values left out of fingerprints, so results from before the option existed stay valid."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
 
@@ -36,7 +36,7 @@ class Stage:
     """Config sections that decide the result, in addition to those of the stages in `after`."""
     after: tuple["Stage", ...]
     work: Callable[..., dict[str, Any]]
-    """Called with (run, folder, progress); returns counts for the manifest. Must resume from an unfinished folder."""
+    """Called with (session, folder, progress); returns the manifest's counts. Must resume from an unfinished folder."""
     needs_gb: Callable[[float], float] = lambda weights_gb: 0.1
     """Disk space that the stage takes, from the size of the weights."""
     wanted: Callable[[RunConfig], bool] = lambda config: True
@@ -144,7 +144,7 @@ def _section(tree: dict[str, Any], name: str) -> Any:
     return {
         key: value
         for key, value in section.items()
-        if f"{name}.{key}" not in SUBSECTIONS and (f"{name}.{key}", value) not in NEUTRAL
+        if f"{name}.{key}" not in SEPARATE_SUBSECTIONS and (f"{name}.{key}", value) not in OMITTED_DEFAULTS
     }
 
 

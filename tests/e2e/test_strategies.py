@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.experiments.compare import compare, comparison
+from rewriter_agent.experiments.compare import compare_strategies, comparison
 from rewriter_agent.experiments.gap.command import gap, gap_table
 from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.models.lab import LAB_FOLDER
@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> RunConfig:
 
 
 def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    results = compare(config, ("policy", "mind_the_gap", "expert"))
+    results = compare_strategies(config, ("policy", "mind_the_gap", "expert"))
     found = {result.arm: result.metrics for result in results}
     assert {name: metrics["targets"] for name, metrics in found.items()} == dict.fromkeys(found, PROBLEMS)
     assert found["policy"]["rollouts"] == PROBLEMS * ROLLOUTS
@@ -50,7 +50,7 @@ def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture
     assert read_measurements(config.folder / "strategies.json") == results
     assert (config.folder / "config.yaml").exists()
     capsys.readouterr()
-    assert compare(config, ("policy", "expert")) == [results[0], results[2]]
+    assert compare_strategies(config, ("policy", "expert")) == [results[0], results[2]]
     assert capsys.readouterr().out.count("complete, skipped") == 3
 
     measured = gap(config, 8)

@@ -38,33 +38,33 @@ def gap(config: RunConfig, sample: int) -> Gap:
     """
     progress = Progress("gap")
     with connect(config.cluster, config.output_dir) as machines:
-        run = Session(config, machines, ("encoder", "backbone"))
+        session = Session(config, machines, ("encoder", "backbone"))
         with exclusive(config.folder):
             try:
-                found = _measure(run, sample, progress)
+                found = _measure(session, sample, progress)
             finally:
-                run.close()
+                session.close()
     folder = config.folder / "gap"
-    write_page(folder / "gap.html", found, cost_text(found), run.tokens)
+    write_page(folder / "gap.html", found, cost_text(found), session.tokens)
     write_json(folder / "gap.json", _numbers(found))
     return found
 
 
-def _measure(run: Session, sample: int, progress: Progress) -> Gap:
-    config, tokens = run.config, run.tokens
+def _measure(session: Session, sample: int, progress: Progress) -> Gap:
+    config, tokens = session.config, session.tokens
     loaded = load_problems(config.data)
     for line in loaded.skipped:
         progress(line)
-    faults = read_experts(loaded.train, run, progress)
+    faults = read_experts(loaded.train, session, progress)
     dropped = to_drop(faults, config)
     problems = [p for p in loaded.train if p.id not in dropped and fits(p, tokens, config)]
     require_some(problems, config)
     chosen = _sample(problems, sample, config.seed)
     progress(f"{len(chosen)} of {len(problems)} training problems; starting the backbone's engines")
     rows: list[RowGap] = []
-    measure = partial(measure_rows, tokens, run.reference, config.prepare, config.seed)
+    measure = partial(measure_rows, tokens, session.reference, config.prepare, config.seed)
     for number, batch in enumerate(batches(chosen, BATCH), start=1):
-        found = map_isolating_failures(measure, batch, lambda: [run.reference])
+        found = map_isolating_failures(measure, batch, lambda: [session.reference])
         rows += [row for row in found if row is not None]
         progress.share(min(number * BATCH, len(chosen)), len(chosen), "problems scored")
     tried = rows[:TRIED]
@@ -72,9 +72,9 @@ def _measure(run: Session, sample: int, progress: Progress) -> Gap:
     by_prompt = config.rewrite.model_copy(
         update={"strategy": "best_of_n", "rewriter": None, "keep_gap": None}
     )
-    embed = diversity_embed(run.embedder, [problem.solution for problem in chosen], config.reward)
-    scorer = GroupScorer(tokens, run.reference, run.verifier, config.reward, embed)
-    rewriter = Rewriter(by_prompt, config.seed, tokens, {"backbone": run.reference}, scorer)
+    embed = diversity_embed(session.embedder, [problem.solution for problem in chosen], config.reward)
+    scorer = GroupScorer(tokens, session.reference, session.verifier, config.reward, embed)
+    rewriter = Rewriter(by_prompt, config.seed, tokens, {"backbone": session.reference}, scorer)
     trial = try_rewriting(tried, rewriter, tokens)
     return Gap(
         name=config.name,

@@ -20,7 +20,7 @@ Changes = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Source:
+class TargetSource:
     """Origin of an arm's targets: a rewriting of the training problems, done once per seed."""
 
     text: str
@@ -50,30 +50,34 @@ SEVERAL_TARGETS: Changes = {"rewrite.select": "diverse", "rewrite.num_targets": 
 
 EXPERT = "expert"
 SOURCES = {
-    EXPERT: Source("the expert's solutions", {"rewrite.strategy": "expert"}),
-    "mind_the_gap": Source(
+    EXPERT: TargetSource("the expert's solutions", {"rewrite.strategy": "expert"}),
+    "mind_the_gap": TargetSource(
         "Mind the Gap: alone, else by prompt, else the expert's", {"rewrite.strategy": "mind_the_gap"}
     ),
-    "best_of_k": Source("the likeliest of K rewrites by prompt that pass", {"rewrite.strategy": "best_of_n"}),
-    "best_of_budget": Source(
+    "best_of_k": TargetSource(
+        "the likeliest of K rewrites by prompt that pass", {"rewrite.strategy": "best_of_n"}
+    ),
+    "best_of_budget": TargetSource(
         "the same at the RL rewriter's whole budget of rollouts, training included",
         {"rewrite.strategy": "best_of_n", "rewrite.num_generations": StudyValue.BUDGET},
     ),
-    "rl": Source("the RL rewriter, the config's reward"),
-    "rl_paper": Source("the RL rewriter, the published reward", reward_preset="paper"),
-    "rl_no_alignment": Source(
+    "rl": TargetSource("the RL rewriter, the config's reward"),
+    "rl_paper": TargetSource("the RL rewriter, the published reward", reward_preset="paper"),
+    "rl_no_alignment": TargetSource(
         "the RL rewriter, no alignment term, no rule of the gate on it",
         {"reward.alignment_weight": 0.0, "reward.min_alignment": 0.0},
     ),
-    "rl_no_diversity": Source("the RL rewriter, no diversity term", {"reward.diversity_weight": 0.0}),
-    "rl_typicality": Source("the RL rewriter, alignment by typicality", {"reward.alignment": "typicality"}),
-    "rl_greedy": Source(
+    "rl_no_diversity": TargetSource("the RL rewriter, no diversity term", {"reward.diversity_weight": 0.0}),
+    "rl_typicality": TargetSource(
+        "the RL rewriter, alignment by typicality", {"reward.alignment": "typicality"}
+    ),
+    "rl_greedy": TargetSource(
         "the RL rewriter, one greedy rewrite a problem",
         {"rewrite.temperature": 0.0, "rewrite.num_generations": 2},
         rewriter="rl",
     ),
-    "rl_many": Source("the RL rewriter, several targets a problem", SEVERAL_TARGETS, rewriter="rl"),
-    "rl_many_no_diversity": Source(
+    "rl_many": TargetSource("the RL rewriter, several targets a problem", SEVERAL_TARGETS, rewriter="rl"),
+    "rl_many_no_diversity": TargetSource(
         "the rewriter without a diversity term, several targets a problem",
         SEVERAL_TARGETS,
         rewriter="rl_no_diversity",

@@ -15,7 +15,7 @@ from .results import StudyResult
 from .stages import BASE, cell_stage
 
 
-def collect(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
+def collect_study(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
     """Read everything that has been measured so far."""
     base = read_result(RunFolder(plan.config.folder / BASE).evaluation("base").result)
     cells = [

@@ -16,7 +16,7 @@ from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
 
 from .arms import EXPERT
-from .collect import collect
+from .collect import collect_study
 from .files import write_files
 from .plan import Cell, StudyPlan
 from .results import StudyResult
@@ -43,20 +43,20 @@ def run_study(config: RunConfig) -> str:
     failed: dict[str, str] = {}
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
         first_start(config.folder)  # One date for all runs of the study.
-        run = Session(base_config(plan), machines, _roles(plan))
+        session = Session(base_config(plan), machines, _roles(plan))
         clock = Clock(config.folder / "seconds.json")
         try:
             with clock("base"):
-                _stages(run, base_config(plan), (PREPARE, EVALUATE_BASE))
+                _stages(session, base_config(plan), (PREPARE, EVALUATE_BASE))
             for seed in plan.study.seeds:
                 todo = [cell for cell in plan.cells(seed) if not cell_stage(cell).complete(cell.config)]
                 if not todo:
                     progress(f"seed {seed}: complete, skipped")
                     continue
-                failed |= _seed(run, plan, seed, todo, clock, progress)
+                failed |= _seed(session, plan, seed, todo, clock, progress)
                 _write(plan, clock)
         finally:
-            run.close()
+            session.close()
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} fine-tunings failed. {reasons}")
@@ -70,7 +70,7 @@ def base_config(plan: StudyPlan) -> RunConfig:
 
 
 def _write(plan: StudyPlan, clock: Clock) -> StudyResult:
-    result = collect(plan, clock.seconds)
+    result = collect_study(plan, clock.seconds)
     write_files(plan.config.folder, result)
     return result
 
@@ -83,44 +83,44 @@ def _roles(plan: StudyPlan) -> set[str]:
 
 
 def _seed(
-    run: Session, plan: StudyPlan, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
+    session: Session, plan: StudyPlan, seed: int, todo: Sequence[Cell], clock: Clock, progress: Progress
 ) -> dict[str, str]:
     """Run the missing parts of one seed; returns the errors of the failed fine-tunings by folder."""
     with clock(f"seed {seed}, rewriting"):
         for source in plan.sources:
             progress(f"seed {seed}: targets of {source}")
             stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
-            _stages(run, plan.source_config(source, seed), stages)
+            _stages(session, plan.source_config(source, seed), stages)
     with clock(f"seed {seed}, fine-tuning"):
-        failed = _finetune(run, todo, progress)
+        failed = _finetune(session, todo, progress)
     with clock(f"seed {seed}, evaluation"):
         trained = [cell for cell in todo if str(cell.folder.absolute()) not in failed]
         # A progress of its own: the estimate of the rest follows the pace since its first line.
         measured = Progress(f"study, seed {seed}")
         for done, cell in enumerate(trained):
             measured.share(done, len(trained), "models evaluated")
-            run.use_config(cell.config)
-            run_stage(cell_stage(cell), run)
+            session.use_config(cell.config)
+            run_stage(cell_stage(cell), session)
     return failed
 
 
-def _stages(run: Session, config: RunConfig, stages: Sequence[Stage]) -> None:
+def _stages(session: Session, config: RunConfig, stages: Sequence[Stage]) -> None:
     """Run the missing stages of one run, on the engines of the runs before."""
-    run.use_config(config)
-    run.write_config()
+    session.use_config(config)
+    session.write_config()
     for stage in stages:
         if stage.wanted(config) and not stage.complete(config):
-            run_stage(stage, run)
+            run_stage(stage, session)
 
 
-def _finetune(run: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
+def _finetune(session: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
     """Train the cells without a refresh; return errors by folder."""
-    at_a_time, threads = fine_tunings_at_a_time(run.plan)
+    at_a_time, threads = fine_tunings_at_a_time(session.plan)
     jobs = []
     for cell in todo:
-        run.use_config(cell.config)
-        cell_stage(cell).open_folder(cell.config, run.weights_gb)
-        job = cell_job(run, cell, threads)
+        session.use_config(cell.config)
+        cell_stage(cell).open_folder(cell.config, session.weights_gb)
+        job = cell_job(session, cell, threads)
         if not cell.config.sft.refresh:
             jobs.append(job)
-    return train_missing(run, jobs, at_a_time, todo[0].config.folder, progress)
+    return train_missing(session, jobs, at_a_time, todo[0].config.folder, progress)

@@ -12,7 +12,7 @@ from .plan import StudyPlan
 
 
 @dataclass(frozen=True)
-class Counts:
+class WorkCounts:
     """Amount of each kind of work in a whole study."""
 
     seeds: int
@@ -30,7 +30,7 @@ class Counts:
     """Fine-tunings that remake their targets on the way."""
 
 
-def counts(plan: StudyPlan) -> Counts:
+def count_work(plan: StudyPlan) -> WorkCounts:
     """Count the work of a study from its plan."""
     seeds, train = len(plan.study.seeds), plan.config.train
     configs = [plan.source_config(name, plan.study.seeds[0]) for name in plan.sources]
@@ -40,7 +40,7 @@ def counts(plan: StudyPlan) -> Counts:
         sum(budget(STRATEGIES[config.rewrite.strategy], config.rewrite.num_generations)) for config in configs
     )
     cells = plan.cells(plan.study.seeds[0])
-    return Counts(
+    return WorkCounts(
         seeds=seeds,
         prepared=seeds * plan.problems,
         rewriters=rewriters,
@@ -55,7 +55,7 @@ def counts(plan: StudyPlan) -> Counts:
 
 def forecast(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> dict[str, float]:
     """Seconds by phase, `at_a_time` fine-tunings side by side."""
-    work = counts(plan)
+    work = count_work(plan)
     one = speeds.fine_tuning + work.steps * speeds.fine_tuning_step
     rounds = work.seeds * ceil((work.fine_tunings - work.refreshed) / work.seeds / at_a_time)
     parts = plan.study.refresh_parts
@@ -74,7 +74,7 @@ def forecast(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> dict[str, float
 
 def counts_text(plan: StudyPlan) -> str:
     """Describe the work for the terminal."""
-    work = counts(plan)
+    work = count_work(plan)
     return (
         f"study: {work.rewriters} rewriters of {plan.config.train.max_steps} steps "
         f"({work.training_rollouts:,} rollouts), at most {work.rollouts:,} rollouts of rewriting, "
@@ -85,7 +85,7 @@ def counts_text(plan: StudyPlan) -> str:
 def forecast_text(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> str:
     """Describe the work for the terminal."""
     phases = forecast(plan, speeds, at_a_time)
-    work = counts(plan)
+    work = count_work(plan)
     tokens = speeds.tokens * (work.rollouts + work.training_rollouts)
     lines = [f"  {name:<14}{duration(seconds):>16}" for name, seconds in phases.items()]
     total = f"  {'in all':<14}{duration(sum(phases.values())):>16}, about {tokens:,.0f} tokens of rewrites"

@@ -11,7 +11,7 @@ from .figures import family, frontiers, kl_and_forgetting, reward_terms
 from .hypotheses import hypotheses
 from .results import StudyResult
 from .table import average
-from .verdict import differences, verdict
+from .verdict import differences, study_verdict
 
 
 def write_page(path: Path, result: StudyResult) -> None:
@@ -20,7 +20,7 @@ def write_page(path: Path, result: StudyResult) -> None:
     pages.filters |= {"over_seeds": _percent, "over_seeds_points": _points, "family": family, "bare": percent}
     html = pages.get_template("study.html.j2").render(
         result=result,
-        verdict=verdict(result),
+        verdict=study_verdict(result),
         differences=differences(result),
         hypotheses=hypotheses(result),
         frontiers=frontiers(result.arms),

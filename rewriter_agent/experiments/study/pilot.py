@@ -46,23 +46,25 @@ class Speeds:
     evaluation: float
 
 
-def measure(plan: StudyPlan) -> Speeds:
+def measure_speeds(plan: StudyPlan) -> Speeds:
     """Do the pilot in the folder `pilot` of the study; takes minutes, of which most is one whole evaluation."""
     config = pilot_config(plan)
     # Results and caches of an earlier pilot would be reused and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
-        run = Session(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
+        session = Session(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
         try:
-            run.write_config()
+            session.write_config()
             start = time.monotonic()
-            run.wait_engines("backbone", "policy")
+            session.wait_engines("backbone", "policy")
             engines_start = time.monotonic() - start
-            seconds = {stage.name: _done(stage, run) for stage in (PREPARE, EVALUATE_BASE, TRAIN, REWRITE)}
-            first, later, step = _fine_tunings(run)
+            seconds = {
+                stage.name: _done(stage, session) for stage in (PREPARE, EVALUATE_BASE, TRAIN, REWRITE)
+            }
+            first, later, step = _fine_tunings(session)
         finally:
-            run.close()
+            session.close()
     steps = [row["step_time"] for row in read_jsonl(RunFolder(config.folder).train.metrics)]
     manifest = REWRITE.read_manifest(config)
     assert manifest is not None, "just done"
@@ -93,25 +95,26 @@ def pilot_config(plan: StudyPlan) -> RunConfig:
     return make_config(tree)
 
 
-def _done(stage: Stage, run: Session) -> float:
+def _done(stage: Stage, session: Session) -> float:
     """Seconds of a stage."""
-    run_stage(stage, run)
-    manifest = stage.read_manifest(run.config)
+    run_stage(stage, session)
+    manifest = stage.read_manifest(session.config)
     assert manifest is not None, "just done"
     return manifest["wall_seconds"]
 
 
-def _fine_tunings(run: Session) -> tuple[float, float, float]:
+def _fine_tunings(session: Session) -> tuple[float, float, float]:
     """Seconds of the first that a process does, of a later one, and of a step."""
-    at_a_time, threads = fine_tunings_at_a_time(run.plan)
-    inputs = run.folder.stage("rows").path
-    write_inputs(run, "expert", inputs)
-    run.release_engines()
+    at_a_time, threads = fine_tunings_at_a_time(session.plan)
+    inputs = session.folder.stage("rows").path
+    write_inputs(session, "expert", inputs)
+    session.release_engines()
     seconds, step = [], 0.0
     for turn in range(2):
-        places = [run.folder.stage(f"fine-tuning-{turn}-{k}").path for k in range(at_a_time)]
+        places = [session.folder.stage(f"fine-tuning-{turn}-{k}").path for k in range(at_a_time)]
         jobs = [
-            make_job(run, run.config.sft, inputs, place, 0, threads, reuse_process=True) for place in places
+            make_job(session, session.config.sft, inputs, place, 0, threads, reuse_process=True)
+            for place in places
         ]
         start = time.monotonic()
         failed = run_jobs(jobs, at_a_time, Progress("pilot"))

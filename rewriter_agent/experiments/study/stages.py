@@ -26,14 +26,14 @@ BASE = "base"
 def cell_stage(cell: Cell) -> Stage:
     """Build the stage that measures a cell; it trains only the cells that are refreshed on the way."""
 
-    def work(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
-        job = cell_job(run, cell, 1)
+    def work(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
+        job = cell_job(session, cell, 1)
         if cell.config.sft.refresh:
-            train_refreshed(run, job, folder, progress, SHOWN)
+            train_refreshed(session, job, folder, progress, SHOWN)
         # Other cells were trained side by side before.
         assert job.model_dir.exists()
-        base = RunFolder(run.config.output_dir.parent / BASE).evaluation("base")
-        return counts(measure(run, folder, job.model_dir, progress, base))
+        base = RunFolder(session.config.output_dir.parent / BASE).evaluation("base")
+        return counts(measure(session, folder, job.model_dir, progress, base))
 
     return Stage(
         cell.stage,
@@ -46,19 +46,19 @@ def cell_stage(cell: Cell) -> Stage:
     )
 
 
-def cell_job(run: Session, cell: Cell, threads: int) -> SFTJob:
+def cell_job(session: Session, cell: Cell, threads: int) -> SFTJob:
     """Build the cell's fine-tuning job; rows are written once for all cells of a source."""
     if cell.config.sft.refresh:
         # Refreshed cells make their rows on the way.
         inputs = cell.folder
-        write_probe(run, inputs)
+        write_probe(session, inputs)
     else:
-        rows = run.folder.stage(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
+        rows = session.folder.stage(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
         inputs = rows.path
         if not rows.probe.exists():
-            write_inputs(run, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
+            write_inputs(session, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
     many = cell.config.sft.refresh is None
-    return make_job(run, cell.config.sft, inputs, cell.folder, cell.seed, threads, reuse_process=many)
+    return make_job(session, cell.config.sft, inputs, cell.folder, cell.seed, threads, reuse_process=many)
 
 
 def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:

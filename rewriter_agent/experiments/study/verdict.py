@@ -8,7 +8,7 @@ from .results import ArmResult, StudyResult
 LEARNED = "rl"
 
 
-def verdict(result: StudyResult) -> str:
+def study_verdict(result: StudyResult) -> str:
     """State the scores of the learned rewriter, SFT and best-of-N, each at its compared rate."""
     arms = {arm.arm: arm for arm in result.arms}
     if LEARNED not in arms:

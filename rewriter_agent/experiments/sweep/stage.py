@@ -19,7 +19,7 @@ from .result import sweep_csv, sweep_table, trial_result
 from .trials import Trial, trials
 
 
-def sweep(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
+def sweep(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Train and measure every trial, and write `sweep.csv`, `sweep.json` and `sweep.html`.
 
     A trial's model is deleted after its evaluation.
@@ -27,41 +27,41 @@ def sweep(run: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     Raises:
         ValueError: trials failed; the others are in the table, and the failed ones are retried next time.
     """
-    todo = trials(run.config)
-    failed = _train(run, folder, todo, progress)
+    todo = trials(session.config)
+    failed = _train(session, folder, todo, progress)
     trained = [trial for trial in todo if trial.name not in failed]
     for done, trial in enumerate(trained, 1):
         progress(f"evaluating {done}/{len(trained)}: {trial.name}")
-        measure(run, folder / trial.name, folder / trial.name / "model", progress)
+        measure(session, folder / trial.name, folder / trial.name / "model", progress)
     if trained:
-        _write(run, folder, trained)
+        _write(session, folder, trained)
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} of {len(todo)} trials failed. {reasons}")
     return {"trials": len(todo), "page": str(folder / "sweep.html")}
 
 
-def _write(run: Session, folder: Path, trained: list[Trial]) -> None:
-    base = read_result(run.folder.evaluation("base").result)
+def _write(session: Session, folder: Path, trained: list[Trial]) -> None:
+    base = read_result(session.folder.evaluation("base").result)
     results = [trial_result(trial, folder / trial.name, base) for trial in trained]
     with atomic(folder / "sweep.csv") as temporary:
         temporary.write_text(sweep_csv(results))
     write_measurements(StageFolder(folder).sweep, results)
-    write_page(folder / "sweep.html", run.config.name, results)
+    write_page(folder / "sweep.html", session.config.name, results)
     print(sweep_table(results), flush=True)
 
 
-def _train(run: Session, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
+def _train(session: Session, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:
     """Train the trials without an evaluation; return the errors of failed trials by name."""
     todo = [trial for trial in all_trials if not is_measured(folder / trial.name)]
     # Counted over all trials, so a resumed trial keeps its number of threads.
-    at_a_time, threads = concurrent_jobs(run.plan, "sft", len(all_trials))
+    at_a_time, threads = concurrent_jobs(session.plan, "sft", len(all_trials))
     inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}
     for data, place in inputs.items():
-        write_inputs(run, data, place)
+        write_inputs(session, data, place)
     jobs = [
-        make_job(run, t.sft, inputs[t.data], folder / t.name, t.seed, threads, reuse_process=True)
+        make_job(session, t.sft, inputs[t.data], folder / t.name, t.seed, threads, reuse_process=True)
         for t in todo
     ]
-    failed = train_missing(run, jobs, at_a_time, folder, progress)
+    failed = train_missing(session, jobs, at_a_time, folder, progress)
     return {Path(place).name: reason for place, reason in failed.items()}

@@ -31,7 +31,7 @@ SHARES = ("gate", "alignment", "diversity", "frac_reward_zero_std", "completions
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """A small figure, and its ends in words."""
 
     title: str
@@ -42,14 +42,14 @@ class Panel:
     """First and last value of each line, by its label; "" for the only line."""
 
 
-def training_panels(training: Training) -> list[Panel]:
+def training_panels(training: Training) -> list[CurvePanel]:
     """Reward terms with their spread over candidates, what the gate rejected, and the learner's health."""
     terms = [_panel(name, name, {"": series}) for name, series in training.reward_terms.items()]
     health = [_panel(name, name, {"": series}) for name, series in training.health.items()]
     return [*terms, *health]
 
 
-def rejected_panel(training: Training) -> Panel | None:
+def rejected_panel(training: Training) -> CurvePanel | None:
     """Plot the shares of candidates that the commonest rules rejected; None if none was rejected."""
     shown = dict(list(training.rejected.items())[:MOST_CODES])
 
@@ -64,12 +64,12 @@ def rejected_panel(training: Training) -> Panel | None:
     if not shown:
         return None
     ends = {code: _ends(series) for code, series in shown.items()}
-    return Panel(
+    return CurvePanel(
         "candidates rejected, share by rule", "rejected", drawing("rejected", (4.2, 2.8), draw), ends
     )
 
 
-def sft_panels(curves: Mapping[str, SFTCurve]) -> list[Panel]:
+def sft_panels(curves: Mapping[str, SFTCurve]) -> list[CurvePanel]:
     """Unweighted loss (weighted ones cannot be compared between runs), weights, drift and staleness, by arm."""
     shown = {
         "loss (nats a token)": {arm: curve.unweighted_loss for arm, curve in curves.items()},
@@ -98,7 +98,7 @@ def losses_by_label(curves: Mapping[str, Sequence[Sequence[tuple[int, float]]]])
     return drawing("losses", (4.2, 3.2 + 0.16 * len(curves)), draw)
 
 
-def _panel(name: str, title: str, lines: Mapping[str, Series]) -> Panel:
+def _panel(name: str, title: str, lines: Mapping[str, Series]) -> CurvePanel:
     """One quantity, a line an arm; a line of no arm (`""`) is the rewriter's."""
 
     def draw(axes: Axes) -> None:
@@ -109,7 +109,7 @@ def _panel(name: str, title: str, lines: Mapping[str, Series]) -> Panel:
             axes.legend(loc="best", fontsize=8.5)
 
     ends = {label: _ends(series) for label, series in lines.items()}
-    return Panel(TITLES.get(title, title), title, drawing(name, PANEL, draw), ends)
+    return CurvePanel(TITLES.get(title, title), title, drawing(name, PANEL, draw), ends)
 
 
 def _never_negative(lines: Mapping[str, Series]) -> bool:

@@ -17,7 +17,7 @@ from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.results import StudyResult, read_study
 from rewriter_agent.experiments.study.table import study_markdown, study_table
-from rewriter_agent.experiments.study.verdict import differences, verdict
+from rewriter_agent.experiments.study.verdict import differences, study_verdict
 from rewriter_agent.io.files import write_json
 
 BASE = """
@@ -324,7 +324,7 @@ def test_forgetting_that_follows_kl_is_seen() -> None:
 
 
 def test_the_verdict_names_both_and_the_differences_say_how_sure() -> None:
-    assert verdict(result()) == (
+    assert study_verdict(result()) == (
         "Fine-tuned on the RL rewriter's targets the model scores 44.0 % on the task (base 60.0 %) and 85.0 "
         "% on what it could do before (base 90.0 %). SFT on expert solutions: 45.0 % and 75.0 %."
     )
@@ -337,7 +337,7 @@ def test_the_verdict_names_both_and_the_differences_say_how_sure() -> None:
 def test_a_study_without_the_rl_rewriter_says_so() -> None:
     found = result()
     without = StudyResult(**{**vars(found), "arms": found.arms[:2]})
-    assert "no RL rewriter" in verdict(without)
+    assert "no RL rewriter" in study_verdict(without)
     assert differences(without) is None
 
 

@@ -10,7 +10,7 @@ from cluster.planning.plan import Plan
 from cluster.planning.roles import Role
 from rewriter_agent.cli import main
 from rewriter_agent.config import load_config
-from rewriter_agent.experiments.study.forecast import counts, counts_text, forecast, forecast_text
+from rewriter_agent.experiments.study.forecast import count_work, counts_text, forecast, forecast_text
 from rewriter_agent.experiments.study.pilot import Speeds, pilot_config
 from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
@@ -46,7 +46,7 @@ def plan(tmp_path: Path) -> StudyPlan:
 
 
 def test_counts_by_hand(plan: StudyPlan) -> None:
-    found = counts(plan)
+    found = count_work(plan)
     assert (found.seeds, found.prepared) == (2, 200)
     # `rl` alone is trained; the two others that it writes for take its rewriter.
     assert (found.rewriters, found.rewriter_steps, found.training_rollouts) == (2, 20, 640)

@@ -16,7 +16,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.pipeline import COMMANDS, DATASET, EVALUATE_BASE, PREPARE, REWRITE, STAGES, TRAIN
 from rewriter_agent.runtime.fingerprints import input_hashes
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.stage import SUBSECTIONS, Stage, _section, roles_of, vllm_package
+from rewriter_agent.runtime.stage import SEPARATE_SUBSECTIONS, Stage, _section, roles_of, vllm_package
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -255,7 +255,7 @@ def test_every_stages_fingerprint_takes_sections_of_the_config(config: RunConfig
     assert len({stage.fingerprint(config) for stage in STAGES}) == len(STAGES)
     assert {section for stage in STAGES for section in stage.sections} <= {
         *RunConfig.model_fields,
-        *SUBSECTIONS,
+        *SEPARATE_SUBSECTIONS,
     }
 
 
