@@ -16,7 +16,7 @@ class ArmOverSeeds:
 
     arm: str
     metrics: dict[str, SeedMean]
-    """As in `Measurement`: `task`, `gain`, `retention`, `forgetting` and so on."""
+    """Means of the metrics of `Measurement`: `task`, `gain`, `retention`, `forgetting` and so on."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from reward.alignment import tail_fraction
 from rewriter_agent.io.files import read_table
 from rewriter_agent.rewrite.tally import Tally
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
 
 from .data import CandidateScore, Count, Naturalness, Rewriting, SampleRow, Text
@@ -18,7 +19,6 @@ Row = dict[str, Any]
 Pieces = Callable[[Sequence[int]], list[str]]
 """Each token's share of the text."""
 
-PREPARED = "prepare/train.parquet"
 EXPERT = ("id", "expert_ids", "expert_logprobs")
 SHOWN_PER_OUTCOME = 3
 EXPERTS, TARGETS = "expert solutions", "targets"
@@ -28,7 +28,7 @@ def rewriting(run_dir: Path, rows: Sequence[Row]) -> Rewriting:
     """Counts of all targets, and of each problem's first target."""
     tally = Tally.of(rows)
     firsts = first_targets(rows)
-    prepared = read_table(run_dir / PREPARED, ["expert_logprobs"])
+    prepared = read_table(RunFolder(run_dir).prepare.prepared, ["expert_logprobs"])
     return Rewriting(
         strategy=rows[0]["strategy"],
         problems=tally.problems,
@@ -53,7 +53,9 @@ def samples(run_dir: Path, rows: Sequence[Row], pieces: Pieces | None) -> list[S
     by_outcome = [[row for row in firsts if row["outcome"] == outcome] for outcome, _ in outcomes]
     chosen = [row for group in by_outcome for row in group[:SHOWN_PER_OUTCOME]]
     ids = {row["problem_id"] for row in chosen}
-    experts = {row["id"]: row for row in read_table(run_dir / PREPARED, EXPERT) if row["id"] in ids}
+    experts = {
+        row["id"]: row for row in read_table(RunFolder(run_dir).prepare.prepared, EXPERT) if row["id"] in ids
+    }
     return [_sample(row, experts[row["problem_id"]], pieces) for row in chosen]
 
 

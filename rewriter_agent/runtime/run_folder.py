@@ -96,6 +96,26 @@ class StageFolder:
         return self.path / "sweep.json"
 
     @property
+    def sweep_table(self) -> Path:
+        """Main results of a sweep, a row a fine-tuning."""
+        return self.path / "sweep.csv"
+
+    @property
+    def sweep_page(self) -> Path:
+        """Page of a sweep."""
+        return self.path / "sweep.html"
+
+    @property
+    def gap(self) -> Path:
+        """Results of `gap`."""
+        return self.path / "gap.json"
+
+    @property
+    def gap_page(self) -> Path:
+        """Page of `gap`."""
+        return self.path / "gap.html"
+
+    @property
     def page(self) -> Path:
         """The report."""
         return self.path / "report.html"
@@ -131,6 +151,26 @@ class RunFolder:
     def strategies(self) -> Path:
         """Results of `compare`."""
         return self.path / "strategies.json"
+
+    @property
+    def study(self) -> Path:
+        """Results of a study."""
+        return self.path / "study.json"
+
+    @property
+    def study_table(self) -> Path:
+        """Table of a study, in Markdown."""
+        return self.path / "study.md"
+
+    @property
+    def study_page(self) -> Path:
+        """Page of a study."""
+        return self.path / "study.html"
+
+    @property
+    def phase_seconds(self) -> Path:
+        """Time of a study's phases, over all attempts."""
+        return self.path / "seconds.json"
 
     def stage(self, name: str) -> StageFolder:
         """Folder of the stage with this name."""

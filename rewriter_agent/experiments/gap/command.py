@@ -16,6 +16,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.stage import fits, read_experts, require_some, to_drop
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.rewrite.rounds import Rewriter
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import GroupScorer, mean
@@ -44,9 +45,9 @@ def gap(config: RunConfig, sample: int) -> Gap:
                 found = _measure(session, sample, progress)
             finally:
                 session.close()
-    folder = config.folder / "gap"
-    write_page(folder / "gap.html", found, cost_text(found), session.tokens)
-    write_json(folder / "gap.json", _numbers(found))
+    files = RunFolder(config.folder).stage("gap")
+    write_page(files.gap_page, found, cost_text(found), session.tokens)
+    write_json(files.gap, _numbers(found))
     return found
 
 

@@ -11,6 +11,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
 from rewriter_agent.runtime.first_start import first_start
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
@@ -44,7 +45,7 @@ def run_study(config: RunConfig) -> str:
     with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
         first_start(config.folder)  # One date for all runs of the study.
         session = Session(base_config(plan), machines, _roles(plan))
-        clock = Clock(config.folder / "seconds.json")
+        clock = Clock(RunFolder(config.folder).phase_seconds)
         try:
             with clock("base"):
                 _stages(session, base_config(plan), (PREPARE, EVALUATE_BASE))

@@ -11,10 +11,11 @@ from rewriter_agent.config import RunConfig, dump_config, make_config
 from rewriter_agent.config.safe_yaml import parse_yaml
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.given_file import check_file
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.user_errors import quoted
 
 from .comparison import arm_results
-from .files import RESULT, write_files
+from .files import write_files
 from .results import StudyResult, read_study
 from .table import study_table
 
@@ -33,7 +34,7 @@ def join_studies(config: RunConfig, paths: Sequence[Path]) -> str:
         ValueError: a file is not a `study.json`, is of a study with other options than `config`, or would be
             overwritten.
     """
-    own = config.folder / RESULT
+    own = RunFolder(config.folder).study
     if own.absolute() in {path.absolute() for path in paths}:
         raise ValueError(
             f"{own} is a part and would be overwritten. Name what is joined: --set name={config.name}-joined"
@@ -74,7 +75,10 @@ def _read(path: Path) -> StudyResult:
     try:
         return read_study(path)
     except (OSError, ValidationError) as error:
-        raise ValueError(f"{path} cannot be read as the study.json of a study: {quoted(error)}") from error
+        raise ValueError(
+            f"{path} cannot be read as the study.json of a study: {quoted(error)}. If an earlier version wrote it, run "
+            "its study again: finished parts are skipped, and the file is written in today's format."
+        ) from error
 
 
 def _check(config: RunConfig, path: Path, part: StudyResult) -> None:

@@ -38,16 +38,17 @@ def sweep(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"{len(failed)} of {len(todo)} trials failed. {reasons}")
-    return {"trials": len(todo), "page": str(folder / "sweep.html")}
+    return {"trials": len(todo), "page": str(StageFolder(folder).sweep_page)}
 
 
 def _write(session: Session, folder: Path, trained: list[Trial]) -> None:
     base = read_result(session.folder.evaluation("base").result)
     results = [trial_result(trial, folder / trial.name, base) for trial in trained]
-    with atomic(folder / "sweep.csv") as temporary:
+    files = StageFolder(folder)
+    with atomic(files.sweep_table) as temporary:
         temporary.write_text(sweep_csv(results))
-    write_measurements(StageFolder(folder).sweep, results)
-    write_page(folder / "sweep.html", session.config.name, results)
+    write_measurements(files.sweep, results)
+    write_page(files.sweep_page, session.config.name, results)
     print(sweep_table(results), flush=True)
 
 

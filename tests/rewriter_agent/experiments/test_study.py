@@ -334,6 +334,19 @@ def test_the_verdict_names_both_and_the_differences_say_how_sure() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "values",
+    [(0.1, 0.2, 0.1), (0.1, 0.2, -0.1), (-0.3, -0.2, -0.2, -0.4), (0.0, 0.1), (0.0, 0.0), (0.2, 0.2)],
+)
+def test_differences_say_chance_if_and_only_if_the_interval_includes_0(values: tuple[float, ...]) -> None:
+    mean = SeedMean.of(dict(enumerate(values)))
+    found = result()
+    rl = replace(found.arms[2], against={"expert": {"task": mean, "forgetting": mean}})
+    text = differences(replace(found, arms=[*found.arms[:2], rl]))
+    assert text is not None
+    assert text.count("may be chance") == 2 * (mean.low <= 0 <= mean.high)
+
+
 def test_a_study_without_the_rl_rewriter_says_so() -> None:
     found = result()
     without = StudyResult(**{**vars(found), "arms": found.arms[:2]})

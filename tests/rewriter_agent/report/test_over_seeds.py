@@ -77,6 +77,18 @@ def test_the_verdict_names_a_difference_only_beyond_the_spread(data: OverSeeds) 
     assert "chance" not in sentence
 
 
+@pytest.mark.parametrize(
+    "values",
+    [(0.1, 0.2, 0.1), (0.1, 0.2, -0.1), (-0.3, -0.2, -0.2, -0.4), (0.0, 0.1), (0.0, 0.0), (0.2, 0.2)],
+)
+def test_the_verdict_says_chance_if_and_only_if_the_interval_includes_0(
+    data: OverSeeds, values: tuple[float, ...]
+) -> None:
+    mean = over(*values)
+    sentence = over_seeds_verdict(replace(data, gain=mean, forgetting=mean))
+    assert sentence.count("may be chance") == 2 * (mean.low <= 0 <= mean.high)
+
+
 def test_the_page_shows_the_numbers_of_the_json(data: OverSeeds, tmp_path: Path) -> None:
     build_over_seeds(data, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
