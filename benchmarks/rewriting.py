@@ -28,6 +28,7 @@ from rewriter_agent.rewrite.dataset import write_dataset
 from rewriter_agent.rewrite.job import rewrite_file
 from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.rounds import Rewriter
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, Sample, ScoredGroup
 
 TOKENS, CANDIDATES, ROWS_A_GROUP = 60, 2, 1000
@@ -88,7 +89,7 @@ def _job(folder: Path, rows: int) -> Cost:
     with (folder / "log").open("w") as log:
         origin = Provenance(CONFIG.rewrite, None, 0)
         rewrite_file(folder / "train.parquet", folder, _rewriter(), origin, Progress("rewrite", log))
-    write_dataset(folder / "dataset", folder / "rewrites.parquet", CONFIG)
+    write_dataset(folder / "dataset", StageFolder(folder), CONFIG)
     return Cost(rows, time.monotonic() - start, _peak_mb(), _peak_mb() - before)
 
 

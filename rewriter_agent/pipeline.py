@@ -17,7 +17,7 @@ from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.prepare.stage import prepare
 from rewriter_agent.report.stage import report
-from rewriter_agent.rewrite.record import REWRITES
+from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
 from rewriter_agent.rewrite.stage import dataset, rewrite
 from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
 from rewriter_agent.runtime.run_folder import RunFolder
@@ -67,7 +67,10 @@ REWRITE = Stage(
     (PREPARE, TRAIN),
     rewrite,
     roles=rewriting_roles,
-    reads=lambda config: rewriter_hash(config) | {"columns": ",".join(REWRITES.names)},
+    reads=lambda config: (
+        rewriter_hash(config)
+        | {"columns": ",".join([*REWRITES.names, *CANDIDATES.names, *PROBLEM_COSTS.names])}
+    ),
 )
 DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
 

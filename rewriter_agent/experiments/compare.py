@@ -38,7 +38,7 @@ HEADER = (
     "scored",
     "seconds",
 )
-COLUMNS = (*Tally.columns, "target_text", "behavior_logprobs")
+COLUMNS = ("target", "outcome", "target_text", "behavior_logprobs")
 
 
 def compare_strategies(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]:
@@ -97,9 +97,9 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
     """
     manifest = stage.read_manifest(config)
     assert manifest is not None, "the stage has just been done"
-    tally, outcomes, texts, logprobs, tails = Tally(), [], [], [], []
+    tally = Tally.of(stage.folder(config))
+    outcomes, texts, logprobs, tails = [], [], [], []
     for row in read_table(stage.folder(config).rewrites, COLUMNS):
-        tally.add(row)
         outcomes.append(row["outcome"])
         if row["target"] == 0:
             texts.append(row["target_text"])

@@ -133,10 +133,31 @@ def run_shards(
     after: Callable[[Shard], None],
     side_by_side: int = 1,
 ) -> list[Path]:
-    """Run `work` over each shard and keep its rows as a Parquet file; an existing shard is not computed again.
+    """Run `work` on each shard and keep its rows as a Parquet file; see `make_shards`."""
 
-    `side_by_side` shards are computed at a time, each in a thread. `after` is called for each in their order.
-    Returns the files in that order.
+    def make(items: Sequence[T], path: Path) -> None:
+        write_table(path, work(items), schema)
+
+    return make_shards(shards, folder, make, after, side_by_side, suffix=".parquet")
+
+
+def make_shards(
+    shards: Iterable[Sequence[T]],
+    folder: Path,
+    make: Callable[[Sequence[T], Path], None],
+    after: Callable[[Shard], None],
+    side_by_side: int = 1,
+    suffix: str = "",
+) -> list[Path]:
+    """Make a file or a folder of each shard that has none yet, and return all paths in order.
+
+    Args:
+        shards: Items of each shard.
+        folder: Parent folder of the shards.
+        make: Writes one shard to a path, whole or not at all.
+        after: Called for each shard in order, also for a shard that existed.
+        side_by_side: Shards in progress at a time, each in a thread.
+        suffix: End of each shard's name.
     """
     finished: list[Path] = []
     running: deque[Future[Shard]] = deque()
@@ -146,10 +167,10 @@ def run_shards(
         after(shard)
         finished.append(shard.path)
 
-    def make(path: Path, items: Sequence[T], done: int) -> Shard:
+    def finish(path: Path, items: Sequence[T], done: int) -> Shard:
         new = not path.exists()
         if new:
-            write_table(path, work(items), schema)
+            make(items, path)
         return Shard(path, done, new)
 
     pool = ThreadPoolExecutor(side_by_side)
@@ -157,7 +178,7 @@ def run_shards(
     try:
         for index, items in enumerate(shards):
             done += len(items)
-            running.append(pool.submit(make, folder / f"part-{index:05d}.parquet", items, done))
+            running.append(pool.submit(finish, folder / f"part-{index:05d}{suffix}", items, done))
             if len(running) >= side_by_side:
                 finish_oldest()
         while running:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -20,15 +19,17 @@ Pieces = Callable[[Sequence[int]], list[str]]
 """Each token's share of the text."""
 
 EXPERT = ("id", "expert_ids", "expert_logprobs")
+SCORED = ("problem_id", *(field.name for field in fields(CandidateScore)))
 SHOWN_PER_OUTCOME = 3
 EXPERTS, TARGETS = "expert solutions", "targets"
 
 
-def rewriting(run_dir: Path, rows: Sequence[Row]) -> Rewriting:
-    """Counts of all targets, and of each problem's first target."""
-    tally = Tally.of(rows)
+def rewriting(folder: RunFolder, rows: Sequence[Row]) -> Rewriting:
+    """Summarise all targets, and each problem's first one."""
+    tally = Tally.of(folder.rewrite)
     firsts = first_targets(rows)
-    prepared = read_table(RunFolder(run_dir).prepare.prepared, ["expert_logprobs"])
+    scores = _selected_scores(folder, firsts)
+    prepared = read_table(folder.prepare.prepared, ["expert_logprobs"])
     return Rewriting(
         strategy=rows[0]["strategy"],
         problems=tally.problems,
@@ -40,23 +41,25 @@ def rewriting(run_dir: Path, rows: Sequence[Row]) -> Rewriting:
         candidates=tally.verdicts.total(),
         naturalness={
             EXPERTS: _mean(naturalness(row["expert_logprobs"]) for row in prepared),
-            TARGETS: _mean(map(_of_target, firsts)),
+            TARGETS: _mean(_of_target(row, scores.get(row["problem_id"])) for row in firsts),
         },
         diversity=_diversity(firsts),
     )
 
 
-def samples(run_dir: Path, rows: Sequence[Row], pieces: Pieces | None) -> list[SampleRow]:
-    """The first rows of each outcome: not chosen for looking well. Without `pieces` texts have no tokens."""
+def samples(folder: RunFolder, rows: Sequence[Row], pieces: Pieces | None) -> list[SampleRow]:
+    """Take the first rows of each outcome, not the best ones. Without `pieces` texts have no tokens."""
     firsts = first_targets(rows)
     outcomes = Counter(row["outcome"] for row in firsts).most_common()
     by_outcome = [[row for row in firsts if row["outcome"] == outcome] for outcome, _ in outcomes]
     chosen = [row for group in by_outcome for row in group[:SHOWN_PER_OUTCOME]]
     ids = {row["problem_id"] for row in chosen}
-    experts = {
-        row["id"]: row for row in read_table(RunFolder(run_dir).prepare.prepared, EXPERT) if row["id"] in ids
-    }
-    return [_sample(row, experts[row["problem_id"]], pieces) for row in chosen]
+    experts = {row["id"]: row for row in read_table(folder.prepare.prepared, EXPERT) if row["id"] in ids}
+    candidates: dict[str, list[Row]] = {problem_id: [] for problem_id in ids}
+    for candidate in read_table(folder.rewrite.candidates, SCORED):
+        if candidate["problem_id"] in ids:
+            candidates[candidate["problem_id"]].append(candidate)
+    return [_sample(row, experts[row["problem_id"]], candidates[row["problem_id"]], pieces) for row in chosen]
 
 
 def first_targets(rows: Iterable[Row]) -> list[Row]:
@@ -69,11 +72,22 @@ def naturalness(logprobs: Sequence[float]) -> Naturalness:
     return Naturalness(fmean(logprobs), tail_fraction(logprobs))
 
 
-def _of_target(row: Row) -> Naturalness:
-    """Take naturalness from the score if the record's log-probs are the rewriter's."""
+def _selected_scores(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Row]:
+    """Scores of the candidates that became these targets, by problem."""
+    chosen = {(row["problem_id"], row["selected"]) for row in rows}
+    columns = ("problem_id", "number", "mean_logprob", "tail_fraction")
+    return {
+        candidate["problem_id"]: candidate
+        for candidate in read_table(folder.rewrite.candidates, columns)
+        if (candidate["problem_id"], candidate["number"]) in chosen
+    }
+
+
+def _of_target(row: Row, score: Row | None) -> Naturalness:
+    """Naturalness of a target; from its candidate's score if its log-probs are the rewriter's."""
     if row["behavior"] == "backbone":
         return naturalness(row["behavior_logprobs"])
-    score = row["scores"][row["selected"]]
+    assert score is not None, "a rewriter's target is a candidate"
     return Naturalness(score["mean_logprob"], score["tail_fraction"])
 
 
@@ -97,7 +111,7 @@ def _diversity(rows: Sequence[Row]) -> dict[str, DatasetDiversity]:
     }
 
 
-def _sample(row: Row, expert: Row, pieces: Pieces | None) -> SampleRow:
+def _sample(row: Row, expert: Row, candidates: Sequence[Row], pieces: Pieces | None) -> SampleRow:
     by_backbone = row["behavior"] == "backbone"
     return SampleRow(
         problem_id=row["problem_id"],
@@ -112,14 +126,14 @@ def _sample(row: Row, expert: Row, pieces: Pieces | None) -> SampleRow:
         ),
         target=_text(
             row["target_text"],
-            _of_target(row),
+            _of_target(row, None if by_backbone else candidates[row["selected"]]),
             row["target_ids"],
             row["behavior_logprobs"],
             pieces if by_backbone else None,
         ),
         outcome=row["outcome"],
         reason=row["reason"],
-        scores=[CandidateScore(**_fields(score)) for score in row["scores"]],
+        scores=[CandidateScore(**_fields(score)) for score in candidates],
         selected=row["selected"],
     )
 
@@ -135,5 +149,5 @@ def _text(
 
 
 def _fields(score: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the rows that the report shows."""
+    """The fields of a score that the report shows."""
     return {field.name: score[field.name] for field in fields(CandidateScore)}

@@ -26,7 +26,8 @@ COLUMNS = (
     "expert_solution",
     "answer",
     "target_ids",
-    "written_by",
+    "writer",
+    "prompt_kind",
     "behavior",
     "behavior_logprobs",
 )
@@ -72,9 +73,7 @@ def check_logprobs(
 
 def _model(row: dict[str, Any]) -> Writer:
     """Engines whose log-probs the row has."""
-    if row["behavior"] == "rewriter" and row["written_by"].startswith("policy/"):
-        return "policy"
-    return "backbone"
+    return row["writer"] if row["behavior"] == "rewriter" else "backbone"
 
 
 def _differences(rows: list[dict[str, Any]], tokens: Tokens, fleet: Fleet) -> list[float]:
@@ -96,6 +95,6 @@ def _prompt(row: dict[str, Any], tokens: Tokens) -> list[int]:
         row["convention"],
         source="",
     )
-    if row["behavior"] == "rewriter" and row["written_by"].endswith("/rewriting"):
+    if row["behavior"] == "rewriter" and row["prompt_kind"] == "rewriting":
         return tokens.rewriting(problem)
     return tokens.question(problem)

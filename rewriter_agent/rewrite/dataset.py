@@ -14,6 +14,7 @@ from rewriter_agent.config.strategies import STRATEGIES, StrategyName
 from rewriter_agent.data.prompts import qa_messages
 from rewriter_agent.io.files import atomic, batches, read_table
 from rewriter_agent.push.redact import public_config, public_name
+from rewriter_agent.runtime.run_folder import StageFolder
 
 from .tally import Tally
 
@@ -28,7 +29,7 @@ DATASET = pa.schema(
     ]
 )
 """TRL's conversational prompt-completion form, and the origin of each row."""
-SHOWN = ("question", "convention", "answer", "target_text", "problem_id", "policy_version")
+SHOWN = ("question", "convention", "answer", "target_text", "problem_id", "outcome", "policy_version")
 ROWS_AT_A_TIME = 1000
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 MADE: dict[StrategyName, str] = {
@@ -41,30 +42,28 @@ MADE: dict[StrategyName, str] = {
 }
 
 
-def write_dataset(folder: Path, rewrites: Path, config: RunConfig) -> dict[str, Any]:
-    """Data and card in `folder`, as `datasets.load_dataset` reads them; returns the job's counts.
+def write_dataset(folder: Path, rewriting: StageFolder, config: RunConfig) -> dict[str, Any]:
+    """Write data and card to `folder`, in the form of `datasets.load_dataset`; returns the counts.
 
-    Prompts are the ones that the targets' log-probs condition on and the package's own SFT trains on.
+    The prompts are the ones that the targets' log-probs and the package's own SFT use.
     """
-    tally = Tally()
     steps = None
     with (
         atomic(folder / "data" / "train-00000-of-00001.parquet") as temporary,
         pq.ParquetWriter(temporary, DATASET) as writer,
     ):
-        for rows in batches(read_table(rewrites, [*SHOWN, *Tally.columns]), ROWS_AT_A_TIME):
-            for row in rows:
-                tally.add(row)
+        for rows in batches(read_table(rewriting.rewrites, SHOWN), ROWS_AT_A_TIME):
             steps = rows[0]["policy_version"]
             table = [_row(row, config.model.system_prompt) for row in rows]
             writer.write_table(pa.Table.from_pylist(table, schema=DATASET))
+    tally = Tally.of(rewriting)
     with atomic(folder / "README.md") as temporary:
         temporary.write_text(_card(tally, steps, config), encoding="utf-8")
     return {"rows": tally.targets}
 
 
 def how_made(config: RunConfig, steps: int | None) -> str:
-    """How the strategy comes by its targets; `steps` are those of the rewriter where it has one."""
+    """Describe how the strategy makes its targets; `steps` are those of its rewriter, if it has one."""
     model = public_name(config.model.name_or_path)
     return MADE[config.rewrite.strategy].format(model=model, steps=steps)
 

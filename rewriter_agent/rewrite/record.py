@@ -1,4 +1,4 @@
-"""The record of a rewritten problem: its targets, everything that was tried for them, and what that cost."""
+"""The records of a rewritten problem: its targets, the candidates that were tried, and what they cost."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,8 +18,38 @@ from .rounds import Attempt
 from .select import select
 
 FALSE_STEP = pa.struct([("text", pa.string()), ("claimed", pa.string()), ("value", pa.string())])
-SCORE = pa.struct(
+REWRITES = pa.schema(
     [
+        ("problem_id", pa.string()),
+        ("target", pa.int32()),
+        ("question", pa.string()),
+        ("expert_solution", pa.string()),
+        ("answer", pa.string()),
+        ("convention", pa.string()),
+        ("target_text", pa.string()),
+        ("target_ids", pa.list_(pa.int32())),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("selected", pa.int32()),
+        ("writer", pa.string()),
+        ("prompt_kind", pa.string()),
+        ("behavior", pa.string()),
+        ("behavior_logprobs", pa.list_(pa.float32())),
+        ("strategy", pa.string()),
+        ("policy_version", pa.int32()),
+        ("seed", pa.int64()),
+    ]
+)
+"""One row per target, at least one per problem. `selected` is the number of the candidate that became the target;
+`writer` and `prompt_kind` say which engines wrote it from which prompt, and are null for the expert's solution."""
+CANDIDATES = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("number", pa.int32()),
+        ("round", pa.int32()),
+        ("writer", pa.string()),
+        ("prompt_kind", pa.string()),
+        ("text", pa.string()),
         ("gate", pa.bool_()),
         ("reason", pa.string()),
         ("alignment", pa.float64()),
@@ -38,41 +68,23 @@ SCORE = pa.struct(
         ("tail", pa.float64()),
     ]
 )
+"""One row per candidate with its scores, numbered within its problem over all rounds."""
 COSTS = ("rollouts", "prompt_tokens", "generated_tokens", "scored_tokens", "judged")
-"""What a problem has cost: candidates; tokens read before them (once a prompt), written, and scored under the
-backbone (of the candidates that pass); texts that the judge has read."""
-REWRITES = pa.schema(
+"""Candidates; tokens of the prompts (one prompt per group), of the candidates, and of the candidates that pass, which
+are scored under the backbone; texts that the judge reads."""
+PROBLEM_COSTS = pa.schema(
     [
         ("problem_id", pa.string()),
-        ("target", pa.int32()),
-        ("question", pa.string()),
-        ("expert_solution", pa.string()),
-        ("answer", pa.string()),
-        ("convention", pa.string()),
-        ("target_text", pa.string()),
-        ("target_ids", pa.list_(pa.int32())),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("selected", pa.int32()),
-        ("written_by", pa.string()),
-        ("candidates", pa.list_(pa.string())),
-        ("rounds", pa.list_(pa.string())),
-        ("scores", pa.list_(SCORE)),
+        *((kind, pa.int64()) for kind in COSTS),
         ("judged_bad", pa.list_(pa.bool_())),
-        ("behavior", pa.string()),
-        ("behavior_logprobs", pa.list_(pa.float32())),
-        *((cost, pa.int64()) for cost in COSTS),
-        ("strategy", pa.string()),
-        ("policy_version", pa.int32()),
-        ("seed", pa.int64()),
     ]
 )
-"""One row a target, a problem's rows in a line. Candidates and costs stand in its first row (`target` 0) only."""
+"""One row per problem. `judged_bad` holds the judge's verdicts on texts that are known to be bad."""
 
 
 @dataclass(frozen=True)
 class ExpertTokens:
-    """The expert's solution as ids, and their log-probs (nats) under the backbone given the question."""
+    """Token ids of the expert's solution, and their log-probs (nats) under the backbone given the question."""
 
     ids: list[int]
     logprobs: list[float]
@@ -80,17 +92,17 @@ class ExpertTokens:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What all records of a job have in common."""
+    """Values that all targets of a job share."""
 
     config: RewriteConfig
     policy_version: int | None
-    """Optimiser steps of the rewriter; None if none was asked."""
+    """Optimiser steps of the rewriter; None if the strategy uses none."""
     seed: int
 
 
-def records(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> list[dict[str, Any]]:
-    """The rows of one problem, as `REWRITES` wants them; at least one."""
-    problem, tried = attempt.problem, _Tried(attempt)
+def target_rows(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> list[dict[str, Any]]:
+    """Rows of `REWRITES` for one problem, at least one."""
+    problem = attempt.problem
     common = {
         "problem_id": problem.id,
         "question": problem.question,
@@ -101,23 +113,39 @@ def records(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> list[
         "policy_version": origin.policy_version,
         "seed": origin.seed,
     }
-    everything = {
-        "candidates": [sample.text for sample in tried.samples],
-        "rounds": tried.rounds,
-        "scores": [_score_row(score) for score in tried.scores],
-        "judged_bad": tried.judged_bad,
+    targets = _targets(attempt, _Tried(attempt), expert, origin)
+    return [{**common, "target": number, **target} for number, target in enumerate(targets)]
+
+
+def candidate_rows(attempt: Attempt) -> list[dict[str, Any]]:
+    """Rows of `CANDIDATES` for one problem; empty if no candidate was written."""
+    rows = [
+        {
+            "problem_id": attempt.problem.id,
+            "round": number,
+            "writer": group.round.writer,
+            "prompt_kind": group.round.prompt,
+            "text": sample.text,
+            **_score_row(score),
+        }
+        for number, group in enumerate(attempt.groups)
+        for sample, score in zip(group.samples, group.scored.scores, strict=True)
+    ]
+    return [{**row, "number": number} for number, row in enumerate(rows)]
+
+
+def cost_row(attempt: Attempt) -> dict[str, Any]:
+    """Row of `PROBLEM_COSTS` for one problem."""
+    tried = _Tried(attempt)
+    return {
+        "problem_id": attempt.problem.id,
         "rollouts": len(tried.samples),
         "prompt_tokens": sum(group.prompt_tokens for group in attempt.groups),
         "generated_tokens": sum(len(sample.token_ids) for sample in tried.samples),
         "scored_tokens": sum(len(logprobs) for logprobs in tried.logprobs if logprobs is not None),
         "judged": sum(group.scored.judged for group in attempt.groups),
+        "judged_bad": [verdict for group in attempt.groups for verdict in group.scored.judged_bad],
     }
-    nothing = {key: [] if isinstance(value, list) else 0 for key, value in everything.items()}
-    targets = _targets(attempt, tried, expert, origin)
-    return [
-        {**common, **(nothing if number else everything), "target": number, **target}
-        for number, target in enumerate(targets)
-    ]
 
 
 def _score_row(score: Score) -> dict[str, Any]:
@@ -126,18 +154,14 @@ def _score_row(score: Score) -> dict[str, Any]:
 
 
 class _Tried:
-    """The candidates of all rounds in one line."""
+    """The candidates of all rounds, in order."""
 
     def __init__(self, attempt: Attempt) -> None:
         groups = attempt.groups
         self.samples: list[Sample] = [sample for group in groups for sample in group.samples]
         self.scores = [score for group in groups for score in group.scored.scores]
         self.logprobs = [logprobs for group in groups for logprobs in group.scored.logprobs]
-        self.judged_bad = [verdict for group in groups for verdict in group.scored.judged_bad]
-        self.outcomes = [group.round.outcome for group in groups for _ in group.samples]
-        self.rounds = [
-            f"{group.round.writer}/{group.round.prompt}" for group in groups for _ in group.samples
-        ]
+        self.rounds = [group.round for group in groups for _ in group.samples]
 
 
 def _targets(
@@ -157,19 +181,21 @@ def _target(selected: int, tried: _Tried, behavior: Literal["backbone", "rewrite
     return {
         "target_text": sample.text,
         "target_ids": list(sample.token_ids),
-        "outcome": tried.outcomes[selected],
+        "outcome": tried.rounds[selected].outcome,
         "reason": None,
         "selected": selected,
-        "written_by": tried.rounds[selected],
+        "writer": tried.rounds[selected].writer,
+        "prompt_kind": tried.rounds[selected].prompt,
         "behavior": behavior,
         "behavior_logprobs": tried.logprobs[selected] if behavior == "backbone" else list(sample.logprobs),
     }
 
 
 def fallback(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str, Any]:
-    """The expert's solution as the target, since no candidate passed the gate or the problem was not to be rewritten.
+    """Keep the expert's solution as the target, if no candidate passed the gate or none was asked for.
 
-    The reason is the rule that refused most candidates. No rewriter wrote it, so its log-probs are the backbone's.
+    The reason is the rule that refused most candidates. No rewriter wrote the text, so its log-probs are the
+    backbone's.
     """
     reasons = Counter(score.reason for score in tried.scores)
     commonest = reasons.most_common(1)[0][0] if reasons else None
@@ -180,7 +206,8 @@ def fallback(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str,
         "outcome": EXPERT_KEPT if attempt.skipped == IN_DISTRIBUTION else outcome,
         "reason": attempt.skipped or commonest,
         "selected": None,
-        "written_by": None,
+        "writer": None,
+        "prompt_kind": None,
         "behavior": "backbone",
         "behavior_logprobs": expert.logprobs,
     }

@@ -40,9 +40,7 @@ def rewrite(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         metrics = partial(log.metrics, REWRITING)
         tally = rewrite_problems(session, prepared_file(config), folder, progress, config.seed, metrics)
         if config.tracking.table_rows:
-            log.table(
-                REWRITING, "samples", rewrites(StageFolder(folder).rewrites, config.tracking.table_rows)
-            )
+            log.table(REWRITING, "samples", rewrites(StageFolder(folder), config.tracking.table_rows))
     counts = tally.counts()
     if STRATEGIES[config.rewrite.strategy].rounds:
         progress("scoring some rows again to check their log-probs")
@@ -71,7 +69,7 @@ def rewrite_problems(
 
 def dataset(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """The targets in TRL's form, with a card."""
-    return write_dataset(folder, session.folder.rewrite.rewrites, session.config)
+    return write_dataset(folder, session.folder.rewrite, session.config)
 
 
 def disk_gb(config: RewriteConfig, problems: int) -> float:
@@ -84,7 +82,7 @@ def disk_gb(config: RewriteConfig, problems: int) -> float:
 
 
 def _problems_done(folder: Path, config: RewriteConfig) -> int:
-    return config.shard_size * sum(1 for _ in folder.glob("shards/part-*.parquet"))
+    return config.shard_size * sum(1 for _ in folder.glob("shards/part-*"))
 
 
 def _load_rewriter(session: Session, progress: Progress) -> int:

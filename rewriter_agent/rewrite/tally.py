@@ -1,12 +1,11 @@
-"""What a rewriting job has come to: outcomes, rejections and cost, counted row by row."""
+"""Outcomes, rejections and cost of a rewriting job, counted over its tables."""
 
 from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Self
 
 from reward.judge import FalseAcceptance
 from rewriter_agent.io.files import read_table
+from rewriter_agent.runtime.run_folder import StageFolder
 
 from .record import COSTS
 
@@ -14,43 +13,38 @@ ACCEPTED = "accepted"
 
 
 class Tally:
-    """Counts over the rows of `REWRITES`, a problem's first row standing for the problem."""
-
-    columns = ("target", "outcome", "reason", "scores", "judged_bad", *COSTS)
+    """Counts over the targets, candidates and costs of a job or of its shards."""
 
     def __init__(self) -> None:
         self.targets = 0
         self.outcomes: Counter[str] = Counter()
-        """Problems."""
+        """Problems by outcome."""
         self.reasons: Counter[str] = Counter()
         """Problems that kept the expert's solution, by reason."""
         self.verdicts: Counter[str] = Counter()
         """Candidates: accepted, or by the rule that rejected them."""
         self.costs: Counter[str] = Counter()
         self.judged_bad: list[bool] = []
+        """Verdicts of the judge on texts that are known to be bad."""
 
     @classmethod
-    def of(cls, rows: Iterable[dict[str, Any]]) -> Self:
-        """The tally of these rows."""
+    def of(cls, folder: StageFolder) -> Self:
+        """Count the tables in a folder."""
         tally = cls()
-        for row in rows:
-            tally.add(row)
+        tally.add_folder(folder)
         return tally
 
-    def add_file(self, path: Path) -> None:
-        """Count a file of rows."""
-        for row in read_table(path, self.columns):
-            self.add(row)
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Count a row."""
-        self.targets += 1
-        if row["target"] == 0:
-            self.outcomes[row["outcome"]] += 1
-            self.reasons.update([row["reason"]] if row["reason"] else [])
-        self.verdicts.update(score["reason"] or ACCEPTED for score in row["scores"])
-        self.costs.update({cost: row[cost] for cost in COSTS})
-        self.judged_bad += row["judged_bad"]
+    def add_folder(self, folder: StageFolder) -> None:
+        """Add the tables in a folder to the counts."""
+        for row in read_table(folder.rewrites, ("target", "outcome", "reason")):
+            self.targets += 1
+            if row["target"] == 0:
+                self.outcomes[row["outcome"]] += 1
+                self.reasons.update([row["reason"]] if row["reason"] else [])
+        self.verdicts.update(row["reason"] or ACCEPTED for row in read_table(folder.candidates, ("reason",)))
+        for row in read_table(folder.costs, (*COSTS, "judged_bad")):
+            self.judged_bad += row.pop("judged_bad")
+            self.costs.update(row)
 
     @property
     def problems(self) -> int:
@@ -77,12 +71,12 @@ class Tally:
         }
 
     def line(self) -> str:
-        """Describe it for the terminal."""
+        """Summary for the terminal."""
         mix = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
         return mix if self.accepted is None else f"{mix} | {self.accepted:.0%} of candidates pass"
 
     def counts(self) -> dict[str, Any]:
-        """Return the counts for the manifest."""
+        """Counts for the manifest."""
         return {
             "problems": self.problems,
             "targets": self.targets,
@@ -94,7 +88,7 @@ class Tally:
         }
 
     def _judge(self) -> dict[str, str]:
-        """How often the judge accepted reasoning known to be bad, with a 95 % interval."""
+        """Rate at which the judge accepted texts known to be bad, with a 95 % interval."""
         if not self.judged_bad:
             return {}
         estimate = FalseAcceptance.of(self.judged_bad)

@@ -47,8 +47,18 @@ class StageFolder:
 
     @property
     def rewrites(self) -> Path:
-        """Targets with their candidates and scores."""
+        """Targets, at least one per problem."""
         return self.path / "rewrites.parquet"
+
+    @property
+    def candidates(self) -> Path:
+        """All candidates with their scores."""
+        return self.path / "candidates.parquet"
+
+    @property
+    def costs(self) -> Path:
+        """Rollouts and tokens that each problem took."""
+        return self.path / "costs.parquet"
 
     @property
     def rows(self) -> Path:

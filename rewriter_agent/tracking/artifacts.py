@@ -24,7 +24,7 @@ class Output:
 
 OUTPUTS = {
     "train": Output("model", ("adapter",)),
-    "rewrite": Output("dataset", ("rewrites.parquet",)),
+    "rewrite": Output("dataset", ("rewrites.parquet", "candidates.parquet", "costs.parquet")),
     "dataset": Output("dataset", ("README.md", "data")),
     "sft-expert": Output("model", ("model",)),
     "sft-rewritten": Output("model", ("model",)),

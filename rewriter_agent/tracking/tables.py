@@ -1,11 +1,12 @@
 """Tables with a bounded number of samples; the Parquet files hold all of them."""
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from rewriter_agent.io.files import read_table
+from rewriter_agent.runtime.run_folder import StageFolder
 
 from .wandb_runs import wandb_table
 
@@ -17,7 +18,6 @@ REWRITES = (
     "outcome",
     "reason",
     "selected",
-    "scores",
 )
 SCORES = ("alignment", "diversity", "total", "mean_logprob")
 
@@ -36,16 +36,23 @@ def log_completions(folder: Path, step: int, rows: int) -> None:
     wandb.log({"completions": wandb_table(table)})
 
 
-def rewrites(path: Path, rows: int) -> list[dict[str, Any]]:
-    """Read the first `rows` targets in `path`, each with its scores if it is a candidate."""
-    return [_rewrite(row) for row in _first(path, rows, REWRITES)]
+def rewrites(folder: StageFolder, rows: int) -> list[dict[str, Any]]:
+    """Read the first `rows` targets, each with the scores of the candidate that became the target, if one did."""
+    targets = _first(folder.rewrites, rows, REWRITES)
+    wanted = {row["problem_id"] for row in targets}
+    candidates: dict[str, list[dict[str, Any]]] = {problem_id: [] for problem_id in wanted}
+    # Both tables are in the order of the problems: the wanted candidates come first.
+    for candidate in takewhile(
+        lambda row: row["problem_id"] in wanted, read_table(folder.candidates, ("problem_id", *SCORES))
+    ):
+        candidates[candidate["problem_id"]].append(candidate)
+    return [_rewrite(row, candidates[row["problem_id"]]) for row in targets]
 
 
-def _rewrite(row: dict[str, Any]) -> dict[str, Any]:
-    scores, selected = row.pop("scores"), row.pop("selected")
-    # A problem's candidates stand in its first row only.
-    score = scores[selected] if selected is not None and scores else {}
-    return row | {"candidates": len(scores), **{key: score.get(key) for key in SCORES}}
+def _rewrite(row: dict[str, Any], candidates: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    selected = row.pop("selected")
+    score = {} if selected is None else candidates[selected]
+    return row | {"candidates": len(candidates), **{key: score.get(key) for key in SCORES}}
 
 
 def _first(path: Path, rows: int, columns: Iterable[str] | None = None) -> list[dict[str, Any]]:

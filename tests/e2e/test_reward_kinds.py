@@ -33,8 +33,8 @@ def test_typicality_whitened_embeddings_and_the_judge(
     monkeypatch.chdir(tmp_path)
     loaded = load_config(write_config(tmp_path), [*SETTINGS, "output_dir=runs"])
     run_stages(loaded, (PREPARE, TRAIN, REWRITE))
-    rows = pq.read_table(loaded.folder / "rewrite" / "rewrites.parquet").to_pylist()
-    scores = [score for row in rows for score in row["scores"]]
+    scores = pq.read_table(loaded.folder / "rewrite" / "candidates.parquet").to_pylist()
+    costs = pq.read_table(loaded.folder / "rewrite" / "costs.parquet").to_pylist()
     passed = [score for score in scores if score["gate"]]
     for score in passed:
         assert score["alignment"] == pytest.approx(math.exp(-abs(score["typicality_gap"])))
@@ -48,7 +48,7 @@ def test_typicality_whitened_embeddings_and_the_judge(
     if len(passed) > 2:
         assert len({score["diversity"] for score in passed}) > 1
     # At most one corrupted candidate a group, and some group had a wrong answer to corrupt.
-    assert {len(row["judged_bad"]) for row in rows} == {0, 1}
+    assert {len(row["judged_bad"]) for row in costs} == {0, 1}
     metrics = read_jsonl(loaded.folder / "train" / "metrics.jsonl")
     assert len(metrics) == 2
     assert all("reward_terms/gate_mean" in step for step in metrics)

@@ -46,7 +46,7 @@ def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture
     assert "training cost" not in comparison(results)
     rows = pq.read_table(config.folder / "rewrite-policy" / "rewrites.parquet").to_pylist()
     assert {row["policy_version"] for row in rows} == {STEPS}
-    assert {row["written_by"] for row in rows} <= {"policy/rewriting", None}
+    assert {(row["writer"], row["prompt_kind"]) for row in rows} <= {("policy", "rewriting"), (None, None)}
     assert read_measurements(config.folder / "strategies.json") == results
     assert (config.folder / "config.yaml").exists()
     capsys.readouterr()

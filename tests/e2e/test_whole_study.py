@@ -115,9 +115,9 @@ def test_greedy_rewriting_writes_one_text_a_problem(folder: Path) -> None:
     import pyarrow.parquet as pq
 
     rows = pq.read_table(
-        folder / "study" / "seed-1" / "rl_greedy" / "rewrite" / "rewrites.parquet"
+        folder / "study" / "seed-1" / "rl_greedy" / "rewrite" / "candidates.parquet"
     ).to_pylist()
-    assert all(len(set(row["candidates"])) == 1 for row in rows)
+    assert len({(row["problem_id"], row["text"]) for row in rows}) == len({row["problem_id"] for row in rows})
 
 
 def test_models_are_gone_and_seconds_are_counted(folder: Path, result: StudyResult) -> None:

@@ -78,7 +78,7 @@ def run_whole(base: Path) -> WholeRun:
 
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
     end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
-    end(signal.SIGINT, "rewrite", lambda: exists("rewrite/shards/part-00002.parquet"))
+    end(signal.SIGINT, "rewrite", lambda: exists("rewrite/shards/part-00002"))
     sft = "sft-rewritten"
     end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
     return finish(config, ended)
@@ -94,7 +94,7 @@ def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
         left=left,
         output=launch.output,
         mid_stage=not (stage / "manifest.json").exists(),
-        shards={path: path.stat().st_mtime_ns for path in stage.glob("*/part-*.parquet")},
+        shards={path: path.stat().st_mtime_ns for path in stage.glob("*/part-*")},
         metrics=read_jsonl(stage / "metrics.jsonl"),
         checkpoint=checkpoint_step(stage),
     )

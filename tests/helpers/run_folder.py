@@ -14,7 +14,9 @@ from rewriter_agent.config.evaluate import PRESETS
 from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
 from rewriter_agent.experiments.measurements import changes, model_metrics, over_items
 from rewriter_agent.experiments.results import Measurement, write_measurements
-from rewriter_agent.io.files import write_json, write_jsonl
+from rewriter_agent.io.files import write_json, write_jsonl, write_table
+from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
+from rewriter_agent.runtime.run_folder import StageFolder
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> {{ 7 * 7 }} </pre></style> \u202eabc'
 REASONS = (None, None, None, "unfinished", "no_answer", "wrong_answer", "leak", "copy")
@@ -167,10 +169,29 @@ def sft_step(step: int, arm: str) -> dict[str, float]:
 
 def write_rewrites(folder: Path, strategy: str) -> None:
     draw = random.Random(0)
-    rows = [rewrite_row(index, draw, strategy) for index in range(120)]
-    # The type of a column of nothing but null cannot be inferred; selected and reason have both kinds.
-    (folder / "rewrite").mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), folder / "rewrite" / "rewrites.parquet")
+    drawn = [rewrite_row(index, draw, strategy) for index in range(120)]
+    rows = [row for row, _ in drawn]
+    tables = StageFolder(folder / "rewrite")
+    write_table(tables.rewrites, rows, REWRITES)
+    candidates = [
+        {"problem_id": row["problem_id"], "number": number, **score}
+        for row, scores in drawn
+        for number, score in enumerate(scores)
+    ]
+    write_table(tables.candidates, candidates, CANDIDATES)
+    costs = [
+        {
+            "problem_id": row["problem_id"],
+            "rollouts": len(scores),
+            "prompt_tokens": 300,
+            "generated_tokens": 700,
+            "scored_tokens": 90 * sum(score["gate"] for score in scores),
+            "judged": 0,
+            "judged_bad": [],
+        }
+        for row, scores in drawn
+    ]
+    write_table(tables.costs, costs, PROBLEM_COSTS)
     experts = [
         {"id": row["problem_id"], "expert_ids": ids, "expert_logprobs": logprobs(ids, 2.0)}
         for row in rows
@@ -194,7 +215,10 @@ def logprobs(ids: Sequence[int], spread: float) -> list[float]:
     return [-spread * draw.expovariate(1.0) ** 2 for _ in ids]
 
 
-def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any]:
+def rewrite_row(
+    index: int, draw: random.Random, strategy: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A target, and the scores of its problem's candidates."""
     a, b, c = draw.randint(2, 9), draw.randint(5, 20), draw.randint(1, 9)
     values = {"a": a, "b": b, "c": c, "p": a * b, "r": a * b - c}
     scores = [candidate(draw, draw.choice(REASONS if index % 9 else REASONS[3:])) for _ in range(8)]
@@ -202,7 +226,7 @@ def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any
     selected = max(passed, key=lambda i: scores[i]["total"]) if passed else None
     text = REWRITE.format(**values) if index != 1 else f"{HOSTILE}\n#### {values['r']}"
     ids = letters(EXPERT.format(**values) if selected is None else text)
-    return {
+    target = {
         "problem_id": f"{index:016x}",
         "question": QUESTION.format(**values),
         "expert_solution": EXPERT.format(**values),
@@ -210,21 +234,15 @@ def rewrite_row(index: int, draw: random.Random, strategy: str) -> dict[str, Any
         "target_text": EXPERT.format(**values) if selected is None else text,
         "outcome": "expert_fallback" if selected is None else "rewritten",
         "reason": "no_candidate_passed" if selected is None else None,
-        "scores": scores,
         "selected": selected,
         "target": 0,
         "target_ids": ids,
         "behavior": "backbone",
         "behavior_logprobs": logprobs(ids, 2.0 if selected is None else 0.4),
         "strategy": strategy,
-        "rollouts": len(scores),
-        "prompt_tokens": 300,
-        "generated_tokens": 700,
-        "judged_bad": [],
-        "judged": 0,
-        "scored_tokens": 90 * len(passed),
         "policy_version": 40,
     }
+    return target, scores
 
 
 def candidate(draw: random.Random, reason: str | None) -> dict[str, Any]:

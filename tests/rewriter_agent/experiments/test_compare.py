@@ -8,9 +8,11 @@ import pytest
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.strategies import GUIDED, STRATEGIES
 from rewriter_agent.experiments.compare import comparison, rewriting_result, with_strategy
-from rewriter_agent.io.files import write_json, write_jsonl, write_table
+from rewriter_agent.io.files import write_json
 from rewriter_agent.pipeline import TRAIN
-from rewriter_agent.rewrite.record import REWRITES, ExpertTokens, Provenance, records
+from rewriter_agent.prepare.records import Prepared
+from rewriter_agent.rewrite.job import write_records
+from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.rounds import Attempt, Group
 from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.scoring.group_scorer import ScoredGroup
@@ -35,13 +37,12 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
     samples = [make_sample("a way of one's own #### 5"), make_sample("another way #### 5")]
     scored = ScoredGroup([passed(1.2), failed("copy")], [[-0.2] * len(samples[0].token_ids), None], [])
     origin = Provenance(base.rewrite, 3, 0)
-    rows = [
-        *records(
-            Attempt(make_problem("a"), [Group(GUIDED, samples, scored, 9)]), ExpertTokens([7], [-2.0]), origin
-        ),
-        *records(Attempt(make_problem("b"), [], "prompt_too_long"), ExpertTokens([7], [-2.0]), origin),
+    attempts = [
+        Attempt(make_problem("a"), [Group(GUIDED, samples, scored, 9)]),
+        Attempt(make_problem("b"), [], "prompt_too_long"),
     ]
-    write_table(base.folder / "rewrite-policy" / "rewrites.parquet", rows, REWRITES)
+    problems = [Prepared(attempt.problem, [7], [-2.0], [7], [-2.0]) for attempt in attempts]
+    write_records(base.folder / "rewrite-policy", problems, attempts, origin)
     write_json(base.folder / "rewrite-policy" / "manifest.json", {"wall_seconds": 12.0})
     trained = {"counts": {"rollouts": 96, "generated_tokens": 5000}, "wall_seconds": 60.0}
     write_json(base.folder / TRAIN.name / "manifest.json", trained)

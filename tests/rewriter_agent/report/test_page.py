@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any, cast
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +17,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.statistics import Change
+from rewriter_agent.io.files import write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.report import format
@@ -26,6 +26,7 @@ from rewriter_agent.report.collect import collect
 from rewriter_agent.report.curves import sft_curve, training_curves
 from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
+from rewriter_agent.rewrite.record import REWRITES
 from tests.helpers.run_folder import HOSTILE, SECONDS, make_run, pieces
 
 LAB_WORLD_7 = {"lab world": "7 0123456789abcdef"}
@@ -285,7 +286,7 @@ def test_log_probs_of_the_rewriter_colour_nothing(tmp_path):
         for row in pq.read_table(path).to_pylist()
         if row["selected"] is not None
     ]
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    write_table(path, rows, REWRITES)
     sample = collect(run, pieces).samples[0]
     assert sample.expert.pieces
     assert sample.target.pieces == []

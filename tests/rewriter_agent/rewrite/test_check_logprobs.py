@@ -21,7 +21,7 @@ def row(number: int, **changed: Any) -> dict[str, Any]:
         "convention": "####",
     }
     logprobs = {"behavior": "backbone", "behavior_logprobs": fake_logprobs(IDS)}
-    written = {"problem_id": f"p{number}", "target_ids": IDS, "written_by": "policy/rewriting"}
+    written = {"problem_id": f"p{number}", "target_ids": IDS, "writer": "policy", "prompt_kind": "rewriting"}
     return {**texts, **logprobs, **written, **changed}
 
 
@@ -42,7 +42,7 @@ def test_rows_that_agree(tmp_path: Path) -> None:
 
 
 def test_those_of_the_rewriter_are_checked_under_its_prompt_at_temperature_one_only(tmp_path: Path) -> None:
-    rows = [row(1, behavior="rewriter"), row(2, behavior="rewriter", written_by="backbone/rewriting"), row(3)]
+    rows = [row(1, behavior="rewriter"), row(2, behavior="rewriter", writer="backbone"), row(3)]
     found, backbone, policy = check(tmp_path, rows)
     assert found["rescored"] == 3
     assert ["".join(map(chr, request.prompt_ids)) for request in policy.asked] == ["How many? 1 Five."]

@@ -11,7 +11,8 @@ from trl.data_utils import is_conversational
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import write_table
 from rewriter_agent.rewrite.dataset import write_dataset
-from rewriter_agent.rewrite.record import REWRITES
+from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
+from rewriter_agent.runtime.run_folder import StageFolder
 
 CONFIG = RunConfig.model_validate(
     {
@@ -26,19 +27,28 @@ CONFIG = RunConfig.model_validate(
 
 
 def row(number: int, **changed: Any) -> dict[str, Any]:
-    nothing = {"target": 0, "scores": [], "judged_bad": [], "candidates": [], "rounds": [], "target_ids": [1]}
-    cost = {"rollouts": 8, "prompt_tokens": 60, "generated_tokens": 100, "scored_tokens": 50, "judged": 0}
     texts = {"question": f"How many? {number}", "target_text": f"It is {number}.\n#### {number}"}
     ours = {"problem_id": str(number), "answer": str(number), "convention": "####", "outcome": "rewritten"}
-    return {**nothing, **cost, **texts, **ours, **changed}
+    return {"target": 0, "target_ids": [1], **texts, **ours, **changed}
+
+
+def write_rewriting(folder: Path, rows: list[dict[str, Any]]) -> StageFolder:
+    """The tables of a rewriting job with these targets."""
+    cost = {"rollouts": 8, "prompt_tokens": 60, "generated_tokens": 100, "scored_tokens": 50, "judged": 0}
+    tables = StageFolder(folder)
+    write_table(tables.rewrites, rows, REWRITES)
+    write_table(tables.candidates, [], CANDIDATES)
+    write_table(
+        tables.costs, [{**cost, "problem_id": r["problem_id"], "judged_bad": []} for r in rows], PROBLEM_COSTS
+    )
+    return tables
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    rewrites = tmp_path / "rewrites.parquet"
-    write_table(rewrites, [row(1), row(2, outcome="expert_fallback"), row(3)], REWRITES)
+    rewriting = write_rewriting(tmp_path, [row(1), row(2, outcome="expert_fallback"), row(3)])
     for _ in range(2):  # What a killed job left is written again.
-        assert write_dataset(tmp_path / "dataset", rewrites, CONFIG) == {"rows": 3}
+        assert write_dataset(tmp_path / "dataset", rewriting, CONFIG) == {"rows": 3}
     return tmp_path / "dataset"
 
 
@@ -72,9 +82,8 @@ def test_the_card_names_no_place(tmp_path: Path) -> None:
         "reward": {"embedding_model": "/private/embedder"},
         "rewrite": {"rewriter": "/private/other/train"},
     }
-    rewrites = tmp_path / "rewrites.parquet"
-    write_table(rewrites, [row(1)], REWRITES)
-    write_dataset(tmp_path, rewrites, RunConfig.model_validate({"name": "made-up", **places}))
+    rewriting = write_rewriting(tmp_path, [row(1)])
+    write_dataset(tmp_path, rewriting, RunConfig.model_validate({"name": "made-up", **places}))
     card = (tmp_path / "README.md").read_text()
     assert "private" not in card
     assert "data set `problems`" in card

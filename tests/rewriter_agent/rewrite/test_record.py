@@ -12,9 +12,19 @@ from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT,
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import ALONE, GUIDED, Round
 from rewriter_agent.io.files import write_table
-from rewriter_agent.rewrite.record import REWRITES, ExpertTokens, Provenance, records
+from rewriter_agent.rewrite.record import (
+    CANDIDATES,
+    PROBLEM_COSTS,
+    REWRITES,
+    ExpertTokens,
+    Provenance,
+    candidate_rows,
+    cost_row,
+    target_rows,
+)
 from rewriter_agent.rewrite.rounds import Attempt, Group
 from rewriter_agent.rewrite.tally import Tally
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.group_scorer import ScoredGroup
 from tests.helpers.groups import failed, fake_logprobs, make_problem, make_sample, passed
 
@@ -39,7 +49,11 @@ def group(*scores: Score, round_: Round = GUIDED) -> Group:
 
 def rows(*groups: Group, skipped: str | None = None, **config: Any) -> list[dict[str, Any]]:
     origin = Provenance(RewriteConfig(**config), 6, 42)
-    return records(Attempt(PROBLEM, list(groups), skipped), EXPERTS, origin)
+    return target_rows(Attempt(PROBLEM, list(groups), skipped), EXPERTS, origin)
+
+
+def attempt(*groups: Group) -> Attempt:
+    return Attempt(PROBLEM, list(groups))
 
 
 def row(*scores: Score) -> dict[str, Any]:
@@ -78,7 +92,8 @@ def test_without_candidates_the_expert_solution_stays(skipped: str | None, outco
     (found,) = rows(skipped=skipped, strategy="expert")
     assert (found["outcome"], found["reason"]) == (outcome, skipped)
     assert found["target_text"] == PROBLEM.solution
-    assert (found["rollouts"], found["candidates"]) == (0, [])
+    untouched = Attempt(PROBLEM, [], skipped)
+    assert (cost_row(untouched)["rollouts"], candidate_rows(untouched)) == (0, [])
 
 
 def test_the_rewriters_own_log_probs_on_request() -> None:
@@ -89,11 +104,10 @@ def test_the_rewriters_own_log_probs_on_request() -> None:
     assert (fallback["behavior"], fallback["behavior_logprobs"]) == ("backbone", EXPERTS.logprobs)
 
 
-def test_several_targets_are_several_rows_that_count_their_cost_once() -> None:
+def test_several_targets_are_several_rows() -> None:
     found = rows(group(passed(1.2), passed(1.4), passed(1.3)), num_targets=2)
     assert [(r["target"], r["target_text"]) for r in found] == [(0, "second"), (1, "third")]
-    assert [r["rollouts"] for r in found] == [3, 0]
-    assert [len(r["candidates"]) for r in found] == [3, 0]
+    assert [r["selected"] for r in found] == [1, 2]
     assert len(rows(group(passed(1.2), failed("copy")), num_targets=2)) == 1
 
 
@@ -101,15 +115,22 @@ def test_rounds_are_told_apart() -> None:
     alone = group(failed("wrong_answer"), failed("wrong_answer"), round_=ALONE)
     (found,) = rows(alone, group(failed("copy"), passed(1.2)), strategy="mind_the_gap")
     assert (found["outcome"], found["selected"]) == (REWRITTEN, 3)
-    assert found["written_by"] == "backbone/rewriting"
-    assert found["rounds"] == ["backbone/question"] * 2 + ["backbone/rewriting"] * 2
-    assert found["rollouts"] == 4
+    assert (found["writer"], found["prompt_kind"]) == ("backbone", "rewriting")
+    both = attempt(alone, group(failed("copy"), passed(1.2)))
+    told = [(r["number"], r["round"], r["writer"], r["prompt_kind"]) for r in candidate_rows(both)]
+    assert told == [
+        (0, 0, "backbone", "question"),
+        (1, 0, "backbone", "question"),
+        (2, 1, "backbone", "rewriting"),
+        (3, 1, "backbone", "rewriting"),
+    ]
+    assert cost_row(both)["rollouts"] == 4
     (solved,) = rows(group(failed("copy"), passed(1.2), round_=ALONE), strategy="mind_the_gap")
     assert solved["outcome"] == SELF_CORRECT
 
 
 def test_costs_are_in_tokens() -> None:
-    found = row(passed(1.2), failed("copy"), failed("leak"))
+    found = cost_row(attempt(group(passed(1.2), failed("copy"), failed("leak"))))
     assert found["generated_tokens"] == sum(len(sample.token_ids) for sample in SAMPLES)
     assert found["scored_tokens"] == len(SAMPLES[0].token_ids)
     assert (found["prompt_tokens"], found["judged"]) == (7, 1)
@@ -124,21 +145,26 @@ def test_a_record_says_where_it_comes_from() -> None:
     )
     assert found["expert_solution"] == PROBLEM.solution
     assert (found["strategy"], found["policy_version"], found["seed"]) == ("policy", 6, 42)
-    assert found["candidates"] == list(TEXTS)
-    assert [score["reason"] for score in found["scores"]] == [None, "copy", "leak"]
+    tried = candidate_rows(attempt(group(passed(1.2), failed("copy"), failed("leak"))))
+    assert [r["text"] for r in tried] == list(TEXTS)
+    assert [r["reason"] for r in tried] == [None, "copy", "leak"]
 
 
 def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
-    path = tmp_path / "rewrites.parquet"
-    written = [
-        *rows(group(passed(1.2), failed("copy"), replace(passed(1.1), **STEPS)), num_targets=2),
-        row(failed("copy"), failed("copy"), failed("leak")),
+    tables = StageFolder(tmp_path)
+    groups = [
+        group(passed(1.2), failed("copy"), replace(passed(1.1), **STEPS)),
+        group(failed("copy"), failed("copy"), failed("leak")),
     ]
-    write_table(path, written, REWRITES)
-    loaded = pq.read_table(path).to_pylist()
+    written = [row for g in groups for row in rows(g, num_targets=2)]
+    write_table(tables.rewrites, written, REWRITES)
+    tried = [row for g in groups for row in candidate_rows(attempt(g))]
+    write_table(tables.candidates, tried, CANDIDATES)
+    write_table(tables.costs, [cost_row(attempt(g)) for g in groups], PROBLEM_COSTS)
+    loaded = pq.read_table(tables.rewrites).to_pylist()
+    assert pq.read_table(tables.candidates).to_pylist() == tried
     tokens = sum(len(sample.token_ids) for sample in SAMPLES)
-    tally = Tally()
-    tally.add_file(path)
+    tally = Tally.of(tables)
     assert tally.counts() == {
         "problems": 2,
         "targets": 3,

@@ -16,6 +16,7 @@ from transformers import TrainerState
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.experiments.seeds import with_seed
+from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.tracking.axis import EVALUATION, REWRITING
@@ -98,7 +99,7 @@ def scored(total: float) -> dict[str, Any]:
     return {"alignment": 0.5, "diversity": 0.25, "total": total, "mean_logprob": -1.0}
 
 
-def write_rewrites(path: Path) -> None:
+def write_rewrites(folder: StageFolder) -> None:
     """20 problems; every third keeps the expert's solution."""
     rows = [
         {
@@ -109,16 +110,17 @@ def write_rewrites(path: Path) -> None:
             "outcome": "rewritten" if i % 3 else "expert_fallback",
             "reason": None if i % 3 else "no_answer",
             "selected": 1 if i % 3 else None,
-            "scores": [scored(0.0), scored(1.5)],
         }
         for i in range(20)
     ]
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    pq.write_table(pa.Table.from_pylist(rows), folder.rewrites)
+    candidates = [{"problem_id": str(i), **scored(total)} for i in range(20) for total in (0.0, 1.5)]
+    pq.write_table(pa.Table.from_pylist(candidates), folder.candidates)
 
 
 def test_a_table_of_rewrites_has_so_many_rows(tmp_path: Path, folder: Path) -> None:
-    write_rewrites(folder / "rewrites.parquet")
-    rows = rewrites(folder / "rewrites.parquet", 5)
+    write_rewrites(StageFolder(folder))
+    rows = rewrites(StageFolder(folder), 5)
     assert [row["total"] for row in rows] == [None, 1.5, 1.5, None, 1.5]
     assert {row["candidates"] for row in rows} == {2}
     with stage_log(make_config(tmp_path), folder) as log:
@@ -167,22 +169,31 @@ def test_a_learner_that_goes_on_tells_the_last_steps_again_and_their_tables(
     assert list(tables(run, "completions")) == [8, 8]
 
 
+REWRITING_FILES = ("rewrites.parquet", "candidates.parquet", "costs.parquet")
+
+
 def finish_stages(config: RunConfig) -> None:
     """A rewriting, a fine-tuning on it and an evaluation of that, their files made up."""
 
-    def write(path: str, counts: dict[str, Any]) -> Any:
+    def write(counts: dict[str, Any], *paths: str) -> Any:
         def work(run: Any, folder: Path, progress: Any) -> dict[str, Any]:
-            file = folder / path
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(path)
+            for path in paths:
+                file = folder / path
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(path)
             return counts
 
         return work
 
-    rewrite = Stage("rewrite", ("rewrite",), (), write("rewrites.parquet", {"problems": 20}))
-    sft = Stage("sft-rewritten", ("sft",), (rewrite,), write("model/model.safetensors", {"steps": 12}))
+    rewrite = Stage(
+        "rewrite",
+        ("rewrite",),
+        (),
+        write({"problems": 20}, "rewrites.parquet", "candidates.parquet", "costs.parquet"),
+    )
+    sft = Stage("sft-rewritten", ("sft",), (rewrite,), write({"steps": 12}, "model/model.safetensors"))
     scores = {"task": 0.5, "retention": 0.75}
-    evaluate = Stage("evaluate-rewritten", ("evaluate",), (sft,), write("result.json", scores))
+    evaluate = Stage("evaluate-rewritten", ("evaluate",), (sft,), write(scores, "result.json"))
     for stage in (rewrite, sft, evaluate):
         run_stage(stage, SimpleNamespace(config=config, weights_gb=0.0))
 
