@@ -68,25 +68,25 @@ def _ask(
     fleet: Fleet, prompt_format: PromptFormat, asked: Sequence[tuple[Problem, int]], config: EvaluateConfig
 ) -> list[Answer]:
     prompts = [prompt_format.prompt_ids(problem) for problem, _ in asked]
-    rooms = [
+    limits = [
         min(config.max_completion_length, fleet.spec.max_model_len - 1 - len(prompt)) for prompt in prompts
     ]
     requests = [
         GenerateRequest(
             prompt,
-            max_tokens=room,
+            max_tokens=max_tokens,
             temperature=config.temperature if sample else 0.0,
             seed=request_seed(config.seed, "evaluate", problem.id, sample) if sample else config.seed,
         )
-        for (problem, sample), prompt, room in zip(asked, prompts, rooms, strict=True)
-        if room > 0
+        for (problem, sample), prompt, max_tokens in zip(asked, prompts, limits, strict=True)
+        if max_tokens > 0
     ]
     completions = iter(fleet.generate(requests))
     return [
         _answer(problem, sample, next(completions), prompt_format)
-        if room > 0
+        if max_tokens > 0
         else Answer(problem.id, sample, "", 0, False)
-        for (problem, sample), room in zip(asked, rooms, strict=True)
+        for (problem, sample), max_tokens in zip(asked, limits, strict=True)
     ]
 
 

@@ -36,9 +36,9 @@ def write_own_answers(
     path: Path,
 ) -> None:
     """Sample one answer of the backbone to each of the first `own_answers` problems that leave room for one."""
-    room = backbone.spec.max_model_len - 1 - config.max_completion_length
+    max_prompt_length = backbone.spec.max_model_len - 1 - config.max_completion_length
     prompts = {problem.id: prompt_format.prompt_ids(problem) for problem in problems[: config.own_answers]}
-    asked = {problem_id: prompt for problem_id, prompt in prompts.items() if len(prompt) <= room}
+    asked = {problem_id: prompt for problem_id, prompt in prompts.items() if len(prompt) <= max_prompt_length}
     requests = [
         GenerateRequest(
             prompt, config.max_completion_length, 1.0, request_seed(config.seed, "own answer", problem_id)

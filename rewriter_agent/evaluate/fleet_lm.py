@@ -72,13 +72,13 @@ class FleetLM(TextLM):
         return [(sum(tokens.logprobs), False) for tokens in scored]
 
     def _score_request(self, context: list[int], continuation: list[int]) -> ScoreRequest:
-        room = self.max_length - len(continuation)
-        if room < 1:
+        max_context_length = self.max_length - len(continuation)
+        if max_context_length < 1:
             raise ValueError(
                 f"a continuation has {len(continuation)} tokens and the engines take {self.max_length} "
                 "with at least one of context; raise model.max_model_len or leave the task out"
             )
-        return ScoreRequest(context[-room:], continuation)
+        return ScoreRequest(context[-max_context_length:], continuation)
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """Greedy texts, cut before the first stop string."""

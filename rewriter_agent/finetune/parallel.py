@@ -1,4 +1,4 @@
-"""Many fine-tunings as Ray tasks, as many side by side as there is room for."""
+"""Many fine-tunings as Ray tasks, as many in parallel as the cluster has capacity for."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -87,11 +87,14 @@ class Rewriter:
     def _run_round(self, round_: Round, number: int, count: int, attempts: Sequence[Attempt]) -> None:
         """Add a scored group of `count` candidates to each attempt, or the reason why there is none."""
         fleet = self.writers[round_.writer]
-        room = fleet.spec.max_model_len - 1 - self.config.max_completion_length
+        max_prompt_length = fleet.spec.max_model_len - 1 - self.config.max_completion_length
         asked: list[tuple[Attempt, list[GenerateRequest]]] = []
         for attempt in attempts:
             prompt = self._prompt(round_, attempt.problem)
-            if prompt_length(prompt, attempt.problem, self.tokens, self.scorer.config.judge) > room:
+            if (
+                prompt_length(prompt, attempt.problem, self.tokens, self.scorer.config.judge)
+                > max_prompt_length
+            ):
                 attempt.skipped = TOO_LONG
             else:
                 asked.append((attempt, self._requests(prompt, number, count, attempt.problem.id)))

@@ -27,7 +27,7 @@ class Prefetch:
         self.problems = problems
         self.sample = sample
         self.shared = shared
-        self._pool = ThreadPoolExecutor(MOST_GROUPS, thread_name_prefix="ahead")
+        self._pool = ThreadPoolExecutor(MOST_GROUPS, thread_name_prefix="prefetch")
         self._sampled: dict[int, list[Future[list[Completion]]]] = {}
         self._scored: dict[int, list[Future[ScoredGroup]]] = {}
         self._due: int | None = None
@@ -44,7 +44,7 @@ class Prefetch:
             for (problem, _), answer in zip(groups, self._sampled[step], strict=True)
         ]
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until the policy's engines are idle, so that weights can be published between two batches."""
         for answers in self._sampled.values():
             for answer in answers:

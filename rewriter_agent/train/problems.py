@@ -12,10 +12,13 @@ def training_problems(config: RunConfig, tokens: Tokens) -> dict[str, AnchoredPr
     Raises:
         ValueError: none fits.
     """
-    room = config.model.max_model_len - 1 - config.train.max_completion_length
+    max_prompt_length = config.model.max_model_len - 1 - config.train.max_completion_length
 
     def fits(problem: AnchoredProblem) -> bool:
-        return prompt_length(tokens.rewriting(problem), problem, tokens, config.reward.judge) <= room
+        return (
+            prompt_length(tokens.rewriting(problem), problem, tokens, config.reward.judge)
+            <= max_prompt_length
+        )
 
     found = {name: problem for name, problem in anchored_problems(config).items() if fits(problem)}
     if not found:

@@ -47,7 +47,7 @@ class GroupReward:
         self.problems = problems
         self.num_generations = num_generations
         self.warn = RejectionWarning(say)
-        self.ahead: Prefetch | None = None
+        self.prefetch: Prefetch | None = None
         """Holds the scores if candidates are prefetched."""
 
     def __call__(
@@ -66,7 +66,7 @@ class GroupReward:
             samples = [self.sample(ids) for ids in completion_ids[rows]]
             groups.append((self.problems[problem_id[start]], samples))
         start = time.perf_counter()
-        scored = self.scorer(groups) if self.ahead is None else self.ahead.scores(groups)
+        scored = self.scorer(groups) if self.prefetch is None else self.prefetch.scores(groups)
         scores = [score for group in scored for score in group.scores]
         log_metric("perf/reward_s", time.perf_counter() - start)
         self.warn(scores)

@@ -41,10 +41,10 @@ class FleetGeneration:
     With prefetch, a step's candidates are sampled under the weights of the step before, while the learner works on it.
     """
 
-    def __init__(self, trainer: Learner, fleet: Fleet, ahead: Prefetch | None) -> None:
+    def __init__(self, trainer: Learner, fleet: Fleet, prefetch: Prefetch | None) -> None:
         self.trainer = trainer
         self.fleet = fleet
-        self.ahead = ahead
+        self.prefetch = prefetch
         self.metrics: dict[str, float] = {}
         """Metrics of the step so far."""
         self.waited = 0.0
@@ -54,8 +54,8 @@ class FleetGeneration:
         """Publish the learner's weights as the version of its global step; 0 is the backbone itself."""
         step = self.trainer.state.global_step
         start = time.perf_counter()
-        if self.ahead is not None:
-            self.ahead.settle()
+        if self.prefetch is not None:
+            self.prefetch.wait_until_idle()
         waited = time.perf_counter()
         if step > self.fleet.version:
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
@@ -94,17 +94,17 @@ class FleetGeneration:
         return taken
 
     def _completions(self, step: int, prompts: list[list[int]]) -> list[Completion]:
-        if self.ahead is None:
+        if self.prefetch is None:
             return self.fleet.generate(self._requests(step, prompts))
         for following in (step, step + 1):
-            if not self.ahead.begun(following):
-                self.ahead.begin(following, self._groups(following))
-        return self.ahead.completions(step)
+            if not self.prefetch.begun(following):
+                self.prefetch.begin(following, self._groups(following))
+        return self.prefetch.completions(step)
 
     def _groups(self, step: int) -> list[Group]:
-        assert self.ahead is not None
-        problems = [self.ahead.problems[name] for name in self.trainer.problem_ids(step)]
-        size, prompt = self.trainer.grpo.num_generations, self.ahead.scorer.tokens.rewriting
+        assert self.prefetch is not None
+        problems = [self.prefetch.problems[name] for name in self.trainer.problem_ids(step)]
+        size, prompt = self.trainer.grpo.num_generations, self.prefetch.scorer.tokens.rewriting
         assert size
         requests = self._requests(step, [prompt(problem) for problem in problems for _ in range(size)])
         return [(problem, requests[i * size : (i + 1) * size]) for i, problem in enumerate(problems)]

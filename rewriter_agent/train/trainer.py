@@ -27,7 +27,7 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         *,
         fleet: Fleet,
         scorers: Fleet,
-        ahead: Prefetch | None = None,
+        prefetch: Prefetch | None = None,
         table_rows: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -38,7 +38,7 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         super().__init__(**kwargs)
         self.table_rows = table_rows
         self.fleet_metrics = {each.name: FleetMetrics(each.status) for each in (fleet, scorers)}
-        self.generation = FleetGeneration(self, fleet, ahead)
+        self.generation = FleetGeneration(self, fleet, prefetch)
         use_engines(self, self.generation)
         self.schedule: Schedule | None = None
 

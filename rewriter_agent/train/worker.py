@@ -60,11 +60,11 @@ def learn(job: dict[str, Any]) -> None:
         reward = GroupReward(scorer, problems, config.train.num_generations, say)
         if config.train.max_staleness:
             shared = isinstance(job["backbone"], BaseModelView)
-            reward.ahead = Prefetch(job["policy"], scorer, problems, reward.sample, shared)
+            reward.prefetch = Prefetch(job["policy"], scorer, problems, reward.sample, shared)
         trainer = FleetGRPOTrainer(
             fleet=job["policy"],
             scorers=job["backbone"],
-            ahead=reward.ahead,
+            prefetch=reward.prefetch,
             table_rows=table_rows,
             share_prompts=config.train.share_prompts,
             model=load_model(job["model"], config, tokens),

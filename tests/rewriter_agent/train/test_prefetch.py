@@ -67,7 +67,7 @@ def scorer() -> Counting:
 
 
 @pytest.fixture
-def ahead(fleet: SlowFleet, scorer: Counting) -> Prefetch:
+def prefetch(fleet: SlowFleet, scorer: Counting) -> Prefetch:
     def sample(ids: Sequence[int]) -> Sample:
         return Sample("text", ids[-1] == 2, tuple(ids))
 
@@ -86,75 +86,79 @@ def totals(scored: Sequence[ScoredGroup]) -> list[list[float]]:
 
 
 def test_a_group_is_scored_as_soon_as_it_is_complete(
-    ahead: Prefetch, fleet: SlowFleet, scorer: Counting
+    prefetch: Prefetch, fleet: SlowFleet, scorer: Counting
 ) -> None:
-    ahead.begin(4, groups("a", "b", "c"))
+    prefetch.begin(4, groups("a", "b", "c"))
     fleet.answer(1)
     until(lambda: scorer.scored == ["b"])
     fleet.answer(0)
     until(lambda: scorer.scored == ["b", "a"])
     fleet.answer(2)
-    assert [completion.token_ids[0] for completion in ahead.completions(4)] == [0, 1, 10, 11, 20, 21]
-    assert totals(ahead.scores([(p, []) for p, _ in groups("a", "b", "c")])) == [[0, 1], [10, 11], [20, 21]]
+    assert [completion.token_ids[0] for completion in prefetch.completions(4)] == [0, 1, 10, 11, 20, 21]
+    assert totals(prefetch.scores([(p, []) for p, _ in groups("a", "b", "c")])) == [
+        [0, 1],
+        [10, 11],
+        [20, 21],
+    ]
     assert sorted(scorer.scored) == ["a", "b", "c"]
 
 
-def test_steps_are_kept_apart(ahead: Prefetch, fleet: SlowFleet) -> None:
-    ahead.begin(0, groups("a"))
-    ahead.begin(1, groups("a", "b"))
-    assert ahead.begun(1)
+def test_steps_are_kept_apart(prefetch: Prefetch, fleet: SlowFleet) -> None:
+    prefetch.begin(0, groups("a"))
+    prefetch.begin(1, groups("a", "b"))
+    assert prefetch.begun(1)
     for number in (2, 1, 0):
         fleet.answer(number)
     for step, expected in ((0, [[0, 1]]), (1, [[0, 1], [10, 11]])):
-        assert len(ahead.completions(step)) == 2 * len(expected)
-        assert totals(ahead.scores([(make_problem("a"), [])] * len(expected))) == expected
-    assert not ahead.begun(0)
+        assert len(prefetch.completions(step)) == 2 * len(expected)
+        assert totals(prefetch.scores([(make_problem("a"), [])] * len(expected))) == expected
+    assert not prefetch.begun(0)
 
 
-def test_weights_may_change_when_everything_has_been_sampled(ahead: Prefetch, fleet: SlowFleet) -> None:
-    ahead.begin(0, groups("a", "b"))
-    settling = Thread(target=ahead.settle)
-    settling.start()
+def test_weights_may_change_when_everything_has_been_sampled(prefetch: Prefetch, fleet: SlowFleet) -> None:
+    prefetch.begin(0, groups("a", "b"))
+    waiting = Thread(target=prefetch.wait_until_idle)
+    waiting.start()
     fleet.answer(0)
-    settling.join(0.1)
-    assert settling.is_alive()
+    waiting.join(0.1)
+    assert waiting.is_alive()
     fleet.answer(1)
-    settling.join(10)
-    assert not settling.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
-def test_engines_that_score_too_must_have_scored_everything(ahead: Prefetch, fleet: SlowFleet) -> None:
-    ahead.shared = True
+def test_engines_that_score_too_must_have_scored_everything(prefetch: Prefetch, fleet: SlowFleet) -> None:
+    prefetch.shared = True
     go_on = Event()
-    score = ahead.scorer
+    score = prefetch.scorer
 
     def slowly(groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         go_on.wait(10)
         return score(groups)
 
-    ahead.scorer = cast(GroupScorer, slowly)
-    ahead.begin(0, groups("a"))
-    settling = Thread(target=ahead.settle)
-    settling.start()
+    prefetch.scorer = cast(GroupScorer, slowly)
+    prefetch.begin(0, groups("a"))
+    waiting = Thread(target=prefetch.wait_until_idle)
+    waiting.start()
     fleet.answer(0)
-    settling.join(0.1)
-    assert settling.is_alive()
+    waiting.join(0.1)
+    assert waiting.is_alive()
     go_on.set()
-    settling.join(10)
-    assert not settling.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
-def test_an_error_of_the_engines_is_the_learners(ahead: Prefetch, fleet: SlowFleet) -> None:
-    ahead.begin(0, groups("a", "b"))
+def test_an_error_of_the_engines_is_the_learners(prefetch: Prefetch, fleet: SlowFleet) -> None:
+    prefetch.begin(0, groups("a", "b"))
     fleet.answer(0)
     fleet.asked[1][1].set_exception(RuntimeError("no engine left"))
     with pytest.raises(RuntimeError, match="no engine left"):
-        ahead.settle()
+        prefetch.wait_until_idle()
     with pytest.raises(RuntimeError, match="no engine left"):
-        ahead.completions(0)
+        prefetch.completions(0)
 
 
-def test_behind_the_last_step_nothing_is_sampled(ahead: Prefetch, fleet: SlowFleet) -> None:
-    ahead.begin(8, [])
-    ahead.settle()
+def test_behind_the_last_step_nothing_is_sampled(prefetch: Prefetch, fleet: SlowFleet) -> None:
+    prefetch.begin(8, [])
+    prefetch.wait_until_idle()
     assert fleet.asked == []
