@@ -9,7 +9,6 @@ its times for one candidate stands for all.
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from statistics import median
 from typing import Any
@@ -85,7 +84,7 @@ def reference(path: str, dtype: torch.dtype, tokens: Tokens, groups: Sequence[An
     rows = [(problem, text) for problem, texts in groups[::STRIDE] for text in texts]
     logprobs, checks = [], []
     for problem, text in rows:
-        prompt, completion = tokens.question(problem), tokens.tokenizer.encode(text)
+        prompt, completion = list(problem.prompt_ids), tokens.tokenizer.encode(text)
         logprobs.append(seconds(partial(worker.logprob, prompt, completion)))
         judge = seconds(partial(worker.judge, problem, text))
         checks.append(judge + seconds(partial(worker.embed, completion)))
@@ -93,11 +92,11 @@ def reference(path: str, dtype: torch.dtype, tokens: Tokens, groups: Sequence[An
     return count * median(logprobs), count * median(checks)
 
 
-def make_groups(config: Any) -> list[tuple[AnchoredProblem, list[str]]]:
+def make_groups(config: Any, tokens: Tokens) -> list[tuple[AnchoredProblem, list[str]]]:
     """Problems of the embedded generator with their candidates."""
     draw = random.Random(0)
     problems = [
-        AnchoredProblem(**asdict(problem), anchors=Anchors(-1.5, -0.5))
+        AnchoredProblem(**vars(tokens.encode(problem)), anchors=Anchors(-1.5, -0.5))
         for problem in load_problems(config.data).train[:GROUPS]
     ]
     return [(problem, [variant(problem, draw) for _ in range(CANDIDATES)]) for problem in problems]
@@ -131,11 +130,10 @@ def main() -> None:
     """Print the table."""
     options = config_options(__doc__, "configs/demo.yaml")
     config = load_config(options.config, [*SETTINGS, *options.set])
-    groups = make_groups(config)
     with connect(config.cluster) as machines:
         session = Session(config, machines)
         try:
-            compare(session, groups, session.tokens)
+            compare(session, make_groups(config, session.tokens), session.tokens)
         finally:
             session.close()
 
@@ -143,7 +141,7 @@ def main() -> None:
 def compare(session: Session, groups: Sequence[tuple[AnchoredProblem, list[str]]], tokens: Tokens) -> None:
     """Time ours and the reference in turns, on the same candidates."""
     requests = [
-        ScoreRequest(tokens.question(problem), tokens.tokenizer.encode(text))
+        ScoreRequest(list(problem.prompt_ids), tokens.tokenizer.encode(text))
         for problem, texts in groups
         for text in texts
     ]

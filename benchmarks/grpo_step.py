@@ -68,6 +68,7 @@ def _trl(config_json: str, folder: str) -> None:
 
     from rewriter_agent.data.prompt_encoder import load_tokens
     from rewriter_agent.models.resolve import resolve_model
+    from rewriter_agent.prepare.records import anchored_problems
     from rewriter_agent.train.problems import training_problems
     from rewriter_agent.train.worker import dataset, grpo_config
     from sft.runtime.metrics import MetricsWriter
@@ -80,7 +81,7 @@ def _trl(config_json: str, folder: str) -> None:
         processing_class=tokens.tokenizer,
         reward_funcs=[lengths],
         args=grpo_config(config, Path(folder)),
-        train_dataset=dataset(training_problems(config, tokens), tokens),
+        train_dataset=dataset(training_problems(anchored_problems(config), config, tokens), tokens),
         peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
         callbacks=[MetricsWriter(Path(folder) / "metrics.jsonl")],
     ).train()

@@ -98,16 +98,16 @@ def _peak_mb() -> float:
 
 
 class FakeTokens:
-    """Prompts and texts of a fixed length."""
-
-    def question(self, _: AnchoredProblem) -> list[int]:
-        return IDS
-
-    def rewriting(self, _: AnchoredProblem) -> list[int]:
-        return IDS * 2
+    """Texts of a fixed length."""
 
     def text(self, _: Sequence[int]) -> str:
         return WORDS
+
+    def finished(self, _: Sequence[int]) -> bool:
+        return True
+
+    def has_control_tokens(self, _: Sequence[int]) -> bool:
+        return False
 
 
 class FakeFleet:
@@ -137,6 +137,8 @@ def _rewriter() -> Rewriter:
 def _write_problems(path: Path, rows: int) -> None:
     common = {"solution": WORDS, "answer": "5", "convention": "####", "source": "made up"}
     anchors = {
+        "prompt_ids": IDS,
+        "rewriting_prompt_ids": IDS * 2,
         "expert_ids": IDS,
         "expert_logprobs": [-2.0] * TOKENS,
         "expert": -2.0,

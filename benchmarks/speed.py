@@ -86,9 +86,8 @@ def scoring(fleet: Fleet, prompts: list[list[int]], completions: list[Completion
 def engines(session: Session) -> None:
     """Sampling and scoring."""
     torch.set_num_threads(session.plan.cpus)
-    tokens = session.tokens
     problems = list(anchored_problems(session.config).values())
-    prompts = [tokens.rewriting(problems[i % len(problems)]) for i in range(PROMPTS)]
+    prompts = [list(problems[i % len(problems)].rewriting_prompt_ids) for i in range(PROMPTS)]
     model = AutoModelForCausalLM.from_pretrained(session.model_path, dtype=session.config.model.dtype)
     completions = generation(session.actor, prompts, model)
     scoring(session.reference, prompts, completions, model)

@@ -51,6 +51,8 @@ PREPARE = Stage(
     roles=lambda config: ("backbone",),
     # A different version may have written different columns.
     reads=lambda config: input_hashes(config) | {"columns": ",".join(PREPARED.names)},
+    # Of the prepared columns only the rewriting prompt depends on it.
+    own_sections=("prompts",),
 )
 TRAIN = Stage(
     "train",

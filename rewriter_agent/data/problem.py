@@ -2,7 +2,8 @@
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,16 @@ class Problem:
     template: str | None = None
     level: str | None = None
     """Level of difficulty, if the data states it."""
+
+
+@dataclass(frozen=True)
+class EncodedProblem(Problem):
+    """A problem with its prompts as token ids, in arrays of four bytes a token."""
+
+    prompt_ids: Sequence[int] = field(kw_only=True, repr=False)
+    """QA prompt, on which SFT trains and the backbone's log-probs condition."""
+    rewriting_prompt_ids: Sequence[int] = field(kw_only=True, repr=False)
+    """Prompt of a rewriter: the question with the expert's solution."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Texts to the token ids that engines, trainers and scorers share."""
 
+from array import array
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.config.prompts import PromptsConfig
 
-from .problem import Problem
+from .problem import EncodedProblem, Problem
 from .prompts import Messages, qa_messages, rewrite_messages
 from .text_encoder import text_encoder
 
@@ -33,9 +34,17 @@ class Tokens:
         self.ends = ends
         self.prompts = prompts
 
+    def encode(self, problem: Problem) -> EncodedProblem:
+        """Encode both prompts of a problem."""
+        return EncodedProblem(
+            **vars(problem),
+            prompt_ids=array("i", self.question(problem)),
+            rewriting_prompt_ids=array("i", self.rewriting(problem)),
+        )
+
     def question(self, problem: Problem) -> list[int]:
         """The QA prompt, on which SFT trains and the backbone's log-probs condition."""
-        return self.prompt(qa_messages(problem.question, problem.convention, self.system_prompt))
+        return encode_question(self.tokenizer, problem, self.system_prompt)
 
     def rewriting(self, problem: Problem) -> list[int]:
         """The policy's prompt."""
@@ -86,6 +95,11 @@ class Tokens:
         if not self.finished(ids):
             return list(ids)
         return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
+
+
+def encode_question(tokenizer: Any, problem: Problem, system_prompt: str | None) -> list[int]:
+    """Encode the QA prompt under the chat template."""
+    return text_encoder(tokenizer).chat(qa_messages(problem.question, problem.convention, system_prompt))
 
 
 def _pieces(ids: list[int], tokenizer: Any) -> list[str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from rewriter_agent.config.evaluate import PromptName
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.data.prompts import qa_messages
+from rewriter_agent.data.prompt_encoder import encode_question
 from rewriter_agent.data.text_encoder import text_encoder
 
-from .tokens import chat_prompt_ids, decode
+from .tokens import decode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -53,8 +53,7 @@ class PromptFormat:
     def prompt_ids(self, problem: Problem) -> list[int]:
         """The prompt's tokens; a preset's as its evaluation makes them, with the tokenizer's own special tokens."""
         if self.name == "chat":
-            messages = qa_messages(problem.question, problem.convention, self.system_prompt)
-            return chat_prompt_ids(self.tokenizer, messages)
+            return encode_question(self.tokenizer, problem, self.system_prompt)
         preset = PRESETS[self.name]
         encoder = text_encoder(self.tokenizer)
         question = encoder.control.guarded(problem.question)

@@ -1,5 +1,6 @@
 """Rows to fine-tune on: expert solutions, rewritten targets, and the backbone's own answers for the probe."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from rewriter_agent.config.outcomes import EXPERT_FALLBACK
 from rewriter_agent.config.strategies import StrategyName
 from rewriter_agent.io.files import read_table
-from rewriter_agent.prepare.records import prepared, prepared_file
+from rewriter_agent.prepare.records import prepared_file
 from rewriter_agent.runtime.session import Session
 from sft.data.rows import SFTRow
 
@@ -17,23 +18,22 @@ TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome"
 
 def expert_rows(session: Session) -> Iterator[SFTRow]:
     """The expert's solutions, with their log-probs under the backbone."""
-    tokens = session.tokens
-    for row in prepared(prepared_file(session.config)):
-        yield SFTRow(tokens.question(row.problem), row.expert_ids, row.expert_logprobs, "backbone", EXPERT)
+    for row in read_table(prepared_file(session.config), ("prompt_ids", "expert_ids", "expert_logprobs")):
+        yield SFTRow(row["prompt_ids"], row["expert_ids"], row["expert_logprobs"], "backbone", EXPERT)
 
 
 def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
     """The targets in a file of rewrites, each with the id of its problem."""
-    tokens = session.tokens
     prompts = {
-        row.problem.id: tokens.question(row.problem) for row in prepared(prepared_file(session.config))
+        row["id"]: array("i", row["prompt_ids"])
+        for row in read_table(prepared_file(session.config), ("id", "prompt_ids"))
     }
     for row in read_table(rewrites, TARGET):
         problem_id = row["problem_id"]
         yield (
             problem_id,
             SFTRow(
-                prompts[problem_id],
+                list(prompts[problem_id]),
                 row["target_ids"],
                 row["behavior_logprobs"],
                 row["behavior"],
@@ -44,9 +44,9 @@ def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTR
 
 def own_answers(session: Session) -> Iterator[SFTRow]:
     """The backbone's own answers to the first training questions."""
-    tokens = session.tokens
-    for row in islice(prepared(prepared_file(session.config)), session.config.sft.probe_size):
-        yield SFTRow(tokens.question(row.problem), row.own_ids, row.own_logprobs, "backbone", OWN)
+    rows = read_table(prepared_file(session.config), ("prompt_ids", "own_ids", "own_logprobs"))
+    for row in islice(rows, session.config.sft.probe_size):
+        yield SFTRow(row["prompt_ids"], row["own_ids"], row["own_logprobs"], "backbone", OWN)
 
 
 def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:

@@ -1,5 +1,6 @@
 """Output of `prepare` for later stages: training problems with the backbone's log-probs."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +18,8 @@ from rewriter_agent.scoring.group_scorer import AnchoredProblem
 PREPARED = pa.schema(
     [
         *((field.name, pa.string()) for field in fields(Problem)),
+        ("prompt_ids", pa.list_(pa.int32())),
+        ("rewriting_prompt_ids", pa.list_(pa.int32())),
         ("expert_ids", pa.list_(pa.int32())),
         ("expert_logprobs", pa.list_(pa.float32())),
         ("expert", pa.float64()),
@@ -29,15 +32,12 @@ PREPARED = pa.schema(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training problem with texts and their log-probs (nats) under the backbone, given the question."""
+    """A training problem with the expert's solution and its log-probs (nats) under the backbone, given the question."""
 
     problem: AnchoredProblem
     expert_ids: list[int]
-    """Expert's solution, including the end token."""
+    """Includes the end token."""
     expert_logprobs: list[float]
-    own_ids: list[int]
-    """First of the backbone's own solutions."""
-    own_logprobs: list[float]
 
 
 def prepared_file(config: RunConfig) -> Path:
@@ -48,9 +48,7 @@ def prepared_file(config: RunConfig) -> Path:
 def prepared(path: Path) -> Iterator[Prepared]:
     """Read the training problems of a prepared file, in order, one row group in memory at a time."""
     for row in read_table(path):
-        yield Prepared(
-            _anchored(row), row["expert_ids"], row["expert_logprobs"], row["own_ids"], row["own_logprobs"]
-        )
+        yield Prepared(_anchored(row), row["expert_ids"], row["expert_logprobs"])
 
 
 def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
@@ -60,4 +58,9 @@ def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
 
 def _anchored(row: dict[str, Any]) -> AnchoredProblem:
     values = {field.name: row[field.name] for field in fields(Problem)}
-    return AnchoredProblem(**values, anchors=Anchors(row["expert"], row["own"]))
+    return AnchoredProblem(
+        **values,
+        prompt_ids=array("i", row["prompt_ids"]),
+        rewriting_prompt_ids=array("i", row["rewriting_prompt_ids"]),
+        anchors=Anchors(row["expert"], row["own"]),
+    )

@@ -16,7 +16,7 @@ from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.gold import contradicted
 from rewriter_agent.data.load import load_problems
-from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.data.step_faults import StepFault, describe, step_faults
 from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
@@ -44,9 +44,8 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     faults = read_experts(problems.train, session, progress)
     write_jsonl(folder / "false_steps.jsonl", [fault.row() for fault in faults])
     dropped = to_drop(faults, config)
-    train = [
-        problem for problem in problems.train if problem.id not in dropped and fits(problem, tokens, config)
-    ]
+    encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
+    train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]
     require_some(train, config)
     contradictions = contradicted(problems.train, config.reward)
     if contradictions:
@@ -54,7 +53,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     write_jsonl(folder / "contradictions.jsonl", [asdict(problem) for problem in contradictions])
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
-    def work(shard: Sequence[Problem]) -> list[dict[str, Any]]:
+    def work(shard: Sequence[EncodedProblem]) -> list[dict[str, Any]]:
         with AnchorCache(config.output_dir / CACHE_FILE) as cache:
             return anchors(shard, tokens, session, cache, session.backbone_identity)
 
@@ -95,7 +94,7 @@ def _contradictions(problems: Sequence[Problem], of: int) -> str:
 
 
 def _left_out(
-    given: Sequence[Problem], dropped: Collection[str], asked: Sequence[Problem], done: set[str]
+    given: Sequence[Problem], dropped: Collection[str], asked: Sequence[EncodedProblem], done: set[str]
 ) -> list[dict[str, Any]]:
     """Training problems that no later stage has, with the reason."""
     reasons = dict.fromkeys((problem.id for problem in asked), ENGINE_ERROR) | dict.fromkeys(
@@ -124,7 +123,7 @@ def to_drop(faults: Sequence[StepFault], config: RunConfig) -> frozenset[str]:
 
 
 def anchors(
-    problems: Sequence[Problem],
+    problems: Sequence[EncodedProblem],
     tokens: Tokens,
     session: Session,
     cache: AnchorCache,
@@ -141,9 +140,13 @@ def anchors(
 
 
 def _anchors(
-    tokens: Tokens, session: Session, cache: AnchorCache, identity: tuple[str, str], shard: Sequence[Problem]
+    tokens: Tokens,
+    session: Session,
+    cache: AnchorCache,
+    identity: tuple[str, str],
+    shard: Sequence[EncodedProblem],
 ) -> list[dict[str, Any]]:
-    prompts = [tokens.question(problem) for problem in shard]
+    prompts = [list(problem.prompt_ids) for problem in shard]
     experts = [tokens.expert(problem) for problem in shard]
     expert_logprobs = _expert_logprobs(prompts, experts, session, cache, identity)
     own = _own_samples(shard, prompts, session, cache, identity)
@@ -240,7 +243,7 @@ def require_some(problems: Sequence[Problem], config: RunConfig) -> None:
         )
 
 
-def fits(problem: Problem, tokens: Tokens, config: RunConfig) -> bool:
-    """Whether the question fits the model's context, both with the expert's solution and with the model's own."""
-    longest = max(len(tokens.expert(problem)), config.prepare.max_completion_length)
-    return len(tokens.question(problem)) + longest <= config.model.max_model_len - 1
+def fits(prompt: Sequence[int], expert: Sequence[int], config: RunConfig) -> bool:
+    """Whether a question fits the model's context, both with the expert's solution and with the model's own."""
+    longest = max(len(expert), config.prepare.max_completion_length)
+    return len(prompt) + longest <= config.model.max_model_len - 1

@@ -1,6 +1,6 @@
 """Checks behaviour log-probs: scores some rows again and compares."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,8 +10,6 @@ import pyarrow.parquet as pq
 from cluster.fleet.fleet import Fleet
 from cluster.types import ScoreRequest
 from rewriter_agent.config.strategies import Writer
-from rewriter_agent.data.problem import Problem
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import read_table
 from rewriter_agent.scoring.group_scorer import mean
 
@@ -21,10 +19,6 @@ TOLERANCE = 0.05
 above."""
 COLUMNS = (
     "problem_id",
-    "question",
-    "convention",
-    "expert_solution",
-    "answer",
     "target_ids",
     "writer",
     "prompt_kind",
@@ -34,10 +28,11 @@ COLUMNS = (
 
 
 def check_logprobs(
-    rewrites: Path, tokens: Tokens, fleets: Mapping[Writer, Fleet], temperature: float, seed: int
+    rewrites: Path, prepared: Path, fleets: Mapping[Writer, Fleet], temperature: float, seed: int
 ) -> dict[str, Any]:
     """Compare behaviour log-probs with their model's present ones, over at most `ROWS` random rows.
 
+    Prompts are those of the `prepared` file.
     Log-probs of a rewriter are at its sampling `temperature`, and are compared only if that is 1.
 
     Raises:
@@ -46,6 +41,7 @@ def check_logprobs(
     total = pq.read_metadata(rewrites).num_rows
     chosen = set(Random(seed).sample(range(total), min(ROWS, total)))
     rows = [row for number, row in enumerate(read_table(rewrites, COLUMNS)) if number in chosen]
+    prompts = _prompts(prepared, {row["problem_id"] for row in rows})
     asked: dict[Writer, list[dict[str, Any]]] = {}
     for row in rows:
         if row["behavior"] == "backbone" or temperature == 1:
@@ -53,7 +49,7 @@ def check_logprobs(
     found = [
         (difference, row["problem_id"])
         for model, group in asked.items()
-        for row, difference in zip(group, _differences(group, tokens, fleets[model]), strict=True)
+        for row, difference in zip(group, _differences(group, prompts, fleets[model]), strict=True)
     ]
     if not found:
         return {}
@@ -76,25 +72,24 @@ def _model(row: dict[str, Any]) -> Writer:
     return row["writer"] if row["behavior"] == "rewriter" else "backbone"
 
 
-def _differences(rows: list[dict[str, Any]], tokens: Tokens, fleet: Fleet) -> list[float]:
+def _prompts(prepared: Path, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Both prompts of some problems, by id."""
+    columns = ("id", "prompt_ids", "rewriting_prompt_ids")
+    return {row["id"]: row for row in read_table(prepared, columns) if row["id"] in ids}
+
+
+def _differences(
+    rows: list[dict[str, Any]], prompts: Mapping[str, dict[str, Any]], fleet: Fleet
+) -> list[float]:
     """Mean absolute difference over each row's tokens, in nats."""
-    asked = [ScoreRequest(_prompt(row, tokens), row["target_ids"]) for row in rows]
+    asked = [ScoreRequest(_prompt(row, prompts[row["problem_id"]]), row["target_ids"]) for row in rows]
     return [
         mean([abs(now - then) for now, then in zip(scored.logprobs, row["behavior_logprobs"], strict=True)])
         for scored, row in zip(fleet.score(asked), rows, strict=True)
     ]
 
 
-def _prompt(row: dict[str, Any], tokens: Tokens) -> list[int]:
+def _prompt(row: dict[str, Any], prompts: Mapping[str, Any]) -> list[int]:
     """Prompt that the log-probs are conditioned on."""
-    problem = Problem(
-        row["problem_id"],
-        row["question"],
-        row["expert_solution"],
-        row["answer"],
-        row["convention"],
-        source="",
-    )
-    if row["behavior"] == "rewriter" and row["prompt_kind"] == "rewriting":
-        return tokens.rewriting(problem)
-    return tokens.question(problem)
+    by_rewriter = row["behavior"] == "rewriter" and row["prompt_kind"] == "rewriting"
+    return prompts["rewriting_prompt_ids" if by_rewriter else "prompt_ids"]

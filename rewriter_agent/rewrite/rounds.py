@@ -90,7 +90,7 @@ class Rewriter:
         max_prompt_length = fleet.spec.max_model_len - 1 - self.config.max_completion_length
         asked: list[tuple[Attempt, list[GenerateRequest]]] = []
         for attempt in attempts:
-            prompt = self._prompt(round_, attempt.problem)
+            prompt = _prompt(round_, attempt.problem)
             if (
                 prompt_length(prompt, attempt.problem, self.tokens, self.scorer.config.judge)
                 > max_prompt_length
@@ -115,11 +115,6 @@ class Rewriter:
             else:
                 attempt.groups.append(Group(round_, samples, result, length))
 
-    def _prompt(self, round_: Round, problem: AnchoredProblem) -> list[int]:
-        return (
-            self.tokens.question(problem) if round_.prompt == "question" else self.tokens.rewriting(problem)
-        )
-
     def _requests(self, prompt: list[int], number: int, count: int, problem_id: str) -> list[GenerateRequest]:
         return [
             GenerateRequest(
@@ -140,6 +135,10 @@ class Rewriter:
             tuple(completion.logprobs),
             has_control_tokens=self.tokens.has_control_tokens(ids),
         )
+
+
+def _prompt(round_: Round, problem: AnchoredProblem) -> list[int]:
+    return list(problem.prompt_ids if round_.prompt == "question" else problem.rewriting_prompt_ids)
 
 
 def _generate(fleet: Fleet, groups: Sequence[list[GenerateRequest]]) -> list[list[Completion]]:

@@ -46,7 +46,7 @@ def rewrite(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         progress("scoring some rows again to check their log-probs")
         counts |= check_logprobs(
             StageFolder(folder).rewrites,
-            session.tokens,
+            prepared_file(config),
             _writers(session),
             config.rewrite.temperature,
             config.seed,

@@ -45,14 +45,23 @@ class Stage:
     """Processes of the plan that the stage starts or uses."""
     reads: Callable[[RunConfig], dict[str, str]] = lambda config: {}
     """Content hashes of the files that the stage reads and no stage has written."""
+    own_sections: tuple[str, ...] = ()
+    """Config sections that decide the result, and the results of only those later stages that name them."""
 
     def fingerprint(self, config: RunConfig) -> str:
         """Hash of everything that decides the result."""
+        return self._hash(config, (*self.sections, *self.own_sections))
+
+    def passed_on(self, config: RunConfig) -> str:
+        """Hash of everything that decides the part of the result that every later stage depends on."""
+        return self._hash(config, self.sections)
+
+    def _hash(self, config: RunConfig, names: tuple[str, ...]) -> str:
         tree = config.model_dump(mode="json")
-        sections = {name: _section(tree, name) for name in ("model", "seed", *self.sections)}
+        sections = {name: _section(tree, name) for name in ("model", "seed", *names)}
         # Older results also lack sections whose options are all neutral.
         data = {name: section for name, section in sections.items() if section != {}}
-        inputs = [stage.fingerprint(config) for stage in self.before(config)]
+        inputs = [stage.passed_on(config) for stage in self.before(config)]
         text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -62,7 +71,7 @@ class Stage:
 
     def inputs(self, config: RunConfig) -> dict[str, str]:
         """Fingerprints of the stages before, and hashes of the other files that the stage reads."""
-        return {stage.name: stage.fingerprint(config) for stage in self.before(config)} | self.reads(config)
+        return {stage.name: stage.passed_on(config) for stage in self.before(config)} | self.reads(config)
 
     def complete(self, config: RunConfig) -> bool:
         """The manifest is there and was written for the same inputs."""

@@ -9,7 +9,7 @@ from cluster.fleet.fleet import Fleet
 from cluster.types import Scored, ScoreRequest
 from reward import Anchors, Candidate, Embed, RewardConfig, Score, TokenScores, Verifier, score_group
 from reward.judge import corrupt
-from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 
 from .judge import FleetJudge, judgement_length
@@ -30,8 +30,8 @@ def prompt_length(prompt: Sequence[int], problem: Problem, tokens: Tokens, judge
 
 
 @dataclass(frozen=True)
-class AnchoredProblem(Problem):
-    """A problem with l(y*) and l_self, as the reward wants it."""
+class AnchoredProblem(EncodedProblem):
+    """A problem with l(y*) and l_self, which the reward needs."""
 
     anchors: Anchors = field(kw_only=True)
 
@@ -103,7 +103,7 @@ class GroupScorer:
         known: dict[tuple[int, ...], list[float]] = {}
 
         def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
-            prompt, entropies = self.tokens.question(problem), self.config.needs_entropies
+            prompt, entropies = list(problem.prompt_ids), self.config.needs_entropies
             ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
             scored = ask([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
             known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))

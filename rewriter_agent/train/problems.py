@@ -1,13 +1,16 @@
 """Selects the problems that a rewriter is trained on."""
 
+from collections.abc import Mapping
+
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.prompt_encoder import Tokens
-from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, prompt_length
 
 
-def training_problems(config: RunConfig, tokens: Tokens) -> dict[str, AnchoredProblem]:
-    """Return the prepared problems whose rewriting fits the model's context, by id.
+def training_problems(
+    problems: Mapping[str, AnchoredProblem], config: RunConfig, tokens: Tokens
+) -> dict[str, AnchoredProblem]:
+    """Return the problems whose rewriting fits the model's context, by id.
 
     Raises:
         ValueError: none fits.
@@ -15,12 +18,10 @@ def training_problems(config: RunConfig, tokens: Tokens) -> dict[str, AnchoredPr
     max_prompt_length = config.model.max_model_len - 1 - config.train.max_completion_length
 
     def fits(problem: AnchoredProblem) -> bool:
-        return (
-            prompt_length(tokens.rewriting(problem), problem, tokens, config.reward.judge)
-            <= max_prompt_length
-        )
+        length = prompt_length(problem.rewriting_prompt_ids, problem, tokens, config.reward.judge)
+        return length <= max_prompt_length
 
-    found = {name: problem for name, problem in anchored_problems(config).items() if fits(problem)}
+    found = {name: problem for name, problem in problems.items() if fits(problem)}
     if not found:
         raise ValueError(
             f"no rewriting prompt fits model.max_model_len={config.model.max_model_len} with a completion; raise it, "

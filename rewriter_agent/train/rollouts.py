@@ -104,9 +104,10 @@ class FleetGeneration:
     def _groups(self, step: int) -> list[Group]:
         assert self.prefetch is not None
         problems = [self.prefetch.problems[name] for name in self.trainer.problem_ids(step)]
-        size, prompt = self.trainer.grpo.num_generations, self.prefetch.scorer.tokens.rewriting
+        size = self.trainer.grpo.num_generations
         assert size
-        requests = self._requests(step, [prompt(problem) for problem in problems for _ in range(size)])
+        prompts = [list(problem.rewriting_prompt_ids) for problem in problems]
+        requests = self._requests(step, [prompt for prompt in prompts for _ in range(size)])
         return [(problem, requests[i * size : (i + 1) * size]) for i, problem in enumerate(problems)]
 
     def _requests(self, step: int, prompts: Sequence[list[int]]) -> list[GenerateRequest]:

@@ -7,6 +7,7 @@ from typing import Any
 from cluster.fleet.supervisor import EnginesLostError
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
@@ -42,8 +43,8 @@ def train(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
 
 
 def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
-    tokens = session.tokens
-    progress(f"{len(training_problems(session.config, tokens))} problems; starting the engines")
+    problems = training_problems(anchored_problems(session.config), session.config, session.tokens)
+    progress(f"{len(problems)} problems; starting the engines")
     session.start_engines("policy", "backbone")
     policy, backbone = session.actor, session.reference
     if policy.version:

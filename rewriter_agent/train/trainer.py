@@ -10,13 +10,15 @@ from cluster.fleet.fleet import Fleet
 from cluster.fleet.status import FleetMetrics
 from rewriter_agent.compat.trl import use_engines
 from rewriter_agent.data.prompts import Messages
-from rewriter_agent.data.text_encoder import text_encoder
 from rewriter_agent.tracking.tables import log_completions
 
 from .prefetch import Prefetch
 from .rollouts import FleetGeneration
 from .schedule import Schedule
 from .shared_prefix_trainer import SharedPrefixGRPOTrainer
+
+PROMPT_IDS = "rewriting_prompt_ids"
+"""Column of the training data with the encoded prompt."""
 
 
 class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
@@ -41,11 +43,17 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         self.generation = FleetGeneration(self, fleet, prefetch)
         use_engines(self, self.generation)
         self.schedule: Schedule | None = None
+        self._rows: list[dict[str, Any]] = []
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Keep the step's rows for `_tokenize_prompts`, to which TRL passes the messages alone."""
+        self._rows = inputs
+        return super()._generate_and_score_completions(inputs)
 
     def _tokenize_prompts(self, prompts: list[Messages]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        """Encode prompts like every other stage: a problem's text never becomes a control token."""
-        encoder = text_encoder(self.processing_class)
-        return [encoder.chat(prompt) for prompt in prompts], None, {}
+        """Return the prompts as `prepare` has encoded them."""
+        assert len(prompts) == len(self._rows)
+        return [row[PROMPT_IDS] for row in self._rows], None, {}
 
     def problem_ids(self, step: int) -> list[str]:
         """Ids of the problems that the step is trained on; empty after the last step."""

@@ -30,7 +30,7 @@ from .problems import training_problems
 from .replay_log import ReplayCompletions
 from .reward import GroupReward
 from .rewriter import ADAPTER, MODEL
-from .trainer import FleetGRPOTrainer
+from .trainer import PROMPT_IDS, FleetGRPOTrainer
 from .weight_sync import ADAPTERS, merged_weights
 
 
@@ -51,10 +51,11 @@ def learn(job: dict[str, Any]) -> None:
         fleet.log = say
     tokens = load_tokens(job["model"], config.model, job["prompt_date"], config.prompts)
     table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
-    problems = training_problems(config, tokens)
+    prepared = anchored_problems(config)
+    problems = training_problems(prepared, config, tokens)
     with Verifier(config.reward) as verifier:
         # All problems, as when rewriting: they are the reference of the whitened embeddings.
-        solutions = [problem.solution for problem in anchored_problems(config).values()]
+        solutions = [problem.solution for problem in prepared.values()]
         embed = diversity_embed(job["embedder"], solutions, config.reward)
         scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
         reward = GroupReward(scorer, problems, config.train.num_generations, say)
@@ -128,9 +129,16 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
 
 
 def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens) -> Dataset:
-    """One row a problem: the rewriting prompt as messages, and the id that finds the rest."""
+    """Make one row per problem: the rewriting prompt as ids, as messages for TRL's tables, and the problem's id."""
     return Dataset.from_list(
-        [{"prompt": tokens.rewrite_messages(p), "problem_id": p.id} for p in problems.values()]
+        [
+            {
+                "prompt": tokens.rewrite_messages(problem),
+                PROMPT_IDS: list(problem.rewriting_prompt_ids),
+                "problem_id": problem.id,
+            }
+            for problem in problems.values()
+        ]
     )
 
 

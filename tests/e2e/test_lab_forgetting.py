@@ -67,7 +67,7 @@ def make_data() -> Data:
 
 def rewrite(problems: list[Problem], tokens: Tokens, fleet: Fleet, scorer: GroupScorer) -> Rows:
     # The same anchors for all: they scale a group's alignment and leave its order as it is.
-    anchored = [AnchoredProblem(**vars(p), anchors=Anchors(-2.0, -0.2)) for p in problems]
+    anchored = [AnchoredProblem(**vars(tokens.encode(p)), anchors=Anchors(-2.0, -0.2)) for p in problems]
     asked = [
         GenerateRequest(tokens.rewriting(p), LENGTH, 1.0, 0) for p in problems for _ in range(CANDIDATES)
     ]

@@ -1,5 +1,6 @@
 """Problems, candidates and fakes for the tests of scoring on the fleet."""
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -7,7 +8,7 @@ from cluster.fleet.fleet import Fleet
 from cluster.types import Scored, ScoreRequest
 from reward import Anchors, Check, Grade, Score, StepCheck, StepReport, Verdict, Verifier
 from reward.steps import check_steps
-from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
 
@@ -17,11 +18,13 @@ EOS, CONTROL = 0, 1
 class LetterTokens:
     """Fake tokenizer with one token per character; EOS is 0, another control token 1, and neither has a text."""
 
-    def question(self, problem: Problem) -> list[int]:
-        return [ord(letter) for letter in problem.question]
-
-    def rewriting(self, problem: Problem) -> list[int]:
-        return [ord(letter) for letter in f"{problem.question} {problem.solution}"]
+    def encode(self, problem: Problem) -> EncodedProblem:
+        question, rewriting = problem.question, f"{problem.question} {problem.solution}"
+        return EncodedProblem(
+            **vars(problem),
+            prompt_ids=array("i", map(ord, question)),
+            rewriting_prompt_ids=array("i", map(ord, rewriting)),
+        )
 
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
         return CONTROL in ids
@@ -68,7 +71,8 @@ def fake_logprobs(ids: Sequence[int]) -> list[float]:
 def make_problem(name: str, answer: str = "5") -> AnchoredProblem:
     solution = f"Counting gives it.\n#### {answer}"
     anchors = Anchors(expert=-2.0, own=-0.5)
-    return AnchoredProblem(name, f"Question {name}?", solution, answer, "####", "test", anchors=anchors)
+    problem = Problem(name, f"Question {name}?", solution, answer, "####", "test")
+    return AnchoredProblem(**vars(LetterTokens().encode(problem)), anchors=anchors)
 
 
 def make_sample(text: str, finished: bool = True) -> Sample:

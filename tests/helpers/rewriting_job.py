@@ -53,7 +53,14 @@ def write_problems(path: Path, count: int) -> None:
         "own_ids": [7, 0],
         "own_logprobs": [-0.5, -0.5],
     }
-    rows = [{"id": f"{i:04}", "question": f"Question {i}?", **row, **anchors} for i in range(count)]
+    rows = []
+    for i in range(count):
+        question = f"Question {i}?"
+        prompts = {
+            "prompt_ids": [*map(ord, question)],
+            "rewriting_prompt_ids": [*map(ord, f"{question} {row['solution']}")],
+        }
+        rows.append({"id": f"{i:04}", "question": question, **row, **prompts, **anchors})
     write_table(path, rows, PREPARED)
 
 

@@ -57,11 +57,12 @@ def anchored(backbone: Path, problems: Sequence[Problem], length: int) -> list[A
     fleet = SmallFleet(backbone, tokens.tokenizer.eos_token_id)
     found = []
     for i, problem in enumerate(problems):
-        prompt = tokens.question(problem)
+        encoded = tokens.encode(problem)
+        prompt = list(encoded.prompt_ids)
         (expert,) = fleet.score([ScoreRequest(prompt, tokens.expert(problem))])
         own = fleet.generate([GenerateRequest(prompt, length, 1.0, i)] * 4)
         anchors = Anchors(fmean(expert.logprobs), fmean(fmean(sample.logprobs) for sample in own))
-        found.append(AnchoredProblem(**vars(problem), anchors=anchors))
+        found.append(AnchoredProblem(**vars(encoded), anchors=anchors))
     return found
 
 
@@ -131,7 +132,7 @@ def trainer_of(
 def _measure(run: ShortRun, policy: SmallFleet, scorer: GroupScorer, seed: int) -> Terms:
     tokens = scorer.tokens
     requests = [
-        GenerateRequest(tokens.rewriting(problem), run.length, run.temperature, 1000 + seed)
+        GenerateRequest(list(problem.rewriting_prompt_ids), run.length, run.temperature, 1000 + seed)
         for problem in run.problems
         for _ in range(GENERATIONS)
     ]

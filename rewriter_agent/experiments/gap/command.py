@@ -58,9 +58,10 @@ def _measure(session: Session, sample: int, progress: Progress) -> Gap:
         progress(line)
     faults = read_experts(loaded.train, session, progress)
     dropped = to_drop(faults, config)
-    problems = [p for p in loaded.train if p.id not in dropped and fits(p, tokens, config)]
+    kept = [p for p in loaded.train if p.id not in dropped]
+    problems = [p for p in kept if fits(tokens.question(p), tokens.expert(p), config)]
     require_some(problems, config)
-    chosen = _sample(problems, sample, config.seed)
+    chosen = [tokens.encode(problem) for problem in _sample(problems, sample, config.seed)]
     progress(f"{len(chosen)} of {len(problems)} training problems; starting the backbone's engines")
     rows: list[RowGap] = []
     measure = partial(measure_rows, tokens, session.reference, config.prepare, config.seed)
@@ -76,7 +77,7 @@ def _measure(session: Session, sample: int, progress: Progress) -> Gap:
     embed = diversity_embed(session.embedder, [problem.solution for problem in chosen], config.reward)
     scorer = GroupScorer(tokens, session.reference, session.verifier, config.reward, embed)
     rewriter = Rewriter(by_prompt, config.seed, tokens, {"backbone": session.reference}, scorer)
-    trial = try_rewriting(tried, rewriter, tokens)
+    trial = try_rewriting(tried, rewriter)
     return Gap(
         name=config.name,
         model=config.model.name_or_path,

@@ -10,7 +10,7 @@ from cluster.types import Scored, ScoreRequest
 from reward import Anchors
 from reward.alignment import tail_fraction, typicality_gap
 from rewriter_agent.config.train import PrepareConfig
-from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.problem import EncodedProblem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.prepare.stage import own_requests
 from rewriter_agent.rewrite.rounds import Rewriter
@@ -42,7 +42,7 @@ class Likelihood:
 class RowGap:
     """One problem: the expert's solution and the backbone's own."""
 
-    problem: Problem
+    problem: EncodedProblem
     expert: Likelihood
     own: list[Likelihood]
 
@@ -76,10 +76,10 @@ class RewritingTrial:
 
 
 def measure_rows(
-    tokens: Tokens, backbone: Fleet, settings: PrepareConfig, seed: int, problems: Sequence[Problem]
+    tokens: Tokens, backbone: Fleet, settings: PrepareConfig, seed: int, problems: Sequence[EncodedProblem]
 ) -> list[RowGap]:
     """The gap of each problem, order kept."""
-    prompts = [tokens.question(problem) for problem in problems]
+    prompts = [list(problem.prompt_ids) for problem in problems]
     count = settings.num_own_samples
     asked = [
         request
@@ -106,7 +106,7 @@ def _likelihood(ids: list[int], scored: Scored) -> Likelihood:
     return Likelihood(ids, scored.logprobs, typicality_gap(scored.logprobs, scored.entropies))
 
 
-def try_rewriting(rows: Sequence[RowGap], rewriter: Rewriter, tokens: Tokens) -> RewritingTrial:
+def try_rewriting(rows: Sequence[RowGap], rewriter: Rewriter) -> RewritingTrial:
     """Rewrite these rows by prompt, without any training, and count the candidates that pass."""
     problems = [
         AnchoredProblem(**vars(row.problem), anchors=Anchors(row.expert.mean, row.own_mean)) for row in rows
@@ -123,7 +123,7 @@ def try_rewriting(rows: Sequence[RowGap], rewriter: Rewriter, tokens: Tokens) ->
         candidates=len(lengths),
         accepted=accepted,
         rejections=dict(reasons.most_common()),
-        prompt_tokens=mean([float(len(tokens.rewriting(problem))) for problem in problems]),
+        prompt_tokens=mean([float(len(problem.rewriting_prompt_ids)) for problem in problems]),
         generated_tokens=mean(lengths) if lengths else 0.0,
         scored_tokens=mean(scored) if scored else 0.0,
     )

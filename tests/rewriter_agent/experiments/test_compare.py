@@ -8,7 +8,7 @@ import pytest
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.strategies import GUIDED, STRATEGIES
 from rewriter_agent.experiments.compare import comparison, rewriting_result, with_strategy
-from rewriter_agent.io.files import write_json
+from rewriter_agent.io.files import write_json, write_jsonl
 from rewriter_agent.pipeline import TRAIN
 from rewriter_agent.prepare.records import Prepared
 from rewriter_agent.rewrite.job import write_records
@@ -41,7 +41,7 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
         Attempt(make_problem("a"), [Group(GUIDED, samples, scored, 9)]),
         Attempt(make_problem("b"), [], "prompt_too_long"),
     ]
-    problems = [Prepared(attempt.problem, [7], [-2.0], [7], [-2.0]) for attempt in attempts]
+    problems = [Prepared(attempt.problem, [7], [-2.0]) for attempt in attempts]
     write_records(base.folder / "rewrite-policy", problems, attempts, origin)
     write_json(base.folder / "rewrite-policy" / "manifest.json", {"wall_seconds": 12.0})
     trained = {"counts": {"rollouts": 96, "generated_tokens": 5000}, "wall_seconds": 60.0}

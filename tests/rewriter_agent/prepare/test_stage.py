@@ -20,7 +20,7 @@ from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.prepare.logprob_cache import AnchorCache
 from rewriter_agent.prepare.records import prepared, prepared_file
 from rewriter_agent.prepare.stage import _own_samples, prepare
-from tests.helpers.groups import EOS, ExactVerifier, LetterTokens, RecordingFleet, fake_logprobs, make_problem
+from tests.helpers.groups import EOS, ExactVerifier, RecordingFleet, fake_logprobs, make_problem
 
 TEXTS = ("one way", "another")
 
@@ -34,10 +34,10 @@ class Writer(RecordingFleet):
 
 
 def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
-    fleet, tokens, problems = Writer(), LetterTokens(), [make_problem("a"), make_problem("b")]
+    fleet, problems = Writer(), [make_problem("a"), make_problem("b")]
     config = SimpleNamespace(prepare=PrepareConfig(num_own_samples=2, temperature=0.5), seed=0)
     run = SimpleNamespace(config=config, reference=fleet)
-    prompts = [tokens.question(problem) for problem in problems]
+    prompts = [list(problem.prompt_ids) for problem in problems]
 
     def own() -> list[dict[str, Any]]:
         with AnchorCache(tmp_path / "cache.sqlite") as cache:
@@ -85,7 +85,10 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
     )
     counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
     assert (counts["train"], counts["prompt_too_long"], counts["engine_error"]) == (1, 1, 1)
-    assert [row.problem.question for row in prepared(prepared_file(config))] == ["a?"]
+    (row,) = prepared(prepared_file(config))
+    assert row.problem.question == "a?"
+    assert list(row.problem.prompt_ids) == tokens.question(row.problem)
+    assert list(row.problem.rewriting_prompt_ids) == tokens.rewriting(row.problem)
     left_out = read_jsonl(config.folder / "prepare" / "left_out.jsonl")
     assert {row["question"]: row["reason"] for row in left_out} == {
         "poison?": "engine_error",

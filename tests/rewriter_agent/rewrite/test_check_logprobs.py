@@ -6,31 +6,36 @@ from typing import Any, cast
 import pytest
 
 from rewriter_agent.io.files import write_table
+from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.rewrite.check_logprobs import ROWS, check_logprobs
 from rewriter_agent.rewrite.record import REWRITES
-from tests.helpers.groups import LetterTokens, RecordingFleet, fake_logprobs
+from tests.helpers.groups import RecordingFleet, fake_logprobs
 
 IDS = [*map(ord, "It is 5."), 0]
 
 
 def row(number: int, **changed: Any) -> dict[str, Any]:
-    texts = {
-        "question": f"How many? {number}",
-        "expert_solution": "Five.",
-        "answer": "5",
-        "convention": "####",
-    }
     logprobs = {"behavior": "backbone", "behavior_logprobs": fake_logprobs(IDS)}
     written = {"problem_id": f"p{number}", "target_ids": IDS, "writer": "policy", "prompt_kind": "rewriting"}
-    return {**texts, **logprobs, **written, **changed}
+    return {**logprobs, **written, **changed}
+
+
+def problem(name: str) -> dict[str, Any]:
+    asked = f"How many? {name}"
+    return {
+        "id": name,
+        "prompt_ids": [*map(ord, asked)],
+        "rewriting_prompt_ids": [*map(ord, f"{asked} Five.")],
+    }
 
 
 def check(folder: Path, rows: list[dict[str, Any]], temperature: float = 1.0) -> tuple[Any, ...]:
-    path = folder / "rewrites.parquet"
+    path, prepared = folder / "rewrites.parquet", folder / "train.parquet"
     write_table(path, rows, REWRITES)
+    write_table(prepared, [problem(row["problem_id"]) for row in rows], PREPARED)
     backbone, policy = RecordingFleet(), RecordingFleet()
     fleets = cast(Any, {"backbone": backbone, "policy": policy})
-    return check_logprobs(path, cast(Any, LetterTokens()), fleets, temperature, 0), backbone, policy
+    return check_logprobs(path, prepared, fleets, temperature, 0), backbone, policy
 
 
 def test_rows_that_agree(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_those_of_the_rewriter_are_checked_under_its_prompt_at_temperature_one_o
     rows = [row(1, behavior="rewriter"), row(2, behavior="rewriter", writer="backbone"), row(3)]
     found, backbone, policy = check(tmp_path, rows)
     assert found["rescored"] == 3
-    assert ["".join(map(chr, request.prompt_ids)) for request in policy.asked] == ["How many? 1 Five."]
+    assert ["".join(map(chr, request.prompt_ids)) for request in policy.asked] == ["How many? p1 Five."]
     assert len(backbone.asked) == 2
     assert check(tmp_path, rows, temperature=0.7)[0]["rescored"] == 1
 

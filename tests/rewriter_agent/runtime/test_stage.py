@@ -13,7 +13,16 @@ import pytest
 
 import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
-from rewriter_agent.pipeline import COMMANDS, DATASET, EVALUATE_BASE, PREPARE, REWRITE, STAGES, TRAIN
+from rewriter_agent.pipeline import (
+    COMMANDS,
+    DATASET,
+    EVALUATE_BASE,
+    PREPARE,
+    REWRITE,
+    SFT_EXPERT,
+    STAGES,
+    TRAIN,
+)
 from rewriter_agent.runtime.fingerprints import input_hashes
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.stage import SEPARATE_SUBSECTIONS, Stage, _section, roles_of, vllm_package
@@ -110,11 +119,12 @@ def test_an_option_that_older_results_do_not_have_is_neutral_at_its_old_meaning(
     assert TRAIN.fingerprint(overlapped) != TRAIN.fingerprint(config)
 
 
-def test_another_rewriting_prompt_makes_training_and_rewriting_stale(tmp_path: Path) -> None:
+def test_another_rewriting_prompt_makes_stale_what_uses_it_alone(tmp_path: Path) -> None:
     shown, masked = (make_config(tmp_path, prompts={"show_answer": value}) for value in (True, False))
-    for stage in (TRAIN, REWRITE):
+    for stage in (PREPARE, TRAIN, REWRITE):
         assert stage.fingerprint(shown) != stage.fingerprint(masked)
-    assert EVALUATE_BASE.fingerprint(shown) == EVALUATE_BASE.fingerprint(masked)
+    for stage in (SFT_EXPERT, EVALUATE_BASE):
+        assert stage.fingerprint(shown) == stage.fingerprint(masked)
 
 
 def test_a_section_that_older_results_do_not_have_is_neutral_at_its_old_meaning(tmp_path: Path) -> None:
