@@ -48,11 +48,11 @@ CONFIG: dict[str, Any] = {
 LONG_AGO = {"started_at": "2020-01-31T23:59:58+00:00"}
 
 
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("dated_phi", "llama", "qwen25", "gemma")]
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("phi", "llama", "qwen25", "gemma")]
 DATED = ("dated_phi", "llama")
 
 
-@pytest.fixture(params=["phi", *LONG])
+@pytest.fixture(params=["dated_phi", *LONG])
 def finished(request: pytest.FixtureRequest, tmp_path: Path) -> RunConfig:
     """A run of one family that was started first on an earlier day."""
     model = FAMILIES[request.param](tmp_path / request.param)
