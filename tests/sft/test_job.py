@@ -69,8 +69,9 @@ def make_job(sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path) -> Cal
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_cpus() -> Iterator[None]:
+    """A cluster for all tests of this file, since each start takes seconds."""
     ray.init(address="local", num_cpus=2, include_dashboard=True)
     yield
     ray.shutdown()
@@ -367,25 +368,29 @@ def test_paths_become_absolute() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lora", [None, {"r": 4}])
 def test_a_second_training_in_a_process_gives_the_same_weights(
-    make_job: Callable[..., SFTJob], two_cpus: None, lora: dict[str, int] | None
+    make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:
+    """Four trainings in one process: two of the whole model, then two of an adapter."""
+
     def one_after_another(jobs: list[dict[str, Any]]) -> int:
         for job in jobs:
             run_sft(SFTJob.model_validate(job))
         tensors = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]
         return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
 
-    options = {"num_workers": 1, "bf16": False, "lora": lora}
-    first, second = (
-        make_job(name, learning_rate=rate, **options) for name, rate in (("a", 1e-2), ("b", 1e-3))
-    )
-    here = [job.model_copy(update={"in_process": True, "threads": 1}) for job in (first, second)]
+    def jobs_of(kind: str, lora: dict[str, int] | None) -> list[SFTJob]:
+        options = {"num_workers": 1, "bf16": False, "lora": lora}
+        rates = {"first": 1e-2, "second": 1e-3, "alone": 1e-3}
+        return [make_job(f"{kind}-{name}", learning_rate=rate, **options) for name, rate in rates.items()]
+
+    kinds = [jobs_of("whole", None), jobs_of("adapter", {"r": 4})]
+    jobs = [job for first, second, _ in kinds for job in (first, second)]
+    here = [job.model_copy(update={"in_process": True, "threads": 1}) for job in jobs]
     task = ray.remote(num_cpus=1, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})(one_after_another)
     left = ray.get(task.remote([job.model_dump(mode="json") for job in here]))
     assert left < 1000, "bytes of tensors; a training has megabytes"
-    alone = make_job("alone", learning_rate=1e-3, **options)
-    run_sft(alone)
-    assert weights_of(second) == weights_of(alone) != weights_of(first)
-    assert AutoModelForCausalLM.from_pretrained(second.model_dir).dtype == torch.float32
+    for first, second, alone in kinds:
+        run_sft(alone)
+        assert weights_of(second) == weights_of(alone) != weights_of(first)
+        assert AutoModelForCausalLM.from_pretrained(second.model_dir).dtype == torch.float32
