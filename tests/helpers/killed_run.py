@@ -16,7 +16,7 @@ from rewriter_agent.models.lab import LAB
 from sft.runtime.checkpoints import newest_complete
 from tests.helpers.processes import ROOT, Launch, launched
 
-DATA = LabData(num_train=48, num_test=20, steps=(1, 3))
+DATA = LabData(num_train=32, num_test=20, steps=(1, 3))
 NAME = "e2e"
 TABLE_ROWS = 6
 # Generous: a machine may be several times slower than another, and no speed is measured here.
@@ -151,9 +151,9 @@ def write_config(base: Path) -> Path:
         "sft": {
             "weight": {"kind": "token_is"},
             "outcome_weights": {"expert_fallback": {"kind": "sequence_is", "mode": "mask"}},
-            "probe_size": 16,
+            "probe_size": 8,
             "probe_steps": 1,
-            "learning_rate": 5e-4,
+            "learning_rate": 7e-4,
             "num_train_epochs": 2,
             "per_device_train_batch_size": 2,
             "max_length": 512,
