@@ -1,4 +1,4 @@
-"""Finds broken steps: with a side or an operand missing, with a number from nowhere, or with a result nobody uses."""
+"""Broken steps: unfinished ones, ones from values that appear nowhere, and ones with an unused result."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -123,7 +123,7 @@ def _known(given: str) -> set[Value]:
 
 
 def _forms(*values: Value) -> set[Value]:
-    """Return the numbers that a number brings with it: what is left of 100 % and of a whole, and its percentage."""
+    """Return the numbers that a number brings with it: the rest to 100 % and to a whole, and its percentage."""
     forms: set[Value] = set()
     for value in values:
         size = abs(value)

@@ -77,7 +77,7 @@ def _claim(left: Item, right: Item, tokens: Sequence[Token], relation: str, *, r
 def _others(
     left: Item, right: Item, tokens: Sequence[Token], *, runs_on: bool
 ) -> Iterator[tuple[Node, Node]]:
-    """Yield other sides: "3 + 4 = 7 - 2 = 5" states that 3 + 4 is 7, and goes on with it."""
+    """Yield other sides: "3 + 4 = 7 - 2 = 5" states that 3 + 4 is 7, and continues from it."""
     assert left.node is not None
     assert right.node is not None
     if left.edges is not None:
@@ -154,7 +154,7 @@ def _remainder(tokens: Sequence[Token], position: int) -> tuple[Node, int] | Non
 
 
 def _with_following_unit(right: Item, tokens: Sequence[Token], *, is_value: bool) -> Node:
-    """Attach the unit that follows the last value of a chain, whose words go on as a sentence."""
+    """Attach the unit that follows the last value of a chain, if its words continue a sentence."""
     assert right.node is not None
     words: list[str] = []
     for token in tokens[right.end : right.end + 3]:

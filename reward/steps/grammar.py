@@ -354,7 +354,7 @@ class Parser:
         return Operation(name, tuple(args)), close + 1
 
     def _with_unit(self, node: Node, position: int) -> tuple[Node, int]:
-        """Attach the unit that follows a number, if the expression or the relation goes on after it."""
+        """Attach the unit that follows a number, if the expression or the relation continues after it."""
         end = self.unit_end(position)
         if end == position:
             return node, position

@@ -13,7 +13,7 @@ from .tokens import Token, is_glued
 
 ItemKind = Literal["expression", "relation", "word", "break", "other"]
 Openness = Literal["closed", "doubtful", "open"]
-"""Whether a value stands alone, may belong to something beside it, or does so for certain."""
+"""Whether a value stands alone, may belong to something next to it, or does so for certain."""
 
 _BEFORE = frozenset(("plus", "minus", "times", "over", "divided", "multiplied", "mod", "modulo"))
 _AFTER = frozenset(("plus", "minus", "divided", "multiplied", "mod", "modulo"))
