@@ -68,6 +68,8 @@ class Rewriting:
     candidates: int
     naturalness: dict[str, Naturalness]
     """Likelihood of the expert solutions and of the targets that replaced them."""
+    coverage: float | None
+    """Share of the expert's facts that a rewritten target holds; mean, None if there is nothing to hold."""
     diversity: dict[str, DatasetDiversity]
     """Diversity of the expert solutions and of the targets that replaced them; empty for a single row."""
 

@@ -43,6 +43,7 @@ def rewriting(folder: RunFolder, rows: Sequence[Row]) -> Rewriting:
             EXPERTS: _mean(naturalness(row["expert_logprobs"]) for row in prepared),
             TARGETS: _mean(_of_target(row, scores.get(row["problem_id"])) for row in firsts),
         },
+        coverage=tally.coverage,
         diversity=_diversity(firsts),
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from reward import Score
+from reward.coverage import held
 from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import STRATEGIES
@@ -35,13 +36,15 @@ REWRITES = pa.schema(
         ("prompt_kind", pa.string()),
         ("behavior", pa.string()),
         ("behavior_logprobs", pa.list_(pa.float32())),
+        ("coverage", pa.float64()),
         ("strategy", pa.string()),
         ("policy_version", pa.int32()),
         ("seed", pa.int64()),
     ]
 )
 """One row per target, at least one per problem. `selected` is the number of the candidate that became the target;
-`writer` and `prompt_kind` say which engines wrote it from which prompt, and are null for the expert's solution."""
+`writer` and `prompt_kind` say which engines wrote it from which prompt, and are null for the expert's solution.
+`coverage` is the share of the expert's facts that the target holds, null if the expert brings none."""
 CANDIDATES = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -114,7 +117,15 @@ def target_rows(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> l
         "seed": origin.seed,
     }
     targets = _targets(attempt, _Tried(attempt), expert, origin)
-    return [{**common, "target": number, **target} for number, target in enumerate(targets)]
+    return [
+        {
+            **common,
+            "target": number,
+            "coverage": held(target["target_text"], problem.question, problem.solution, problem.convention),
+            **target,
+        }
+        for number, target in enumerate(targets)
+    ]
 
 
 def candidate_rows(attempt: Attempt) -> list[dict[str, Any]]:

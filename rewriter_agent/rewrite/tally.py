@@ -1,9 +1,11 @@
 """Outcomes, rejections and cost of a rewriting job, counted over its tables."""
 
 from collections import Counter
+from statistics import fmean
 from typing import Any, Self
 
 from reward.judge import FalseAcceptance
+from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.io.files import read_table
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -23,6 +25,8 @@ class Tally:
         """Problems that kept the expert's solution, by reason."""
         self.verdicts: Counter[str] = Counter()
         """Candidates: accepted, or by the rule that rejected them."""
+        self.coverages: list[float] = []
+        """Coverage of the rewritten targets to whose problem the expert brings facts."""
         self.costs: Counter[str] = Counter()
         self.judged_bad: list[bool] = []
         """Verdicts of the judge on texts that are known to be bad."""
@@ -36,8 +40,10 @@ class Tally:
 
     def add_folder(self, folder: StageFolder) -> None:
         """Add the tables in a folder to the counts."""
-        for row in read_table(folder.rewrites, ("target", "outcome", "reason")):
+        for row in read_table(folder.rewrites, ("target", "outcome", "reason", "coverage")):
             self.targets += 1
+            if row["coverage"] is not None and row["outcome"] not in EXPERTS:
+                self.coverages.append(row["coverage"])
             if row["target"] == 0:
                 self.outcomes[row["outcome"]] += 1
                 self.reasons.update([row["reason"]] if row["reason"] else [])
@@ -57,6 +63,11 @@ class Tally:
         return self.verdicts[ACCEPTED] / self.verdicts.total() if self.verdicts else None
 
     @property
+    def coverage(self) -> float | None:
+        """Mean share of the expert's facts that a rewritten target holds; None if there is nothing to hold."""
+        return fmean(self.coverages) if self.coverages else None
+
+    @property
     def rejections(self) -> dict[str, int]:
         """Candidates by the rule that rejected them, the commonest first."""
         return {rule: count for rule, count in self.verdicts.most_common() if rule != ACCEPTED}
@@ -67,6 +78,7 @@ class Tally:
         return {
             **{f"outcome/{name}": count / self.problems for name, count in sorted(self.outcomes.items())},
             **{f"gate/{name}": count / candidates for name, count in sorted(self.verdicts.items())},
+            **({} if self.coverage is None else {"coverage": self.coverage}),
             **{cost: self.costs[cost] for cost in COSTS},
         }
 
@@ -83,6 +95,7 @@ class Tally:
             **dict(sorted(self.outcomes.items())),
             **{cost: self.costs[cost] for cost in COSTS},
             "accepted_candidates": self.verdicts[ACCEPTED],
+            **({} if self.coverage is None else {"coverage": f"{self.coverage:.3f}"}),
             **{f"rejected/{rule}": count for rule, count in sorted(self.rejections.items())},
             **self._judge(),
         }

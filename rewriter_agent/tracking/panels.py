@@ -82,6 +82,7 @@ REWRITE = Section(
         Panel("Problems by outcome", ("rewrite/outcome/*",)),
         Panel("Candidates that pass", ("rewrite/gate/accepted",)),
         Panel("Candidates by verdict", ("rewrite/gate/*",)),
+        Panel("Coverage of the expert's facts by rewritten targets", ("rewrite/coverage",)),
         Panel("Cost in tokens", ("rewrite/generated_tokens", "rewrite/scored_tokens")),
     ),
 )

@@ -19,7 +19,7 @@ REWRITES = (
     "reason",
     "selected",
 )
-SCORES = ("alignment", "diversity", "total", "mean_logprob")
+SCORES = ("alignment", "diversity", "total", "mean_logprob", "coverage", "tail")
 
 
 def log_completions(folder: Path, step: int, rows: int) -> None:

@@ -239,6 +239,7 @@ def rewrite_row(
         "target_ids": ids,
         "behavior": "backbone",
         "behavior_logprobs": logprobs(ids, 2.0 if selected is None else 0.4),
+        "coverage": 1.0 if selected is None else 0.75,
         "strategy": strategy,
         "policy_version": 40,
     }

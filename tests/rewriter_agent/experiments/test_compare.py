@@ -57,5 +57,5 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
     assert metrics["training_rollouts"] == 96
     assert found.curves["gate"] == [(1, 0.5), (2, 1.0)]
     shown = comparison([found])
-    assert shown.split("\n")[1].split()[:5] == ["policy", "50.0%", "50.0%", "-1.100", "50.0%"]
+    assert shown.split("\n")[1].split()[:6] == ["policy", "50.0%", "50.0%", "–", "-1.100", "50.0%"]
     assert "training cost 96 rollouts, 5,000 generated tokens and 60 seconds more" in shown

@@ -150,6 +150,26 @@ def test_a_record_says_where_it_comes_from() -> None:
     assert [r["reason"] for r in tried] == [None, "copy", "leak"]
 
 
+def test_only_rewritten_targets_count_in_the_coverage_of_the_experts_facts(tmp_path: Path) -> None:
+    problem = replace(PROBLEM, solution="Then 12 zorb = 31.\n#### 31")
+    rewrite = make_sample("Now 12 make 31.\n#### 31")
+    scored = ScoredGroup([passed(1.2)], [fake_logprobs(rewrite.token_ids)], [])
+    attempts = [
+        Attempt(problem, [Group(GUIDED, [rewrite], scored, 7)]),
+        Attempt(problem, [], "prompt_too_long"),
+    ]
+    written = [row for a in attempts for row in target_rows(a, EXPERTS, Provenance(RewriteConfig(), 6, 42))]
+    # The numbers weigh 1 each, the term a half.
+    assert [row["coverage"] for row in written] == [pytest.approx(2 / 2.5), 1.0]
+    tables = StageFolder(tmp_path)
+    write_table(tables.rewrites, written, REWRITES)
+    write_table(tables.candidates, [row for a in attempts for row in candidate_rows(a)], CANDIDATES)
+    write_table(tables.costs, [cost_row(a) for a in attempts], PROBLEM_COSTS)
+    tally = Tally.of(tables)
+    assert (tally.coverage, tally.counts()["coverage"]) == (pytest.approx(0.8), "0.800")
+    assert tally.metrics()["coverage"] == tally.coverage
+
+
 def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
     tables = StageFolder(tmp_path)
     groups = [
