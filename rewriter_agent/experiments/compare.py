@@ -91,6 +91,7 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
     """Read the measurement of a rewriting that is complete.
 
     Its metrics: shares of the targets that are `rewritten` and of the candidates that are `accepted` by the gate;
+    `coverage`, the share of the expert's facts that the rewritten targets hold;
     `logprob`, the targets' mean under the backbone given the question, in nats per token; `tail`, the share of their
     tokens with a probability below 0.4; diversity of the problems' first targets by measures that no reward pays for;
     costs, with `seconds` on engines that had started before. `training_` costs are those of the rewriter that the run
