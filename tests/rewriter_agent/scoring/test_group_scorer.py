@@ -50,6 +50,14 @@ def test_logprobs_are_those_of_the_sampled_ids(scorer: GroupScorer) -> None:
     assert group.scores[1].mean_logprob == pytest.approx(mean)
 
 
+def test_the_tail_leaves_out_the_tokens_of_what_the_expert_mentions(scorer: GroupScorer) -> None:
+    (group,) = scorer([(make_problem("a"), [make_sample(GOOD), make_sample(WRONG)])])
+    # Tokens are letters, and the rarest are the last of the alphabet; the expert mentions 5 alone.
+    counted = sorted(map(ord, GOOD.replace(" five", "").replace(" 5", "")), reverse=True)[:3]
+    assert group.scores[0].tail == pytest.approx(-sum(counted) / 300)
+    assert group.scores[1].tail is None
+
+
 def test_equal_candidates_both_have_logprobs(scorer: GroupScorer) -> None:
     (group,) = scorer([(make_problem("a"), [make_sample(GOOD), make_sample(WRONG), make_sample(GOOD)])])
     assert group.logprobs[0] == group.logprobs[2] is not None
