@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from fractions import Fraction
 
 from .broken import broken_steps
@@ -10,7 +9,7 @@ from .claims import Claim, find_claims
 from .decide import Context, holds
 from .items import read_items
 from .markup import without_markup, without_notes
-from .nodes import Number, Undecided, Value, evaluate, is_bare
+from .nodes import Node, Number, Undecided, Value, evaluate, is_bare
 from .patterns import ENGLISH, StepPattern
 from .phrases import read_phrases
 from .tokens import Token, tokenise
@@ -19,7 +18,9 @@ from .types import FalseStep, StepReport
 _ROUNDING = re.compile(
     r"round|whole|nearest|remain|left ?over|leftover|integer|floor|ceil|approx|about", re.IGNORECASE
 )
-MAX_CHARS = 100_000
+_LONG = 60
+"""Length up to which a value is written in full."""
+MAX_CHARS = 50_000
 """Longest text that is read; what follows is not checked."""
 
 
@@ -55,10 +56,19 @@ def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH
 
 def decide(claim: Claim, context: Context) -> bool | None:
     """Tell whether a claim holds between any pair of sides that the text may mean; None if that is undecided."""
-    verdict = holds(claim.left, claim.relation, claim.right, context, claim.words)
-    if verdict is False and any(holds(left, claim.relation, right, context) for left, right in claim.others):
+    pairs = ((claim.left, claim.right), *claim.others)
+    verdicts = []
+    for left, right in pairs:
+        try:
+            verdicts.append(holds(left, claim.relation, right, context, claim.words))
+        except ArithmeticError:
+            # A value too large for floating point.
+            verdicts.append(None)
+        if verdicts[0] is not False or verdicts[-1]:
+            break
+    if any(verdicts):
         return True
-    return None if claim.is_doubtful and not verdict else verdict
+    return None if claim.is_doubtful else verdicts[0]
 
 
 def _remember(claim: Claim, exact: dict[Fraction | int, Value]) -> None:
@@ -81,15 +91,10 @@ def _false_step(claim: Claim, text: str, tokens: Sequence[Token]) -> FalseStep:
             claim.span or (claim.left_span[0], claim.right_span[1]),
         )
     ]
-    is_reversed = (
-        is_bare(claim.left) and not is_bare(claim.right) and claim.left_span[1] - claim.left_span[0] < 3
+    is_reversed = is_bare(claim.left) and not is_bare(claim.right) and claim.span is None
+    return FalseStep(
+        spans[2], spans[0 if is_reversed else 1], _value(claim.right if is_reversed else claim.left)
     )
-    try:
-        value = evaluate(claim.right if is_reversed else claim.left)
-    except (Undecided, ArithmeticError):
-        # Only a part of this side was compared.
-        value = evaluate(claim.left if is_reversed else claim.right)
-    return FalseStep(spans[2], spans[0 if is_reversed else 1], written(value))
 
 
 def _written(span: tuple[int, int], text: str, tokens: Sequence[Token]) -> str:
@@ -98,11 +103,16 @@ def _written(span: tuple[int, int], text: str, tokens: Sequence[Token]) -> str:
     return " ".join(text[tokens[start].start : tokens[end - 1].end].split())
 
 
-def written(value: Value) -> str:
-    """Write a value: whole, as a short decimal, or as a fraction."""
+def _value(node: Node) -> str:
+    """Write the value of a side: whole, as a short decimal, or as a fraction."""
+    try:
+        value = evaluate(node)
+    except (Undecided, ArithmeticError):
+        return "undefined"
     if isinstance(value, float):
         return f"{value:.6g}"
     if value.denominator == 1:
-        return str(value) if value.numerator.bit_length() < 200 else f"{Decimal(value.numerator):.6g}"
+        digits = str(value)
+        return digits if len(digits) < _LONG else f"{digits[0]}.{digits[1:6]}e+{len(digits) - 1}"
     short = Fraction(round(value * 10**6), 10**6)
-    return f"{float(value):.10g}" if short == value else str(value)
+    return f"{float(value):.10g}" if short == value and abs(value) < 10**_LONG else str(value)[:_LONG]

@@ -479,18 +479,21 @@ def _names(tokens: Sequence[Token]) -> frozenset[str]:
 
 
 def _partners(tokens: Sequence[Token]) -> dict[int, int]:
-    """Positions of brackets that match, from opening to closing."""
+    """Positions of brackets that match, from opening to closing; those of too deep a nest are left out."""
     partners: dict[int, int] = {}
     stack: list[int] = []
+    heights: list[int] = []
     for position, token in enumerate(tokens):
         if token.kind == "open":
             stack.append(position)
+            heights.append(0)
         elif token.kind == "close" and stack:
-            opening = stack.pop()
-            if _CLOSING[tokens[opening].text] == token.text:
-                partners[opening] = position
-            else:
+            opening, height = stack.pop(), heights.pop() + 1
+            if heights:
+                heights[-1] = max(heights[-1], height)
+            if _CLOSING[tokens[opening].text] != token.text:
                 stack.clear()
-        elif token.kind == "break" and token.text == "\n" and position and tokens[position - 1].text == "\n":
-            stack.clear()
+                heights.clear()
+            elif height < MAX_DEPTH:
+                partners[opening] = position
     return partners

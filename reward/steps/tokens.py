@@ -10,6 +10,7 @@ from typing import Literal
 from .number_words import read_number_words
 
 Kind = Literal["number", "word", "operator", "relation", "open", "close", "currency", "bar", "break", "other"]
+_LOOK_AHEAD = 8
 MAX_DIGITS = 60
 """Longest number that is read; a claim that holds a longer one is not checked."""
 
@@ -31,7 +32,7 @@ _TOKEN = re.compile(
     r"|(?P<operator>\*\*?|[-+×/^!%°²³⁰¹⁴⁵⁶⁷⁸⁹√∛])"
     r"|(?P<cents>¢)|(?P<currency>[$€£¥₹])"
     r"|(?P<open>[(\[{⌊⌈])|(?P<close>[)\]}⌋⌉])|(?P<bar>\|)"
-    r"|(?P<break>\#{2,}|[\n;:,.?&]|(?<=\w)'(?!\w))"
+    r"|(?P<break>\#{2,}|\n(?:[ \t]{0,99}\n)*|[;:,.?&]|(?<=\w)'(?!\w))"
     r"|(?P<other>[^\s'])"
 )
 _COMMANDS: dict[str, tuple[Kind, str]] = {
@@ -211,7 +212,11 @@ def _is_money(sign: Token, following: Token) -> bool:
 def _is_continued(tokens: list[Token], position: int, last: Token | None) -> bool:
     """Whether a line ends within a chain: the next line begins with a relation, or this one ends with a sign."""
     after = position + 1
-    while after < len(tokens) and tokens[after].kind == "break" and tokens[after].text in "\n&":
+    while (
+        after < min(len(tokens), position + _LOOK_AHEAD)
+        and tokens[after].kind == "break"
+        and tokens[after].text in "\n&"
+    ):
         after += 1
     if after < len(tokens) and tokens[after].kind == "relation" and tokens[after].text not in "<>":
         return True
