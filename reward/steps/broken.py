@@ -50,7 +50,7 @@ def _ends_sentence(tokens: Sequence[Token], position: int) -> bool:
     if tokens[position].kind != "break" or tokens[position].text not in "\n;.":
         return False
     is_abbreviated = (
-        position > 0 and tokens[position - 1].kind == "word" and len(tokens[position - 1].text) < 5
+        position > 0 and tokens[position - 1].kind == "word" and len(tokens[position - 1].text) < 4
     )
     return tokens[position].text != "." or not is_abbreviated
 

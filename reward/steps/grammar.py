@@ -208,6 +208,9 @@ class Parser:
     def _exponent(self, position: int, depth: int) -> tuple[Node, int]:
         sign = self._is_operator(position, "-")
         node, end = self._base(position + sign, depth + 1)
+        if self._text(end) == "^":
+            exponent, end = self._exponent(end + 1, depth + 1)
+            node = Operation("^", (node, exponent))
         return (Operation("-", (node,)) if sign else node), end
 
     def _base(self, position: int, depth: int) -> tuple[Node, int]:
@@ -265,8 +268,7 @@ class Parser:
         over, slash, under = part, self._at(after + 1), self._at(after + 2)
         if part.text in _FRACTIONS:
             node, end = self._fraction(after, MAX_DEPTH - 4)
-            is_proper = isinstance(node, Operation) and all(isinstance(arg, Number) for arg in node.args)
-            return (Operation("beside", (Number(whole.value), node)), end) if is_proper else None
+            return Operation("beside", (Number(whole.value), node)), end
         if (
             slash is None
             or under is None

@@ -100,6 +100,8 @@ def _left(tokens: Sequence[Token], position: int) -> Openness:
     glued = is_glued(before, token)
     if before.kind in ("relation", "open"):
         return "closed"
+    if before.text == "&":
+        return "open"
     if before.kind == "break":
         is_ratio = glued and before.text in ":," and position > 1 and is_glued(tokens[position - 2], before)
         is_cut = (
