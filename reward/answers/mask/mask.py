@@ -22,8 +22,9 @@ _MOST_ROUNDS = 8
 _REACH = 200
 _CLAUSE_END = re.compile(r"[;\n]|[.,](?=\s)")
 _EQUALS = re.compile(
-    r"\d[^=≈→]*(?:[=≈→]|(?<![A-Za-z])(?:is|are|equals|makes|gives|leaves)(?=\s))\s*(?:\\?\$|[€£¥(*])*\s*\Z"
+    r"(?:[=≈→]|(?<![A-Za-z])(?:is|are|equals|makes|gives|leaves)(?=\s))\s{0,3}(?:\\?\$|[€£¥(*]){0,3}\s{0,3}\Z"
 )
+_RELATION_CHARS = 20
 _COMPUTED = re.compile(r"\s*(?:[⇐←]|=[^=;\n]{0,80}?\d\s*(?:[-+*/×·÷^−]|\\(?:times|cdot|div)))")
 _OPERATOR_END = re.compile(r"[-+*/×·÷^−⊕⊖⊗⊘]\s*\Z")
 _LETTER = (
@@ -77,16 +78,17 @@ def _from_derivation(solution: str, spans: list[Span]) -> list[Span]:
     """
     body = len(strip_answer_line(solution))
     told = [span for span in spans if span[1] <= body]
-    results = [span for span in told if _is_result(solution, span)]
-    begin = (results or told or spans)[-1][0]
-    return [span for span in spans if span in set(results) or span[0] >= begin]
+    results = {span for span in told if _is_result(solution, span)}
+    begin = max(results) if results else (told or spans)[-1]
+    return [span for span in spans if span in results or span >= begin]
 
 
 def _is_result(text: str, span: Span) -> bool:
     """Whether an equation computes this value: "105 / 5 = 21", "105 over 5 is 21", "21 = 105 / 5"."""
     window = text[max(0, span[0] - _REACH) : span[0]]
     clause = _CLAUSE_END.split(window)[-1]
-    if _EQUALS.search(clause):
+    relation = _EQUALS.search(clause, max(0, len(clause) - _RELATION_CHARS))
+    if relation and any(map(str.isdigit, re.split("[=≈→]", clause[: relation.start()])[-1])):
         return True
     return _COMPUTED.match(text, span[1], span[1] + _REACH) is not None and not _OPERATOR_END.search(clause)
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from reward.answers.compare import exact
+from reward.answers.compare.rational import TooLarge
 from reward.answers.extract.clean import clean_answer
 from reward.answers.extract.lenient import NUMBER
 from reward.answers.math.numbers import number_prefix, read_number
+from reward.answers.math.tree import Num
 from reward.types import Verdict
 
 Span = tuple[int, int]
@@ -22,6 +24,7 @@ _WORD = re.compile(r"(?<![A-Za-z])[A-Za-z]+")
 _FRACTION = re.compile(r"/|\\[dt]?frac")
 _PRONOUN = "one"
 _MAX_WORDS_CHARS = 200
+_MAX_NUMBER_CHARS = 200
 _MAX_FORM_CHARS = 1000
 _SHORTEST_WORD = 4
 
@@ -32,7 +35,7 @@ class Mentions:
     def __init__(self, answer: str, forms: set[str], *, ignores_case: bool) -> None:
         """`forms` are texts that state the answer; numbers and short words are not looked for literally."""
         self.answer = answer
-        self._number = read_number(answer)
+        self._number = _value(answer)
         cleaned = sorted({clean_answer(form) for form in forms}, key=len, reverse=True)
         literal = [_pattern(form) for form in cleaned if _is_distinct(form)]
         self._literal = re.compile("|".join(literal), re.IGNORECASE if ignores_case else 0)
@@ -77,10 +80,18 @@ class Mentions:
                 yield word.start(), end
 
     def _compare(self, text: str) -> bool:
-        number = read_number(text)
+        number = _value(text)
         if number and self._number:
             return number.value == self._number.value
-        return exact.decide(self.answer, text) is Verdict.EQUAL
+        is_short = len(text) <= _MAX_NUMBER_CHARS
+        return exact.decide(self.answer, text) is Verdict.EQUAL if is_short else self.answer == text
+
+
+def _value(text: str) -> Num | None:
+    try:
+        return read_number(text) if len(text) <= _MAX_NUMBER_CHARS else None
+    except TooLarge:
+        return None
 
 
 def _bare(text: str, start: int, end: int) -> Span:

@@ -168,3 +168,20 @@ def test_any_text_can_be_masked(solution: str, answer: str, convention: str) -> 
     assert masked is not None
     found = extract_answer(masked, convention, strict=False)
     assert found is None or decide(Check(answer, found, convention), RewardConfig()) != (Verdict.EQUAL, None)
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [
+        "1 " * 20_000,
+        "1=" * 20_000,
+        "$1" * 20_000,
+        "1" * 100_000,
+        "1e99999 = 1",
+        "two hundred " * 10_000,
+        "\\boxed{1}" * 5_000,
+    ],
+)
+def test_hostile_solutions_are_masked_too(solution: str) -> None:
+    for answer in ("1", "1" * 5_000, "1e99999"):
+        assert mask_answer("Is it 1, or two?", solution, answer, "####") is not None
