@@ -129,7 +129,8 @@ def job(session: Session, fleet: Any, scorer: Any, folder: Path) -> int:
     rewriter = Rewriter(config.rewrite, config.seed, _tokens(session), {"backbone": fleet}, scorer)
     with tempfile.TemporaryDirectory(dir=folder) as name, (Path(name) / "log").open("w") as log:
         origin = Provenance(config.rewrite, None, config.seed)
-        tally = rewrite_file(prepared_file(config), Path(name), rewriter, origin, Progress("rewrite", log))
+        check_steps, progress = session.verifier.check_steps, Progress("rewrite", log)
+        tally = rewrite_file(prepared_file(config), Path(name), rewriter, origin, check_steps, progress)
         return tally.costs["generated_tokens"]
 
 

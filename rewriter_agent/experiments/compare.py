@@ -11,6 +11,7 @@ from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_poli
 from rewriter_agent.experiments.results import Measurement, write_measurements
 from rewriter_agent.io.files import exclusive, read_jsonl, read_table
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
+from rewriter_agent.prepare.records import expert_false_share
 from rewriter_agent.report.curves import REWARD_TERMS
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.rewrite.record import COSTS
@@ -30,6 +31,7 @@ HEADER = (
     "rewritten",
     "accepted",
     "coverage",
+    "false step",
     "log-prob",
     "tail",
     "distinct-2",
@@ -90,16 +92,17 @@ def with_strategy(base: RunConfig, name: StrategyName) -> RunConfig:
 def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConfig) -> Measurement:
     """Read the measurement of a rewriting that is complete.
 
-    Its metrics: shares of the targets that are `rewritten` and of the candidates that are `accepted` by the gate;
-    `coverage`, the share of the expert's facts that the rewritten targets hold;
-    `logprob`, the targets' mean under the backbone given the question, in nats per token; `tail`, the share of their
-    tokens with a probability below 0.4; diversity of the problems' first targets by measures that no reward pays for;
-    costs, with `seconds` on engines that had started before. `training_` costs are those of the rewriter that the run
-    of the config `trained` has trained.
+    Its metrics: shares of the targets that are `rewritten`, of the candidates that are `accepted` by the gate, of the
+    targets that hold a `false_step`, and of the expert solutions that do (`expert_false_step`); `coverage`, the share
+    of the expert's facts that the rewritten targets hold; `logprob`, the targets' mean under the backbone given the
+    question, in nats per token; `tail`, the share of their tokens with a probability below 0.4; diversity of the
+    problems' first targets by measures that no reward pays for; costs, with `seconds` on engines that had started
+    before. `training_` costs are those of the rewriter that the run of the config `trained` has trained.
     """
     manifest = stage.read_manifest(config)
     assert manifest is not None, "the stage has just been done"
     tally = Tally.of(stage.folder(config))
+    of_experts = expert_false_share(RunFolder(config.folder).prepare)
     outcomes, texts, logprobs, tails = [], [], [], []
     for row in read_table(stage.folder(config).rewrites, COLUMNS):
         outcomes.append(row["outcome"])
@@ -114,6 +117,8 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
         "tail": mean(tails),
         **({} if tally.accepted is None else {"accepted": tally.accepted}),
         **({} if tally.coverage is None else {"coverage": tally.coverage}),
+        **({} if tally.false_share is None else {"false_step": tally.false_share}),
+        **({} if of_experts is None else {"expert_false_step": of_experts}),
         **(asdict(dataset_diversity(texts)) if len(texts) > 1 else {}),
         **{cost: tally.costs[cost] for cost in COSTS},
         "seconds": manifest["wall_seconds"],
@@ -160,6 +165,7 @@ def _cells(result: Measurement) -> list[str]:
         f"{metrics['rewritten']:.1%}",
         f"{metrics['accepted']:.1%}" if "accepted" in metrics else "–",
         f"{metrics['coverage']:.1%}" if "coverage" in metrics else "–",
+        f"{metrics['false_step']:.1%}" if "false_step" in metrics else "–",
         f"{metrics['logprob']:.3f}",
         f"{metrics['tail']:.1%}",
         f"{metrics['distinct_2']:.3f}" if "distinct_2" in metrics else "–",

@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -11,8 +12,8 @@ import pyarrow as pa
 from reward import Anchors
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.io.files import read_table
-from rewriter_agent.runtime.run_folder import RunFolder
+from rewriter_agent.io.files import read_jsonl, read_table
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 
 PREPARED = pa.schema(
@@ -54,6 +55,14 @@ def prepared(path: Path) -> Iterator[Prepared]:
 def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
     """Read all training problems by id, in the prepared order."""
     return {row.problem.id: row.problem for row in prepared(prepared_file(config))}
+
+
+def expert_false_share(prepare: StageFolder) -> float | None:
+    """Share of the prepared problems whose expert solution holds a false step; None if none was looked for."""
+    if not prepare.false_steps.exists():
+        return None
+    false = {row["id"] for row in read_jsonl(prepare.false_steps)}
+    return fmean(row["id"] in false for row in read_table(prepare.prepared, ["id"]))
 
 
 def _anchored(row: dict[str, Any]) -> AnchoredProblem:

@@ -42,7 +42,8 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         progress(line)
     tokens = session.tokens
     faults = read_experts(problems.train, session, progress)
-    write_jsonl(folder / "false_steps.jsonl", [fault.row() for fault in faults])
+    if config.data.on_false_step != "keep":
+        write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
     dropped = to_drop(faults, config)
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
     train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]

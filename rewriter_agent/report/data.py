@@ -70,6 +70,8 @@ class Rewriting:
     """Likelihood of the expert solutions and of the targets that replaced them."""
     coverage: float | None
     """Share of the expert's facts that a rewritten target holds; mean, None if there is nothing to hold."""
+    false_steps: dict[str, float | None]
+    """Share of the expert solutions, and of the targets, that hold a false step; None if none was checked."""
     diversity: dict[str, DatasetDiversity]
     """Diversity of the expert solutions and of the targets that replaced them; empty for a single row."""
 
@@ -100,6 +102,8 @@ class CandidateScore:
     mean_logprob: float | None
     tail_fraction: float | None
     overlap: float
+    false_steps: list[dict[str, str]] | None
+    """Claims that do not hold: `text`, `claimed` and `value`."""
 
 
 @dataclass(frozen=True)

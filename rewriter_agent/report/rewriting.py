@@ -8,6 +8,7 @@ from typing import Any
 
 from reward.alignment import tail_fraction
 from rewriter_agent.io.files import read_table
+from rewriter_agent.prepare.records import expert_false_share
 from rewriter_agent.rewrite.tally import Tally
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
@@ -44,6 +45,7 @@ def rewriting(folder: RunFolder, rows: Sequence[Row]) -> Rewriting:
             TARGETS: _mean(_of_target(row, scores.get(row["problem_id"])) for row in firsts),
         },
         coverage=tally.coverage,
+        false_steps={EXPERTS: expert_false_share(folder.prepare), TARGETS: tally.false_share},
         diversity=_diversity(firsts),
     )
 

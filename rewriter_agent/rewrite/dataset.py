@@ -62,6 +62,12 @@ def write_dataset(folder: Path, rewriting: StageFolder, config: RunConfig) -> di
     return {"rows": tally.targets}
 
 
+def _false_steps(tally: Tally) -> str:
+    if tally.false_share is None:
+        return ""
+    return f"{tally.false_share:.1%} of the targets hold a false step, such as `5 - 4 = 2`. "
+
+
 def how_made(config: RunConfig, steps: int | None) -> str:
     """Describe how the strategy makes its targets; `steps` are those of its rewriter, if it has one."""
     model = public_name(config.model.name_or_path)
@@ -99,7 +105,8 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
             "",
             f"{tally.targets:,} training targets for {tally.problems:,} problems ({source}): "
             f"{how_made(config, steps)}. Everything that a model wrote was checked against the "
-            f"gold answer and by the other rules of the reward below; of what passed, rule `{rule}` chose. Columns "
+            f"gold answer and by the other rules of the reward below; of what passed, rule `{rule}` chose. "
+            f"{_false_steps(tally)}Columns "
             "`prompt` and `completion` are in TRL's conversational prompt-completion form; `outcome` says how a target "
             f"came about: {'; '.join(f'`{name}`, {OUTCOMES[name]}' for name in sorted(tally.outcomes))}.",
             "",

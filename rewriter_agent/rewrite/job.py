@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from reward import CheckSteps
 from rewriter_agent.io.files import Shard, atomic, batches, join_shards, make_shards, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import Prepared, prepared
@@ -18,6 +19,7 @@ from .record import (
     REWRITES,
     ExpertTokens,
     Provenance,
+    add_false_steps,
     candidate_rows,
     cost_row,
     target_rows,
@@ -36,6 +38,7 @@ def rewrite_file(
     folder: Path,
     attempts: Attempts,
     origin: Provenance,
+    check_steps: CheckSteps,
     progress: Progress,
     side_by_side: int = 1,
     log: Log | None = None,
@@ -49,7 +52,7 @@ def rewrite_file(
     tally = Tally()
 
     def make(shard: Sequence[Prepared], path: Path) -> None:
-        write_records(path, shard, attempts([row.problem for row in shard]), origin)
+        write_records(path, shard, attempts([row.problem for row in shard]), origin, check_steps)
 
     def after(shard: Shard) -> None:
         tally.add_folder(StageFolder(shard.path))
@@ -72,7 +75,11 @@ def rewrite_file(
 
 
 def write_records(
-    path: Path, shard: Sequence[Prepared], tried: Sequence[Attempt], origin: Provenance
+    path: Path,
+    shard: Sequence[Prepared],
+    tried: Sequence[Attempt],
+    origin: Provenance,
+    check_steps: CheckSteps,
 ) -> None:
     """Write the shard's three tables as one folder, whole or not at all."""
     targets = [
@@ -80,6 +87,7 @@ def write_records(
         for given, attempt in zip(shard, tried, strict=True)
         for row in target_rows(attempt, ExpertTokens(given.expert_ids, given.expert_logprobs), origin)
     ]
+    add_false_steps(targets, check_steps)
     with atomic(path) as temporary:
         tables = StageFolder(temporary)
         write_table(

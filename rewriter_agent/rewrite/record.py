@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from reward import Score
+from reward import CheckSteps, Score, StepCheck
 from reward.coverage import held
 from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION
 from rewriter_agent.config.rewrite import RewriteConfig
@@ -37,6 +37,7 @@ REWRITES = pa.schema(
         ("behavior", pa.string()),
         ("behavior_logprobs", pa.list_(pa.float32())),
         ("coverage", pa.float64()),
+        ("false_steps", pa.list_(FALSE_STEP)),
         ("strategy", pa.string()),
         ("policy_version", pa.int32()),
         ("seed", pa.int64()),
@@ -44,7 +45,8 @@ REWRITES = pa.schema(
 )
 """One row per target, at least one per problem. `selected` is the number of the candidate that became the target;
 `writer` and `prompt_kind` say which engines wrote it from which prompt, and are null for the expert's solution.
-`coverage` is the share of the expert's facts that the target holds, null if the expert brings none."""
+`coverage` is the share of the expert's facts that the target holds, null if the expert brings none.
+`false_steps` holds the target's claims that are not true, and is null if the check reached a limit."""
 CANDIDATES = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -126,6 +128,13 @@ def target_rows(attempt: Attempt, expert: ExpertTokens, origin: Provenance) -> l
         }
         for number, target in enumerate(targets)
     ]
+
+
+def add_false_steps(targets: Sequence[dict[str, Any]], check_steps: CheckSteps) -> None:
+    """Check the steps of the targets, whoever wrote them and whatever the gate's rules are."""
+    checks = [StepCheck(row["target_text"], row["question"], row["convention"]) for row in targets]
+    for row, report in zip(targets, check_steps(checks), strict=True):
+        row["false_steps"] = None if report is None else [asdict(step) for step in report.false]
 
 
 def candidate_rows(attempt: Attempt) -> list[dict[str, Any]]:

@@ -64,7 +64,9 @@ def rewrite_problems(
     origin = Provenance(config.rewrite, version, seed)
     # On GPUs one shard is written while another is scored; on a CPU engines share cores and take turns.
     side_by_side = 2 if config.cluster.device == "gpu" else 1
-    return rewrite_file(source, folder, attempts, origin, progress, side_by_side, log)
+    return rewrite_file(
+        source, folder, attempts, origin, session.verifier.check_steps, progress, side_by_side, log
+    )
 
 
 def dataset(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:

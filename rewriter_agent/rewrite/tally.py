@@ -19,6 +19,10 @@ class Tally:
 
     def __init__(self) -> None:
         self.targets = 0
+        self.checked_targets = 0
+        """Targets whose steps were checked; the others reached a limit."""
+        self.false_targets = 0
+        """Targets with at least one false step."""
         self.outcomes: Counter[str] = Counter()
         """Problems by outcome."""
         self.reasons: Counter[str] = Counter()
@@ -40,10 +44,12 @@ class Tally:
 
     def add_folder(self, folder: StageFolder) -> None:
         """Add the tables in a folder to the counts."""
-        for row in read_table(folder.rewrites, ("target", "outcome", "reason", "coverage")):
+        for row in read_table(folder.rewrites, ("target", "outcome", "reason", "coverage", "false_steps")):
             self.targets += 1
             if row["coverage"] is not None and row["outcome"] not in EXPERTS:
                 self.coverages.append(row["coverage"])
+            self.checked_targets += row["false_steps"] is not None
+            self.false_targets += bool(row["false_steps"])
             if row["target"] == 0:
                 self.outcomes[row["outcome"]] += 1
                 self.reasons.update([row["reason"]] if row["reason"] else [])
@@ -68,6 +74,11 @@ class Tally:
         return fmean(self.coverages) if self.coverages else None
 
     @property
+    def false_share(self) -> float | None:
+        """Share of the targets that hold a false step; None if none was checked."""
+        return self.false_targets / self.checked_targets if self.checked_targets else None
+
+    @property
     def rejections(self) -> dict[str, int]:
         """Candidates by the rule that rejected them, the commonest first."""
         return {rule: count for rule, count in self.verdicts.most_common() if rule != ACCEPTED}
@@ -79,6 +90,7 @@ class Tally:
             **{f"outcome/{name}": count / self.problems for name, count in sorted(self.outcomes.items())},
             **{f"gate/{name}": count / candidates for name, count in sorted(self.verdicts.items())},
             **({} if self.coverage is None else {"coverage": self.coverage}),
+            **({} if self.false_share is None else {"targets_with_false_step": self.false_share}),
             **{cost: self.costs[cost] for cost in COSTS},
         }
 
@@ -92,6 +104,7 @@ class Tally:
         return {
             "problems": self.problems,
             "targets": self.targets,
+            "targets_with_false_step": self.false_targets,
             **dict(sorted(self.outcomes.items())),
             **{cost: self.costs[cost] for cost in COSTS},
             "accepted_candidates": self.verdicts[ACCEPTED],

@@ -46,6 +46,11 @@ class StageFolder:
         return self.path / "left_out.jsonl"
 
     @property
+    def false_steps(self) -> Path:
+        """Training problems whose expert solution holds a false step; missing if none was looked for."""
+        return self.path / "false_steps.jsonl"
+
+    @property
     def rewrites(self) -> Path:
         """Targets, at least one per problem."""
         return self.path / "rewrites.parquet"

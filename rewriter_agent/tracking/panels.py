@@ -83,6 +83,7 @@ REWRITE = Section(
         Panel("Candidates that pass", ("rewrite/gate/accepted",)),
         Panel("Candidates by verdict", ("rewrite/gate/*",)),
         Panel("Coverage of the expert's facts by rewritten targets", ("rewrite/coverage",)),
+        Panel("Targets with a false step", ("rewrite/targets_with_false_step",)),
         Panel("Cost in tokens", ("rewrite/generated_tokens", "rewrite/scored_tokens")),
     ),
 )

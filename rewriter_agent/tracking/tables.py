@@ -18,6 +18,7 @@ REWRITES = (
     "outcome",
     "reason",
     "selected",
+    "false_steps",
 )
 SCORES = ("alignment", "diversity", "total", "mean_logprob", "coverage", "tail")
 
@@ -51,6 +52,7 @@ def rewrites(folder: StageFolder, rows: int) -> list[dict[str, Any]]:
 
 def _rewrite(row: dict[str, Any], candidates: Sequence[dict[str, Any]]) -> dict[str, Any]:
     selected = row.pop("selected")
+    row["false_steps"] = "; ".join(step["text"] for step in row["false_steps"] or ())
     score = {} if selected is None else candidates[selected]
     return row | {"candidates": len(candidates), **{key: score.get(key) for key in SCORES}}
 

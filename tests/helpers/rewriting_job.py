@@ -70,5 +70,8 @@ def run(folder: Path, seconds: float) -> Path:
     scorer = GroupScorer(tokens, fleet, cast(Any, ExactVerifier()), RewardConfig())
     rewriter = Rewriter(CONFIG, 0, tokens, {"backbone": fleet}, scorer)
     origin = Provenance(CONFIG, None, 0)
-    rewrite_file(folder / "train.parquet", folder, rewriter, origin, Progress("rewrite"), side_by_side=2)
+    check_steps = ExactVerifier().check_steps
+    rewrite_file(
+        folder / "train.parquet", folder, rewriter, origin, check_steps, Progress("rewrite"), side_by_side=2
+    )
     return folder / "rewrites.parquet"

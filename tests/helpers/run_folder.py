@@ -26,6 +26,7 @@ REWRITE = (
     "First I find how many apples there are: {a} crates of {b} apples make {p} apples.\n"
     "Then I take away the {c} that were sold: {p} - {c} = {r}.\n#### {r}"
 )
+FALSE = {"text": "5 - 4 = 2", "claimed": "2", "value": "1"}
 ACCURACY = {"base": (0.05, 0.56), "expert": (0.22, 0.44), "rewritten": (0.24, 0.55)}
 SECONDS = {
     "prepare": 61.0,
@@ -198,6 +199,7 @@ def write_rewrites(folder: Path, strategy: str) -> None:
         for ids in [letters(row["expert_solution"])]
     ]
     pq.write_table(pa.Table.from_pylist(experts), folder / "prepare" / "train.parquet")
+    write_jsonl(folder / "prepare" / "false_steps.jsonl", [{"id": row["problem_id"]} for row in rows[:6]])
 
 
 def letters(text: str) -> list[int]:
@@ -240,6 +242,7 @@ def rewrite_row(
         "behavior": "backbone",
         "behavior_logprobs": logprobs(ids, 2.0 if selected is None else 0.4),
         "coverage": 1.0 if selected is None else 0.75,
+        "false_steps": [FALSE] if index % 4 == 0 else [],
         "strategy": strategy,
         "policy_version": 40,
     }
@@ -251,7 +254,7 @@ def candidate(draw: random.Random, reason: str | None) -> dict[str, Any]:
     total = 1 + 0.35 * alignment + 0.5 * diversity if gate else 0.0
     score = {"gate": gate, "reason": reason, "alignment": alignment * gate, "diversity": diversity * gate}
     score |= {"total": total, "mean_logprob": -0.6 if gate else None, "tail_fraction": 0.21 if gate else None}
-    return score | {"overlap": 0.12}
+    return score | {"overlap": 0.12, "steps_checked": 3, "false_steps": []}
 
 
 def model_result(task_rate: float, retention_rate: float, retention: Sequence[str]) -> ModelResult:

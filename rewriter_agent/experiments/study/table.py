@@ -19,6 +19,7 @@ COLUMNS = (
     "KL",
     "rewritten",
     "accepted",
+    "false step",
     "rollouts",
 )
 
@@ -72,12 +73,15 @@ def _rows(result: StudyResult, marked: str) -> list[tuple[str, ...]]:
 def _of_source(arm: ArmResult) -> Sequence[str]:
     found = arm.source
     if not found:
-        return "–", "–", "–"
+        return "–", "–", "–", "–"
     rollouts = found["rollouts"].value + (
         found["training_rollouts"].value if "training_rollouts" in found else 0
     )
-    accepted = _percent(found["accepted"].value) if "accepted" in found else "–"
-    return _percent(found["rewritten"].value), accepted, f"{rollouts:,.0f}"
+    shares = [
+        _percent(found[name].value) if name in found else "–"
+        for name in ("rewritten", "accepted", "false_step")
+    ]
+    return *shares, f"{rollouts:,.0f}"
 
 
 def average(metrics: dict[str, float]) -> str | None:

@@ -16,7 +16,7 @@ from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.rounds import Attempt, Group
 from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.scoring.group_scorer import ScoredGroup
-from tests.helpers.groups import failed, make_problem, make_sample, passed
+from tests.helpers.groups import ExactVerifier, failed, make_problem, make_sample, passed
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_every_strategy_has_the_same_budget_and_its_own_rule(base: RunConfig) ->
 
 
 def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConfig) -> None:
-    samples = [make_sample("a way of one's own #### 5"), make_sample("another way #### 5")]
+    samples = [make_sample("a way of one's own: 5 - 4 = 2 #### 5"), make_sample("another way #### 5")]
     scored = ScoredGroup([passed(1.2), failed("copy")], [[-0.2] * len(samples[0].token_ids), None], [])
     origin = Provenance(base.rewrite, 3, 0)
     attempts = [
@@ -42,7 +42,7 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
         Attempt(make_problem("b"), [], "prompt_too_long"),
     ]
     problems = [Prepared(attempt.problem, [7], [-2.0]) for attempt in attempts]
-    write_records(base.folder / "rewrite-policy", problems, attempts, origin)
+    write_records(base.folder / "rewrite-policy", problems, attempts, origin, ExactVerifier().check_steps)
     write_json(base.folder / "rewrite-policy" / "manifest.json", {"wall_seconds": 12.0})
     trained = {"counts": {"rollouts": 96, "generated_tokens": 5000}, "wall_seconds": 60.0}
     write_json(base.folder / TRAIN.name / "manifest.json", trained)
@@ -57,5 +57,6 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
     assert metrics["training_rollouts"] == 96
     assert found.curves["gate"] == [(1, 0.5), (2, 1.0)]
     shown = comparison([found])
-    assert shown.split("\n")[1].split()[:6] == ["policy", "50.0%", "50.0%", "–", "-1.100", "50.0%"]
+    cells = ["policy", "50.0%", "50.0%", "–", "50.0%", "-1.100", "50.0%"]
+    assert shown.split("\n")[1].split()[:7] == cells
     assert "training cost 96 rollouts, 5,000 generated tokens and 60 seconds more" in shown

@@ -24,10 +24,11 @@ from rewriter_agent.report import format
 from rewriter_agent.report.build import build_report
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.curves import sft_curve, training_curves
+from rewriter_agent.report.rewriting import EXPERTS, TARGETS
 from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
-from rewriter_agent.rewrite.record import REWRITES
-from tests.helpers.run_folder import HOSTILE, SECONDS, make_run, pieces
+from rewriter_agent.rewrite.record import CANDIDATES, REWRITES
+from tests.helpers.run_folder import FALSE, HOSTILE, SECONDS, make_run, pieces
 
 LAB_WORLD_7 = {"lab world": "7 0123456789abcdef"}
 
@@ -262,6 +263,23 @@ def test_samples_are_coloured_before_and_after(data, html):
     assert html.count('<pre class="tokens">') == len(data.samples) + sum(
         sample.selected is not None for sample in data.samples
     )
+
+
+def test_false_steps_of_targets_and_of_rejected_candidates_are_shown(tmp_path):
+    run = make_run(tmp_path / "run")
+    path = run / "rewrite" / "candidates.parquet"
+    rejected = {"reason": "false_step", "false_steps": [FALSE]}
+    rows = [row if row["gate"] else row | rejected for row in pq.read_table(path).to_pylist()]
+    write_table(path, rows, CANDIDATES)
+    data = collect(run)
+    assert data.rewriting.false_steps == {EXPERTS: 6 / 120, TARGETS: 30 / 120}
+    build_report(data, run / "report.html")
+    text = Page((run / "report.html").read_text()).text
+    assert "false_step" in text
+    assert "5 - 4 = 2" in text
+    assert ", the value is 1" in text
+    (run / "prepare" / "false_steps.jsonl").unlink()
+    assert collect(run).rewriting.false_steps[EXPERTS] is None
 
 
 def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from reward import FalseStep, Score
+from reward import FalseStep, Score, StepReport
 from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, REWRITTEN, SELF_CORRECT
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import ALONE, GUIDED, Round
@@ -18,6 +18,7 @@ from rewriter_agent.rewrite.record import (
     REWRITES,
     ExpertTokens,
     Provenance,
+    add_false_steps,
     candidate_rows,
     cost_row,
     target_rows,
@@ -177,6 +178,8 @@ def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
         group(failed("copy"), failed("copy"), failed("leak")),
     ]
     written = [row for g in groups for row in rows(g, num_targets=2)]
+    reports = [StepReport(2, (), ()), StepReport(2, STEPS["false_steps"], ()), None]
+    add_false_steps(written, lambda checks: [reports[i] for i in range(len(checks))])
     write_table(tables.rewrites, written, REWRITES)
     tried = [row for g in groups for row in candidate_rows(attempt(g))]
     write_table(tables.candidates, tried, CANDIDATES)
@@ -188,6 +191,7 @@ def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
     assert tally.counts() == {
         "problems": 2,
         "targets": 3,
+        "targets_with_false_step": 1,
         EXPERT_FALLBACK: 1,
         REWRITTEN: 1,
         "rollouts": 6,
@@ -199,6 +203,7 @@ def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
         "rejected/copy": 3,
         "rejected/leak": 1,
     }
+    assert tally.false_share == 1 / 2
     assert tally.line() == "expert_fallback 1, rewritten 1 | 33% of candidates pass"
     for before, after in zip(written, loaded, strict=True):
         assert after.pop("behavior_logprobs") == pytest.approx(before.pop("behavior_logprobs"))

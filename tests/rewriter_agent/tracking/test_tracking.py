@@ -110,6 +110,7 @@ def write_rewrites(folder: StageFolder) -> None:
             "outcome": "rewritten" if i % 3 else "expert_fallback",
             "reason": None if i % 3 else "no_answer",
             "selected": 1 if i % 3 else None,
+            "false_steps": [] if i % 3 else [{"text": "5 - 4 = 2", "claimed": "2", "value": "1"}],
         }
         for i in range(20)
     ]
@@ -123,6 +124,7 @@ def test_a_table_of_rewrites_has_so_many_rows(tmp_path: Path, folder: Path) -> N
     rows = rewrites(StageFolder(folder), 5)
     assert [row["total"] for row in rows] == [None, 1.5, 1.5, None, 1.5]
     assert {row["candidates"] for row in rows} == {2}
+    assert [row["false_steps"] for row in rows] == ["5 - 4 = 2", "", "", "5 - 4 = 2", ""]
     with stage_log(make_config(tmp_path), folder) as log:
         log.metrics(REWRITING, 20, {})
         log.table(REWRITING, "samples", rows)
