@@ -71,14 +71,13 @@ def unexplained(steps: Sequence[Claim], tokens: Sequence[Token], given: str) -> 
     seen = 0
     for step in steps:
         first, last = step.left_span[0], step.right_span[1]
-        for token in tokens[seen:first]:
-            if token.kind == "number":
-                known |= _forms(token.value)
+        known.update(token.value for token in tokens[seen:first] if token.kind == "number")
         operands = [token.value for token in tokens[first : step.left_span[1]] if token.kind == "number"]
-        if any(abs(value) not in known for value in operands):
+        if not all(value in _CONSTANTS or value in known or _is_derived(value, known) for value in operands):
             yield first, last
         seen = max(seen, last)
-        known |= _forms(*operands, *_values(step))
+        known.update(operands)
+        known.update(_values(step))
 
 
 def unused(steps: Sequence[Claim], tokens: Sequence[Token]) -> Iterator[Span]:
@@ -87,12 +86,32 @@ def unused(steps: Sequence[Claim], tokens: Sequence[Token]) -> Iterator[Span]:
     end = len(tokens)
     for position in range(len(steps) - 1, -1, -1):
         step = steps[position]
-        for value in _numbers(tokens, step.right_span[1], end):
-            later |= {value, value * 100, value / Fraction(100), 100 - value, 1 - value}
+        later.update(_numbers(tokens, step.right_span[1], end))
         end = step.right_span[1]
-        results = {*map(abs, _values(step)), *_numbers(tokens, *step.right_span)}
-        if position < len(steps) - 1 and later.isdisjoint(results):
+        results = {*_values(step), *_numbers(tokens, *step.right_span)}
+        is_used = not later.isdisjoint(results) or any(_is_restated(result, later) for result in results)
+        if position < len(steps) - 1 and not is_used:
             yield step.left_span[0], step.right_span[1]
+
+
+def _is_restated(value: Value, later: set[Value]) -> bool:
+    """Whether a result is used as a percentage, or by what is left of it."""
+    return not later.isdisjoint((value / Fraction(100), value * 100, 100 - value, 1 - value))
+
+
+def _is_derived(value: Value, known: set[Value]) -> bool:
+    """Whether a number comes with a known one: what is left of a whole or of 100 %, its percentage, its double."""
+    if not known.isdisjoint((value + 1, value - 1, value / Fraction(2), value * 100, value / Fraction(100))):
+        return True
+    rests = (
+        100 - value,
+        value - 100,
+        1 - value,
+        100 * (1 - value),
+        100 * (value - 1),
+        (100 - value) / Fraction(100),
+    )
+    return not known.isdisjoint(rests) or (value != 0 and 1 / Fraction(value) in known)
 
 
 def _numbers(tokens: Sequence[Token], start: int, end: int) -> Iterator[Value]:
@@ -112,42 +131,25 @@ def _numbers(tokens: Sequence[Token], start: int, end: int) -> Iterator[Value]:
 
 
 def _known(given: str) -> set[Value]:
-    tokens = tokenise(without_markup(given))
-    known: set[Value] = set(_CONSTANTS)
-    for token in tokens:
+    known: set[Value] = set()
+    for token in tokenise(without_markup(given)):
         if token.kind == "number":
-            known |= _forms(token.value)
+            known.add(token.value)
         elif token.text.lower() in FRACTION_WORDS:
-            known |= _forms(FRACTION_WORDS[token.text.lower()])
+            known.add(FRACTION_WORDS[token.text.lower()])
     return known
 
 
-def _forms(*values: Value) -> set[Value]:
-    """Return the numbers that a number brings with it: the rest to 100 % and to a whole, and its percentage."""
-    forms: set[Value] = set()
-    for value in values:
-        size = abs(value)
-        forms |= {size, size + 1, size - 1, size * 2, size / Fraction(100), size * 100}
-        if 0 < size <= 100:
-            forms |= {
-                100 - size,
-                1 - size / Fraction(100),
-                100 + size,
-                1 + size / Fraction(100),
-                1 / Fraction(size),
-            }
-        if 0 < size < 1:
-            forms |= {1 - size, 1 + size, size * 100, 100 - 100 * size}
-    return forms
-
-
 def _values(step: Claim) -> list[Value]:
+    """Return the values of both sides, without sign, and what they round to."""
     values: list[Value] = []
     for node in (step.left, step.right):
         try:
-            value = evaluate(node)
+            value = abs(evaluate(node))
         except (Undecided, ArithmeticError):
             continue
-        if not isinstance(value, float):
+        if isinstance(value, int):
+            values.append(value)
+        elif isinstance(value, Fraction):
             values += [value, round(value), round(value, 2)]
     return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from .number_words import read_number_words
+from .number_words import NUMBER_WORDS, read_number_words
 
 Kind = Literal["number", "word", "operator", "relation", "open", "close", "currency", "bar", "break", "other"]
 _LOOK_AHEAD = 8
@@ -265,6 +265,8 @@ def _join_word(tokens: list[Token], position: int, last: Token | None) -> int:
         and (lower in ("am", "pm") or (last.end == word.start and lower in ("st", "nd", "rd", "th")))
     ):
         word.kind = "other"
+        return 1
+    if lower.partition("-")[0] not in NUMBER_WORDS:
         return 1
     found = read_number_words(
         [token.text for token in tokens[position : position + 8] if token.kind in ("word", "break")]
