@@ -1,8 +1,10 @@
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +33,7 @@ def claim(number: int, result: int) -> StepCheck:
 
 
 def test_reports_come_in_order_and_equal_checks_get_the_same_one(verifier: Verifier) -> None:
-    false, true = step_check("5 - 4 = 2, so 3 * 4 = 12"), step_check("5 - 4 = 1")
+    false, true = step_check("5 - 4 = 2, so 3 * 2 = 6"), step_check("5 - 4 = 1")
     reports = verifier.check_steps([false, true, step_check("Nothing to check."), false])
     assert reports[:3] == [StepReport(2, (FALSE,), ()), StepReport(1, (), ()), StepReport(0, (), ())]
     assert reports[3] is reports[0]
@@ -113,3 +115,23 @@ def test_words_are_read_under_every_convention_and_blocks_are_not(
     [report] = verifier.check_steps([step_check(text, convention)])
     assert report is not None
     assert len(report.false) == false
+
+
+def test_patterns_of_the_config_reach_the_children(tmp_path: Path) -> None:
+    file = tmp_path / "patterns.txt"
+    file.write_text("# Of another shop\n{a} pens beside {b} make {c} => a + b = c\n")
+    given = ["{a} toys and {b} toys make {c} toys => a + b = c", str(file)]
+    config = RewardConfig(step_patterns=given, max_verifiers=1)
+    file.unlink()
+    # Another process reads the config that the first has read.
+    config = RewardConfig.model_validate_json(config.model_dump_json())
+    texts = ["3 toys and 4 toys make 8 toys.", "3 toys and 4 toys make 7 toys.", "3 pens beside 4 make 6."]
+    with Verifier(config) as verifier:
+        reports = verifier.check_steps([step_check(text) for text in texts])
+    assert [[step.value for step in report.false] for report in reports if report] == [["7"], [], ["7"]]
+
+
+@pytest.mark.parametrize("given", ["no arrow", "nowhere/patterns.txt", "=> a = b"])
+def test_a_pattern_that_cannot_be_read_is_refused_with_the_config(given: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("Write: {a} plus {b} (is|equals) {c} => a + b = c")):
+        RewardConfig(step_patterns=[given])

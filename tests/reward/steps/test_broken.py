@@ -1,4 +1,4 @@
-"""Steps are broken if a side is missing, an operand comes from nowhere, or nobody uses the result."""
+"""Steps are broken if a side is missing, an operand comes from nowhere, or nothing uses the result."""
 
 import pytest
 

@@ -262,7 +262,7 @@ def test_options_reach_the_verifier(write: Write, capsys: pytest.CaptureFixture[
 
 
 STEPS = (
-    {"id": 1, "gold": "7", "text": "First 5 - 4 = 2, then 3 + 4 = 7.\n#### 7", "question": "3 + 4?"},
+    {"id": 1, "gold": "7", "text": "First 5 - 4 = 2, then 5 + 2 = 7.\n#### 7", "question": "5 and 4?"},
     {"id": 2, "gold": "7", "text": "First 3 + 4 = 7.\n#### 7", "question": ["no text"]},
     {"id": 3, "gold": "7", "text": "none", "convention": "json"},
 )
