@@ -101,6 +101,12 @@ class RewardConfig(BaseModel):
     the tokens, at least three. Tokens of numbers, names and terms that the expert solution mentions do not count."""
     tail_tau: float = Field(4.0, gt=0)
     """Nats per token of the tail at which its term falls to 1/e."""
+    support_weight: float = Field(0.0, ge=0)
+    """Weight of the support term in the total: how much more likely the backbone finds the answer after the reasoning
+    than without it."""
+    min_support: float | None = None
+    """Smallest support of a candidate, in nats per token of its answer; null disables the rule. Neither this rule nor
+    the term applies under the conventions `contains`, `json` and `python`."""
     leak_languages: list[Language] = ["en"]
     """Languages whose shipped phrases about a reference or about rewriting reject a candidate: en, de, fr, es, it, pt,
     zh, ja."""
@@ -162,6 +168,11 @@ class RewardConfig(BaseModel):
     def checks_steps(self) -> bool:
         """Whether the steps of candidates are checked."""
         return (self.false_step, self.broken_chain) != ("off", "off")
+
+    @property
+    def needs_support(self) -> bool:
+        """Whether the support of candidates counts; otherwise it is a measure only."""
+        return self.support_weight > 0 or self.min_support is not None
 
     @property
     def needs_entropies(self) -> bool:

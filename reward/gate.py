@@ -139,6 +139,17 @@ def is_alien(problem: GradedProblem, mean_logprob: float, config: RewardConfig) 
     return is_near_expert and _is_copying(problem, config.copy_margin)
 
 
+def apply_support(
+    problem: GradedProblem, result: GateResult, support: float | None, config: RewardConfig
+) -> GateResult:
+    """Reject a candidate that passes every other rule if its reasoning supports the answer too little (nats)."""
+    assert result.passed, "the support counts for candidates that pass every other rule"
+    if config.min_support is None or problem.convention in ANSWER_IS_TEXT:
+        return result
+    assert support is not None, "required with the token scores"
+    return result if support >= config.min_support else replace(result, reason="unsupported")
+
+
 def reject_by_judge(result: GateResult) -> GateResult:
     """Reject a candidate with the right answer whose reasoning the judge found unsound."""
     assert result.passed, "the judge is asked about candidates that pass every other rule"

@@ -1,7 +1,7 @@
 """Scores all candidates of one problem together, as a group."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, TypeVar
@@ -10,16 +10,19 @@ from . import alignment, diversity
 from .config import RewardConfig
 from .coverage import told_by_expert
 from .gate import (
+    ANSWER_IS_TEXT,
     GateResult,
     apply_alignment,
     apply_coverage,
     apply_steps,
+    apply_support,
     apply_verdict,
     check,
     is_alien,
     lacks_facts,
     reject_by_judge,
 )
+from .support import support_term
 from .types import (
     Backbone,
     Candidate,
@@ -50,7 +53,7 @@ def score_group(
 ) -> list[Score]:
     """Score a whole group, in order: total = gate * (1 + the sum of weight * term).
 
-    The terms are alignment, diversity, coverage and tail.
+    The terms are alignment, diversity, coverage, tail and support.
 
     A candidate that only `false_step` rejects has total w_s * (share of its checked steps that are true), w_s < 1.
     Each service is called at most once, and only with the candidates that need it:
@@ -60,7 +63,8 @@ def score_group(
     - `judge` gets the candidates whose answer is right, if `config.judge`.
     - `backbone` gets the candidates that break no rule before `alien`, and the candidates that `false_step` rejects if
       `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
-      entropies if `config.needs_entropies` and tokens' texts if `config.tail_weight`.
+      entropies if `config.needs_entropies`, tokens' texts if `config.tail_weight`, and support if
+      `config.needs_support`.
     - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
       whiten its vectors (`Whitening.around`).
 
@@ -76,10 +80,13 @@ def score_group(
         asked = [candidates[i] for i in right]
         tokens = _checked("backbone", backbone(problem, asked), asked)
         natural = {i: _naturalness(problem, scores, config) for i, scores in zip(right, tokens, strict=True)}
+        _require_support(problem, natural.values(), config)
     credits = dict.fromkeys(natural, 0.0)
     for i, own in natural.items():
         if results[i].passed:
             results[i] = apply_alignment(problem, results[i], own.logprob, config)
+            if results[i].passed:
+                results[i] = apply_support(problem, results[i], own.support, config)
         elif not is_alien(problem, own.logprob, config) and not lacks_facts(results[i], config):
             credits[i] = _step_credit(results[i], config)
     passing = [i for i in right if results[i].passed]
@@ -171,6 +178,19 @@ class _Naturalness:
     tail_fraction: float
     gap: float | None
     tail: float | None
+    support: float | None
+
+
+def _require_support(problem: GradedProblem, natural: Iterable[_Naturalness], config: RewardConfig) -> None:
+    if not config.needs_support or problem.convention in ANSWER_IS_TEXT:
+        return
+    given = [own.support for own in natural]
+    if any(support is None or not math.isfinite(support) for support in given):
+        raise ValueError(
+            f"support_weight={config.support_weight} and min_support={config.min_support} need the support of each "
+            f"candidate, and `backbone` gave {given}; fill TokenScores.support with finite numbers, or set "
+            "support_weight=0 and min_support=null."
+        )
 
 
 def _score_passing(
@@ -192,10 +212,12 @@ def _score_passing(
             total=1
             + config.alignment_weight * aligned
             + config.diversity_weight * diverse
-            + _facts_and_tail(result, own, config),
+            + _facts_and_tail(result, own, config)
+            + config.support_weight * support_term(own.support or 0.0),
             mean_logprob=own.logprob,
             tail_fraction=own.tail_fraction,
             typicality_gap=own.gap,
+            support=own.support,
             overlap=result.overlap,
             repetition=result.repetition,
             extracted=result.extracted,
@@ -251,7 +273,7 @@ def _naturalness(problem: GradedProblem, scores: TokenScores, config: RewardConf
     if scores.entropies is not None:
         gap = alignment.typicality_gap(scores.logprobs, scores.entropies)
     tail = _tail(problem, scores, config)
-    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail)
+    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail, scores.support)
 
 
 def _tail(problem: GradedProblem, scores: TokenScores, config: RewardConfig) -> float | None:
@@ -289,6 +311,7 @@ def _rejected_score(result: GateResult, natural: _Naturalness | None, credit: fl
         mean_logprob=natural.logprob if natural else None,
         tail_fraction=natural.tail_fraction if natural else None,
         typicality_gap=natural.gap if natural else None,
+        support=natural.support if natural else None,
         overlap=result.overlap,
         repetition=result.repetition,
         extracted=result.extracted,

@@ -23,6 +23,7 @@ Reason = Literal[
     "low_coverage",
     "judge",
     "alien",
+    "unsupported",
 ]
 """First gate rule that the candidate broke, in this order."""
 
@@ -112,12 +113,13 @@ class TokenScores:
 
     `logprobs` are in nats. `entropies` are those of the backbone's next-token distribution at each position, in nats;
     None if the alignment kind does not need them. `pieces` are the tokens' texts, which join to the candidate's; the
-    tail is measured only if they are there.
+    tail is measured only if they are there. `support` is that of `reward.support.support`, None if it was not measured.
     """
 
     logprobs: Sequence[float]
     entropies: Sequence[float] | None = None
     pieces: Sequence[str] | None = None
+    support: float | None = None
 
 
 class GradedProblem(Protocol):
@@ -141,14 +143,16 @@ class Score:
 
     `alignment` and `diversity` lie in [0, 1] and are 0 for a rejected candidate. `mean_logprob` is in nats per token,
     `tail_fraction` is the share of tokens with probability below 0.4, and `typicality_gap` is the mean of log-prob plus
-    entropy in nats (None without entropies). These three are None for rejected candidates unless the reason is `alien`,
-    because the backbone scores only candidates that break no other rule. `overlap` is the share of the candidate's word
-    n-grams that the expert solution holds. `repetition` is the share of its n-grams that repeat earlier ones.
-    `steps_checked` counts the claims that were decided; it is None if no steps were checked, because an earlier rule
-    rejected the text, the config does not ask for it, or the check reached a limit.
+    entropy in nats (None without entropies). These three are None for rejected candidates unless the reason is `alien`
+    or a later one, because the backbone scores only candidates that break no other rule. `overlap` is the share of the
+    candidate's word n-grams that the expert solution holds. `repetition` is the share of its n-grams that repeat
+    earlier ones. `steps_checked` counts the claims that were decided; it is None if no steps were checked, because an
+    earlier rule rejected the text, the config does not ask for it, or the check reached a limit.
     `coverage` is the share of the expert's facts beyond the question that the candidate holds; None if there are none.
     `tail` is the mean log-prob of the least likely tenth of the tokens, in nats, without the numbers, names and terms
     that the expert mentions; None for candidates without a `mean_logprob`, and if the tokens' texts are not known.
+    `support` is how much more likely the answer is after the reasoning, in nats per token of the answer; None for
+    candidates without a `mean_logprob`, and if it was not measured.
     """
 
     gate: bool
@@ -167,6 +171,7 @@ class Score:
     broken_steps: tuple[str, ...] = ()
     coverage: float | None = None
     tail: float | None = None
+    support: float | None = None
 
 
 Verify = Callable[[list[Check]], list[Grade]]

@@ -71,6 +71,7 @@ CANDIDATES = pa.schema(
         ("broken_steps", pa.list_(pa.string())),
         ("coverage", pa.float64()),
         ("tail", pa.float64()),
+        ("support", pa.float64()),
     ]
 )
 """One row per candidate with its scores, numbered within its problem over all rounds."""

@@ -22,6 +22,8 @@ OMITTED_DEFAULTS = (
     ("model.chat_template", None),
     ("model.date", None),
     ("prompts.show_answer", True),
+    ("reward.support_weight", 0.0),
+    ("reward.min_support", None),
 )
 """Options and values left out of fingerprints, so results from before the option existed stay valid."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")

@@ -14,6 +14,7 @@ from rewriter_agent.data.prompt_encoder import Tokens
 
 from .judge import FleetJudge, judgement_length
 from .request_batcher import RequestBatcher
+from .support import StatedAnswers
 
 MOST_GROUPS = 64
 """Scored side by side: each has a thread."""
@@ -105,11 +106,18 @@ class GroupScorer:
         def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
             prompt, entropies = list(problem.prompt_ids), self.config.needs_entropies
             ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
-            scored = ask([ScoreRequest(prompt, list(tokens), entropies) for tokens in ids])
-            known.update(zip(ids, (tokens.logprobs for tokens in scored), strict=True))
+            texts = [ScoreRequest(prompt, list(tokens), entropies) for tokens in ids]
+            pieces = [self.tokens.pieces(tokens) for tokens in ids]
+            answers = StatedAnswers(problem.convention, ids, pieces)
+            # One call, and so one wait.
+            scored = ask([*texts, *answers.requests(prompt)])
+            own, alone = scored[: len(ids)], scored[len(ids) :]
+            known.update(zip(ids, (one.logprobs for one in own), strict=True))
             return [
-                TokenScores(tokens.logprobs, tokens.entropies, self.tokens.pieces(own))
-                for tokens, own in zip(scored, ids, strict=True)
+                TokenScores(one.logprobs, one.entropies, texts_of_tokens, support)
+                for one, texts_of_tokens, support in zip(
+                    own, pieces, answers.supports(own, alone), strict=True
+                )
             ]
 
         judge = FleetJudge(self.tokens, ask) if self.config.judge else None

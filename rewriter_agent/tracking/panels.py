@@ -42,6 +42,7 @@ POLICY = Section(
             ),
         ),
         Panel("Least likely tokens, of candidates that pass (nats)", ("train/reward_terms/tail_mean",)),
+        Panel("Support: nats per token of the answer", ("train/reward_terms/support_mean",)),
         Panel("Rejected, by reason", ("train/rejected/*",)),
         Panel(
             "Steps: share that is true, and candidates with a false or broken one",

@@ -42,6 +42,7 @@ CHANGES: dict[Reason, str] = {
     ),
     "judge": "see whether the judge is right, or set reward.judge=false",
     "alien": "lower reward.min_alignment",
+    "unsupported": "lower reward.min_support, or set it to null",
 }
 
 

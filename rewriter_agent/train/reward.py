@@ -26,6 +26,7 @@ LOGGED = (
     "coverage",
     "tail",
     "steps_checked",
+    "support",
 )
 """The fields of a score that TRL's completion logs keep."""
 
@@ -133,7 +134,7 @@ def log_steps(scores: Sequence[Score], log_metric: LogMetric) -> None:
 def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:
     """Mean and standard deviation of each term; all but gate and total over the candidates that passed.
 
-    The tail is in nats, before its exponential.
+    Tail and support are in nats, before their exponentials.
 
     A term that no candidate has in this batch is not logged. Rejections are logged as shares of all.
     """
@@ -144,6 +145,7 @@ def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:
         "diversity": [score.diversity for score in passed],
         "coverage": [score.coverage for score in passed if score.coverage is not None],
         "tail": [score.tail for score in passed if score.tail is not None],
+        "support": [score.support for score in passed if score.support is not None],
         "total": [score.total for score in scores],
     }
     for name, values in terms.items():

@@ -279,6 +279,51 @@ def test_an_alien_text_earns_nothing_for_its_true_steps() -> None:
     assert [(score.reason, score.total) for score in scores] == [("false_step", 0), ("alien", 0)]
 
 
+def supported(values: Sequence[float | None], convention: str = "####", **settings: object) -> list[Score]:
+    """Score two right candidates whose support is given."""
+    services = Services()
+    texts = (
+        PAIR
+        if convention == "####"
+        else [Candidate("It is 7, as we count.", True), Candidate("I say 7.", True)]
+    )
+    return score_group(
+        Problem(convention=convention),
+        texts,
+        config=RewardConfig.model_validate(settings),
+        verify=lambda checks: [Grade(Verdict.EQUAL) for _ in checks],
+        check_steps=services.check_steps,
+        backbone=lambda *_: [TokenScores([-1.0], support=value) for value in values],
+    )
+
+
+def test_support_is_a_measure_unless_it_is_asked_for() -> None:
+    plain = supported([None, None])
+    measured = supported([0.5, -3.0])
+    assert [score.support for score in measured] == [0.5, -3.0]
+    assert [score.total for score in measured] == [score.total for score in plain]
+    weighted = supported([math.log(2), -3.0], support_weight=0.4)
+    assert [score.total for score in weighted] == pytest.approx([plain[0].total + 0.2, plain[1].total])
+
+
+def test_a_candidate_whose_reasoning_does_not_support_its_answer_is_rejected() -> None:
+    scores = supported([0.5, 0.1], min_support=0.2)
+    assert [score.reason for score in scores] == [None, "unsupported"]
+    assert (scores[1].total, scores[1].support) == (0.0, 0.1)
+
+
+@pytest.mark.parametrize("settings", [{"support_weight": 0.1}, {"min_support": 0.0}])
+@pytest.mark.parametrize("value", [None, math.nan, math.inf])
+def test_support_that_counts_must_be_given(settings: dict, value: float | None) -> None:
+    with pytest.raises(ValueError, match=r"`backbone` gave .*; fill TokenScores.support"):
+        supported([0.5, value], **settings)
+
+
+def test_an_answer_that_is_the_whole_text_has_no_support() -> None:
+    scores = supported([None, None], "contains", support_weight=0.1, min_support=1.0, min_alignment=0.0)
+    assert [score.gate for score in scores] == [True, True]
+
+
 def test_typicality_scores_the_gap_to_the_entropy() -> None:
     scores = Services().score(GROUP, alignment="typicality", typicality_tau=0.5)
     assert scores[0].alignment == pytest.approx(math.exp(-1))

@@ -14,6 +14,7 @@ from reward.alignment import (
     typicality_gap,
 )
 from reward.diversity import embedding, lexical
+from reward.support import support, support_term
 from reward.types import Anchors
 from reward.whiten import Whitening
 
@@ -171,3 +172,16 @@ def test_a_whitened_vector_depends_on_itself_alone() -> None:
 def test_whitening_refuses_vectors_without_spread(vectors: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="at least two finite ones that differ"):
         Whitening.fit(vectors)
+
+
+def test_support_is_the_mean_log_ratio_of_the_answers_tokens() -> None:
+    assert support([-0.1, -0.3], [-2.1, -1.3]) == pytest.approx(1.5)
+    assert support([-1.0], [-1.0]) == 0
+    with pytest.raises(ValueError, match="zip"):
+        support([-0.1, -0.3], [-2.1])
+
+
+def test_the_support_term_is_the_share_of_the_likelihood_that_the_reasoning_adds() -> None:
+    assert support_term(math.log(4)) == pytest.approx(1 - 1 / 4)
+    assert support_term(-2.0) == support_term(0.0) == 0
+    assert 0 < support_term(0.1) < support_term(5.0) < 1

@@ -37,7 +37,9 @@ def test_only_passing_candidates_are_scored_and_given_the_question_alone(
     (group,) = scorer([(problem, samples)])
     assert [score.reason for score in group.scores] == ["wrong_answer", None, "unfinished", None, "no_answer"]
     prompt = [ord(letter) for letter in problem.question]
-    assert fleet.asked == [ScoreRequest(prompt, list(samples[i].token_ids)) for i in (1, 3)]
+    texts = [ScoreRequest(prompt, list(samples[i].token_ids)) for i in (1, 3)]
+    answer = ScoreRequest([*prompt, *map(ord, "#### ")], [ord("5")])
+    assert fleet.asked == [*texts, answer]
 
 
 def test_logprobs_are_those_of_the_sampled_ids(scorer: GroupScorer) -> None:
@@ -71,6 +73,22 @@ def test_a_group_in_which_none_passes_asks_nothing(scorer: GroupScorer, fleet: R
     assert [score.total for score in group.scores] == [0, 0]
 
 
+class ReasonedFleet(RecordingFleet):
+    """Fake fleet that finds every token after the reasoning more likely than right after the question."""
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        return [
+            Scored([-0.5 if len(r.completion_ids) > 9 else -2.0] * len(r.completion_ids)) for r in requests
+        ]
+
+
+def test_support_compares_the_answer_after_the_reasoning_with_the_answer_alone() -> None:
+    samples = [make_sample(text) for text in (GOOD, WRONG, OTHER)]
+    (group,) = group_scorer(ReasonedFleet(), CONFIG)([(make_problem("a"), samples)])
+    assert [score.support for score in group.scores] == [1.5, None, 1.5]
+    assert group.logprobs[0] == [-0.5] * len(samples[0].token_ids)
+
+
 def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:
     fleet.engines = [0, 1]
     groups = [
@@ -80,7 +98,8 @@ def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:
     results = group_scorer(fleet, CONFIG)(groups)
     assert [group.scores[0].extracted for group in results] == [str(i) for i in range(20, 60)]
     assert all(group.scores[0].gate and not group.scores[1].gate for group in results)
-    assert len(fleet.asked) == 40
+    # A text and its answer alone.
+    assert len(fleet.asked) == 80
 
 
 class LostFleet(RecordingFleet):
