@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from reward.support import support_term
 from rewriter_agent.config import load_config
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN, run_stages
@@ -22,7 +23,7 @@ SETTINGS = [
     # The one run whose engines and learner compute in it, which some CPUs have no instructions for.
     "model.dtype=bfloat16",
     "reward={alignment: typicality, diversity: embedding, judge: true, min_alignment: 0.0, "
-    "coverage_weight: 0.2, tail_weight: 0.1}",
+    "coverage_weight: 0.2, tail_weight: 0.1, support_weight: 0.2}",
 ]
 
 
@@ -42,7 +43,8 @@ def test_typicality_whitened_embeddings_and_the_judge(
         # Every problem of the laboratory has a step whose result the question does not hold.
         assert 0 <= score["coverage"] <= 1
         terms = 0.35 * score["alignment"] + 0.5 * score["diversity"] + 0.2 * score["coverage"]
-        assert score["total"] == pytest.approx(1 + terms + 0.1 * math.exp(score["tail"] / 4))
+        terms += 0.1 * math.exp(score["tail"] / 4) + 0.2 * support_term(score["support"])
+        assert score["total"] == pytest.approx(1 + terms)
     judged = passed + [score for score in scores if score["reason"] == "judge"]
     assert judged
     if len(passed) > 2:
