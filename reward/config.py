@@ -58,7 +58,7 @@ class RewardConfig(BaseModel):
     judge: bool = False
     """Ask the backbone itself, YES or NO, if the reasoning of a candidate with the right answer is sound. A NO rejects
     the candidate."""
-    false_step: Literal["gate", "measure", "off"] = "measure"
+    false_step: Literal["gate", "measure", "off"] = "gate"
     """Handling of a step whose claim is false, such as `5 - 4 = 2`: `gate` rejects the candidate, `measure` only
     counts it. With `off` here and in `broken_chain` no step is checked."""
     broken_chain: Literal["gate", "measure", "off"] = "measure"
