@@ -95,12 +95,12 @@ def unused(steps: Sequence[Claim], tokens: Sequence[Token]) -> Iterator[Span]:
 
 
 def _is_restated(value: Value, later: set[Value]) -> bool:
-    """Whether a result is used as a percentage, or by what is left of it."""
+    """Whether a result is used as a percentage, or by the rest to a whole."""
     return not later.isdisjoint((value / Fraction(100), value * 100, 100 - value, 1 - value))
 
 
 def _is_derived(value: Value, known: set[Value]) -> bool:
-    """Whether a number comes with a known one: what is left of a whole or of 100 %, its percentage, its double."""
+    """Whether a number comes with a known one: the rest to a whole or to 100 %, its percentage, its double."""
     if not known.isdisjoint((value + 1, value - 1, value / Fraction(2), value * 100, value / Fraction(100))):
         return True
     rests = (
