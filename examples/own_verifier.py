@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from reward import Anchors, Candidate, Check, Grade, RewardConfig, TokenScores, Verdict, score_group
+from reward import Anchors, Candidate, Check, Grade, RewardConfig, TokenScores, Verdict, Verifier, score_group
 
 FORMS = ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y")
 
@@ -59,6 +59,16 @@ CANDIDATES = [
 ]
 
 if __name__ == "__main__":
-    scores = score_group(PROBLEM, CANDIDATES, config=RewardConfig(), verify=verify, backbone=backbone)
+    config = RewardConfig()
+    # The answers are compared above; claims about numbers are still checked by the package's own verifier.
+    with Verifier(config) as verifier:
+        scores = score_group(
+            PROBLEM,
+            CANDIDATES,
+            config=config,
+            verify=verify,
+            check_steps=verifier.check_steps,
+            backbone=backbone,
+        )
     for candidate, score in zip(CANDIDATES, scores, strict=True):
         print(f"{score.total:.2f}  {score.reason or 'passes':<14}{candidate.text}")
