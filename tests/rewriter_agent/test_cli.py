@@ -236,7 +236,7 @@ def test_an_interrupt_says_how_to_go_on(
 def test_an_interrupted_grading_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rewriter_agent.scoring.grade_file, "grade_file", interrupted)
