@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .assertions import is_asserted, is_label, is_scaled, states_count
-from .grammar import unit_of, with_words
 from .items import Item
 from .nodes import Node, Number, Operation, is_bare
+from .reader import unit_of, with_words
 from .tokens import Token
 
 _REMAINDER = frozenset(("remainder", "r", "rem"))

@@ -66,7 +66,6 @@ _RELATIONS = {
     r"\lt": "<",
     r"\gt": ">",
 }
-_SUPERSCRIPTS = {power: str(digit) for digit, power in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _APPROXIMATE = frozenset(
     ("about", "approximately", "approx", "approx.", "roughly", "around", "nearly", "almost", "circa")
 )
