@@ -11,7 +11,9 @@ since because so thus therefore hence then that but as have get gets got is are 
 giving
 """
 _BEFORE_HYPOTHESES = "if suppose assume assuming whether unless not isn't never"
-_AFTER_REFUSED = "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod"
+_AFTER_REFUSED = (
+    "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod binary"
+)
 _AFTER_NOT = "true correct right equal possible valid"
 _AFTER_SCALED = """
 more less fewer greater times percent of out over older younger bigger smaller larger and or to than + - * / % ^

@@ -11,8 +11,8 @@ from .nodes import PLAIN, Node, Number, Operation, Reading, Undecided, Value, ev
 
 _CLOSE = 1e-9
 _ROUGHLY = Fraction(1, 200)
-_UNIT_TOLERANCE = Fraction(2, 100)
-"""Relative error of a rule of thumb such as 5 miles = 8 km."""
+_UNIT_TOLERANCE = Fraction(3, 100)
+"""Relative error of a rule of thumb such as 5 miles = 8 km, and of 1 GB = 1024 MB."""
 
 
 @dataclass(slots=True)
@@ -73,7 +73,8 @@ def _is_rule_of_thumb(one: Number, other: Number) -> bool:
     assert one.unit is not None
     assert other.unit is not None
     ratio = one.unit.factor / other.unit.factor
-    return ratio.denominator != 1 and ratio.numerator != 1
+    is_byte = one.unit.dimension[0][0] == "byte"
+    return is_byte or (ratio.denominator != 1 and ratio.numerator != 1)
 
 
 def _any_percent(left: Node, relation: str, right: Node) -> bool:

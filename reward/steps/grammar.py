@@ -184,6 +184,8 @@ class Parser(Reader):
             elif token.text == "°":
                 position += 1
                 if self._text(position) in ("C", "F"):
+                    # Of temperatures only the same scale compares.
+                    node = with_words(node, ["°" + self._text(position)])
                     position += 1
             else:
                 break

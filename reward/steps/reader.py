@@ -101,7 +101,11 @@ def unit_of(words: tuple[str, ...]) -> tuple[Unit | None, tuple[str, ...]]:
     if "of" in words[1:]:
         # "3 cups of flour" are 3 cups.
         words = words[: words.index("of", 1)]
-    names = [word for word in words if word[0].isalpha() and word not in ("per", "a", "an", "of")]
+    names = [
+        word
+        for word in words
+        if (word[0].isalpha() or word[0] == "°") and word not in ("per", "a", "an", "of")
+    ]
     unknown = tuple(word.lower() for word in names if not is_known(word))
     if not names or unknown:
         return None, unknown
