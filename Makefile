@@ -48,7 +48,7 @@ study: $(STAMP) ## Compare arms over learning rates and seeds: make study CONFIG
 	@$(BIN)/rewriter-agent study $(CONFIG) $(SET)
 
 test: test-fast ## Run all tests except the long ones
-	@$(BIN)/python -m pytest -m "slow and not long" -n 2 --dist loadgroup $(PYTEST)
+	@$(BIN)/python -m pytest -m "slow and not long" $(PYTEST)
 
 test-long: $(STAMP) ## Run the long tests: half an hour on two cores
 	@$(BIN)/python -m pytest -m long $(PYTEST)

@@ -30,14 +30,6 @@ settings.load_profile("untimed")
 # The fixture imports `tiny` itself: it needs torch and transformers, which most tests do without.
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of a file, or of files with a common group, to one process: they share its fixtures."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def tiny_backbone() -> Path:
     """Folder of a very small trained Llama with tokenizer and chat template; see `tiny.py`.

@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.killed_run import WholeRun
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("whole_run")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.mark.parametrize("stage", ["train", "rewrite"])

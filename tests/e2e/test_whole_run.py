@@ -26,7 +26,7 @@ from rewriter_agent.prepare.records import prepared
 from tests.helpers.killed_run import DATA, WholeRun
 from tests.helpers.processes import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("whole_run")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 ARMS = ("base", "expert", "rewritten")
 MARGIN = 0.25

@@ -7,7 +7,7 @@ from rewriter_agent.tracking.panels import SECTIONS
 from tests.helpers.killed_run import TABLE_ROWS, WholeRun
 from tests.helpers.wandb_files import OfflineRun, logged, missing, offline_runs, tables
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("whole_run")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")
