@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 
 from .items import NUMBERED, Item
-from .nodes import Node, Operation, is_bare, numbers
+from .nodes import Node, Operation, Value, is_bare, numbers
 from .tokens import Token
 
 _BEFORE_CLAIMS = """
 since because so thus therefore hence then that but as have get gets got is are was were now check obtain find gives
 giving
 """
-_BEFORE_HYPOTHESES = "if suppose assume assuming whether unless not isn't never"
+_LEADING_QUESTIONS = """
+is are was were am isn't aren't wasn't do does did don't doesn't didn't can can't could would should will might may
+what which who whose how why when where whether if suppose assume assuming
+"""
+_LEADING_CLAUSES = (
+    "so but and or then now thus therefore hence also well wait hmm ok okay first next finally again"
+)
 _AFTER_REFUSED = (
     "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod binary"
 )
@@ -19,28 +25,72 @@ _AFTER_SCALED = """
 more less fewer greater times percent of out over older younger bigger smaller larger and or to than + - * / % ^
 """
 _REASONS = frozenset(_BEFORE_CLAIMS.split())
-_HYPOTHESES = frozenset(_BEFORE_HYPOTHESES.split())
+_SUPPOSITIONS = frozenset(("if", "suppose", "assume", "assuming"))
+_HYPOTHESES = _SUPPOSITIONS | {"whether", "unless", "not", "isn't", "never"}
+_QUESTIONS = frozenset(_LEADING_QUESTIONS.split())
+_CONNECTIVES = frozenset(_LEADING_CLAUSES.split())
+_NO = frozenset(("no", "nope", "not", "never"))
 _REFUSALS = frozenset(_AFTER_REFUSED.split())
 _NOT_REFUSED = frozenset(_AFTER_NOT.split())
 _SCALING = frozenset(_AFTER_SCALED.split())
+_CLAUSE = 40
+"""Most tokens of a clause in which its first word is looked for."""
+_REACH = 200
+"""Tokens after a supposed result among which the text may compute with it."""
 
 
-def is_asserted(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
-    """Whether the text states the claim, rather than supposes it, asks for it or calls it wrong."""
+def is_asserted(left: Item, right: Item, tokens: Sequence[Token], *, is_result: bool) -> bool:
+    """Whether the text states the claim, rather than supposes it, asks for it or calls it wrong.
+
+    `is_result` tells that a calculation is equated with a value.
+    A question mark or an "if" does not take back such a claim if the text does not ask, or computes with the value.
+    """
     for token in reversed(tokens[max(0, left.start - 2) : left.start]):
+        word = token.text.lower()
         if token.kind == "break":
             break
-        if token.text.lower() in _HYPOTHESES:
-            return False
+        if word in _HYPOTHESES:
+            return is_result and word in _SUPPOSITIONS and _is_used(left, right, tokens)
     before = ""
     for token in tokens[right.end : right.end + 8]:
         word = token.text.lower().lstrip("\\")
         if token.text in ("\n", ";", ".") and token.kind == "break":
             break
-        if word == "?" or word in _REFUSALS or (before == "not" and word in _NOT_REFUSED):
+        if word == "?" and (not is_result or _is_led(left.start, tokens)):
+            return False
+        if word in _REFUSALS or (before == "not" and word in _NOT_REFUSED) or (before == "?" and word in _NO):
             return False
         before = word
     return True
+
+
+def _is_led(end: int, tokens: Sequence[Token]) -> bool:
+    """Whether the clause before the token `end` begins as a question or a condition does."""
+    words: list[str] = []
+    for token in reversed(tokens[max(0, end - _CLAUSE) : end]):
+        if token.kind in ("break", "open"):
+            break
+        words.append(token.text.lower())
+    return next((word in _QUESTIONS for word in reversed(words) if word not in _CONNECTIVES), False)
+
+
+def _is_used(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
+    """Whether the text computes with a supposed result or ends with it, and finds no contradiction."""
+    later = tokens[right.end : right.end + _REACH]
+    if any(token.text.lower() in _REFUSALS for token in later):
+        return False
+    result = right if right.node is not None and is_bare(right.node) else left
+    values = _values(tokens[result.start : result.end])
+    computed = [
+        token
+        for before, token, after in zip(later, later[1:], later[2:], strict=False)
+        if "operator" in (before.kind, after.kind)
+    ]
+    return not values.isdisjoint(_values(computed) | _values(later[-4:]))
+
+
+def _values(tokens: Sequence[Token]) -> set[Value]:
+    return {token.value for token in tokens if token.kind == "number"}
 
 
 def is_label(left: Item, right: Item, tokens: Sequence[Token]) -> bool:

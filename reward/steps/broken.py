@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from .claims import Claim
 from .items import Item
@@ -67,7 +68,7 @@ def steps_of(claims: Iterable[Claim]) -> list[Claim]:
 
 def unexplained(steps: Sequence[Claim], tokens: Sequence[Token], given: str) -> Iterator[Span]:
     """Yield the steps that compute with a number that neither the question nor the text before holds."""
-    known = _known(given)
+    known = set(_known(given)) if steps else set()
     seen = 0
     for step in steps:
         first, last = step.left_span[0], step.right_span[1]
@@ -130,14 +131,16 @@ def _numbers(tokens: Sequence[Token], start: int, end: int) -> Iterator[Value]:
                 yield before.value + fraction
 
 
-def _known(given: str) -> set[Value]:
+@lru_cache(maxsize=64)
+def _known(given: str) -> frozenset[Value]:
+    """Numbers of a question; the candidates of a group share one."""
     known: set[Value] = set()
     for token in tokenise(without_markup(given)):
         if token.kind == "number":
             known.add(token.value)
         elif token.text.lower() in FRACTION_WORDS:
             known.add(FRACTION_WORDS[token.text.lower()])
-    return known
+    return frozenset(known)
 
 
 def _values(step: Claim) -> list[Value]:

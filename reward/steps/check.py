@@ -1,7 +1,8 @@
 """Checks the closed claims of a text."""
 
-import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from .broken import broken_steps
@@ -15,13 +16,46 @@ from .phrases import read_phrases
 from .tokens import Token, tokenise
 from .types import FalseStep, StepReport
 
-_ROUNDING = re.compile(
-    r"round|whole|nearest|remain|left ?over|leftover|integer|floor|ceil|approx|about", re.IGNORECASE
+_ROUNDING = (
+    "round",
+    "whole",
+    "nearest",
+    "remain",
+    "leftover",
+    "left over",
+    "integer",
+    "floor",
+    "ceil",
+    "approx",
+    "about",
 )
+"""Words of a text that speaks of rounding."""
 _LONG = 60
 """Length up to which a value is written in full."""
+_UNSIGNED = str.maketrans("×÷", "*/", " $,")
+"""Characters in which a calculator note differs from the signs of the equation that it stands in."""
+_SIGNS = frozenset(("number", "operator", "relation", "open", "close"))
 MAX_CHARS = 50_000
 """Longest text that is read; what follows is not checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Claim that holds or not, of `tokens`."""
+
+    claim: Claim
+    tokens: Sequence[Token]
+    holds: bool
+
+    def chars(self) -> tuple[int, int]:
+        """Position of the claim in the text, and the position after it."""
+        first, last = self.claim.span or (self.claim.left_span[0], self.claim.right_span[1])
+        return self.tokens[first].start, self.tokens[last - 1].end
+
+    def signs(self) -> str:
+        """Numbers and signs of the claim, without its units."""
+        tokens = self.tokens[self.claim.left_span[0] : self.claim.right_span[1]]
+        return "".join(token.text for token in tokens if token.kind in _SIGNS).translate(_UNSIGNED)
 
 
 def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH) -> StepReport:
@@ -32,26 +66,45 @@ def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH
     text = text[:MAX_CHARS]
     plain, notes = without_notes(text)
     tokens = tokenise(without_markup(plain))
-    length = len(tokens)
-    for start, note in notes:
-        tokens.append(Token("break", "\n", start, start))
-        tokens += tokenise(without_markup(note), start)
     items, spoken = read_phrases(read_items(tokens), tokens, patterns)
-    checked, false = 0, []
-    context = Context(bool(_ROUNDING.search(plain)))
     claims = [*find_claims(items, tokens), *spoken]
+    lower = plain.lower()
+    context = Context(any(word in lower for word in _ROUNDING))
+    steps = list(_decided(claims, tokens, context))
+    steps += _noted(notes, steps, context)
+    false = tuple(_false_step(step, text) for step in steps if not step.holds)
+    broken = broken_steps(claims, items, tokens, given)
+    return StepReport(len(steps), false, tuple(_written(span, text, tokens) for span in broken))
+
+
+def _decided(claims: Iterable[Claim], tokens: Sequence[Token], context: Context) -> Iterator[_Step]:
+    """Yield the claims that can be decided, in order."""
     for claim in claims:
         verdict = decide(claim, context)
-        if verdict is None:
-            continue
-        checked += 1
         if verdict:
             _remember(claim, context.exact)
-        else:
-            false.append(_false_step(claim, text, tokens))
-    stated = [claim for claim in claims if claim.right_span[1] <= length]
-    broken = broken_steps(stated, [item for item in items if item.end <= length], tokens[:length], given)
-    return StepReport(checked, tuple(false), tuple(_written(span, text, tokens) for span in broken))
+        if verdict is not None:
+            yield _Step(claim, tokens, verdict)
+
+
+def _noted(notes: Sequence[tuple[int, str]], steps: Sequence[_Step], context: Context) -> list[_Step]:
+    """Claims of calculator notes, without the notes that repeat a claim of `steps` that they stand in."""
+    starts = [start for start, _ in notes]
+    around: dict[int, list[_Step]] = {start: [] for start in starts}
+    for step in steps:
+        first, end = step.chars()
+        for start in starts[bisect_left(starts, first) : bisect_left(starts, end)]:
+            around[start].append(step)
+    found = []
+    for start, note in notes:
+        outer, signs = around[start], note.translate(_UNSIGNED)
+        if any(step.signs() == signs for step in outer):
+            continue
+        tokens = tokenise(without_markup(note), start)
+        verdicts = {step.holds for step in outer}
+        inner = _decided(find_claims(read_items(tokens), tokens), tokens, context)
+        found += [step for step in inner if step.holds not in verdicts]
+    return found
 
 
 def decide(claim: Claim, context: Context) -> bool | None:
@@ -82,7 +135,8 @@ def _remember(claim: Claim, exact: dict[Fraction | int, Value]) -> None:
             exact[claim.right.value] = value
 
 
-def _false_step(claim: Claim, text: str, tokens: Sequence[Token]) -> FalseStep:
+def _false_step(step: _Step, text: str) -> FalseStep:
+    claim, tokens = step.claim, step.tokens
     spans = [
         _written(span, text, tokens)
         for span in (

@@ -44,9 +44,11 @@ def find_claims(items: Sequence[Item], tokens: Sequence[Token]) -> Iterator[Clai
         division = _with_remainder(left, right, tokens)
         if division is None and right.right == "open":
             continue
-        if is_asserted(left, right, tokens):
+        relation = tokens[item.start].text
+        is_result = relation in "=≈" and is_bare(left.node) != is_bare(right.node)
+        if is_asserted(left, right, tokens, is_result=is_result):
             runs_on = position + 2 < len(items) and items[position + 2].kind == "relation"
-            yield division or _claim(left, right, tokens, tokens[item.start].text, runs_on=runs_on)
+            yield division or _claim(left, right, tokens, relation, runs_on=runs_on)
 
 
 def _claim(left: Item, right: Item, tokens: Sequence[Token], relation: str, *, runs_on: bool) -> Claim:
@@ -102,7 +104,8 @@ def spoken_claim(
     """Claim that a pattern of arithmetic in words has read at the tokens of `span`; None if it asserts nothing."""
     left, relation, right = sides
     first, last = operands[0], operands[-1]
-    if not is_asserted(first, last, tokens) or is_scaled(span[1], tokens):
+    is_result = relation in "=≈" and is_bare(left) != is_bare(right)
+    if not is_asserted(first, last, tokens, is_result=is_result) or is_scaled(span[1], tokens):
         return None
     is_doubtful = (
         "doubtful" in (first.left, last.right)

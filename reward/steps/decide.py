@@ -10,6 +10,8 @@ from reward.answers.math.units import conversion, is_plural, singular
 from .nodes import PLAIN, Node, Number, Operation, Reading, Undecided, Value, evaluate, is_bare, numbers
 
 _CLOSE = 1e-9
+_FLOAT_DIGITS = 12
+"""Significant digits of a decimal from which it counts as the output of a program."""
 _ROUGHLY = Fraction(1, 200)
 _UNIT_TOLERANCE = Fraction(3, 100)
 """Relative error of a rule of thumb such as 5 miles = 8 km, and of 1 GB = 1024 MB."""
@@ -183,11 +185,20 @@ def _related(
             return left >= right or equal
         case "≠":
             return not equal
-    if equal:
+    if equal or (_holds_float(nodes) and abs(left - right) <= _CLOSE * min(abs(right), 10**6)):
         return True
     return any(
         _rounds(value, nodes[side], values[side], readings[side], context, roughly=relation == "≈")
         for side, value in ((1, left), (0, right))
+    )
+
+
+def _holds_float(nodes: tuple[Node, Node]) -> bool:
+    """Whether a program may have printed a decimal of the claim: 0.30000000000000004."""
+    return any(
+        number.places and abs(number.value) * 10**number.places >= 10 ** (_FLOAT_DIGITS - 1)
+        for side in nodes
+        for number in numbers(side)
     )
 
 

@@ -52,8 +52,7 @@ class Parser(Reader):
             return True
         if token.kind == "open":
             return position in self.partners
-        text = token.text
-        return text in ("√", "∛") or text.lstrip("\\") in _STARTS or text in _PI
+        return token.text in STARTS
 
     def _sum(self, position: int, depth: int) -> tuple[Node, int]:
         sign = self._text(position) if self._is_operator(position, "+-") else ""
@@ -104,14 +103,15 @@ class Parser(Reader):
         return _product_of(factors), position
 
     def _tight_fraction(self, position: int) -> tuple[Node, int] | None:
-        """Read the fraction after the sign in "60 / 3/4", which its spacing binds together."""
+        """Read the fraction after the sign in "60 / 3/4" and "60÷3/4", which spacing or another sign binds together."""
         sign, over, slash, under = (self._at(position + offset) for offset in range(4))
         if sign is None or over is None or slash is None or under is None or sign.text != "/":
             return None
-        is_tight = is_glued(over, slash) and is_glued(slash, under) and not is_glued(sign, over)
+        is_spaced = not is_glued(sign, over) and is_glued(over, slash) and is_glued(slash, under)
+        is_fraction = is_spaced or (sign.is_obelus and not slash.is_obelus)
         if (
             slash.text != "/"
-            or not is_tight
+            or not is_fraction
             or over.kind != "number"
             or under.kind != "number"
             or not under.value
@@ -361,7 +361,9 @@ class Parser(Reader):
 
 
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac")
-_STARTS = frozenset(("frac", "dfrac", "tfrac", "cfrac", "binom", "dbinom", *_FUNCTIONS, *_LISTS))
+_NAMES = ("frac", "dfrac", "tfrac", "cfrac", "binom", "dbinom", *_FUNCTIONS, *_LISTS)
+STARTS = frozenset(("√", "∛", *_PI, *_NAMES, *(f"\\{name}" for name in _NAMES)))
+"""Signs and names other than numbers and brackets that an operand may begin with."""
 _SCALES = {
     "dozen": 12,
     "hundred": 100,

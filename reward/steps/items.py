@@ -7,7 +7,7 @@ from typing import Literal
 
 from reward.answers.math.units import is_known
 
-from .grammar import Parser
+from .grammar import STARTS, Parser
 from .nodes import Node
 from .tokens import Token, is_glued
 
@@ -51,9 +51,13 @@ def read_items(tokens: Sequence[Token]) -> list[Item]:
 def _items(tokens: Sequence[Token], parser: Parser) -> Iterator[Item]:
     position = 0
     while position < len(tokens):
-        found = parser.expression(position) if _may_start(tokens, parser, position) else None
+        token = tokens[position]
+        may_start = (token.kind not in _KINDS or token.text in STARTS) and _may_start(
+            tokens, parser, position
+        )
+        found = parser.expression(position) if may_start else None
         if found is None:
-            yield Item(_KINDS.get(tokens[position].kind, "other"), position, position + 1)
+            yield Item(_KINDS.get(token.kind, "other"), position, position + 1)
             position += 1
             continue
         node, end = found
@@ -167,7 +171,11 @@ def _right(tokens: Sequence[Token], parser: Parser, end: int) -> Openness:
     if after.text == "-" and following is not None and following.kind == "word" and not _is_name(following):
         return "doubtful"
     if after.text.startswith((".", "…")) and after.kind == "other":
-        return "doubtful"
+        ends = following is None or following.kind in ("break", "word", "close")
+        return "closed" if ends and before.kind == "number" and not before.places else "doubtful"
+    if after.text == "!" and not glued:
+        # An exclamation mark after a mark of emphasis.
+        return "closed"
     return "closed" if after.kind == "other" and _is_symbol(after) and after.text not in "@#&\\*" else "open"
 
 

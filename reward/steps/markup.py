@@ -6,7 +6,7 @@ _CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("✕✖⨯·⋅∙", "×"),
         **dict.fromkeys("−–﹣－", "-"),
-        **dict.fromkeys("÷∕⁄／", "/"),
+        **dict.fromkeys("∕⁄／", "/"),
         **dict.fromkeys("＋﹢", "+"),
         **dict.fromkeys("≦⩽≲", "≤"),
         **dict.fromkeys("≧⩾≳", "≥"),
@@ -48,7 +48,7 @@ _DELIMITER = re.compile(r"\\[()\[\]]")
 _MARKS = re.compile(r"\*+|_+|~~|`+|\"")
 _NOTE = re.compile(r"<<([^<>\n]{1,300})>>")
 _OPERAND_END = re.compile(r"[\w)\]}%!²³°$]")
-_OPERAND_START = re.compile(r"[\w(\[{$\\.€£√+-]")
+_OPERAND_START = re.compile(r"[\w(\[{$\\€£√]|\.\d|[+-] ?[\w(\[{$\\€£√.]")
 
 
 def without_markup(text: str) -> str:
@@ -103,13 +103,13 @@ def _unless_operator(match: re.Match[str]) -> str:
     mark, text = match[0], match.string
     before = text[max(0, match.start() - 6) : match.start()]
     after = text[match.end() : match.end() + 6]
-    is_between = _OPERAND_END.match(before.rstrip(" *_")[-1:]) and _OPERAND_START.match(
-        after.lstrip(" *_")[:1]
-    )
+    is_between = _OPERAND_END.match(before.rstrip(" *_")[-1:]) and _OPERAND_START.match(after.lstrip(" *_"))
     spaced_before, spaced_after = before[-1:].isspace(), after[:1].isspace()
     if mark[0] == "_":
-        keep = bool(before[-1:].isalnum() or before[-1:] == "}") and not spaced_after and after != ""
-        return mark if keep or len(mark) == len(before + after) else " " * len(mark)
+        is_subscript = (before[-1:].isalnum() or before[-1:] == "}") and (
+            after[:1].isalnum() or after[:1] in ("{", "\\", "(")
+        )
+        return mark if is_subscript or len(mark) == len(before + after) else " " * len(mark)
     if not is_between or mark[0] != "*" or len(mark) > 2:
         return " " * len(mark)
     if spaced_before == spaced_after:

@@ -74,7 +74,7 @@ def read_phrases(
 ) -> tuple[Sequence[Item], list[Claim]]:
     """Read calculations in words as expressions; returns the items with these, and the claims in words."""
     words = {token.text.lower() for token in tokens if token.kind in ("word", "break")}
-    usable = [pattern for pattern in patterns if all(words & choice for choice in pattern.required)]
+    usable = [pattern for pattern in patterns if not any(map(words.isdisjoint, pattern.required))]
     if not usable:
         return items, []
     sentence = Sentence(items, tokens)

@@ -16,24 +16,25 @@ MAX_DIGITS = 60
 
 _GROUPED = r"\d{1,3}(?:(?:,|\{,\}|\\[,!],?)\d{3})+(?![\d,]*\d{3})|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)"
 _TOKEN = re.compile(
-    r"(?P<odd>\d+(?:\.\d+){2,}|\d{1,2}/\d{1,2}/\d{4}(?!\d)|\d{4}-\d\d-\d\d(?!\d)|\d{1,2}-\d{1,2}-\d{4}(?!\d)"
+    # Blanks match nothing below, so one is skipped before each token.
+    r" ?+(?:(?P<fraction>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])"
+    r"|(?P<word>(?:(?<=\d)-(?=[^\W\d_]{2}))?[^\W\d_]+(?:['-][^\W\d_]+)*)"
+    r"|(?P<odd>\d+(?:\.\d+){2,}|\d{1,2}/\d{1,2}/\d{4}(?!\d)|\d{4}-\d\d-\d\d(?!\d)|\d{1,2}-\d{1,2}-\d{4}(?!\d)"
     r"|\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]\.?m\b\.?)?(?![\d:])|\d+(?:\.\d+)?,\d+(?:,\d+)*(?!,?\d)(?<!,\d{3}))"
-    r"|(?P<fraction>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])"
     r"|(?P<endless>\d+\.\d+(?:\.\.\.|…|\\l?dots(?![A-Za-z])))"
     r"|(?P<recurring>\d*\.\d*(?:\\(?:overline|bar) ?\{ ?\d+ ?\}|\\dot ?\{? ?\d ?\}?))"
     rf"|(?P<grouped>(?:{_GROUPED})(?:\.\d+)?)"
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,4}(?![\w.]))?|(?:(?<![\w)])|(?<=\dx))\.\d+)"
-    r"|(?P<word>(?:(?<=\d)-(?=[^\W\d_]{2}))?[^\W\d_]+(?:['-][^\W\d_]+)*)"
     r"|(?P<relation>\\(?:leqslant|geqslant|leq?q?|geq?q?|neq?|lt|gt|approx|simeq|sim|doteq|cong)(?![A-Za-z])"
     r"|<=|>=|(?<![\d)])!=(?!=)|=/=|[=<>≤≥≠≈~](?![=<>]))"
     r"|(?P<command>\\[A-Za-z]+|\\[{}$%|#&])"
     r"|(?P<code>[=<>!:+*/%-]?==+|[<>]{2,}|:=|[+*/%-]=|\+\+|--+|//+|&&|\|\|)"
     r"|(?P<dots>\.\.+|…|⋯)"
-    r"|(?P<operator>\*\*?|[-+×/^!%°²³⁰¹⁴⁵⁶⁷⁸⁹√∛])"
+    r"|(?P<operator>\*\*?|[-+×÷/^!%°²³⁰¹⁴⁵⁶⁷⁸⁹√∛])"
     r"|(?P<cents>¢)|(?P<currency>[$€£¥₹])"
     r"|(?P<open>[(\[{⌊⌈])|(?P<close>[)\]}⌋⌉])|(?P<bar>\|)"
     r"|(?P<break>\#{2,}|\n(?:[ \t]{0,99}\n)*|[;:,.?&]|(?<=\w)'(?!\w))"
-    r"|(?P<other>[^\s'])"
+    r"|(?P<other>[^\s']))"
 )
 _COMMANDS: dict[str, tuple[Kind, str]] = {
     r"\times": ("operator", "*"),
@@ -69,6 +70,7 @@ _RELATIONS = {
 _APPROXIMATE = frozenset(
     ("about", "approximately", "approx", "approx.", "roughly", "around", "nearly", "almost", "circa")
 )
+_SPECIAL_WORDS = frozenset(("x", "percent", "pct", "per", "am", "pm", "st", "nd", "rd", "th"))
 OPERAND_ENDS = frozenset(("number", "close", "word"))
 
 
@@ -83,6 +85,8 @@ class Token:
     value: int | Fraction = 0
     places: int = 0
     is_word: bool = False
+    is_obelus: bool = False
+    """Whether a division is written ÷, so that a slash after it may be the bar of a fraction."""
 
 
 def tokenise(text: str, offset: int = 0) -> list[Token]:
@@ -92,26 +96,28 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
 
 
 def _token(match: re.Match[str], offset: int) -> Token:
-    name, text = match.lastgroup or "other", match[0]
-    start, end = match.start() + offset, match.end() + offset
+    name = match.lastgroup or "other"
+    text, start, end = match[name], match.start(name) + offset, match.end() + offset
+    if name == "word":
+        return Token("word", text, start, end)
     if name in ("number", "grouped", "recurring", "endless", "fraction"):
         return _number(name, text, start, end)
     if name == "command":
-        kind, text = _COMMANDS.get(text, ("other", text))
-        return Token(kind, text, start, end)
+        kind, sign = _COMMANDS.get(text, ("other", text))
+        return Token(kind, sign, start, end, is_obelus=text == r"\div")
     if name == "relation":
         return Token("relation", _RELATIONS.get(text, text), start, end)
     if name == "operator":
-        return Token("operator", _OPERATORS.get(text, text), start, end)
+        return Token("operator", _OPERATORS.get(text, text), start, end, is_obelus=text == "÷")
     if name == "cents":
         return Token("word", "cents", start, end)
     return Token(_KINDS.get(name, "other"), text, start, end)
 
 
-_OPERATORS = {"**": "^", "×": "*"}
+_OPERATORS = {"**": "^", "×": "*", "÷": "/"}
 _KINDS: dict[str, Kind] = {
     name: name
-    for name in ("word", "open", "close", "currency", "bar", "break")  # type: ignore[misc]
+    for name in ("open", "close", "currency", "bar", "break")  # type: ignore[misc]
 }
 
 
@@ -128,15 +134,17 @@ def _number(name: str, text: str, start: int, end: int) -> Token:
     if name == "number" and len(text) == 4 and text[0] == "0" and text.isdigit():
         # A time such as 0730.
         return Token("other", text, start, end)
-    plain = re.sub(r"[^\d.eE+-]", "", text)
+    if name == "number" and text.isdigit():
+        return Token("number", text, start, end, int(text))
+    plain = re.sub(r"[^\d.eE+-]", "", text).lower()
     whole, _, decimals = plain.partition(".")
     if plain.isdigit():
         return Token("number", text, start, end, int(plain))
-    exponent = re.search(r"[eE]([+-]?\d+)", plain)
+    exponent = re.search(r"e([+-]?\d+)", plain)
     if exponent and abs(int(exponent[1])) > 300:
         return Token("other", text, start, end)
     value = Fraction(plain if whole else "0" + plain)
-    places = 0 if exponent else len(decimals)
+    places = max(0, len(decimals.partition("e")[0]) - int(exponent[1])) if exponent else len(decimals)
     return Token("number", text, start, end, int(value) if value.denominator == 1 else value, places)
 
 
@@ -245,16 +253,14 @@ def _join_relation(tokens: list[Token], position: int) -> int:
 
 def _join_word(tokens: list[Token], position: int, last: Token | None) -> int:
     word = tokens[position]
+    lower = word.text.lower()
+    is_number = lower.partition("-")[0] in NUMBER_WORDS
+    if not is_number and lower not in _SPECIAL_WORDS:
+        return 1
     following = tokens[position + 1] if position + 1 < len(tokens) else None
-    if (
-        word.text in ("x", "X")
-        and last is not None
-        and following is not None
-        and _is_times(last, word, following)
-    ):
+    if lower == "x" and last is not None and following is not None and _is_times(last, word, following):
         word.kind, word.text = "operator", "*"
         return 1
-    lower = word.text.lower()
     if lower in ("percent", "pct") or (lower == "per" and following and following.text.lower() == "cent"):
         word.kind, word.text = "operator", "%"
         return 2 if lower == "per" else 1
@@ -265,7 +271,7 @@ def _join_word(tokens: list[Token], position: int, last: Token | None) -> int:
     ):
         word.kind = "other"
         return 1
-    if lower.partition("-")[0] not in NUMBER_WORDS:
+    if not is_number:
         return 1
     found = read_number_words(
         [token.text for token in tokens[position : position + 8] if token.kind in ("word", "break")]

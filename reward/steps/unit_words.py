@@ -1,5 +1,7 @@
 """Tells words that may be a unit after a number from the words of a sentence."""
 
+from functools import lru_cache
+
 from reward.answers.math.units import is_known
 
 CURRENCIES = {"$": "dollar", "€": "euro", "£": "gbp", "¥": "yen", "₹": "rupee"}
@@ -20,6 +22,7 @@ _LATER = frozenset(("of", "per", "a", "an", "in", "total", "for", "each", "every
 """Words that may stand within a unit or after it, but do not begin one."""
 
 
+@lru_cache(maxsize=1024)
 def is_unit_word(word: str, *, is_first: bool) -> bool:
     """Whether `word` may be part of a unit: it is no word that builds sentences, and no name of a variable."""
     lower = word.lower()

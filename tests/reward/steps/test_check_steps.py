@@ -49,6 +49,21 @@ TRUE = {
     "money": ["$5 x 3 = $15", "4 * 25 cents = $1", "€5 + €3 = €8", "$2 / $0.50 = 4"],
     "percent": ["20% of 50 = 10", "0.2 = 20%", "30/50 x 100 = 60%", "100 - 20% = 80", "100% - 20% = 80%"],
     "fractions": ["3/4 * 8 = 6", "1 1/2 + 1/2 = 2", "1/2 + 1/3 = 5/6", "60 / 3/4 = 80"],
+    "fractions after another sign of division": [
+        "10÷1/2=20",
+        "10÷1/2=5",
+        "10 ÷ 1 / 2 = 20",
+        r"$10\div1/2 = 20$",
+        "12÷3/4×2=32",
+        "6 pounds ÷ 1/2 pound = 12",
+    ],
+    "printed floats": [
+        "1/3 = 0.33333333333333215",
+        "0.1 + 0.2 = 0.30000000000000004",
+        "0.1428571428571428 * 7 = 1",
+        "1/30000 = 3.3333333333333335e-05",
+        "2/3 = 66.66666666666667%",
+    ],
     "rounding": ["10/3 = 3.33", "2/3 = 66.7%", "20/3 = 6.67, and 6.67 * 3 = 20", "10/4 = 2, rounded down"],
     "remainders": ["17 / 5 = 3 remainder 2", "17 ÷ 5 = 3 R 2", "7 / 2 = 3 with 1 left over"],
     "notes": ["48/2 = <<48/2=24>>24"],
@@ -77,6 +92,14 @@ FALSE = [
     ("30/50 = 50%", "50%", "0.6"),
     ("10/3 = 4.33", "4.33", "10/3"),
     ("23 / 2 = 11", "11", "11.5"),
+    ("10/3 = 4...", "4", "10/3"),
+    ("10/1/2 = 20", "20", "5"),
+    ("10÷1/2=21", "21", "20"),
+    ("12÷3÷4=16", "16", "1"),
+    ("1/3 = 0.333333433333", "0.333333433333", "1/3"),
+    ("1/30000 = 3.43e-5", "3.43e-5", "1/30000"),
+    ("123456789012 * 2 = 246913578025", "246913578025", "246913578024"),
+    ("123456789012.5 + 1 = 123456789014.5", "123456789014.5", "1.23456789e+11"),
     ("47 ≈ 80", "80", "47"),
     ("1 1/2 + 1/2 = 3", "3", "2"),
     ("2³ = 9", "9", "8"),
@@ -101,8 +124,29 @@ NO_CLAIMS = {
     "ratios": ["3:4 = 6:8", "the ratio is 4 : 8 = 1 : 2"],
     "ranges": ["3-4 hours = 180-240 minutes", "Pages 1-2 = 96 - 70", "pages 10-12 = 3 pages"],
     "code": ["a == 5", "x += 1 = 5", "version 1.2.3 = 4", "n % 2!=0"],
-    "questions": ["Is 3 + 4 = 8?", "5 × 3 = ?", "3 + _ = 7", "if 3 + 4 = 8 then"],
-    "refusals": ["3 + 4 = 8 is wrong", "3 + 4 = 8 is not true"],
+    "questions": [
+        "Is 3 + 4 = 8?",
+        "So does 3 + 4 = 8?",
+        "Let me check: is 3 + 4 = 8?",
+        "(Is 3 + 4 = 8?)",
+        "Could it be that 3 + 4 = 8?",
+        "Is it true that 3 plus 4 is 8?",
+        "5 × 3 = ?",
+        "3 + _ = 7",
+        "3 + ___ = 7",
+    ],
+    "conditions": [
+        "if 3 + 4 = 8 then",
+        "If 3 + x = 5",
+        "If 3 + 4 = 8, then 8 - 4 = 3 is wrong",
+        "unless 3 + 4 = 8",
+    ],
+    "refusals": [
+        "3 + 4 = 8 is wrong",
+        "3 + 4 = 8 is not true",
+        "3 + 4 = 8? No, 7.",
+        "3 + 4 = 8? That is wrong.",
+    ],
     "vectors": [
         "(1,2) · (3,4) = 11",
         r"\begin{pmatrix} 3 \\ 2 \end{pmatrix} \cdot \begin{pmatrix} 2 \\ -3 \end{pmatrix} = 0",
@@ -158,3 +202,70 @@ def test_each_equation_of_a_text_counts():
 def test_a_changed_result_is_found_in_any_notation(text, result):
     assert not check_steps(text.format("15"), given="").false
     assert check_steps(text.format(result), given="").false
+
+
+@pytest.mark.parametrize("result", ["15", "16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "So, 5 × 3 = **{}**.",
+        "5 × 3 = **{}**!",
+        "5 × 3 = **{}**...",
+        "So 5 × 3 = *{}*, and then",
+        "So 5 × 3 = __{}__,",
+        "_5 × 3 = {}_.",
+        "Thus, **5 × 3 = {}**.",
+        "Thus, **5 × 3** = **{}**.",
+        "**5 * 3 = {}**.",
+        "So, *5* × *3* = *{}*.",
+        "**5*3** = **{}**.",
+        "**Answer: 5 × 3 = {}**",
+        "1. **5 × 3 = {}**.",
+        "> 5 × 3 = **{}**.",
+        "* 5 × 3 = **{}** (total)",
+        "So, 5 × 3 = **${}**.",
+        r"So, \$5 × 3 = **\${}**.",
+        "5 × 3 = {} → **so {} apples**.",
+        "So **5 times 3** is *{}*!",
+    ],
+)
+def test_emphasis_and_punctuation_hide_no_claim(text, result):
+    report = check_steps(text.format(result, result), given="")
+    assert (report.checked, bool(report.false)) == (1, result == "16")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 × 3 = 16?",
+        "So 5 × 3 = 16, right?",
+        "**5 × 3 = 16?**",
+        "5 times 3 is 16?",
+        "5 × 3 = 16? So she has 16 apples.",
+        "She has 5 × 3 = 16 apples, so how many are left?",
+        "If 5 × 3 = 16, then 16 + 2 = 18.",
+        "Assume that 5 × 3 = 16; 16 + 2 = 18.",
+        "If 5 × 3 = 16, she has 16 apples.\n#### 16",
+    ],
+)
+def test_a_question_mark_or_a_condition_takes_back_no_result_that_the_text_uses(text):
+    assert [step.value for step in check_steps(text, given="").false] == ["15"]
+
+
+@pytest.mark.parametrize(
+    ("text", "checked", "false"),
+    [
+        ("48/2 = <<48/2=24>>24", 1, 0),
+        ("48 clips/2 = <<48/2=24>>24 clips", 1, 0),
+        ("$1,000*2 = $<<1000*2=2000>>2,000", 1, 0),
+        ("5*3=<<5*3=15>>15+2 = <<15+2=17>>17", 2, 0),
+        ("half of 48 is <<48/2=24>>24", 1, 0),
+        ("x <<48/2=24>>", 1, 0),
+        ("48/2 = <<48/2=25>>25", 1, 1),
+        ("48/2 = <<48/2=25>>24", 2, 1),
+        ("48/2 = <<48/2=24>>25", 2, 1),
+    ],
+)
+def test_a_calculator_note_that_repeats_its_equation_counts_once(text, checked, false):
+    report = check_steps(text, given="")
+    assert (report.checked, len(report.false)) == (checked, false)
