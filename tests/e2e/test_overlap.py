@@ -17,15 +17,11 @@ from tests.helpers.processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-STEPS, GROUPS, GENERATIONS = 6, 4, 4
-TRAIN = """
-import sys
-from rewriter_agent.environment import prepare_environment
-prepare_environment()
-from rewriter_agent.config import load_config
-from rewriter_agent.pipeline import PREPARE, TRAIN, run_stages
-run_stages(load_config(sys.argv[1]), (PREPARE, TRAIN))
-"""
+STEPS, GROUPS, GENERATIONS = 8, 4, 4
+
+
+def command(name: str, config: Path) -> list[str]:
+    return [sys.executable, "-m", "rewriter_agent", name, str(config)]
 
 
 def kill_an_engine(training: subprocess.Popen[str], metrics: Path) -> None:
@@ -46,13 +42,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("overlap")
     config = write_config(base)
     tree = yaml.safe_load(config.read_text())
-    tree["data"]["num_train"] = STEPS * GROUPS
-    tree["train"] |= {"max_staleness": 1, "max_steps": STEPS}
+    tree["train"]["max_staleness"] = 1
     tree["cluster"]["heartbeat"] = 1
     tree["tracking"] = {"report_to": "none"}
     config.write_text(yaml.safe_dump(tree))
-    # One process for both stages, and so one cluster.
-    with subprocess.Popen([sys.executable, "-c", TRAIN, str(config)], cwd=ROOT, text=True) as training:
+    subprocess.run(command("prepare", config), cwd=ROOT, check=True, timeout=STAGE_SECONDS)
+    with subprocess.Popen(command("train", config), cwd=ROOT, text=True) as training:
         kill_an_engine(training, base / NAME / "train" / "metrics.jsonl")
         assert training.wait(STAGE_SECONDS) == 0
     return base / NAME / "train"
@@ -83,5 +78,5 @@ def test_no_group_is_lost_with_an_engine(folder: Path) -> None:
         assert len(problems) == GROUPS * GENERATIONS
         assert len(set(problems)) == GROUPS
         seen += list(dict.fromkeys(problems))
-    # As many problems as groups: none comes twice before all have come once.
+    # 48 problems: none comes twice before all have come once.
     assert len(set(seen)) == STEPS * GROUPS
