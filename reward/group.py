@@ -1,7 +1,7 @@
 """Scores all candidates of one problem together, as a group."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, TypeVar
@@ -74,22 +74,9 @@ def score_group(
     """
     _require(candidates, config, check_steps, embed, judge)
     results = _gate(problem, candidates, config, verify, check_steps, judge)
-    right = [i for i, result in enumerate(results) if result.passed or _may_earn_credit(result, config)]
-    natural: dict[int, _Naturalness] = {}
-    if right:
-        asked = [candidates[i] for i in right]
-        tokens = _checked("backbone", backbone(problem, asked), asked)
-        natural = {i: _naturalness(problem, scores, config) for i, scores in zip(right, tokens, strict=True)}
-        _require_support(problem, natural.values(), config)
-    credits = dict.fromkeys(natural, 0.0)
-    for i, own in natural.items():
-        if results[i].passed:
-            results[i] = apply_alignment(problem, results[i], own.logprob, config)
-            if results[i].passed:
-                results[i] = apply_support(problem, results[i], own.support, config)
-        elif not is_alien(problem, own.logprob, config) and not lacks_facts(results[i], config):
-            credits[i] = _step_credit(results[i], config)
-    passing = [i for i in right if results[i].passed]
+    natural = _naturals(problem, candidates, results, config, backbone)
+    credits = _apply_backbone_rules(problem, results, natural, config)
+    passing = [i for i in natural if results[i].passed]
     scores = [
         _rejected_score(result, natural.get(i), credits.get(i, 0.0)) for i, result in enumerate(results)
     ]
@@ -159,17 +146,6 @@ def _gate(
     return results
 
 
-def _may_earn_credit(result: GateResult, config: RewardConfig) -> bool:
-    return config.step_credit_weight > 0 and result.reason == "false_step"
-
-
-def _step_credit(result: GateResult, config: RewardConfig) -> float:
-    assert result.steps is not None, "a false step was found"
-    # Two readings of a text may word one claim differently.
-    false = min(len(result.steps.false), result.steps.checked)
-    return config.step_credit_weight * (1 - false / result.steps.checked)
-
-
 @dataclass(frozen=True)
 class _Naturalness:
     """Summary of one candidate's token scores, in nats per token."""
@@ -179,6 +155,53 @@ class _Naturalness:
     gap: float | None
     tail: float | None
     support: float | None
+
+
+def _naturals(
+    problem: GradedProblem,
+    candidates: Sequence[Candidate],
+    results: Sequence[GateResult],
+    config: RewardConfig,
+    backbone: Backbone,
+) -> dict[int, _Naturalness]:
+    """Ask the backbone about the candidates that need it, by their position."""
+    asked = [i for i, result in enumerate(results) if result.passed or _may_earn_credit(result, config)]
+    if not asked:
+        return {}
+    chosen = [candidates[i] for i in asked]
+    tokens = _checked("backbone", backbone(problem, chosen), chosen)
+    natural = {i: _naturalness(problem, scores, config) for i, scores in zip(asked, tokens, strict=True)}
+    _require_support(problem, natural.values(), config)
+    return natural
+
+
+def _apply_backbone_rules(
+    problem: GradedProblem,
+    results: list[GateResult],
+    natural: Mapping[int, _Naturalness],
+    config: RewardConfig,
+) -> dict[int, float]:
+    """Apply the rules on alignment and support to `results` in place; return the step credits by position."""
+    credits = dict.fromkeys(natural, 0.0)
+    for i, own in natural.items():
+        if results[i].passed:
+            results[i] = apply_alignment(problem, results[i], own.logprob, config)
+            if results[i].passed:
+                results[i] = apply_support(problem, results[i], own.support, config)
+        elif not is_alien(problem, own.logprob, config) and not lacks_facts(results[i], config):
+            credits[i] = _step_credit(results[i], config)
+    return credits
+
+
+def _may_earn_credit(result: GateResult, config: RewardConfig) -> bool:
+    return config.step_credit_weight > 0 and result.reason == "false_step"
+
+
+def _step_credit(result: GateResult, config: RewardConfig) -> float:
+    assert result.steps is not None, "a false step was found"
+    # Two readings of a text may word one claim differently.
+    false = min(len(result.steps.false), result.steps.checked)
+    return config.step_credit_weight * (1 - false / result.steps.checked)
 
 
 def _require_support(problem: GradedProblem, natural: Iterable[_Naturalness], config: RewardConfig) -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from reward.answers.math.units import read_unit
 
 from .nodes import Node, Number, Operation
+from .number_words import SCALES
 from .reader import MAX_DEPTH, Reader, with_words
 from .tokens import Token, is_glued
 from .unit_words import CURRENCIES
@@ -364,14 +365,7 @@ _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac")
 _NAMES = ("frac", "dfrac", "tfrac", "cfrac", "binom", "dbinom", *_FUNCTIONS, *_LISTS)
 STARTS = frozenset(("√", "∛", *_PI, *_NAMES, *(f"\\{name}" for name in _NAMES)))
 """Signs and names other than numbers and brackets that an operand may begin with."""
-_SCALES = {
-    "dozen": 12,
-    "hundred": 100,
-    "thousand": 10**3,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-}
+_SCALES = {**SCALES, "dozen": 12}
 
 
 def _product_of(factors: Sequence[Node]) -> Node:

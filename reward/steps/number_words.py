@@ -2,19 +2,11 @@
 
 from collections.abc import Sequence
 
-_NAMES = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-eighteen nineteen
-"""
-_SMALL: dict[str, int] = {word: value for value, word in enumerate(_NAMES.split())}
-_TENS = {
-    word: 10 * ten
-    for ten, word in enumerate(
-        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2
-    )
-}
-SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-NUMBER_WORDS = frozenset((*_SMALL, *_TENS))
+from reward.answers.math.numbers import SCALES as ALL_SCALES
+from reward.answers.math.numbers import SMALL, TENS
+
+SCALES = {word: ALL_SCALES[word] for word in ("hundred", "thousand", "million", "billion", "trillion")}
+NUMBER_WORDS = frozenset((*SMALL, *TENS))
 """Words that a number in words begins with."""
 
 
@@ -45,14 +37,14 @@ def read_number_words(words: Sequence[str]) -> tuple[int, int] | None:
 
 def _add(parts: Sequence[str], total: int, group: int, *, is_first: bool) -> tuple[int, int] | None:
     for part in parts:
-        if part in _SMALL and (
-            is_first or (group % 10 == 0 and _SMALL[part] < 10 and group) or (group % 100 == 0)
+        if part in SMALL and (
+            is_first or (group % 10 == 0 and SMALL[part] < 10 and group) or (group % 100 == 0)
         ):
             if not is_first and not (total or group):
                 return None
-            group += _SMALL[part]
-        elif part in _TENS and group % 100 == 0:
-            group += _TENS[part]
+            group += SMALL[part]
+        elif part in TENS and group % 100 == 0:
+            group += TENS[part]
         elif part == "hundred" and 0 < group < 100:
             group *= 100
         elif part in SCALES and part != "hundred" and group:
