@@ -42,6 +42,7 @@ PHI = CHATML.replace(
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% else %}{{ eos_token }}{% endif %}",
 )
 DATED_PHI = LLAMA.removesuffix("{%- endif %}") + "{%- else %}{{ eos_token }}{%- endif %}"
+LLAMA_NAMES = {TEXT_END: "<|end_of_text|>", TURN_START: "<|start_header_id|>", TURN_END: "<|eot_id|>"}
 
 
 def variant(
@@ -95,7 +96,7 @@ def dated_phi(folder: Path) -> Path:
     return variant(
         folder,
         template=DATED_PHI,
-        names={TEXT_END: "<|end_of_text|>", TURN_START: "<|start_header_id|>", TURN_END: "<|eot_id|>"},
+        names=LLAMA_NAMES,
         tokenizer={"eos_token": "<|end_of_text|>"},
         config={"eos_token_id": TEXT_END},
         generation={"eos_token_id": [TEXT_END, 128008, TURN_END]},
@@ -123,7 +124,7 @@ def llama(folder: Path) -> Path:
     return variant(
         folder,
         template=LLAMA,
-        names={TEXT_END: "<|end_of_text|>", TURN_START: "<|start_header_id|>", TURN_END: "<|eot_id|>"},
+        names=LLAMA_NAMES,
         config={"eos_token_id": ends},
         generation={"eos_token_id": ends},
     )
