@@ -30,7 +30,7 @@ STAGE_TEXTS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for a user's error)."""
+    """Run one command; returns the exit status: 2 for a user's error, 1 if a `check` fails."""
     if arguments is None:
         use_utf8()
     options = _parser().parse_args(arguments)
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         credentials = load_credentials()
         return _do(options)
     except KeyboardInterrupt:
-        starts_over = options.command in ("grade", "gap")
+        starts_over = options.command in ("grade", "gap", "check")
         kept = "nothing was written" if starts_over else "re-run the same command to resume"
         print(f"interrupted; {kept}", file=sys.stderr)
         return 130
@@ -61,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _do(options: argparse.Namespace) -> int:
     if options.command == "grade":
         return _grade(options)
+    if options.command == "check":
+        return _check(options)
     if options.command == "launch":
         from rewriter_agent.commands.launch import launch
 
@@ -117,6 +119,15 @@ def _grade(options: argparse.Namespace) -> int:
         )
     )
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from rewriter_agent.report.check import Limits, check
+
+    limits = Limits(options.min_gain, options.max_forgetting)
+    decision = check(options.run, limits, options.arm, options.point_estimates)
+    print(decision.line)
+    return 0 if decision.passed else 1
 
 
 def _gap(options: argparse.Namespace) -> int:
@@ -232,7 +243,21 @@ def _parser() -> argparse.ArgumentParser:
         _add_options(command, name)
     text = "grade a file of answers with the reward's verifier; needs no config"
     add_options(commands.add_parser("grade", help=text, description=text))
+    text = "decide whether a finished run's model gains enough and forgets little enough: exit status 0 or 1"
+    _add_check_options(commands.add_parser("check", help=text, description=text))
     return parser
+
+
+def _add_check_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("run", type=Path, metavar="RUN", help="folder of a finished run, or its report.json")
+    text = "the model's gain on the task over the backbone must be at least this"
+    add("--min-gain", type=float, metavar="POINTS", help=text)
+    text = "its forgetting on the retention tasks must be at most this"
+    add("--max-forgetting", type=float, metavar="POINTS", help=text)
+    add("--arm", default="rewritten", help="model to judge (default: %(default)s)")
+    text = "compare the estimates with the limits, not the far ends of their 95 %% intervals"
+    add("--point-estimates", action="store_true", help=text)
 
 
 def _add_config(command: argparse.ArgumentParser, name: str) -> None:

@@ -10,26 +10,15 @@ import yaml
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
 from rewriter_agent.experiments.results import read_measurements
-from rewriter_agent.io.files import read_json, read_jsonl, read_table
+from rewriter_agent.io.files import read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
 from rewriter_agent.runtime.run_folder import RunFolder
 
 from .curves import sft_curve, training_curves
 from .data import Cost, LabWorld, ReportData, StageRecord
+from .manifests import ARMS, manifests
 from .rewriting import Pieces, rewriting, samples
-
-ARMS = ("base", "expert", "rewritten")
-STAGES = (
-    "prepare",
-    "train",
-    "rewrite",
-    "sft-expert",
-    "sft-rewritten",
-    *(f"evaluate-{arm}" for arm in ARMS),
-    "sweep",
-)
-OPTIONAL = ("train", "sweep")
 
 
 def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) -> ReportData:
@@ -41,17 +30,17 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     Raises:
         ValueError: a stage is not complete, naming it.
     """
-    folder, manifests = RunFolder(run_dir), _manifests(run_dir, swept)
+    folder, found = RunFolder(run_dir), manifests(run_dir, swept)
     results = {arm: read_result(folder.evaluation(arm).result) for arm in ARMS}
     arms = summarise(results)
     rows = list(read_table(folder.rewrite.rewrites))
     config = folder.config.read_text(encoding="utf-8")
     tree = yaml.safe_load(config)
-    learned = "train" in manifests
+    learned = "train" in found
     return ReportData(
         name=run_dir.resolve().name,
-        finished_at=max(manifest["finished_at"] for manifest in manifests.values()),
-        lab_world=_lab_world(manifests["prepare"]),
+        finished_at=max(manifest["finished_at"] for manifest in found.values()),
+        lab_world=_lab_world(found["prepare"]),
         arms=arms,
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
@@ -60,34 +49,13 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         rewriting=rewriting(folder, rows),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
         samples=samples(folder, rows, pieces),
-        stages=_stages(manifests),
-        cost=_cost(manifests.values()),
+        stages=_stages(found),
+        cost=_cost(found.values()),
         model=tree["model"]["name_or_path"],
         seeds=_seeds(tree),
         config=config,
-        versions=_versions(manifests.values()),
+        versions=_versions(found.values()),
     )
-
-
-def _manifests(run_dir: Path, swept: bool) -> dict[str, dict[str, Any]]:
-    """Read the manifests of the stages, in order."""
-    found = {stage: _manifest(run_dir, stage) for stage in STAGES if stage not in OPTIONAL}
-    # A run with a given rewriter has not trained one; a training in the folder belongs to an earlier config.
-    if "train" in found["rewrite"]["inputs"]:
-        found["train"] = _manifest(run_dir, "train")
-    if swept:
-        found["sweep"] = _manifest(run_dir, "sweep")
-    return {stage: found[stage] for stage in STAGES if stage in found}
-
-
-def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
-    path = RunFolder(run_dir).stage(stage).manifest
-    if not path.exists():
-        raise ValueError(
-            f"stage '{stage}' of {run_dir} is not complete (no {path.name}); a report needs "
-            f"{', '.join(s for s in STAGES if s not in OPTIONAL)}. `rewriter-agent run` does every stage in order."
-        )
-    return read_json(path)
 
 
 def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:

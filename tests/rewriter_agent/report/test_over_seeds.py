@@ -127,6 +127,8 @@ def test_every_seed_is_run_and_reported_on(
     assert f"report over all seeds: {report}" in capsys.readouterr().out
     assert json.loads(report.with_name("report.json").read_text())["seeds"] == [4, 2]
     assert (tmp_path / "lab" / "seed-2" / "config.yaml").exists()
+    assert main(["check", str(report.with_name("report.json")), "--min-gain", "1"]) == 0
+    assert "over 2 seeds" in capsys.readouterr().out
 
 
 def test_the_page_names_the_laboratorys_world(data: OverSeeds, tmp_path: Path) -> None:

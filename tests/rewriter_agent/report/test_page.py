@@ -22,6 +22,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.report import format
 from rewriter_agent.report.build import build_report
+from rewriter_agent.report.check import Limits, check
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.curves import sft_curve, training_curves
 from rewriter_agent.report.rewriting import EXPERTS, TARGETS
@@ -93,6 +94,12 @@ def test_collect_counts_what_the_run_wrote(data):
     assert data.seeds == {"seed": 0, "evaluate.seed": 7}
     assert len(data.sweep) == 18
     assert {sample.outcome for sample in data.samples} == {"rewritten", "expert_fallback"}
+
+
+def test_a_check_decides_by_the_intervals_of_the_report(run, data, html):
+    gain = data.arms[2].against_base.gain
+    for limit, passed in ((100 * gain.low - 0.01, True), (100 * gain.low + 0.01, False)):
+        assert check(run / "report.json", Limits(limit, None), "rewritten").passed == passed
 
 
 def test_an_incomplete_stage_is_named(tmp_path):
