@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 from unittest.main import TestProgram
 
-from .evidence import COUNTER, subject
+from .counted_checks import COUNTER, subject
 from .proxies import BorrowedClass, BorrowedFunction
 
 _EXITS_OF_UNITTEST = (TestProgram.__init__.__code__, TestProgram.runTests.__code__)

@@ -15,13 +15,13 @@ from unittest import TestCase
 from reward.types import GradeReason, Verdict
 
 from . import access, proxies
+from .answer_process import fresh_main
 from .comparer import Comparer
+from .counted_checks import COUNTER, InvalidTests, Program, compile_tests
 from .data import Node
-from .evidence import COUNTER, InvalidTests, Program, compile_tests
 from .exchange import Exchange
 from .namespace import Main, Namespace, is_pass_of_unittest
 from .peer import Peer
-from .performer import fresh_main
 from .wire import Wire
 
 Outcome = tuple[Verdict, GradeReason | None]

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from reward.answers.conventions import compare
 from reward.config import RewardConfig
-from reward.programs import performer, referee
+from reward.programs import answer_process, referee
 from reward.steps import StepPattern, check_steps
 from reward.types import Check, GradeReason, Verdict
 
@@ -61,7 +61,7 @@ def serve_answer(descriptor: int, config: RewardConfig) -> None:
     renew_cpu_limit(config.code_timeout)
     end = socket.socket(fileno=descriptor)
     confine(_memory_bytes(config), may_set_limits=False, is_answer=True)
-    performer.serve(end)
+    answer_process.serve(end)
 
 
 def serve_tests(descriptor: int, answer: int, config: RewardConfig) -> None:

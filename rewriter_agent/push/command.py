@@ -8,7 +8,7 @@ from rewriter_agent.config.dataset import DatasetConfig
 
 from .hub import send
 from .options import Kind
-from .parcel import Parcel, pack
+from .uploads import Upload, pack
 
 
 def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool) -> None:
@@ -17,7 +17,7 @@ def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool)
     Raises:
         ValueError: a stage is not complete, or the hub does not take it (see `send`).
     """
-    parcels = pack(config, repos)
+    uploads = pack(config, repos)
     if "dataset" in repos and not private and config.dataset.license == DatasetConfig().license:
         print(
             f"warning: {repos['dataset']} is to be public, and its card names no licence (dataset.license="
@@ -26,24 +26,24 @@ def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool)
             file=sys.stderr,
         )
     if yes:
-        send(parcels, private, f"{', '.join(repos)} of run {config.name}")
+        send(uploads, private, f"{', '.join(repos)} of run {config.name}")
         return
-    for parcel in parcels:
-        print(listing(parcel, private))
+    for upload in uploads:
+        print(listing(upload, private))
     print("nothing was sent; the same command with --yes sends it")
 
 
-def listing(parcel: Parcel, private: bool) -> str:
+def listing(upload: Upload, private: bool) -> str:
     """List every file with its size, and the card in full."""
-    sizes = parcel.sizes()
+    sizes = upload.sizes()
     width = max(map(len, sizes))
     return "\n".join(
         [
-            f"{parcel.kind} -> {parcel.repo} ({parcel.repo_type} repo, {'private' if private else 'public'})",
+            f"{upload.kind} -> {upload.repo} ({upload.repo_type} repo, {'private' if private else 'public'})",
             *(f"  {name:<{width}}  {_size(size):>9}" for name, size in sizes.items()),
             f"  {'in all':<{width}}  {_size(sum(sizes.values())):>9}",
             "",
-            parcel.card,
+            upload.card,
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Upload of parcels to the Hugging Face Hub, each as one commit."""
+"""Sends uploads to the Hugging Face Hub, each as one commit."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ import httpx2
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from .parcel import Parcel
+from .uploads import Upload
 
 
-def send(parcels: Sequence[Parcel], private: bool, message: str) -> None:
+def send(uploads: Sequence[Upload], private: bool, message: str) -> None:
     """Create missing repos, fill one after the other, and print the address of each.
 
     Raises:
@@ -23,37 +23,37 @@ def send(parcels: Sequence[Parcel], private: bool, message: str) -> None:
             "write"
         )
     api = HfApi(library_name="rewriter-agent", library_version=version("rewriter-agent"))
-    for parcel in parcels:
-        with _explained(parcel):
-            _open(api, parcel, private)
-    for parcel in parcels:
+    for upload in uploads:
+        with _explained(upload):
+            _open(api, upload, private)
+    for upload in uploads:
         additions = [
             CommitOperationAdd(path_in_repo=name, path_or_fileobj=content)
-            for name, content in parcel.files.items()
+            for name, content in upload.files.items()
         ]
-        with _explained(parcel):
+        with _explained(upload):
             commit = api.create_commit(
-                parcel.repo, additions, commit_message=message, repo_type=parcel.repo_type
+                upload.repo, additions, commit_message=message, repo_type=upload.repo_type
             )
-        print(f"{parcel.kind}: {commit.repo_url}", flush=True)
+        print(f"{upload.kind}: {commit.repo_url}", flush=True)
 
 
-def _open(api: HfApi, parcel: Parcel, private: bool) -> None:
-    api.create_repo(parcel.repo, repo_type=parcel.repo_type, private=private, exist_ok=True)
+def _open(api: HfApi, upload: Upload, private: bool) -> None:
+    api.create_repo(upload.repo, repo_type=upload.repo_type, private=private, exist_ok=True)
     # An existing repo keeps its visibility.
-    if private and not api.repo_info(parcel.repo, repo_type=parcel.repo_type).private:
+    if private and not api.repo_info(upload.repo, repo_type=upload.repo_type).private:
         raise ValueError(
-            f"--private: {parcel.repo} exists and is public, so nothing was sent; make it private in its settings, or "
+            f"--private: {upload.repo} exists and is public, so nothing was sent; make it private in its settings, or "
             "name another repo"
         )
 
 
 @contextmanager
-def _explained(parcel: Parcel) -> Generator[None]:
+def _explained(upload: Upload) -> Generator[None]:
     try:
         yield
     except (httpx2.HTTPError, OfflineModeIsEnabled) as error:
         raise ValueError(
-            f"--{parcel.kind} {parcel.repo}: {error}\nIs the hub reached, and may your token write there (`hf auth "
+            f"--{upload.kind} {upload.repo}: {error}\nIs the hub reached, and may your token write there (`hf auth "
             "whoami`)? The same command tries again."
         ) from error

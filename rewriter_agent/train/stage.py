@@ -14,9 +14,9 @@ from rewriter_agent.tracking.workers import worker_env
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
 
-from .files import EVENTS, LOST
 from .problems import training_problems
 from .rewriter import MODEL, RewriterCard, write_card
+from .signal_files import EVENTS, LOST
 
 SHOWN = {
     "reward": "reward",

@@ -24,12 +24,12 @@ from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
 from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, finish_reporting
 
-from .files import EVENTS
 from .prefetch import Prefetch
 from .problems import training_problems
 from .replay_log import ReplayCompletions
 from .reward import GroupReward
 from .rewriter import ADAPTER, MODEL
+from .signal_files import EVENTS
 from .trainer import PROMPT_IDS, FleetGRPOTrainer
 from .weight_sync import ADAPTERS, merged_weights
 

@@ -11,8 +11,8 @@ from reward.answers.math.congruence import align_congruences
 from reward.answers.math.numbers import read_number
 from reward.answers.math.tokens import without_recurring
 
-from .applications import mark_applications
-from .remarks import align_remarks
+from .domain_remarks import align_remarks
+from .function_applications import mark_applications
 
 MAX_CHARS = 4_000
 """Longest text that is rewritten."""

@@ -2,7 +2,7 @@
 
 import re
 
-from .counted import counts, foreign_unit, is_fraction, without_comparison
+from .count_nouns import counts, foreign_unit, is_fraction, without_comparison
 from .numbers import number_prefix
 from .prose import is_mathematical
 from .units import PERCENT, Unit, is_known, read_unit, singular

@@ -32,9 +32,9 @@ FRAMES = (
     "    return text\n"
 )
 REPLACED = (
-    "import json, socket\nfrom reward.programs import data, exchange, peer, performer, referee, wire\n"
+    "import json, socket\nfrom reward.programs import data, exchange, peer, answer_process, referee, wire\n"
     "nothing = lambda *_, **__: None\n"
-    "for module in (data, exchange, peer, performer, referee, wire, json):\n"
+    "for module in (data, exchange, peer, answer_process, referee, wire, json):\n"
     "    for name in list(vars(module)):\n"
     "        if callable(vars(module)[name]): setattr(module, name, nothing)\n"
     "socket.socket.recv = socket.socket.sendall = nothing\n"
@@ -181,8 +181,8 @@ def test_verdicts(verifier: Verifier, answer: str, tests: str, expected: str) ->
         "import os\nos.closerange(0, 32)",
         REPLACED,
         "import sys\nsys.addaudithook(lambda event, _: event == 'exec' and globals().update(add=max, abs=min))",
-        "from reward.programs import performer\ndef nothing(value): pass\n"
-        "performer._plain.__code__ = nothing.__code__",
+        "from reward.programs import answer_process\ndef nothing(value): pass\n"
+        "answer_process._plain.__code__ = nothing.__code__",
         "import atexit, os\natexit.register(print, 'equal')\nos.abort = None\nraise SystemExit",
         "import builtins\nbuiltins.exec = lambda *_: None\nbuiltins.compile = lambda *_, **__: 'pass'",
         "import sys\nsys.modules.clear()",

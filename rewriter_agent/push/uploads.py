@@ -1,4 +1,4 @@
-"""The content of a repo: the files of a finished stage, with a card."""
+"""Uploads: the files of a finished stage for one repo, with a card."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ SOURCES: dict[Kind, Source] = {
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Upload:
     """The files for one repo."""
 
     kind: Kind
@@ -60,15 +60,15 @@ class Parcel:
         }
 
 
-def pack(config: RunConfig, repos: Mapping[Kind, str]) -> list[Parcel]:
-    """Build a parcel for each named repo; the run folder is not changed.
+def pack(config: RunConfig, repos: Mapping[Kind, str]) -> list[Upload]:
+    """Build an upload for each named repo; the run folder is not changed.
 
     Raises:
         ValueError: the run has no such stage, or has not completed it.
     """
     for kind in repos:
         _require(kind, config)
-    return [_parcel(kind, repo, config, repos) for kind, repo in repos.items()]
+    return [_upload(kind, repo, config, repos) for kind, repo in repos.items()]
 
 
 def _require(kind: Kind, config: RunConfig) -> None:
@@ -85,7 +85,7 @@ def _require(kind: Kind, config: RunConfig) -> None:
         )
 
 
-def _parcel(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str]) -> Parcel:
+def _upload(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str]) -> Upload:
     source = SOURCES[kind]
     folder = config.folder / source.stage.name / source.folder
     found = sorted(path for path in folder.glob(source.files) if path.is_file())
@@ -98,7 +98,7 @@ def _parcel(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str])
             files[ADAPTER_CONFIG] = _without_folder(folder / ADAPTER_CONFIG)
         case "dataset":
             card = (folder / CARD).read_text(encoding="utf-8")
-    return Parcel(kind, repo, dict(sorted((files | {CARD: card.encode()}).items())), card)
+    return Upload(kind, repo, dict(sorted((files | {CARD: card.encode()}).items())), card)
 
 
 def _without_folder(adapter_config: Path) -> Path | bytes:
