@@ -7,8 +7,8 @@ from .nodes import Node, Operation, Value, is_bare, numbers
 from .tokens import Token
 
 _BEFORE_CLAIMS = """
-since because so thus therefore hence then that but as have get gets got is are was were now check obtain find gives
-giving
+since because so thus therefore hence then next finally lastly afterwards that but as have get gets got is are was were
+now check obtain find gives giving
 """
 _LEADING_QUESTIONS = """
 is are was were am isn't aren't wasn't do does did don't doesn't didn't can can't could would should will might may

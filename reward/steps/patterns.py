@@ -19,7 +19,7 @@ _CALCULATION = f"[{chr(FIRST_CALCULATION)}-{chr(LAST)}]"
 _NO_UNIT = "|".join(sorted(NO_UNITS | {"of", "less", "more", "fewer", "greater"}))
 _UNIT = rf"(?: (?!(?:{_NO_UNIT}) )[^\W\d_][\w'-]*){{0,2}}?"
 """Words of a unit after a number: "3 red apples plus 4 apples is 7"."""
-_ATOM = re.compile(r"\{([A-Za-z])\}|\(([^(){}]+)\)(\??)|([^\s(){}]+)|(\S)")
+_ATOM = re.compile(r"\{([A-Za-z])(!?)\}|\(([^(){}]+)\)(\??)|([^\s(){}]+)|(\S)")
 _RELATION = re.compile(r"<=|>=|!=|[=<>≤≥≠≈]")
 _FIRST_MARKER = 10**70
 """Number that stands for the first placeholder while a meaning is parsed; no text holds one as long."""
@@ -94,7 +94,7 @@ def _read(line: str) -> StepPattern:
 def _compile(phrase: str) -> tuple[re.Pattern[str], list[str], tuple[frozenset[str], ...]]:
     parts, names, required = [], [], []
     for match in _ATOM.finditer(phrase):
-        name, alternatives, optional, word, other = match.groups()
+        name, bare, alternatives, optional, word, other = match.groups()
         if other:
             raise ValueError(
                 f"{phrase!r} holds {other!r}. Use {{a}}, words, (one|other) and (optional)? only."
@@ -103,7 +103,7 @@ def _compile(phrase: str) -> tuple[re.Pattern[str], list[str], tuple[frozenset[s
             if name.lower() in map(str.lower, names):
                 raise ValueError(f"{phrase!r} holds {{{name}}} twice. Give each number a letter of its own.")
             names.append(name)
-            parts.append(f"(?P<{name}>{_CALCULATION if name.isupper() else _VALUE}){_UNIT}")
+            parts.append(f"(?P<{name}>{_CALCULATION if name.isupper() else _VALUE}){'' if bare else _UNIT}")
             continue
         choices = [_normal(choice) for choice in (alternatives or word).split("|")]
         if not optional:

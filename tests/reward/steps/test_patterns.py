@@ -23,6 +23,16 @@ TRUE = [
     "twenty-five divided by five is five",
     "2 dozen is 24",
     "5 is less than 8",
+    "taking 77 from 134 leaves 57",
+    "taking away 3 apples from 10 apples leaves 7 apples",
+    "Take 3 from 10 to get 7.",
+    "removing 4 from half of 20 leaves 6",
+    "splitting 36 by 2 gives 18",
+    "splitting 36 dollars between 2 friends gives 18 dollars each",
+    "sharing 12 apples equally among 4 children gives 3",
+    "10 over 2 is 5",
+    "one of 3 parts of 21 makes 7",
+    "2 of the 3 equal parts of 21 is 14",
 ]
 FALSE = [
     "13 plus 4 is 18",
@@ -39,6 +49,15 @@ FALSE = [
     "10% more than 50 is 65",
     "So 6 multiplied by 7 equals 43.",
     "9 is less than 8",
+    "taking 77 from 134 leaves 67",
+    "So taking 140 from 140 leaves 90.",
+    "taking 3 away from 10 leaves 8",
+    "deducting 5 from 12 leaves 8",
+    "Splitting 34 by 2 gives 18",
+    "sharing 12 apples equally among 4 children gives 4",
+    "Now 10 over 3 is 7.",
+    "Next 3 over 3 is 11.",
+    "one of 3 parts of 21 makes 8",
 ]
 PROSE = [
     "He is 12 years old",
@@ -48,6 +67,10 @@ PROSE = [
     "two weeks is 2 * 7 days",
     "60 mph is 60 * 1.5 = 90 miles",
     "Half of 8 + 2 is 6",
+    "It takes 3 hours to go from 5 to 12",
+    "5 miles a day over 4 days is 20 miles",
+    "10 dollars over 3 weeks is 30 dollars",
+    "Splitting 3 pizzas into 8 slices gives 24 slices",
 ]
 
 

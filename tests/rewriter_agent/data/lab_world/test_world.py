@@ -9,6 +9,7 @@ import pytest
 from reward import extract_answer
 from reward.gate import overlap_share
 from reward.leak import find_leak
+from reward.steps import check_steps
 from reward.words import repetition, words
 from rewriter_agent.config.data import LabData
 from rewriter_agent.data.lab_world.problems import draw_story, generate_problems, stories
@@ -34,6 +35,16 @@ def test_world_is_the_frozen_one_and_documented() -> None:
     assert world_hash() == PINNED[WORLD_VERSION]
     page = (ROOT / "docs" / "lab.md").read_text()
     assert f"| {WORLD_VERSION} | `{world_hash()}` |" in page
+
+
+def test_the_reward_reads_every_calculation_of_the_natural_style() -> None:
+    for seed, story in enumerate(some_stories(300)):
+        true = solution(NATURAL, story, Random(seed))
+        false = solution(NATURAL, recomputed(story, seed % len(story.steps), 1), Random(seed))
+        assert not check_steps(true, story.question).false, true
+        # A solution that adds gains and losses up first takes its sums from the operands, so they stay true.
+        if not {"*", "/"}.isdisjoint(step.op for step in story.steps):
+            assert check_steps(false, story.question).false, false
 
 
 def test_question_holds_the_numbers_in_order_and_the_answer_follows_from_them() -> None:
