@@ -8,9 +8,11 @@ from .claims import Claim
 from .items import Item
 from .markup import without_markup
 from .nodes import Undecided, Value, evaluate, is_bare
-from .number_words import FRACTION_WORDS
+from .number_words import FRACTION_WORDS, NUMBER_WORDS, SCALES
 from .tokens import Token, tokenise
 
+_COUNTING = {"and", "x", *NUMBER_WORDS, *SCALES, *FRACTION_WORDS}
+"""Words that may be a part of a number."""
 Span = tuple[int, int]
 """First token of a step, and the token after its last one."""
 _DURATIONS = (7, 12, 24, 30, 31, 52, 60, 365)
@@ -24,7 +26,12 @@ def broken_steps(
 ) -> list[Span]:
     """Spans of the broken steps, each once, in the order of the text."""
     steps = steps_of(claims)
-    spans = {*missing_sides(items, tokens), *unexplained(steps, tokens, given), *unused(steps, tokens)}
+    values = list(map(_values, steps))
+    spans = {
+        *missing_sides(items, tokens),
+        *unexplained(steps, values, tokens, given),
+        *unused(steps, values, tokens),
+    }
     return sorted(spans)
 
 
@@ -66,11 +73,16 @@ def steps_of(claims: Iterable[Claim]) -> list[Claim]:
     return sorted(steps, key=lambda claim: claim.left_span)
 
 
-def unexplained(steps: Sequence[Claim], tokens: Sequence[Token], given: str) -> Iterator[Span]:
-    """Yield the steps that compute with a number that neither the question nor the text before holds."""
+def unexplained(
+    steps: Sequence[Claim], values: Sequence[Sequence[Value]], tokens: Sequence[Token], given: str
+) -> Iterator[Span]:
+    """Yield the steps that compute with a number that neither the question nor the text before holds.
+
+    `values` are those of each step's sides.
+    """
     known = set(_known(given)) if steps else set()
     seen = 0
-    for step in steps:
+    for step, sides in zip(steps, values, strict=True):
         first, last = step.left_span[0], step.right_span[1]
         known.update(token.value for token in tokens[seen:first] if token.kind == "number")
         operands = [token.value for token in tokens[first : step.left_span[1]] if token.kind == "number"]
@@ -78,20 +90,26 @@ def unexplained(steps: Sequence[Claim], tokens: Sequence[Token], given: str) -> 
             yield first, last
         seen = max(seen, last)
         known.update(operands)
-        known.update(_values(step))
+        known.update(sides)
 
 
-def unused(steps: Sequence[Claim], tokens: Sequence[Token]) -> Iterator[Span]:
-    """Yield the steps whose result the text never comes back to, except for the last one."""
+def unused(
+    steps: Sequence[Claim], values: Sequence[Sequence[Value]], tokens: Sequence[Token]
+) -> Iterator[Span]:
+    """Yield the steps whose result the text never comes back to, except for the last one.
+
+    `values` are those of each step's sides.
+    """
     later: set[Value] = set()
     end = len(tokens)
     for position in range(len(steps) - 1, -1, -1):
         step = steps[position]
         later.update(_numbers(tokens, step.right_span[1], end))
         end = step.right_span[1]
-        results = {*_values(step), *_numbers(tokens, *step.right_span)}
-        is_used = not later.isdisjoint(results) or any(_is_restated(result, later) for result in results)
-        if position < len(steps) - 1 and not is_used:
+        results = {*values[position], *_numbers(tokens, *step.right_span)}
+        if position == len(steps) - 1 or not later.isdisjoint(results):
+            continue
+        if not any(_is_restated(result, later) for result in results):
             yield step.left_span[0], step.right_span[1]
 
 
@@ -135,12 +153,24 @@ def _numbers(tokens: Sequence[Token], start: int, end: int) -> Iterator[Value]:
 def _known(given: str) -> frozenset[Value]:
     """Numbers of a question; the candidates of a group share one."""
     known: set[Value] = set()
-    for token in tokenise(without_markup(given)):
+    for token in tokenise(_counting(without_markup(given))):
         if token.kind == "number":
             known.add(token.value)
         elif token.text.lower() in FRACTION_WORDS:
             known.add(FRACTION_WORDS[token.text.lower()])
     return frozenset(known)
+
+
+def _counting(text: str) -> str:
+    """Text with a semicolon in place of words that count nothing, as most words of a question do."""
+    parts = [";"]
+    for word in text.split():
+        letters = word.strip(".,;:?!")
+        if not letters.isalpha() or letters.lower() in _COUNTING:
+            parts.append(word)
+        elif parts[-1] != ";":
+            parts.append(";")
+    return " ".join(parts)
 
 
 def _values(step: Claim) -> list[Value]:

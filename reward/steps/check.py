@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from .broken import broken_steps
 from .claims import Claim, find_claims
@@ -39,8 +39,7 @@ MAX_CHARS = 50_000
 """Longest text that is read; what follows is not checked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """Claim that holds or not, of `tokens`."""
 
     claim: Claim

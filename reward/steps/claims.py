@@ -1,7 +1,7 @@
 """Finds pairs of closed expressions that a text relates."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .assertions import is_asserted, is_label, is_scaled, states_count
 from .items import Item
@@ -14,8 +14,7 @@ _LEFT_OVER = frozenset(("left", "leftover", "remaining", "over"))
 _BEFORE_REMAINDER = frozenset(("with", "a", "the", "and", "of", ",", *_REMAINDER))
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Relation between two expressions of the text, each with its first and last token."""
 
     left: Node

@@ -1,7 +1,6 @@
 """Reads the longest closed expression that begins at a token."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from reward.answers.math.units import read_unit
@@ -21,6 +20,12 @@ _SUPERSCRIPTS = {power: digit for digit, power in enumerate("⁰¹²³⁴⁵⁶�
 _DETERMINERS = frozenset(
     ("the", "his", "her", "their", "its", "that", "those", "these", "this", "my", "our", "your")
 )
+
+
+_ENDS = frozenset(("break", "relation", "close"))
+"""Kinds of tokens that no expression continues with."""
+_APART = _ENDS | {"operator"}
+"""Kinds of tokens before which a number has no scale word and no fraction of a mixed number."""
 
 
 class _NoExpression(Exception):
@@ -44,6 +49,10 @@ class Parser(Reader):
         except _NoExpression:
             return None
 
+    def _ends(self, position: int) -> bool:
+        """Whether an operand or an expression ends here for certain."""
+        return position >= len(self.tokens) or self.tokens[position].kind in _ENDS
+
     def starts(self, position: int) -> bool:
         """Whether an operand may begin at `position`."""
         token = self._at(position)
@@ -58,6 +67,8 @@ class Parser(Reader):
     def _sum(self, position: int, depth: int) -> tuple[Node, int]:
         sign = self._text(position) if self._is_operator(position, "+-") else ""
         node, position = self._product(position + bool(sign), depth)
+        if not sign and self._ends(position):
+            return node, position
         terms = [Operation("-", (node,)) if sign == "-" else node]
         while self._is_operator(position, "+-"):
             after = self._operand(position, depth)
@@ -78,7 +89,7 @@ class Parser(Reader):
     def _product(self, position: int, depth: int) -> tuple[Node, int]:
         node, position = self._factor(position, depth)
         factors: list[Node] = [node]
-        while True:
+        while not self._ends(position):
             if self._is_operator(position, "*/"):
                 try:
                     factor, end = self._tight_fraction(position) or self._factor(position + 1, depth)
@@ -162,6 +173,8 @@ class Parser(Reader):
         if depth > MAX_DEPTH:
             raise _NoExpression
         node, position = self._base(position, depth)
+        if self._ends(position):
+            return node, position
         while (token := self._at(position)) is not None:
             if token.text == "^":
                 exponent, position = self._exponent(position + 1, depth)
@@ -221,23 +234,19 @@ class Parser(Reader):
         return self._function(position, depth)
 
     def _number(self, position: int) -> tuple[Node, int]:
-        token = self.tokens[position]
+        token, following = self.tokens[position], self._at(position + 1)
         node = Number(token.value, token.places, is_word=token.is_word)
+        if following is None or following.kind in _APART:
+            return node, position + 1
         mixed = self._mixed(position)
         if mixed is not None:
             return mixed
-        scale = _SCALES.get(self._text(position + 1).lower())
-        if scale and self.tokens[position + 1].kind == "word":
-            return replace(node, scale=scale), position + 2
-        following = self._at(position + 1)
+        scale = _SCALES.get(following.text.lower())
+        if scale and following.kind == "word":
+            return node._replace(scale=scale), position + 2
         is_money = position > 0 and self.tokens[position - 1].kind == "currency"
-        if (
-            is_money
-            and following is not None
-            and following.text in ("k", "K", "M")
-            and is_glued(token, following)
-        ):
-            return replace(node, scale=1000 if following.text in "kK" else 10**6), position + 2
+        if is_money and following.text in ("k", "K", "M") and is_glued(token, following):
+            return node._replace(scale=1000 if following.text in "kK" else 10**6), position + 2
         return node, position + 1
 
     def _mixed(self, position: int) -> tuple[Node, int] | None:
@@ -273,7 +282,7 @@ class Parser(Reader):
         node, end = self._base(position + 1, depth + 1)
         name = CURRENCIES.get(self._text(position))
         if isinstance(node, Number) and name and node.unit is None:
-            node = replace(node, unit=read_unit(name))
+            node = node._replace(unit=read_unit(name))
         return node, end
 
     def _group(self, position: int, depth: int) -> tuple[Node, int]:
@@ -374,4 +383,4 @@ def _product_of(factors: Sequence[Node]) -> Node:
 
 def _with_percent(node: Node) -> Node:
     assert isinstance(node, Number)
-    return replace(node, percent=True)
+    return node._replace(percent=True)

@@ -1,9 +1,8 @@
 """Expressions of closed claims and their exact values."""
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from reward.answers.math.units import Unit
 
@@ -19,8 +18,7 @@ class Undecided(Exception):
     """Error for an expression that is undefined, too large, or beyond what this package computes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """Number as written: its `value`, its decimal `places`, and the unit or the `words` that follow it."""
 
     value: int | Fraction
@@ -34,8 +32,7 @@ class Number:
     """Scale word after it, as in "16 million"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """Operation on `args`; "-" and "/" have one argument, the term of a sum or the factor of a product."""
 
     sign: str
@@ -45,8 +42,7 @@ class Operation:
 Node = Number | Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One way to read what notation leaves open."""
 
     percent: Percent = "hundredth"
@@ -91,8 +87,26 @@ def evaluate(node: Node, reading: Reading = PLAIN) -> Value:
         return _number(node, reading)
     if node.sign == "+" and reading.percent == "relative":
         return _relative_sum(node, reading)
+    if node.sign in ("*", "fraction"):
+        return _bounded(_quotient(node, reading))
     args = [evaluate(argument, reading) for argument in node.args]
     return _bounded(_apply(node.sign, args, reading))
+
+
+def _quotient(node: Operation, reading: Reading) -> Value:
+    """Multiply and divide; whole numbers need one fraction at most."""
+    over: Value = 1
+    under: Value = 1
+    for argument in node.args:
+        if isinstance(argument, Operation) and argument.sign == "/":
+            under = _bounded(under * evaluate(argument.args[0], reading))
+        else:
+            over = _bounded(over * evaluate(argument, reading))
+    if not under:
+        raise Undecided
+    if isinstance(over, int) and isinstance(under, int):
+        return Fraction(over, under) if over % under else over // under
+    return over / under
 
 
 def _number(number: Number, reading: Reading) -> Value:
@@ -126,6 +140,10 @@ def _is_percent(node: Node) -> bool:
 
 
 def _bounded(value: Value) -> Value:
+    if isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise Undecided
+        return value
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Undecided
@@ -149,7 +167,7 @@ def _apply(sign: str, args: list[Value], reading: Reading) -> Value:
             return args[0] + args[1] if reading.tight else args[0] * args[1]
         case "quantity":
             return args[0]
-        case "*" | "fraction" | "unit" | "of":
+        case "unit" | "of":
             return _product(args)
         case "/":
             if not args[0]:

@@ -112,7 +112,9 @@ def _compile(phrase: str) -> tuple[re.Pattern[str], list[str], tuple[frozenset[s
         parts.append(f"(?:(?<!\\S)(?:{body})(?!\\S)){optional or ''}")
     if not names:
         raise ValueError(f"{phrase!r} holds no number. Write: {_EXAMPLE}")
-    return re.compile(rf"(?<!\S){' *'.join(parts)}(?!\S)"), names, tuple(required)
+    # A character that stands for an expression is a word of its own.
+    start = "" if phrase.startswith("{") else r"(?<!\S)"
+    return re.compile(rf"{start}{' *'.join(parts)}(?!\S)"), names, tuple(required)
 
 
 def _normal(words: str) -> str:

@@ -1,7 +1,6 @@
 """Looks at the tokens of a text: their neighbours, matching brackets, and the units after numbers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -24,7 +23,7 @@ class Reader:
         self.tokens = tokens
         self.partners = _partners(tokens)
         self.names = _names(tokens)
-        self.is_latex = any(token.text.startswith("\\") for token in tokens)
+        self.is_latex = any(token.kind == "other" and token.text[0] == "\\" for token in tokens)
 
     def _at(self, position: int) -> Token | None:
         return self.tokens[position] if position < len(self.tokens) else None
@@ -72,12 +71,14 @@ class Reader:
 
     def _compound(self, node: Node, position: int, end: int) -> tuple[Node, int] | None:
         """Read "2 hours and 30 minutes" and "5 feet 6 inches" as one quantity, in the first unit."""
-        unit, _ = unit_of(tuple(token.text for token in self.tokens[position:end]))
-        if unit is None or not isinstance(node, Number):
+        if not isinstance(node, Number):
             return None
         after = end + 1 if self._text(end).lower() in ("and", ",") else end
         following = self._at(after)
         if following is None or following.kind != "number" or following.is_word:
+            return None
+        unit, _ = unit_of(tuple(token.text for token in self.tokens[position:end]))
+        if unit is None:
             return None
         stop = self.unit_end(after + 1)
         smaller, _ = unit_of(tuple(token.text for token in self.tokens[after + 1 : stop]))
@@ -91,7 +92,7 @@ def with_words(node: Node, words: Sequence[str]) -> Node:
     """Attach unit words to a number; an operation keeps them with its last number."""
     unit, unknown = unit_of(tuple(words))
     if isinstance(node, Number):
-        return replace(node, unit=unit or node.unit, words=unknown)
+        return node._replace(unit=unit or node.unit, words=unknown)
     return Operation("unit", (node, Number(1, unit=unit, words=unknown)))
 
 

@@ -70,7 +70,8 @@ _RELATIONS = {
 _APPROXIMATE = frozenset(
     ("about", "approximately", "approx", "approx.", "roughly", "around", "nearly", "almost", "circa")
 )
-_SPECIAL_WORDS = frozenset(("x", "percent", "pct", "per", "am", "pm", "st", "nd", "rd", "th"))
+_JOINING = NUMBER_WORDS | {"x", "percent", "pct", "per", "am", "pm", "st", "nd", "rd", "th"}
+"""Words, or first parts of words with a hyphen, whose meaning depends on their neighbours."""
 OPERAND_ENDS = frozenset(("number", "close", "word"))
 
 
@@ -96,10 +97,11 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
 
 
 def _token(match: re.Match[str], offset: int) -> Token:
-    name = match.lastgroup or "other"
-    text, start, end = match[name], match.start(name) + offset, match.end() + offset
-    if name == "word":
-        return Token("word", text, start, end)
+    name, group = match.lastgroup or "other", match.lastindex or 0
+    text, start, end = match[group], match.start(group) + offset, match.end() + offset
+    kind = _KINDS.get(name)
+    if kind is not None:
+        return Token(kind, text, start, end)
     if name in ("number", "grouped", "recurring", "endless", "fraction"):
         return _number(name, text, start, end)
     if name == "command":
@@ -111,13 +113,13 @@ def _token(match: re.Match[str], offset: int) -> Token:
         return Token("operator", _OPERATORS.get(text, text), start, end, is_obelus=text == "÷")
     if name == "cents":
         return Token("word", "cents", start, end)
-    return Token(_KINDS.get(name, "other"), text, start, end)
+    return Token("other", text, start, end)
 
 
 _OPERATORS = {"**": "^", "×": "*", "÷": "/"}
 _KINDS: dict[str, Kind] = {
     name: name
-    for name in ("open", "close", "currency", "bar", "break")  # type: ignore[misc]
+    for name in ("word", "open", "close", "currency", "bar", "break")  # type: ignore[misc]
 }
 
 
@@ -182,11 +184,16 @@ def _joined(tokens: list[Token]) -> Iterator[Token]:
     position = 0
     while position < len(tokens):
         token = tokens[position]
-        following = tokens[position + 1] if position + 1 < len(tokens) else None
         step = 1
         if token.kind == "word":
-            step = _join_word(tokens, position, last)
-        elif token.kind == "relation" and following:
+            if token.text.lower().partition("-")[0] in _JOINING:
+                step = _join_word(tokens, position, last)
+            last = token
+            yield token
+            position += step
+            continue
+        following = tokens[position + 1] if position + 1 < len(tokens) else None
+        if token.kind == "relation" and following:
             step = _join_relation(tokens, position)
         elif token.kind == "break" and token.text == "\n" and _is_continued(tokens, position, last):
             position += 1
@@ -254,9 +261,6 @@ def _join_relation(tokens: list[Token], position: int) -> int:
 def _join_word(tokens: list[Token], position: int, last: Token | None) -> int:
     word = tokens[position]
     lower = word.text.lower()
-    is_number = lower.partition("-")[0] in NUMBER_WORDS
-    if not is_number and lower not in _SPECIAL_WORDS:
-        return 1
     following = tokens[position + 1] if position + 1 < len(tokens) else None
     if lower == "x" and last is not None and following is not None and _is_times(last, word, following):
         word.kind, word.text = "operator", "*"
@@ -270,8 +274,6 @@ def _join_word(tokens: list[Token], position: int, last: Token | None) -> int:
         and (lower in ("am", "pm") or (last.end == word.start and lower in ("st", "nd", "rd", "th")))
     ):
         word.kind = "other"
-        return 1
-    if not is_number:
         return 1
     found = read_number_words(
         [token.text for token in tokens[position : position + 8] if token.kind in ("word", "break")]
