@@ -104,10 +104,13 @@ def apply_verdict(result: GateResult, verdict: Verdict) -> GateResult:
 
 
 def apply_steps(result: GateResult, report: StepReport | None, config: RewardConfig) -> GateResult:
-    """Add the report on the steps; an earlier reason stays. Without a report (None) no step counts as false."""
+    """Add the report on the steps; an earlier reason stays. Without a report (None) a rule on steps is undecided."""
     reason = result.reason
-    if report is not None and reason is None:
-        if report.false and config.false_step == "gate":
+    if reason is None:
+        if report is None:
+            # A text that exhausts its check must not pass unread, nor one that a loaded machine had no time for.
+            reason = "undecided" if "gate" in (config.false_step, config.broken_chain) else None
+        elif report.false and config.false_step == "gate":
             reason = "false_step"
         elif report.broken and config.broken_chain == "gate":
             reason = "broken_chain"

@@ -106,7 +106,8 @@ def test_a_false_step_is_named_before_a_broken_chain_and_after_the_answer() -> N
         assert (result.reason, result.steps) == (expected, report)
     right = check(PROBLEM, Candidate(OWN, True), Verdict.EQUAL, config)
     assert apply_steps(right, StepReport(1, (), ("1 - = 5",)), config).reason == "broken_chain"
-    assert apply_steps(right, None, config).passed
+    assert apply_steps(right, None, config).reason == "undecided"
+    assert apply_steps(right, None, RewardConfig(false_step="measure")).passed
 
 
 def test_coverage_is_checked_after_the_answer_and_where_there_is_something_to_hold() -> None:

@@ -251,10 +251,14 @@ def test_steps_of_a_wrong_answer_are_measured() -> None:
     assert (cut.reason, cut.steps_checked) == ("unfinished", None)
 
 
-def test_a_step_check_without_a_report_rejects_nothing() -> None:
-    slow = Candidate(f"This is slow: {FALSE_STEP.text}", True)
-    scores = Services().score([slow, PAIR[0]], false_step="gate")
-    assert [(score.reason, score.steps_checked) for score in scores] == [(None, None), (None, 0)]
+def test_a_step_check_without_a_report_is_undecided_if_a_rule_needs_it() -> None:
+    pair = [Candidate(f"This is slow: {FALSE_STEP.text}", True), PAIR[0]]
+    for rules in ({"false_step": "gate"}, {"false_step": "off", "broken_chain": "gate"}):
+        slow, right = Services().score(pair, **rules)
+        assert (slow.reason, slow.steps_checked, slow.total) == ("undecided", None, 0)
+        assert (right.reason, right.steps_checked) == (None, 0)
+    measured = Services().score(pair, false_step="measure")
+    assert [(score.reason, score.steps_checked) for score in measured] == [(None, None), (None, 0)]
 
 
 def test_the_share_of_true_steps_earns_less_than_passing() -> None:
