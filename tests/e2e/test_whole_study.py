@@ -138,6 +138,7 @@ def test_what_is_missing_is_done_again_and_nothing_else(folder: Path, result: St
     assert "seed 1: complete, skipped" in study(folder)
 
 
+@pytest.mark.long
 def test_a_cell_alone_gives_its_numbers_again(folder: Path, result: StudyResult) -> None:
     study(folder, "name=again", "study.arms=[expert, rl_greedy]")
     again = numbers(read_study(folder / "again" / "study.json"))
