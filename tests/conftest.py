@@ -1,5 +1,6 @@
 """Fixtures that every test directory shares."""
 
+import gc
 import hashlib
 import json
 import os
@@ -22,6 +23,9 @@ from rewriter_agent.models.cache import cached_folder
 os.environ.setdefault("TQDM_DISABLE", "1")
 # Ray reads its token once per process, so all clusters that tests start in this one share it.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
+
+# Collecting the tests imports every library; the collector would scan them a thousand times.
+gc.disable()
 
 # A busy machine must not fail a test.
 settings.register_profile("untimed", deadline=None)
@@ -53,6 +57,11 @@ def toy_problems(tmp_path: Path) -> Path:
         rows = [{key: asdict(p)[key] for key in ("question", "solution", "answer")} for p in part]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector work again, which is paused while tests are imported."""
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
