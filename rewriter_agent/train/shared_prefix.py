@@ -12,6 +12,7 @@ from itertools import groupby
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 from transformers import PretrainedConfig
 
 
@@ -117,7 +118,12 @@ def _select_positions(backbone: nn.Module, sources: tuple[Tensor, Tensor]) -> Ge
     """Pass only the hidden states of `sources` on to the head, as one row."""
 
     def select(_module: nn.Module, _args: object, output: dict[str, Tensor]) -> dict[str, Tensor]:
-        output["last_hidden_state"] = output["last_hidden_state"][sources][None]
+        states = output["last_hidden_state"]
+        row, column = sources
+        # The candidates of a prompt share its last state. `states[sources]` would add up their gradients in an order
+        # that depends on the timing of the CPU's threads; `embedding` adds them up in a fixed order.
+        places = row * states.shape[1] + column
+        output["last_hidden_state"] = embedding(places, states.flatten(0, 1))[None]
         return output
 
     handle = backbone.register_forward_hook(select)

@@ -1,6 +1,6 @@
 """A prompt computed once for its candidates: the same log-probs, entropies and gradients as one row a candidate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -105,6 +105,27 @@ def test_a_candidate_does_not_change_with_those_beside_it(model: LlamaForCausalL
         return shared_logps(model, model.base_model, pack(*batch(rows)))[0][0, :4]
 
     torch.testing.assert_close(first([[40, 41, 2]]), first([[42, 43, 44], [45, 2]]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_gradients_are_the_same_bits_whichever_thread_is_first(model: LlamaForCausalLM) -> None:
+    # So many candidates that PyTorch divides the gradient of their prompt between the threads.
+    packed = pack(*batch([(LONG, [20 + i % 20, 2]) for i in range(600)]))
+
+    def once() -> list[Tensor]:
+        return gradients(model, shared_logps(model, model.base_model, packed)[0].sum())
+
+    first = once()
+    for _ in range(5):
+        assert all(torch.equal(one, other) for one, other in zip(first, once(), strict=True))
 
 
 def test_short_prompts_before_long_candidates_do_not_pay() -> None:
