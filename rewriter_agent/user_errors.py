@@ -22,6 +22,8 @@ NO_SPACE_TEXTS = (
     "PytorchStreamWriter failed",
     "requested and 0 written",
 )
+RAY_NOT_STARTED = "timed out during startup"
+"""Part of the message of Ray's error for a node that did not start: its class is `Exception`."""
 WRITERS = ("safetensors.SafetensorError", "sqlite3.OperationalError", "pyarrow.lib.ArrowException")
 """Errors by which libraries report a full disk without an OSError and its number."""
 PATH_ERRORS: dict[int, str] = {
@@ -112,6 +114,8 @@ def _own_message(error: BaseException) -> str | None:
     # pydantic's errors are ValueErrors too, but a config error has been explained before.
     if type(error) is ValueError:
         return str(error)
+    if type(error) is Exception and RAY_NOT_STARTED in str(error):
+        return f"Ray did not start on this machine ({quoted(error)}). It may be overloaded: try again."
     names = [_name(kind) for kind in type(error).__mro__]
     change = next((CLASSES[name] for name in names if name in CLASSES), None)
     return None if change is None else f"{str(error).rstrip('. ')}. {change}"

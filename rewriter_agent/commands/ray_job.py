@@ -68,11 +68,18 @@ def _no_server(address: str, why: str) -> str:
 
 def _submit(client: "JobSubmissionClient", entrypoint: str, runtime_env: dict[str, Any]) -> str:
     """Submit the job; retry while the server has no node yet, which happens on a busy machine."""
+    from requests.exceptions import RequestException
+
     deadline = time.monotonic() + BUSY_SECONDS
     waits = False
     while True:
         try:
             return client.submit_job(entrypoint=entrypoint, runtime_env=runtime_env)
+        except RequestException as error:
+            raise ValueError(
+                f"the Ray job server ended before it took the job ({_first_line(error)}). Ray's processes may end in "
+                "this way on an overloaded machine: try again."
+            ) from error
         except RuntimeError as error:
             if BUSY not in str(error):
                 raise ValueError(f"Ray did not take the job: {_first_line(error)}") from error

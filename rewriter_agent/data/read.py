@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from rewriter_agent.io.given_file import PARQUET, check_file
 from rewriter_agent.user_errors import blaming
 
-from .rows import column_names
+from .rows import UNREADABLE, column_names
 
 RawRow = tuple[str, object]
 """Place for messages, and the row: a mapping, a line of JSON, or an Arrow batch of one row that has bad values."""
@@ -58,7 +58,13 @@ def read_named(
 
     change = f"{TEST_SIZE} {UNREACHED}" if key == "data.test_split" else UNREACHED
     with blaming(f"{key}: the data set '{name}' cannot be loaded, split '{split}'", change):
-        rows = datasets.load_dataset(name, subset, split=split)
+        try:
+            rows = datasets.load_dataset(name, subset, split=split)
+        except datasets.exceptions.DatasetGenerationError as error:
+            # Its own message says only that there was an error.
+            raise error.__cause__ or error from None
+        except StopIteration:
+            raise ValueError("its files hold no rows") from None
     check_columns(columns, rows.column_names, f"{key}: '{name}'")
     tables = rows.select_columns(list(dict.fromkeys(columns))).with_format("arrow").iter(BATCH)
     batches = (batch for table in tables for batch in table.to_batches())
@@ -105,5 +111,5 @@ def _decoded(batch: pa.RecordBatch) -> Sequence[object]:
     """Rows as mappings; if Python has no value for one of theirs, all of them undecoded."""
     try:
         return batch.to_pylist()
-    except (ValueError, OverflowError):
+    except UNREADABLE:
         return [batch.slice(number, 1) for number in range(batch.num_rows)]

@@ -11,6 +11,7 @@ from reward import extract_answer
 from reward.answers.formats.contains import holds
 from rewriter_agent.config.data import RowData
 from rewriter_agent.io.foreign_json import decode_json
+from rewriter_agent.user_errors import quoted
 
 from .gold import gold_fault
 from .problem import Problem, problem_id
@@ -19,6 +20,8 @@ from .prompts import ANSWER_LINE
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
+UNREADABLE = (ValueError, OverflowError, KeyError, NotImplementedError)
+"""Errors of Arrow values that Python cannot hold: text that is not UTF-8, a year after 9999, an unknown time zone."""
 SHOWN_COLUMNS, SHOWN_CHARS = 20, 40
 """Maximum column names in a message, and characters of each."""
 
@@ -94,8 +97,8 @@ def _decode(row: object) -> object:
 def _only_value(row: pa.RecordBatch, column: str) -> object:
     try:
         return row[column][0].as_py()
-    except (ValueError, OverflowError) as error:  # Text that is not UTF-8, a date beyond the year 9999.
-        raise BadRow(f"column {column!r} cannot be read ({error})") from error
+    except UNREADABLE as error:
+        raise BadRow(f"column {column!r} cannot be read ({quoted(error)})") from error
 
 
 def _value(values: dict[str, object], column: str) -> object:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jinja2 import TemplateError
 from lm_eval.api.model import TemplateLM
 
 from rewriter_agent.data.text_encoder import TextEncoder, text_encoder
+from rewriter_agent.models.chat_template import TEMPLATE_ERRORS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,7 +35,7 @@ class TextLM(TemplateLM):
         self.renders = True
         try:
             return self.encoder.chat_text(chat_history, add_generation_prompt)
-        except TemplateError:
+        except TEMPLATE_ERRORS:
             others = [message for message in chat_history if message["role"] != "system"]
             return self.encoder.chat_text(others, add_generation_prompt)
 

@@ -6,6 +6,10 @@ from functools import partial
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from rewriter_agent.user_errors import quoted
+
+TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
+"""Errors of a template that refuses a conversation, on purpose or by a fault in one of its expressions."""
 DEFAULT = "default"
 QUESTION, SYSTEM = "question", "instruction"
 """Placeholders for texts of the two roles, which a template neither trims nor splits."""
@@ -23,7 +27,7 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: 
             f"the tokenizer of {path!r} has no chat template; use the model's instruction-tuned variant, or "
             "put a chat_template.jinja beside its tokenizer files"
         )
-    named = template if isinstance(template, dict) else {DEFAULT: template}
+    named = template if template and isinstance(template, dict) else {DEFAULT: template}
     if (name or DEFAULT) not in named:
         given = (
             f"no chat template named {name!r}"
@@ -33,7 +37,12 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: 
         raise ValueError(
             f"the tokenizer of {path!r} has {given}; set model.chat_template to one of {', '.join(sorted(named))}"
         )
-    tokenizer.chat_template = named[name or DEFAULT]
+    chosen = named[name or DEFAULT]
+    if not isinstance(chosen, str):
+        raise ValueError(
+            f"the chat template of {path!r} is {chosen!r}, not text; correct chat_template in its tokenizer_config.json"
+        )
+    tokenizer.chat_template = chosen
 
 
 def tells_date(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -73,6 +82,6 @@ def _fault(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], w
     """Explain how the template fails on a conversation that should show the `wanted` text; None if it does not."""
     try:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    except TemplateError as error:
-        return f"refuses ({str(error).strip()})"
+    except TEMPLATE_ERRORS as error:
+        return f"refuses ({quoted(error) if not isinstance(error, TemplateError) else str(error).strip()})"
     return None if wanted in str(text) else "leaves out"

@@ -23,6 +23,10 @@ def check_max_model_len(path: str, max_model_len: int) -> None:
 
     config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
     longest, key = context_length(config)
+    if longest <= 0:
+        raise ValueError(
+            f"{key} of the config.json of {path!r} is {int(longest)}; copy or download the model again"
+        )
     if max_model_len > longest:
         raise ValueError(
             f"model.max_model_len={max_model_len} is beyond the {int(longest)} tokens that {path!r} was made for "

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from jinja2 import TemplateError
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from rewriter_agent.user_errors import blaming
 
+from .chat_template import TEMPLATE_ERRORS
 from .resolve import UNLOADABLE
 
 TEMPLATE = "chat template"
@@ -94,7 +94,7 @@ def _listed(config: Mapping[str, Any]) -> list[int]:
     if ids is None:
         return []
     listed = ids if isinstance(ids, list) else [ids]
-    if not all(isinstance(token, int) for token in listed):
+    if not all(type(token) is int for token in listed):
         raise ValueError(
             f"eos_token_id is {ids!r}; it must be a token id or a list of ids. Correct the model's config"
         )
@@ -133,7 +133,7 @@ def _after_reply(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, st
     """Token ids behind the assistant's text; empty if the template does not take the conversation."""
     try:
         text = tokenizer.apply_chat_template(messages, tokenize=False)
-    except TemplateError:
+    except TEMPLATE_ERRORS:
         return []
     assert isinstance(text, str)
     return tokenizer.encode(text.rpartition(REPLY)[2], add_special_tokens=False) if REPLY in text else []

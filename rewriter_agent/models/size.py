@@ -59,6 +59,7 @@ def _require_causal(config: Any) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
 
     given = getattr(config, "architectures", None) or []
+    given = [given] if isinstance(given, str) else given
     known = {name for names in KNOWN.values() for name in ([names] if isinstance(names, str) else names)}
     writes = [name for name in given if name in known or name.endswith(("ForCausalLM", "LMHeadModel"))]
     if (given and not writes) or getattr(config, "is_encoder_decoder", False):

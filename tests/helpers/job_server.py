@@ -11,12 +11,16 @@ from aiohttp import web
 
 
 class JobServer:
-    """Submitted jobs; `busy` submissions are turned away first, `ends` is the status of all jobs."""
+    """Submitted jobs; `busy` submissions are turned away first, `ends` is the status of all jobs.
+
+    With `hangs_up` it closes the connection of a submission without an answer, as a server does that ends.
+    """
 
     def __init__(self) -> None:
         self.submitted: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.busy = 0
+        self.hangs_up = False
         self.asked = 0
         self.ends = "SUCCEEDED"
         self.on_submit: Callable[[dict[str, Any]], None] = lambda job: None
@@ -34,6 +38,8 @@ class JobServer:
     async def submit(self, request: web.Request) -> web.Response:
         """Record a job."""
         self.asked += 1
+        if self.hangs_up and request.transport:
+            request.transport.close()
         if self.asked <= self.busy:
             return web.Response(status=500, text="No available agent to submit job, please try again later.")
         job = await request.json()

@@ -44,6 +44,13 @@ def test_a_fault_of_the_program_has_no_message(error: Exception) -> None:
     assert user_message(error) is None
 
 
+def test_a_node_of_ray_that_did_not_start_has_a_message() -> None:
+    told = "The current node timed out during startup. This could happen because ..."
+    assert "Ray did not start on this machine" in (user_message(Exception(told)) or "")
+    assert user_message(Exception("another")) is None
+    assert user_message(KeyError(told)) is None
+
+
 def test_hostile_text_is_cut_and_escaped() -> None:
     message = user_message(ValueError("\x1b[31m" + "x" * 10_000_000 + "; mend it"))
     assert message is not None

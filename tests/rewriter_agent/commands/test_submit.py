@@ -130,6 +130,17 @@ def test_a_cluster_that_stays_busy_is_given_up(
     assert "the cluster had no machine for the job within 0.1 s" in capsys.readouterr().err
 
 
+def test_a_server_that_ends_before_it_takes_the_job(
+    server: JobServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.hangs_up = True
+    assert main(["submit", "run.yaml"]) == 2
+    message = capsys.readouterr().err
+    assert "the Ray job server ended before it took the job" in message
+    assert "try again" in message
+    assert "HF_TOKEN" not in message
+
+
 @pytest.mark.parametrize("ends", ["FAILED", "STOPPED"])
 def test_a_job_that_fails_is_a_failure(
     server: JobServer, ends: str, capsys: pytest.CaptureFixture[str]

@@ -191,6 +191,8 @@ def test_numbers_of_every_type_are_golds(tmp_path: Path) -> None:
     [
         ([datetime.date(2024, 1, 1)], pa.date32(), "holds a date, not text"),
         ([10**17], pa.timestamp("ms"), "column 'gold' cannot be read ("),
+        ([1], pa.timestamp("us", tz="Nowhere/At"), "column 'gold' cannot be read ("),
+        ([1], pa.timestamp("us", tz="+99:00"), "column 'gold' cannot be read ("),
         ([b"\xff"], pa.binary(), "holds a bytes, not text"),
         ([[1]], pa.list_(pa.int64()), "holds a list, not text"),
         ([{"a": 1}], pa.struct({"a": pa.int64()}), "holds a dict, not text"),
@@ -255,12 +257,15 @@ def test_test_problems_are_split_off_a_data_set_without_a_test_split(hub_folder:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(LFS.decode(), "data.train_split"), ("[" * 5000, "data.train_split"), ("", "data.train_split")],
+    [(LFS.decode(), "JSON parse error"), ("[" * 5000, "recursion depth"), ("", "its files hold no rows")],
 )
 def test_a_data_set_that_cannot_be_loaded_is_one_message(hub_folder: Path, content: str, reason: str) -> None:
     (hub_folder / "train.jsonl").write_text(content)
     message = refusal(HubData(name=str(hub_folder), test_size=1))
-    assert message.startswith(f"{reason}: the data set '{hub_folder}' cannot be loaded, split 'train' (")
+    assert message.startswith(
+        f"data.train_split: the data set '{hub_folder}' cannot be loaded, split 'train' ("
+    )
+    assert reason in message
 
 
 def test_a_data_set_with_code_of_its_own_is_refused(tmp_path: Path) -> None:

@@ -108,9 +108,44 @@ def test_a_template_with_a_system_role(tokens_of: Make) -> None:
     assert tokens_of(CHATML.replace("m.content", "m.content | trim"), system_prompt=" Be brief. \n")
 
 
-def test_a_template_that_cannot_be_parsed(tokens_of: Make) -> None:
-    with pytest.raises(ValueError, match=r"refuses \(.*\) a question"):
-        tokens_of("{% for m in messages %}")
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}",
+        "{{ messages[0].content + 1 }}",
+        "{{ 1 / 0 }}",
+        "{% for i in range(1000000000) %}{% endfor %}",
+        "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+        "{% include 'other.jinja' %}",
+        "{{ messages[0].content.__class__ }}{{ none() }}",
+        "{{ 'x'.encode('nowhere') }}",
+    ],
+)
+def test_a_template_that_fails_is_one_message(template: str, tokens_of: Make) -> None:
+    with pytest.raises(
+        ValueError, match=r"chat template of .* refuses \(.*\) a question; put the one"
+    ) as error:
+        tokens_of(template)
+    assert type(error.value) is ValueError
+
+
+def test_a_template_that_fails_on_a_reply_or_a_system_message_still_takes_questions(tokens_of: Make) -> None:
+    for role in ("assistant", "system"):
+        failing = "{% for m in messages if m.role == '" + role + "' %}{{ m + 1 }}{% endfor %}" + CHATML
+        assert prompt(tokens_of(failing)) == prompt(tokens_of(CHATML))
+    with pytest.raises(
+        ValueError, match=r"model.system_prompt: .* refuses \(TypeError: .*\) a system message"
+    ):
+        tokens_of(failing, system_prompt="Be brief.")
+
+
+@pytest.mark.parametrize("template", [5, [], {}, {"default": None}, {"default": 3}])
+def test_a_template_that_is_no_text(template: object, tmp_path: Path) -> None:
+    folder = variant(tmp_path / "model", template=None, tokenizer={"chat_template": template})
+    with pytest.raises(
+        ValueError, match=r"the chat template of .*model' is .*, not text; correct chat_template in"
+    ):
+        load_tokens(str(folder), ModelConfig())
 
 
 def test_a_tokenizer_without_an_end_gets_one_to_pad_with(tmp_path: Path) -> None:

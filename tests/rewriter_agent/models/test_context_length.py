@@ -1,5 +1,6 @@
 """The longest sequence of a model by its config, as engines see it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from transformers import Gemma3TextConfig, GPT2Config, LlamaConfig, PreTrainedCo
 
 from rewriter_agent.models.context_length import check_max_model_len, context_length
 from rewriter_agent.models.lab import LAB_FOLDER
+from tests.helpers.model_variants import variant
 
 
 def llama(**rope: Any) -> LlamaConfig:
@@ -40,6 +42,15 @@ def test_a_longer_sequence_is_refused() -> None:
         ValueError, match=r"max_model_len=1025 is beyond the 1024 tokens .*max_model_len=1024 or less"
     ):
         check_max_model_len(str(LAB_FOLDER), 1025)
+
+
+@pytest.mark.parametrize("length", [0, -1])
+def test_an_impossible_length_is_the_models_fault(tmp_path: Path, length: int) -> None:
+    folder = variant(tmp_path / "model", config={"max_position_embeddings": length})
+    with pytest.raises(
+        ValueError, match=rf"max_position_embeddings of .*model' is {length}; copy or download"
+    ):
+        check_max_model_len(str(folder), 512)
 
 
 @pytest.mark.slow

@@ -106,6 +106,13 @@ def test_ids_outside_of_the_vocabulary_are_told(tmp_path: Path) -> None:
     assert "outside of the vocabulary, not used: 99999 (generation_config.json)" in text
 
 
+@pytest.mark.parametrize("value", [True, "2", 2.0, [2, "x"]])
+def test_an_end_that_is_no_id_is_named(tmp_path: Path, value: object) -> None:
+    folder = variant(tmp_path / "model", generation={"eos_token_id": value})
+    with pytest.raises(ValueError, match=r"eos_token_id is .* must be a token id or a list of ids"):
+        ends_of(folder)
+
+
 def test_a_config_alone_names_the_end(tmp_path: Path) -> None:
     folder = variant(
         tmp_path / "model",

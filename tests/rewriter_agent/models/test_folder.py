@@ -108,6 +108,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda model: edit(model / "config.json", architectures=["LlamaForSequenceClassification"]),
         "its architecture LlamaForSequenceClassification is not a causal language model",
     ),
+    "another task, not in a list": (
+        lambda model: edit(model / "config.json", architectures="BertForMaskedLM"),
+        "its architecture BertForMaskedLM is not a causal language model",
+    ),
     "an encoder": (
         lambda model: edit(model / "config.json", architectures=["BertForMaskedLM"], model_type="bert"),
         "its architecture BertForMaskedLM is not a causal language model",
