@@ -61,8 +61,9 @@ def read_named(
         try:
             rows = datasets.load_dataset(name, subset, split=split)
         except datasets.exceptions.DatasetGenerationError as error:
-            # Its own message says only that there was an error.
-            raise error.__cause__ or error from None
+            # The message of this class says only that there was an error; those of its subclasses are good.
+            cause = error.__cause__ if type(error) is datasets.exceptions.DatasetGenerationError else None
+            raise cause or error from None
         except StopIteration:
             raise ValueError("its files hold no rows") from None
     check_columns(columns, rows.column_names, f"{key}: '{name}'")

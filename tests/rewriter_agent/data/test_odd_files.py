@@ -257,7 +257,7 @@ def test_test_problems_are_split_off_a_data_set_without_a_test_split(hub_folder:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(LFS.decode(), "JSON parse error"), ("[" * 5000, "recursion depth"), ("", "its files hold no rows")],
+    [(LFS.decode(), "JSON parse error"), ("[" * 5000, "cannot be loaded"), ("", "its files hold no rows")],
 )
 def test_a_data_set_that_cannot_be_loaded_is_one_message(hub_folder: Path, content: str, reason: str) -> None:
     (hub_folder / "train.jsonl").write_text(content)
