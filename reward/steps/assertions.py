@@ -17,9 +17,10 @@ what which who whose how why when where whether if suppose assume assuming
 _LEADING_CLAUSES = (
     "so but and or then now thus therefore hence also well wait hmm ok okay first next finally again"
 )
-_AFTER_REFUSED = (
-    "wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod binary"
-)
+_AFTER_REFUSED = """
+wrong incorrect false mistake invalid impossible contradiction untrue mod modulo pmod bmod binary octal hexadecimal
+✗ ✘ ❌
+"""
 _AFTER_NOT = "true correct right equal possible valid"
 _AFTER_SCALED = """
 more less fewer greater times percent of out over older younger bigger smaller larger and or to than + - * / % ^
@@ -33,6 +34,7 @@ _NO = frozenset(("no", "nope", "not", "never"))
 _REFUSALS = frozenset(_AFTER_REFUSED.split())
 _NOT_REFUSED = frozenset(_AFTER_NOT.split())
 _SCALING = frozenset(_AFTER_SCALED.split())
+_COUNTED = NUMBERED | {"hour", "hours"}
 _CLAUSE = 40
 """Most tokens of a clause in which its first word is looked for."""
 _REACH = 200
@@ -51,6 +53,8 @@ def is_asserted(left: Item, right: Item, tokens: Sequence[Token], *, is_result: 
             break
         if word in _HYPOTHESES:
             return is_result and word in _SUPPOSITIONS and _is_used(left, right, tokens)
+    if _is_refused_before(left.start, tokens):
+        return False
     before = ""
     for token in tokens[right.end : right.end + 8]:
         word = token.text.lower().lstrip("\\")
@@ -58,10 +62,21 @@ def is_asserted(left: Item, right: Item, tokens: Sequence[Token], *, is_result: 
             break
         if word == "?" and (not is_result or _is_led(left.start, tokens)):
             return False
-        if word in _REFUSALS or (before == "not" and word in _NOT_REFUSED) or (before == "?" and word in _NO):
+        if word in _REFUSALS or (before, word) == ("in", "base"):
+            return False
+        if (before == "not" and word in _NOT_REFUSED) or (before == "?" and word in _NO):
             return False
         before = word
     return True
+
+
+def _is_refused_before(end: int, tokens: Sequence[Token]) -> bool:
+    """Whether the words right before a claim refuse it: "Wrong: 2 + 2 = 5", "it is not true that 2 + 2 = 5"."""
+    words = [token.text.lower() for token in tokens[max(0, end - 4) : end]]
+    words = [word for word in words if word not in (":", "that", "have")]
+    if words and (words[-1] in _REFUSALS or words[-1] in ("can't", "cannot")):
+        return True
+    return words[-2:-1] == ["not"] and words[-1] in _NOT_REFUSED
 
 
 def _is_led(end: int, tokens: Sequence[Token]) -> bool:
@@ -97,10 +112,14 @@ def is_label(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
     """Whether the left side begins with a number that names something: "Week 2 = 3 * 4", "Day 2 - 3 * 4 = 12"."""
     if _is_range(left, tokens) and _is_range(right, tokens):
         return True
+    if _is_range(left, tokens) and _counts_range(left, right, tokens):
+        return True
     if left.node is None or left.start == 0:
         return False
     before = tokens[left.start - 1]
     if is_bare(left.node):
+        if before.text == "," and left.start > 1 and tokens[left.start - 2].kind == "number":
+            return True
         return before.kind not in ("break", "open", "relation", "bar") and before.text.lower() not in _REASONS
     is_computed = right.node is not None and not is_bare(right.node)
     is_dash = tokens[left.start + 1].text == "-" and tokens[left.start + 1].start > tokens[left.start].end
@@ -115,6 +134,12 @@ def _is_range(item: Item, tokens: Sequence[Token]) -> bool:
         return False
     first, sign = tokens[item.start], tokens[item.start + 1]
     return first.kind == "number" and sign.text == "-" and first.end == sign.start
+
+
+def _counts_range(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
+    """Whether a range from a number to a larger one is counted: "pp. 3-5 = 3 pages", "1990-2020 = 30 years"."""
+    is_rising = tokens[left.start].value < tokens[left.end - 1].value
+    return is_rising and any(token.text.lower() in _COUNTED for token in tokens[right.end : right.end + 1])
 
 
 def states_count(left: Node, right: Node) -> bool:

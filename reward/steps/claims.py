@@ -85,6 +85,9 @@ def _others(
         yield left.edges[1], right.node
     if right.edges is not None:
         yield left.node, right.edges[0]
+    if tokens[right.start].text == "(" and isinstance(right.node, Number):
+        # In accounts a loss of 200 is (200).
+        yield left.node, Operation("-", (right.node,))
     first = right.node
     while isinstance(first, Operation) and first.sign in ("+", "*", "of", "quantity"):
         is_share = first.sign == "of"
@@ -122,7 +125,7 @@ def _is_definition(operands: Sequence[Item], tokens: Sequence[Token]) -> bool:
     first, last = operands[0], operands[-1]
     assert first.node is not None
     assert last.node is not None
-    if is_bare(last.node):
+    if is_bare(last.node) or (isinstance(last.node, Operation) and last.node.sign == "of"):
         return False
     return last.edges is None or tokens[first.end].text.lower() not in ("is", "are", "was", "equals")
 

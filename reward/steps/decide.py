@@ -13,6 +13,9 @@ _CLOSE = 1e-9
 _FLOAT_DIGITS = 12
 """Significant digits of a decimal from which it counts as the output of a program."""
 _ROUGHLY = Fraction(1, 200)
+_MAP_SCALE = 1000
+"""Ratio of two lengths from which they are on a map and in the world: 1 cm = 5 km."""
+_LENGTH = (("length", 1),)
 _UNIT_TOLERANCE = Fraction(3, 100)
 """Relative error of a rule of thumb such as 5 miles = 8 km, and of 1 GB = 1024 MB."""
 
@@ -44,6 +47,9 @@ def holds(left: Node, relation: str, right: Node, context: Context, words: Seque
 
 
 _EXACTLY = Context()
+_DEGREES = Reading(pi=180)
+_PIS = (Fraction(314, 100), Fraction(22, 7), Fraction(31416, 10000), 180)
+"""Values that a text may give to pi; 180 is that of a half turn in degrees."""
 
 
 def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
@@ -56,9 +62,13 @@ def _bare_values(left: Node, relation: str, right: Node) -> bool | None:
         if _related((values[0], values[1]), relation, (left, right), (reading, reading), _EXACTLY):
             return True
         error = abs(values[0] - values[1])
+        if one.unit.dimension == _LENGTH and error > _MAP_SCALE * min(abs(values[0]), abs(values[1])):
+            return None
         return (
             _is_rule_of_thumb(one, other) and relation in "=≈" and error <= _UNIT_TOLERANCE * abs(values[0])
         )
+    if one.is_pi != other.is_pi and _evaluate(left, _DEGREES) == _evaluate(right, _DEGREES):
+        return True
     plain = _evaluate(left, PLAIN), _evaluate(right, PLAIN)
     if plain[0] is None or plain[1] is None:
         return None
@@ -120,7 +130,7 @@ def _readings(
     if any(number.unit for number in everything):
         yield Reading(converted=True), Reading(converted=True)
     if any(number.is_pi for number in everything):
-        for pi in (Fraction(314, 100), Fraction(22, 7), Fraction(31416, 10000)):
+        for pi in _PIS:
             yield Reading(pi=pi), Reading(pi=pi)
     if any(number.places and number.value in exact for number in everything):
         values = dict(exact)
@@ -219,7 +229,7 @@ def _rounds(
     unit = _last_digit(number, roughly=roughly) * _scale(number, reading)
     if roughly and error <= _ROUGHLY * abs(shown):
         return True
-    return error < unit and (roughly or number.places > 0 or context.rounds)
+    return error < unit and (roughly or number.places > 0 or number.percent or context.rounds)
 
 
 def _literal(node: Node) -> Number | None:
@@ -248,12 +258,17 @@ def _scale(number: Number, reading: Reading) -> Fraction:
     return scale
 
 
+def _nouns(number: Number) -> tuple[str, ...]:
+    """Words after a number that may be an operation; before a plural they tell of which kind: "5 red apples"."""
+    return number.words[-1:] if number.words and is_plural(number.words[-1]) else number.words
+
+
 def _holds_invented_word(left: Node, right: Node, following: Sequence[str]) -> bool:
     """Whether a word may be an operation: no known unit, no plural, and found once in the claim.
 
     "15 zorb + 3 = 36" is no claim that 18 is 36.
     """
-    words = [singular(word) for side in (left, right) for number in numbers(side) for word in number.words]
+    words = [singular(word) for side in (left, right) for number in numbers(side) for word in _nouns(number)]
     plurals = {
         singular(word)
         for side in (left, right)

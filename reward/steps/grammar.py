@@ -22,6 +22,8 @@ _DETERMINERS = frozenset(
 )
 
 
+_FINEST = 64
+"""Largest denominator of a part of a unit."""
 _ENDS = frozenset(("break", "relation", "close"))
 """Kinds of tokens that no expression continues with."""
 _APART = _ENDS | {"operator"}
@@ -87,7 +89,7 @@ class Parser(Reader):
             return None
 
     def _product(self, position: int, depth: int) -> tuple[Node, int]:
-        node, position = self._factor(position, depth)
+        node, position = self._part_of_unit(position) or self._factor(position, depth)
         factors: list[Node] = [node]
         while not self._ends(position):
             if self._is_operator(position, "*/"):
@@ -113,6 +115,20 @@ class Parser(Reader):
                 break
             position = end
         return _product_of(factors), position
+
+    def _part_of_unit(self, position: int) -> tuple[Node, int] | None:
+        """Read "1/2 cup" as a value with a known unit."""
+        slash = self._at(position + 1)
+        if slash is None or slash.text != "/" or position + 3 >= len(self.tokens):
+            return None
+        over, under, unit = (self.tokens[position + offset] for offset in (0, 2, 3))
+        if unit.kind != "word" or over.kind != "number" or under.kind != "number":
+            return None
+        is_tight = is_glued(over, slash) and is_glued(slash, under) and not over.places and not under.places
+        if not is_tight or not 0 < over.value < under.value <= _FINEST:
+            return None
+        node, end = self._with_unit(Number(Fraction(over.value) / under.value), position + 3)
+        return (node, end) if isinstance(node, Number) and node.unit is not None else None
 
     def _tight_fraction(self, position: int) -> tuple[Node, int] | None:
         """Read the fraction after the sign in "60 / 3/4" and "60÷3/4", which spacing or another sign binds together."""
@@ -185,7 +201,12 @@ class Parser(Reader):
                     power, position = 10 * power + digit, position + 1
                 node = Operation("^", (node, Number(power)))
             elif token.text == "!" and is_glued(self.tokens[position - 1], token):
-                node, position = Operation("!", (node,)), position + 1
+                start = position
+                while self._text(position) == "!" and is_glued(
+                    self.tokens[position - 1], self.tokens[position]
+                ):
+                    position += 1
+                node = Operation("!", (node, Number(position - start)))
             elif token.text == "%":
                 is_plain = isinstance(node, Number)
                 node = _with_percent(node) if is_plain else Operation("%", (node,))
@@ -374,7 +395,7 @@ _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac")
 _NAMES = ("frac", "dfrac", "tfrac", "cfrac", "binom", "dbinom", *_FUNCTIONS, *_LISTS)
 STARTS = frozenset(("√", "∛", *_PI, *_NAMES, *(f"\\{name}" for name in _NAMES)))
 """Signs and names other than numbers and brackets that an operand may begin with."""
-_SCALES = {**SCALES, "dozen": 12}
+_SCALES = {**SCALES, "dozen": 12, "tens": 10, "hundreds": 100, "thousands": 1000}
 
 
 def _product_of(factors: Sequence[Node]) -> Node:

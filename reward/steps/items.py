@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reward.answers.math.units import is_known
+from reward.answers.math.units import is_known, is_plural
 
 from .grammar import STARTS, Parser
 from .nodes import Node
@@ -81,6 +81,9 @@ def _may_start(tokens: Sequence[Token], parser: Parser, position: int) -> bool:
     if position == 0:
         return True
     before, after = tokens[position - 1], tokens[position + 1]
+    if before.text == "\n" and not is_glued(token, after):
+        # The line continues a calculation.
+        return False
     if before.kind in ("relation", "break", "open"):
         return True
     is_sign = is_glued(token, after) and not is_glued(before, token)
@@ -107,6 +110,9 @@ def _left(tokens: Sequence[Token], position: int) -> Openness:
     if before.text == "&":
         return "open"
     if before.kind == "break":
+        if before.text == "'" and token.kind == "open":
+            # The value of a derivative: f'(2).
+            return "open"
         is_ratio = glued and before.text in ":," and position > 1 and is_glued(tokens[position - 2], before)
         is_cut = (
             position > 1
@@ -180,6 +186,8 @@ def _right(tokens: Sequence[Token], parser: Parser, end: int) -> Openness:
 
 
 def _before_word(parser: Parser, before: Token, word: Token, end: int) -> Openness:
+    if _is_function(parser, word, end):
+        return "open"
     if parser.unit_end(end) > end:
         # A single letter after a number may be a unit or a variable.
         return "doubtful" if word.text in parser.names else "closed"
@@ -188,6 +196,15 @@ def _before_word(parser: Parser, before: Token, word: Token, end: int) -> Openne
     following = parser.tokens[end + 1].text.lower() if end + 1 < len(parser.tokens) else ""
     is_mixed = word.text.lower() == "and" and following in ("a", "half", "one-half", "one")
     return "doubtful" if is_mixed or word.text.lower() in _AFTER else "closed"
+
+
+def _is_function(parser: Parser, word: Token, position: int) -> bool:
+    """Whether a word names a function of what stands in brackets after it: "4 acot(5)"."""
+    bracket = parser.tokens[position + 1] if position + 1 < len(parser.tokens) else None
+    if bracket is None or bracket.text != "(" or is_known(word.text) or is_plural(word.text):
+        return False
+    # In LaTeX the name may stand in braces.
+    return bracket.start - word.end <= int(parser.is_latex)
 
 
 def _holds_name(tokens: Sequence[Token], parser: Parser, position: int) -> bool:

@@ -37,8 +37,12 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff]"
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>")
 _LABEL = re.compile(
     r"(?m)^[ \t>#]{0,20}"
-    r"(?:(?:[-*+•◦▪‣]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\*\*\d{1,3}[.)](?:\*\*)?|#{1,6})[ \t]+|>)+"
+    # A line "- 2 = 6" continues a calculation, and so does what follows in "(5) + (-3) = 2".
+    r"(?:(?:[-*+•◦▪‣](?![ \t]+\d[\d.,]*[ \t]*=[ \t]*\$?\d[\d.,]*[ \t]*$)"
+    r"|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)](?![ \t]+[-+*/×÷^=<>] )|\*\*\d{1,3}[.)](?:\*\*)?|#{1,6})"
+    r"[ \t]+|>)+"
 )
+_BULLET_SIGN = re.compile(r"(?<=\d)•(?=\d)")
 _MATRIX = re.compile(
     r"\\begin ?\{((?:[pbvBV]|small)?matrix|array|tabular|cases)\}.{0,2000}?\\end ?\{\1\}", re.DOTALL
 )
@@ -70,6 +74,8 @@ def without_markup(text: str) -> str:
     if ">" in text:
         text = _ARROWS.sub(lambda match: _filled(";", match), _TAG.sub(_blank, text))
     text = _LABEL.sub(_labelled, text)
+    if "•" in text:
+        text = _BULLET_SIGN.sub("×", text)
     return _MARKS.sub(_unless_operator, text)
 
 

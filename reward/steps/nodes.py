@@ -201,7 +201,8 @@ def _function(sign: str, args: list[Value]) -> Value:
     if sign == "!":
         if not 0 <= whole[0] <= MAX_FACTORIAL:
             raise Undecided
-        return math.factorial(whole[0])
+        # 7!! is 7 * 5 * 3.
+        return math.prod(range(whole[0], 1, -whole[1]))
     if sign == "binom":
         if not 0 <= whole[1] <= whole[0] <= MAX_FACTORIAL:
             raise Undecided

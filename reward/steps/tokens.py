@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"|(?P<odd>\d+(?:\.\d+){2,}|\d{1,2}/\d{1,2}/\d{4}(?!\d)|\d{4}-\d\d-\d\d(?!\d)|\d{1,2}-\d{1,2}-\d{4}(?!\d)"
     r"|\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]\.?m\b\.?)?(?![\d:])|\d+(?:\.\d+)?,\d+(?:,\d+)*(?!,?\d)(?<!,\d{3}))"
     r"|(?P<endless>\d+\.\d+(?:\.\.\.|…|\\l?dots(?![A-Za-z])))"
-    r"|(?P<recurring>\d*\.\d*(?:\\(?:overline|bar) ?\{ ?\d+ ?\}|\\dot ?\{? ?\d ?\}?))"
+    r"|(?P<recurring>\d*\.(?:\d*(?:\\(?:overline|bar) ?\{ ?\d+ ?\}|\\dot ?\{? ?\d ?\}?)|\(\d+\)))"
     rf"|(?P<grouped>(?:{_GROUPED})(?:\.\d+)?)"
     r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,4}(?![\w.]))?|(?:(?<![\w)])|(?<=\dx))\.\d+)"
     r"|(?P<relation>\\(?:leqslant|geqslant|leq?q?|geq?q?|neq?|lt|gt|approx|simeq|sim|doteq|cong)(?![A-Za-z])"
@@ -152,10 +152,7 @@ def _number(name: str, text: str, start: int, end: int) -> Token:
 
 def _recurring(text: str) -> Fraction:
     whole, _, decimals = text.partition(".")
-    fixed, period = (
-        re.findall(r"\d*", decimals.split("\\")[0])[0],
-        re.findall(r"\d+", decimals.partition("\\")[2])[0],
-    )
+    fixed, period = re.findall(r"\d*", decimals)[0], re.findall(r"\d+", decimals)[-1]
     value = Fraction(int(f"{whole}{fixed}{period}") - int(f"{whole}{fixed}" or "0"), 10 ** len(period) - 1)
     return value / 10 ** len(fixed)
 

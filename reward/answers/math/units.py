@@ -53,6 +53,7 @@ _MONEY = {
         "$ dollar usd buck": _F(1),
         "cent penny": _F(1, 100),
         "dime": _F(1, 10),
+        "nickel": _F(1, 20),
         "quarter-dollar": _F(1, 4),
     },
     "EUR": {"€ euro eur": _F(1)},
