@@ -12,6 +12,7 @@ from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.push.options import add_options as add_push_options
 from rewriter_agent.push.options import named_repos
 from rewriter_agent.user_errors import user_message
+from sft.runtime.collector import collector_paused
 
 from .config import RunConfig, load_config
 from .environment import prepare_environment, use_utf8
@@ -93,11 +94,13 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "study":
         return _study(config, options.join)
     if options.command == "compare":
-        from rewriter_agent.experiments.compare import compare_strategies, comparison
+        with collector_paused():
+            from rewriter_agent.experiments.compare import compare_strategies, comparison
 
         print(comparison(compare_strategies(config, options.strategies)))
         return 0
-    from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
+    with collector_paused():
+        from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
 
     if options.command == "evaluate":
         print(evaluate_arms(config, options.arms, options.regrade))
@@ -205,7 +208,8 @@ def _study(config: RunConfig, parts: Sequence[Path]) -> int:
 
         print(join_studies(config, parts))
         return 0
-    from rewriter_agent.experiments.study.command import run_study
+    with collector_paused():
+        from rewriter_agent.experiments.study.command import run_study
 
     print(run_study(config))
     return 0

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sft.runtime.collector import collector_paused
 from sft.runtime.in_process import train_in_process
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
@@ -80,7 +81,8 @@ def train_worker(config: dict[str, Any]) -> None:
     os.environ.update(job.env)
     if not job.use_gpu:
         keep_freed_memory()
-    from .worker import train
+    with collector_paused():
+        from .worker import train
 
     train(job)
 

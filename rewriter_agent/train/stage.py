@@ -11,6 +11,7 @@ from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
+from sft.runtime.collector import collector_paused
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
 
@@ -89,10 +90,11 @@ def _learn(job: dict[str, Any]) -> None:
     if job["config"]["cluster"]["device"] == "cpu":
         keep_freed_memory()
     # Imported in the worker: the driver needs none of the learner's libraries.
-    from rewriter_agent.compat.trl import without_vllm
+    with collector_paused():
+        from rewriter_agent.compat.trl import without_vllm
 
-    with without_vllm():
-        from .worker import learn
+        with without_vllm():
+            from .worker import learn
 
     try:
         learn(job)

@@ -6,6 +6,7 @@ import socket
 
 from sft.job import SFTJob
 
+from .collector import collector_paused
 from .memory import keep_freed_memory, release_freed_memory
 
 
@@ -14,8 +15,9 @@ def train_in_process(job: SFTJob) -> None:
     os.environ.update(job.env)
     if not job.use_gpu:
         keep_freed_memory()
-    from sft.compat.deepspeed import forget_last_training
-    from sft.worker import train
+    with collector_paused():
+        from sft.compat.deepspeed import forget_last_training
+        from sft.worker import train
 
     if "MASTER_PORT" not in os.environ:
         os.environ.update(_group_of_one())
