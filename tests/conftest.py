@@ -24,6 +24,9 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 # Ray reads its token once per process, so all clusters that tests start in this one share it.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
 
+# Ray Train looks every two seconds by default whether a training has ended.
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
+
 # Collecting the tests imports every library; the collector would scan them a thousand times.
 gc.disable()
 
