@@ -164,6 +164,20 @@ def test_workers_are_on_machines_with_their_labels(two_nodes: Cluster, tmp_path:
 
 
 @pytest.mark.slow
+def test_waiting_for_workers_that_have_no_machine_is_limited(two_nodes: Cluster, tmp_path: Path) -> None:
+    def body(config: dict[str, Any]) -> None:
+        raise AssertionError("no machine has this label")
+
+    workers = Workers(1, 0.5, use_gpu=False, start_timeout=1, labels={"pool": "none"})
+    with pytest.raises(
+        ValueError,
+        match=r"of 'nowhere', 1 x \(0.5 CPU, pool=none\), did not start within 1 s \(cluster.timeout\)",
+    ):
+        run_workers(body, {}, workers, "nowhere", tmp_path / "ray")
+
+
+@pytest.mark.slow
+@pytest.mark.long
 def test_waiting_for_workers_that_lost_their_machine_is_limited(two_nodes: Cluster, tmp_path: Path) -> None:
     lost = two_nodes.add_node(**NODE, labels={"pool": "lost"})
 
