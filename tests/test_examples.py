@@ -10,6 +10,11 @@ from datasets import load_dataset
 
 from cluster.config import ClusterConfig
 from cluster.head import local_head
+from tests.helpers.shared_engine_checks import (
+    assert_only_the_last_adapter_is_left,
+    assert_rewrites_are_scored_by_the_backbone,
+    assert_samples_are_the_learners,
+)
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -70,11 +75,16 @@ def test_rewriting_only(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_own_data_on_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The config of `own_data`, by the script of `cluster`, from rows to the report."""
+    """The config of `own_data`, by the script of `cluster`, from rows to the report, with one engine for everything."""
     # A job runs the head's `python`.
     monkeypatch.setenv("PATH", ENV["PATH"])
+    shared = ("--set", "cluster.scorers=0", "--set", "cluster.enable_lora=true")
     with local_head(ClusterConfig(port=0, dashboard_port=0)) as head:
         env = {**ENV, **head.env, "PATH": ENV["PATH"], "OUTPUT_DIR": str(tmp_path)}
         env["RAY_API_SERVER_ADDRESS"] = head.address
-        run(EXAMPLES / "cluster" / "submit.sh", "--set", "tracking.report_to=none", env=env)
-    assert (tmp_path / "cluster-example" / "report" / "report.html").exists()
+        run(EXAMPLES / "cluster" / "submit.sh", "--set", "tracking.report_to=none", *shared, env=env)
+    folder = tmp_path / "cluster-example"
+    assert (folder / "report" / "report.html").exists()
+    assert_samples_are_the_learners(folder, steps=2)
+    assert_only_the_last_adapter_is_left(folder)
+    assert_rewrites_are_scored_by_the_backbone(folder)

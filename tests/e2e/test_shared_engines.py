@@ -7,22 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pyarrow.parquet as pq
 import pytest
-import torch
 import yaml
-from transformers import AutoModelForCausalLM
 
-from rewriter_agent.config import load_config
-from rewriter_agent.config.model import ModelConfig
-from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.io.files import read_jsonl
-from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.prepare.records import anchored_problems
 from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
 from tests.helpers.processes import ROOT
+from tests.helpers.shared_engine_checks import (
+    assert_only_the_last_adapter_is_left,
+    assert_rewrites_are_scored_by_the_backbone,
+    assert_samples_are_the_learners,
+)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+# The example on a cluster has an engine of this kind, too, and fewer steps.
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
 STEPS = 4
 
@@ -62,35 +60,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_learner_computes_what_the_engine_sampled_by(folder: Path) -> None:
-    steps = read_jsonl(folder / "train" / "metrics.jsonl")
-    assert [row["step"] for row in steps] == list(range(1, STEPS + 1))
-    assert all(row["sampling/sampling_logp_difference/mean"] < 1e-3 for row in steps)
-    assert all(row["fleet/policy/engines"] == row["fleet/backbone/engines"] == 1 for row in steps)
+def test_one_engine_serves_policy_and_backbone(folder: Path) -> None:
+    assert_samples_are_the_learners(folder, STEPS)
+    assert_only_the_last_adapter_is_left(folder)
+    assert_rewrites_are_scored_by_the_backbone(folder)
 
 
-def test_the_last_adapter_is_all_that_is_left(folder: Path) -> None:
-    left = {path.name for path in (folder / "train").iterdir()}
-    assert {"adapter", "model"} <= left
-    assert "published" not in left
-
-
-@torch.inference_mode()
-def test_rewrites_are_scored_by_the_backbone(folder: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32)
-    tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
-    rows = pq.read_table(folder / "rewrite" / "rewrites.parquet").to_pylist()
-    rewritten = [row for row in rows if row["outcome"] == "rewritten"]
-    assert rewritten
-    problems = anchored_problems(load_config(folder / "config.yaml"))
-    for row in rewritten[:6]:
-        prompt = tokens.question(problems[row["problem_id"]])
-        logits = model(torch.tensor([prompt + row["target_ids"]])).logits[0, len(prompt) - 1 : -1]
-        expected = logits.log_softmax(-1).gather(1, torch.tensor(row["target_ids"])[:, None])[:, 0]
-        assert torch.allclose(torch.tensor(row["behavior_logprobs"]), expected, atol=1e-2)
-
-
-@pytest.mark.long
 def test_one_step_ahead_too(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "prepare", tmp_path / NAME / "prepare")
     folder, most = run_shared(tmp_path, "train", max_staleness=1)
