@@ -64,13 +64,21 @@ CLASSES: dict[str, str] = {
 
 def user_message(error: BaseException) -> str | None:
     """Return the message of an error that the user can fix, even if a Ray worker raised it; else None."""
-    message = _own_message(error)
-    if message is not None:
-        return printable(message, MAX_MESSAGE)
+    messages = (_own_message(cause) for cause in _with_causes(error, set()))
+    return next((printable(message, MAX_MESSAGE) for message in messages if message is not None), None)
+
+
+def _with_causes(error: BaseException, seen: set[int]) -> Generator[BaseException]:
+    """Yield the error and everything that caused it, each once: causes may form a cycle."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
     # Ray stores the errors of tasks and workers in attributes of its own.
     causes = [error.__cause__, getattr(error, "cause", None), *getattr(error, "worker_failures", {}).values()]
-    messages = [user_message(cause) for cause in causes if cause is not None]
-    return next((message for message in messages if message), None)
+    for cause in causes:
+        if cause is not None:
+            yield from _with_causes(cause, seen)
 
 
 @contextmanager

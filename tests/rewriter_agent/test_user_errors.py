@@ -124,3 +124,11 @@ def test_other_errors_of_the_same_libraries_are_not_about_the_disk() -> None:
     assert user_message(RuntimeError("PytorchStreamReader failed reading zip archive")) is None
     # Quoted by a program that wants something else.
     assert user_message(KeyError("No space left on device")) is None
+
+
+def test_causes_that_form_a_cycle_end() -> None:
+    first, second = KeyError("first"), KeyError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert user_message(first) is None
+    second.cause = ValueError("the row is broken")
+    assert user_message(first) == "the row is broken"
