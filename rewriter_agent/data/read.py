@@ -54,15 +54,17 @@ def read_named(
     Raises:
         ValueError: it cannot be loaded, or has no such split or column.
     """
-    import datasets  # takes seconds to import, and only this source needs it
+    # It takes seconds to import, and only this source needs it.
+    import datasets
+    from datasets.exceptions import DatasetGenerationError
 
     change = f"{TEST_SIZE} {UNREACHED}" if key == "data.test_split" else UNREACHED
     with blaming(f"{key}: the data set '{name}' cannot be loaded, split '{split}'", change):
         try:
             rows = datasets.load_dataset(name, subset, split=split)
-        except datasets.exceptions.DatasetGenerationError as error:
+        except DatasetGenerationError as error:
             # The message of this class says only that there was an error; those of its subclasses are good.
-            cause = error.__cause__ if type(error) is datasets.exceptions.DatasetGenerationError else None
+            cause = error.__cause__ if type(error) is DatasetGenerationError else None
             raise cause or error from None
         except StopIteration:
             raise ValueError("its files hold no rows") from None
