@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 import tempfile
 from collections import Counter
 from dataclasses import asdict
@@ -26,6 +27,8 @@ os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
 
 # Ray Train looks every two seconds by default whether a training has ended.
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
+
+STATUS = pytest.StashKey[int]()
 
 # Collecting the tests imports every library; the collector would scan them a thousand times.
 gc.disable()
@@ -65,6 +68,25 @@ def toy_problems(tmp_path: Path) -> Path:
 def pytest_collection_finish() -> None:
     """Let the garbage collector work again, which is paused while tests are imported."""
     gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the process without finalisation, with pytest's status."""
+    # Clusters started one after another in a process leave a thread of Ray's metrics exporter behind, which may crash
+    # while the interpreter is taken down: https://github.com/ray-project/ray/pull/58952. The status of tests that have
+    # passed would then be that of the crash. Workers of xdist end by themselves.
+    status = config.stash.get(STATUS, None)
+    if status is not None and not hasattr(config, "workerinput"):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep the status for `pytest_unconfigure`."""
+    session.config.stash[STATUS] = int(exitstatus)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
