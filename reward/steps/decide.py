@@ -233,10 +233,12 @@ def _rounds(
 
 
 def _literal(node: Node) -> Number | None:
-    """Number that a side consists of."""
+    """Number that a side consists of, if it shows digits: a part of a unit such as "1/2 hour" does not."""
     while isinstance(node, Operation) and node.sign in ("-", "quantity", "unit"):
         node = node.args[0]
-    return node if isinstance(node, Number) and not node.is_pi else None
+    if not isinstance(node, Number) or node.is_pi:
+        return None
+    return node if node.places or node.value % 1 == 0 else None
 
 
 def _last_digit(number: Number, *, roughly: bool) -> Fraction:
