@@ -12,6 +12,7 @@ from rewriter_agent.user_errors import blaming
 from .chat_template import TEMPLATE_ERRORS
 from .resolve import UNLOADABLE
 
+UNSAVABLE = "Fine-tuned models are saved with it: correct it, for a model of the hub in a copy of its folder."
 TEMPLATE = "chat template"
 REPLY = "reply"
 """Placeholder for an assistant's text, which a template neither trims nor splits."""
@@ -82,10 +83,18 @@ def end_tokens_text(ends: EndTokens, tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _generation_config(path: str) -> Mapping[str, Any]:
-    try:
-        return GenerationConfig.from_pretrained(path).to_dict()
-    except OSError:  # Many models have none.
-        return {}
+    """The generation config as transformers reads it; empty if there is none.
+
+    Raises:
+        ValueError: transformers reads it, but would not save it with fine-tuned weights.
+    """
+    with blaming(f"generation_config.json of the model {path!r} cannot be used", UNSAVABLE):
+        try:
+            config = GenerationConfig.from_pretrained(path)
+        except OSError:  # Many models have none.
+            return {}
+        config.validate(strict=True)
+        return config.to_dict()
 
 
 def _listed(config: Mapping[str, Any]) -> list[int]:

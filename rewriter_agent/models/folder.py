@@ -9,10 +9,13 @@ from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.io.given_file import ANY, check_file
 from rewriter_agent.user_errors import blaming
 
+from .config_values import FILES, check_values
+
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
-"""Files that configure the model: transformers silently ignores some of them if they are damaged."""
+TEXTS = ("*.json", "*.jinja", "additional_chat_templates/*.jinja", "vocab.txt", "merges.txt")
+BINARIES = ("*.model", "*.tiktoken")
+"""Files of tokenizers; a model's folder may hold others, which nothing reads."""
 ADAPTER = "adapter_"
 """Prefix of the names of an adapter's files."""
 CHANGE = "copy or download the model again"
@@ -31,14 +34,14 @@ def check_model_folder(folder: Path, key: str, weights: bool = True) -> None:
     config = folder / "config.json"
     if not config.exists() and not config.is_symlink():
         raise ValueError(f"{key}: there is no model in '{folder}' (no config.json); {_instead(folder)}")
-    # A Git LFS pointer in place of a tokenizer's file would be one of transformers' many errors.
-    for path in sorted(folder.glob("*.json")):
+    # Otherwise a Git LFS pointer would be one of transformers' many errors, and a pipe would be waited for.
+    for path in sorted(path for pattern in TEXTS for path in folder.glob(pattern)):
         check_file(path, key, CHANGE)
-    for path in sorted(folder.glob("*.model")):
+    for path in sorted(path for pattern in BINARIES for path in folder.glob(pattern)):
         check_file(path, key, CHANGE, expected=ANY)
-    for name in OBJECTS:
+    for name in FILES:
         if (folder / name).exists():
-            read_object(folder / name, key, CHANGE)
+            check_values(folder / name, read_object(folder / name, key, CHANGE), key, CHANGE)
     _check_weights(folder, key, weights)
 
 

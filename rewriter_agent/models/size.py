@@ -1,5 +1,7 @@
 """Size of a model, from its config alone."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.planning.workload import ModelShape
@@ -17,8 +19,7 @@ def model_shape(path: str) -> ModelShape:
 
     model = _on_meta(path, AutoModelForCausalLM)
     text = model.config.get_text_config()
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    heads, head_size = max((_heads(layer, path) for layer in _layers(text)), key=math.prod)
     linear = [
         m for m in model.modules() if isinstance(m, nn.Linear) and m is not model.get_output_embeddings()
     ]
@@ -33,6 +34,22 @@ def model_shape(path: str) -> ModelShape:
         # Length 0 ignores a sliding window: it matters only if it is shorter than the run's rows, which is rare.
         shares_prompts=can_share(text, 0),
     )
+
+
+def _layers(config: Any) -> Sequence[Any]:
+    """Configs of the layers that may differ; one config if all layers are alike."""
+    return config.per_layer_config if config.is_heterogeneous else [config]
+
+
+def _heads(config: Any, path: str) -> tuple[int, int]:
+    """Number and size of the key-value heads of a layer."""
+    if not hasattr(config, "num_attention_heads"):
+        raise ValueError(
+            f"the model {path!r} has no attention heads (its type is {config.model_type}), and the plan only knows "
+            "models with attention; give another model"
+        )
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    return heads, getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def encoder_parameters(path: str) -> int:

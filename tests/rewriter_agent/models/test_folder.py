@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoConfig
 
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.prompt_encoder import load_tokens
@@ -90,6 +92,11 @@ def _broken_link(model: Path) -> None:
     (model / "model.safetensors").symlink_to("../../blobs/gone")
 
 
+def _pipe(model: Path) -> None:
+    (model / "chat_template.jinja").unlink()
+    os.mkfifo(model / "chat_template.jinja")
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "config is a pointer": (_replaced("config.json", LFS), "config.json' is a Git LFS pointer"),
     "config is empty": (_replaced("config.json", b""), "config.json' is not JSON (Expecting value"),
@@ -103,7 +110,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "config is missing": (lambda model: (model / "config.json").unlink(), "there is no model in"),
     "config has no type": (_replaced("config.json", b"{}"), "model_type"),
     "unknown type": (lambda model: edit(model / "config.json", model_type="lama"), "`lama`"),
-    "impossible size": (lambda model: edit(model / "config.json", hidden_size="many"), "cannot be loaded ("),
+    "impossible size": (
+        lambda model: edit(model / "config.json", hidden_size="many"),
+        "config.json', hidden_size: ",
+    ),
     "another task": (
         lambda model: edit(model / "config.json", architectures=["LlamaForSequenceClassification"]),
         "its architecture LlamaForSequenceClassification is not a causal language model",
@@ -136,9 +146,13 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer is a pointer": (_replaced("tokenizer.json", LFS), "tokenizer.json' is a Git LFS pointer"),
     "tokenizer is broken": (
         _replaced("tokenizer.json", b'{"model": {"type": "?"}}'),
+        "tokenizer.json', added_tokens: Field required",
+    ),
+    "tokenizer is of an unknown kind": (
+        _replaced("tokenizer.json", b'{"added_tokens": [], "model": {"type": "?"}}'),
         "the tokenizer of the model",
     ),
-    "tokenizer is empty": (_replaced("tokenizer.json", b""), "the tokenizer of the model"),
+    "tokenizer is empty": (_replaced("tokenizer.json", b""), "tokenizer.json' is not JSON"),
     "tokenizer's config is broken": (
         _replaced("tokenizer_config.json", b"{"),
         "tokenizer_config.json' is not JSON",
@@ -152,6 +166,16 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda model: edit(model / "config.json", eos_token_id=[[1]]),
         "eos_token_id",
     ),
+    "generation config that cannot be saved": (
+        lambda model: edit(model / "generation_config.json", temperature=0.6),
+        "should set `do_sample=True`",
+    ),
+    "a family without attention": (
+        lambda model: (model / "config.json").write_text('{"model_type": "mamba"}'),
+        "has no attention heads",
+    ),
+    "a template is a pipe": (_pipe, "chat_template.jinja' is a device or pipe"),
+    "a template is a pointer": (_replaced("chat_template.jinja", LFS), "is a Git LFS pointer"),
     "an adapter": (_adapter, "the folder holds an adapter: merge it"),
     "a GGUF folder": (_gguf, "GGUF files are not read"),
 }
@@ -163,6 +187,78 @@ def test_a_broken_model_is_one_message(model: Path, change: Callable[[Path], obj
     message = refusal(model)
     assert reason in message
     assert str(model) in message
+
+
+SIZES = ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads", "intermediate_size")
+IMPOSSIBLE: dict[str, tuple[tuple[str, ...], tuple[object, ...]]] = {
+    "config.json": (SIZES, (0, -1, 10**30, "many", 1.5, True, [0], {"a": 1}, float("nan"))),
+    "tokenizer_config.json": (("model_max_length",), (0, -1, "long", True, [512], float("inf"))),
+    "generation_config.json": (("eos_token_id", "pad_token_id"), ("end", 1.5, [[1]], {"id": 1})),
+    "special_tokens_map.json": (("eos_token",), (5, ["</s>"], {"content": 5}, {})),
+}
+"""Files, entries in them, and values that no model can have there."""
+
+
+@pytest.mark.parametrize(
+    ("file", "entry", "value"),
+    [
+        (file, entry, value)
+        for file, (entries, values) in IMPOSSIBLE.items()
+        for entry in entries
+        for value in values
+    ],
+)
+def test_an_impossible_value_is_named(model: Path, file: str, entry: str, value: object) -> None:
+    (model / "special_tokens_map.json").write_text("{}")
+    edit(model / file, **{entry: value})
+    with pytest.raises(ValueError, match=re.escape(f"'{model / file}', {entry}")) as error:
+        resolve_model(str(model))
+    assert "(got " in str(error.value)
+    assert "; correct it, or copy or download the model again" in str(error.value)
+
+
+NESTED = {
+    "text_config.num_hidden_layers": {"text_config": {"num_hidden_layers": 0}},
+    "rope_scaling.factor": {"rope_scaling": {"rope_type": "linear", "factor": "4"}},
+    "rope_parameters.full_attention.factor": {"rope_parameters": {"full_attention": {"factor": -4}}},
+    "max_seq_len": {"max_seq_len": "long"},
+    "model_max_length": {"model_max_length": [1024]},
+}
+
+
+@pytest.mark.parametrize(("place", "values"), NESTED.items(), ids=NESTED.keys())
+def test_an_impossible_value_is_named_by_its_place(model: Path, place: str, values: dict[str, Any]) -> None:
+    edit(model / "config.json", **values)
+    assert f"config.json', {place}: " in refusal(model)
+
+
+POSSIBLE: list[tuple[str, dict[str, Any]]] = [
+    ("tokenizer_config.json", {"model_max_length": 10**30}),
+    ("tokenizer_config.json", {"model_max_length": 1e30}),
+    (
+        "tokenizer_config.json",
+        {"model_max_length": None, "eos_token": {"__type": "AddedToken", "content": "<|im_end|>"}},
+    ),
+    ("tokenizer_config.json", {"unk_token": None, "added_tokens_decoder": {"2": {"content": "<|im_end|>"}}}),
+    ("config.json", {"eos_token_id": [2, 0], "bos_token_id": None, "pad_token_id": -1}),
+    ("config.json", {"num_key_value_heads": None, "head_dim": None, "own_entry": float("nan")}),
+    ("config.json", {"rope_scaling": None, "dtype": None, "torch_dtype": "bfloat16"}),
+    (
+        "generation_config.json",
+        {"do_sample": True, "temperature": 0.6, "top_p": 0.95, "eos_token_id": [2, 0]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "values"), POSSIBLE)
+def test_an_unusual_value_is_accepted(model: Path, file: str, values: dict[str, Any]) -> None:
+    edit(model / file, **values)
+    load(str(model))
+
+
+def test_a_model_whose_layers_differ_is_planned_by_the_widest(tmp_path: Path) -> None:
+    AutoConfig.for_model("gemma4_text", head_dim=256, global_head_dim=512).save_pretrained(tmp_path)
+    assert model_shape(str(tmp_path)).head_size == 512
 
 
 def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
