@@ -5,12 +5,16 @@ from pathlib import Path
 
 HEAD = 512
 """Number of leading bytes that identify a file's kind."""
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_POINTERS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
+"""The second is of the first versions of Git LFS."""
 PARQUET = b"PAR1"
 ANY = b""
 """First bytes of a binary file without a magic number."""
 KINDS: tuple[tuple[bytes, str, str], ...] = (
-    (LFS_POINTER, "a Git LFS pointer, not the file itself", "fetch the file with `git lfs pull`"),
+    *(
+        (pointer, "a Git LFS pointer, not the file itself", "fetch the file with `git lfs pull`")
+        for pointer in LFS_POINTERS
+    ),
     (b"\x1f\x8b", "compressed with gzip", "decompress it with gunzip"),
     (b"BZh", "compressed with bzip2", "decompress it with bunzip2"),
     (b"\xfd7zXZ\x00", "compressed with xz", "decompress it with unxz"),
@@ -20,6 +24,9 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"ARROW1", "an Arrow file", "save it as Parquet"),
     (b"SQLite format 3", "an SQLite database", "export its rows"),
     (b"GGUF", "a GGUF file", "give the model as save_pretrained writes it: config.json and safetensors"),
+    # UTF-32 in this byte order begins with UTF-16's mark.
+    (b"\xff\xfe\x00\x00", "text in UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"),
+    (b"\x00\x00\xfe\xff", "text in UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"),
     (b"\xff\xfe", "text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
 )
@@ -61,7 +68,7 @@ def check_kind(head: bytes, path: Path, what: str, expected: bytes | None = None
     """Raise ValueError if a file's first bytes show another kind than `expected` (None: UTF-8 text)."""
     if expected is not None and not head:
         raise ValueError(f"{what}: '{path}' is empty; copy or download it again")
-    if expected is not None and head.startswith(expected) and not head.startswith(LFS_POINTER):
+    if expected is not None and head.startswith(expected) and not head.startswith(LFS_POINTERS):
         return
     for magic, kind, change in KINDS:
         if head.startswith(magic):
@@ -72,8 +79,10 @@ def check_kind(head: bytes, path: Path, what: str, expected: bytes | None = None
             "the file again"
         )
     if expected is None and b"\x00" in head[:2]:
+        encoding = "UTF-32" if b"\x00\x00" in head[:4] else "UTF-16"
         raise ValueError(
-            f"{what}: '{path}' begins with NUL bytes: it is text in UTF-16, or a broken copy; convert or copy it again"
+            f"{what}: '{path}' begins with NUL bytes: it is text in {encoding}, or a broken copy; convert or copy it "
+            "again"
         )
 
 

@@ -91,10 +91,20 @@ def _circle(path: Path) -> None:
     path.symlink_to(path)
 
 
+OLD_LFS = LFS.replace(b"git-lfs.github", b"hawser.github")
 OTHER_KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "LFS pointer": (lambda path: path.write_bytes(LFS), "is a Git LFS pointer, not the file itself; fetch"),
+    "LFS pointer of an old version": (lambda path: path.write_bytes(OLD_LFS), "is a Git LFS pointer"),
     "gzip": (lambda path: path.write_bytes(gzip.compress(LINES.encode())), "is compressed with gzip"),
     "UTF-16": (lambda path: path.write_text(LINES, "utf-16"), "is text in UTF-16; convert it: iconv"),
+    "UTF-32": (
+        lambda path: path.write_text(LINES, "utf-32"),
+        "is text in UTF-32; convert it: iconv -f UTF-32",
+    ),
+    "UTF-32, the other order": (
+        lambda path: path.write_bytes("\ufeff".encode("utf-32-be") + LINES.encode("utf-32-be")),
+        "is text in UTF-32; convert it: iconv -f UTF-32",
+    ),
     "error page": (lambda path: path.write_text("\n<!DOCTYPE html><html>404</html>"), "is a web page"),
     "zip": (lambda path: path.write_bytes(b"PK\x03\x04rest"), "is a zip archive; unpack it"),
     "folder": (_folder, "is a folder, not a file"),
@@ -116,6 +126,15 @@ def test_a_file_of_another_kind_is_named(
     assert message.startswith("data.train: ")
     assert str(path) in message
     assert reason in message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_text_without_a_mark_of_its_encoding_is_named(tmp_path: Path, good_file: str, encoding: str) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text(LINES, encoding)
+    assert f"it is text in {encoding[:6].upper()}, or a broken copy" in refusal(
+        FileData(train=str(path), test=good_file)
+    )
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".jsonl", "nul\0.jsonl"])
