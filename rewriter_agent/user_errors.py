@@ -1,9 +1,13 @@
 """Errors that a user can cause and fix; every other error is a fault of the program."""
 
 import errno
+import math
+import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 MAX_MESSAGE = 4000
 """Maximum characters of a message, which may quote hostile input."""
@@ -95,6 +99,22 @@ def blaming(what: str, change: str) -> Generator[None]:
         raise ValueError(f"{what} ({quoted(error)}). {change}") from error
 
 
+@contextmanager
+def writing(*paths: Path) -> Generator[None]:
+    """Have the error of a disk that fills within name a path: of those given, the one with the least space left.
+
+    An error that names a file itself is left alone.
+    """
+    try:
+        yield
+    except Exception as error:
+        is_full = any(_is_full(cause) for cause in _with_causes(error, set()))
+        if not is_full or _full_path(error) is not None:
+            raise
+        fullest = min(paths, key=_free_bytes)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fullest)) from error
+
+
 def quoted(error: BaseException) -> str:
     """Quote another program's message on one line, truncated."""
     text = printable(" ".join(str(error).split()), MAX_QUOTED)
@@ -111,7 +131,7 @@ def printable(text: str, length: int) -> str:
 
 def _own_message(error: BaseException) -> str | None:
     if _is_full(error):
-        where = getattr(error, "filename", None) or f"the run folder, or {tempfile.gettempdir()}"
+        where = _full_path(error) or f"the run folder, or {tempfile.gettempdir()}"
         return f"no disk space left: {where}. Free some, then re-run the same command to resume."
     if isinstance(error, OSError) and error.errno in PATH_ERRORS and error.filename is not None:
         return f"{error.filename}: {error.strerror}; {PATH_ERRORS[error.errno]}"
@@ -134,6 +154,18 @@ def _is_full(error: BaseException) -> bool:
         return error.errno in NO_SPACE
     told = isinstance(error, OSError | RuntimeError) or _name(type(error)) in WRITERS
     return told and any(text in str(error) for text in NO_SPACE_TEXTS)
+
+
+def _full_path(error: BaseException) -> str | None:
+    """Path that an error of a full disk or one of its causes names."""
+    full = (cause for cause in _with_causes(error, set()) if _is_full(cause))
+    return next((path for cause in full if (path := getattr(cause, "filename", None))), None)
+
+
+def _free_bytes(path: Path) -> float:
+    """Space on the disk of a path, which may not exist yet."""
+    existing = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), None)
+    return math.inf if existing is None else shutil.disk_usage(existing).free
 
 
 def _name(kind: type) -> str:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rewriter_agent.io.given_file import PARQUET, check_file
-from rewriter_agent.user_errors import blaming
+from rewriter_agent.user_errors import blaming, writing
 
 from .rows import UNREADABLE, column_names
 
@@ -56,10 +56,12 @@ def read_named(
     """
     # It takes seconds to import, and only this source needs it.
     import datasets
+    from datasets import config
     from datasets.exceptions import DatasetGenerationError
 
     change = f"{TEST_SIZE} {UNREACHED}" if key == "data.test_split" else UNREACHED
-    with blaming(f"{key}: the data set '{name}' cannot be loaded, split '{split}'", change):
+    what = f"{key}: the data set '{name}' cannot be loaded, split '{split}'"
+    with writing(Path(config.HF_DATASETS_CACHE)), blaming(what, change):
         try:
             rows = datasets.load_dataset(name, subset, split=split)
         except DatasetGenerationError as error:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from rewriter_agent.user_errors import blaming
+from rewriter_agent.user_errors import blaming, writing
 
 T = TypeVar("T")
 REDO = "Delete the folder that it is in; the same command makes it again."
@@ -30,8 +31,9 @@ def atomic(path: Path) -> Generator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        temporary.replace(path)
+        with writing(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
@@ -42,6 +44,8 @@ def atomic(path: Path) -> Generator[Path]:
 @contextmanager
 def exclusive(folder: Path) -> Generator[None]:
     """Hold `folder` for this process; the lock ends with the process, however it ends.
+
+    A full disk is told by the path that is full: the folder, or where libraries put temporary files and caches.
 
     Raises:
         ValueError: another process holds it.
@@ -56,7 +60,7 @@ def exclusive(folder: Path) -> Generator[None]:
             f"another process works in {folder}. Wait for it, stop it, or work in another folder (for a run: "
             "--set name=...)."
         ) from None
-    with held:
+    with held, writing(folder, Path(tempfile.gettempdir()), Path.home()):
         yield
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from rewriter_agent.user_errors import writing
+
 
 def cache_root() -> Path:
     """`$REWRITER_AGENT_CACHE`, or `~/.cache/rewriter-agent`."""
@@ -25,6 +27,7 @@ def cached_folder(root: Path, name: str, build: Callable[[Path], None]) -> Path:
         if not target.exists():
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            build(partial)
+            with writing(partial):
+                build(partial)
             partial.rename(target)
     return target

@@ -5,6 +5,7 @@ import pkgutil
 import random
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rewriter_agent.user_errors import CLASSES, MAX_MESSAGE, MAX_QUOTED, blaming, user_message
+from rewriter_agent.io.files import exclusive, write_jsonl
+from rewriter_agent.user_errors import CLASSES, MAX_MESSAGE, MAX_QUOTED, blaming, user_message, writing
+
+ROOT = Path("/")
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -117,6 +121,43 @@ def test_every_library_that_fills_a_disk_is_understood(
     with pytest.raises(Exception) as error:  # noqa: PT011
         write(small_disk)
     assert "no disk space left" in (user_message(error.value) or "")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [torch_save, safetensors_save, sqlite_insert, parquet_write, text_write],
+    ids=lambda f: f.__name__,
+)
+def test_a_full_disk_is_named(small_disk: Path, write: Callable[[Path], None]) -> None:
+    with pytest.raises(OSError, match="No space left on device") as error, writing(small_disk / "new", ROOT):
+        write(small_disk)
+    assert f"no disk space left: {small_disk / 'new'}. Free some" in (user_message(error.value) or "")
+
+
+def test_a_file_that_does_not_fit_is_named_and_nothing_is_left(small_disk: Path) -> None:
+    path = small_disk / "rows.jsonl"
+    with pytest.raises(OSError, match="No space left on device") as error:
+        write_jsonl(path, [{"text": "x" * 8_000_000}])
+    assert f"no disk space left: {path}. Free some" in (user_message(error.value) or "")
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_worker_whose_disk_is_full_names_its_file(tmp_path: Path) -> None:
+    from ray.exceptions import RayTaskError
+
+    cause = OSError(errno.ENOSPC, "full", "/data/x")
+    told = RayTaskError("work", "No space left on device: '/data/x'", cause).as_instanceof_cause()
+    with pytest.raises(OSError, match="/data/x") as error, writing(tmp_path):
+        raise told
+    assert "no disk space left: /data/x. " in (user_message(error.value) or "")
+
+
+def test_a_full_disk_in_the_work_on_a_folder_names_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as error, exclusive(tmp_path):
+        raise RuntimeError("PytorchStreamWriter failed writing file data.pkl: file write failed")
+    assert (error.value.filename or "") in {str(tmp_path), tempfile.gettempdir(), str(Path.home())}
+    with pytest.raises(KeyError), exclusive(tmp_path):
+        raise KeyError("another")
 
 
 def test_other_errors_of_the_same_libraries_are_not_about_the_disk() -> None:
