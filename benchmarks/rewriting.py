@@ -133,7 +133,7 @@ class FakeScorer:
     config, backbone = CONFIG.reward, FakeFleet()
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
-        return [ScoredGroup([SCORE] * len(group), [LOGPROBS] * len(group), []) for _, group in groups]
+        return [ScoredGroup(group, [SCORE] * len(group), [LOGPROBS] * len(group), []) for _, group in groups]
 
 
 def _rewriter() -> Rewriter:

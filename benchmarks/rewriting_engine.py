@@ -44,7 +44,7 @@ class NoScores:
         self.config, self.backbone = config.reward, None
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
-        return [ScoredGroup([BAD] * len(group), [None] * len(group), []) for _, group in groups]
+        return [ScoredGroup(group, [BAD] * len(group), [None] * len(group), []) for _, group in groups]
 
 
 def main() -> None:

@@ -145,6 +145,15 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _log_probs_are_of_the_text(self) -> "RunConfig":
+        if self.reward.quote_expert and self.rewrite.behavior == "rewriter":
+            raise ValueError(
+                "reward.quote_expert changes texts after the rewriter wrote them, and rewrite.behavior=rewriter keeps "
+                "its log-probs. Set rewrite.behavior=backbone, or reward.quote_expert=false."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _answers_can_be_boxed(self) -> "RunConfig":
         if self.evaluate.prompt != "chat" and self.convention in ("json", "python"):
             raise ValueError(

@@ -62,8 +62,12 @@ class Tokens:
         )
 
     def expert(self, problem: Problem) -> list[int]:
-        """The expert solution as a completion, with the end that the model writes after an assistant's turn."""
-        return [*text_encoder(self.tokenizer).completion(problem.solution), *self.ends.turn]
+        """The expert solution as a completion."""
+        return self.completion(problem.solution)
+
+    def completion(self, text: str) -> list[int]:
+        """Encode a completion, with the end that the model writes after an assistant's turn."""
+        return [*text_encoder(self.tokenizer).completion(text), *self.ends.turn]
 
     def prompt(self, messages: Messages) -> list[int]:
         """Messages under the chat template, up to the beginning of the assistant's turn."""

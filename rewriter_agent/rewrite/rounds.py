@@ -26,10 +26,14 @@ class Group:
     """One round's candidates for one problem."""
 
     round: Round
-    samples: list[Sample]
     scored: ScoredGroup
     prompt_tokens: int
     """Length of the prompt that all candidates share."""
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The candidates as they were scored."""
+        return self.scored.samples
 
     @property
     def solved(self) -> bool:
@@ -109,11 +113,11 @@ class Rewriter:
                 written.append((attempt, list(map(self._sample, completions)), len(requests[0].prompt_ids)))
         groups = [(attempt.problem, samples) for attempt, samples, _ in written]
         scored = map_isolating_failures(self.scorer, groups, lambda: [self.scorer.backbone])
-        for (attempt, samples, length), result in zip(written, scored, strict=True):
+        for (attempt, _, length), result in zip(written, scored, strict=True):
             if result is None:
                 attempt.skipped = ENGINE_ERROR
             else:
-                attempt.groups.append(Group(round_, samples, result, length))
+                attempt.groups.append(Group(round_, result, length))
 
     def _requests(self, prompt: list[int], number: int, count: int, problem_id: str) -> list[GenerateRequest]:
         return [

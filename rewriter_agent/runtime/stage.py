@@ -24,6 +24,7 @@ OMITTED_DEFAULTS = (
     ("prompts.show_answer", True),
     ("reward.support_weight", 0.0),
     ("reward.min_support", None),
+    ("reward.quote_expert", False),
 )
 """Options and values left out of fingerprints, so results from before the option existed stay valid."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")

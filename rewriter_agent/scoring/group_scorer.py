@@ -7,8 +7,20 @@ from functools import partial
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Scored, ScoreRequest
-from reward import Anchors, Candidate, Embed, RewardConfig, Score, TokenScores, Verifier, score_group
+from reward import (
+    Anchors,
+    Candidate,
+    Embed,
+    FalseStep,
+    RewardConfig,
+    Score,
+    StepCheck,
+    TokenScores,
+    Verifier,
+    score_group,
+)
 from reward.judge import corrupt
+from reward.quotation import quote_expert
 from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 
@@ -43,16 +55,19 @@ class Sample(Candidate):
 
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
-    """Log-probs of its tokens under the model that wrote it, given the prompt it was written from, in nats."""
+    """Log-probs of its tokens under the model that wrote it, given the prompt it was written from, in nats; empty if it
+    quotes the expert."""
 
 
 @dataclass(frozen=True)
 class ScoredGroup:
     """One problem's candidates: their scores, and log-probs under the backbone of the passing ones.
 
+    `samples` are the candidates as they were scored, with their quotations of the expert.
     `judged_bad`: the judge's verdicts on reasoning known to be bad; a True is a false acceptance.
     """
 
+    samples: list[Sample]
     scores: list[Score]
     logprobs: list[list[float] | None]
     judged_bad: list[bool]
@@ -101,6 +116,7 @@ class GroupScorer:
         samples: list[Sample],
         ask: Callable[[Sequence[ScoreRequest]], list[Scored]],
     ) -> ScoredGroup:
+        samples = self._with_quotations(problem, samples) if self.config.quote_expert else samples
         known: dict[tuple[int, ...], list[float]] = {}
 
         def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
@@ -134,7 +150,26 @@ class GroupScorer:
         logprobs = [known.get(sample.token_ids) for sample in samples]
         judged_bad = _judge_bad(judge, problem, samples, scores) if judge else []
         asked = sum(score.gate or score.reason == "judge" for score in scores) if judge else 0
-        return ScoredGroup(scores, logprobs, judged_bad, asked + len(judged_bad))
+        return ScoredGroup(samples, scores, logprobs, judged_bad, asked + len(judged_bad))
+
+    def _with_quotations(self, problem: AnchoredProblem, samples: Sequence[Sample]) -> list[Sample]:
+        checks = [StepCheck(sample.text, problem.question, problem.convention) for sample in samples]
+        return [
+            self._with_quotation(problem, sample, report.false) if report and report.false else sample
+            for sample, report in zip(samples, self.verifier.check_steps(checks), strict=True)
+        ]
+
+    def _with_quotation(
+        self, problem: AnchoredProblem, sample: Sample, false_steps: Sequence[FalseStep]
+    ) -> Sample:
+        """Return the sample with the expert's steps for its false ones, or as it is if that cannot be."""
+        text = quote_expert(sample.text, false_steps, problem.solution)
+        if text is None or not sample.finished or sample.has_control_tokens:
+            return sample
+        ids = self.tokens.completion(text)
+        if len(problem.prompt_ids) + len(ids) >= self.backbone.spec.max_model_len:
+            return sample
+        return Sample(text, finished=True, token_ids=tuple(ids))
 
 
 def _judge_bad(

@@ -33,7 +33,7 @@ CHANGES: dict[Reason, str] = {
     ),
     "false_step": (
         "see in false_steps which claims are false; if they are true, set reward.false_step=measure, else take easier "
-        "problems, raise train.num_generations, or train for more steps"
+        "problems, raise train.num_generations, train for more steps, or quote the expert with reward.quote_expert"
     ),
     "broken_chain": "see broken_steps in completions/, or set reward.broken_chain=measure",
     "low_coverage": (

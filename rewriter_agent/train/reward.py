@@ -6,7 +6,7 @@ from statistics import correlation, fmean, pstdev
 from typing import Any
 
 from reward import Score
-from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
 
 from .prefetch import Prefetch
 from .rejections import RejectionWarning
@@ -77,6 +77,8 @@ class GroupReward:
         log_metric("verifier/timeouts", self.scorer.verifier.timeouts)
         log_metric("verifier/crashes", self.scorer.verifier.crashes)
         log_steps(scores, log_metric)
+        if self.scorer.config.quote_expert:
+            log_metric("steps/quoted_candidates", quoted_share(groups, scored))
         log_extra("problem_id", problem_id)
         log_extra("false_steps", ["; ".join(map(str, score.false_steps)) for score in scores])
         log_extra("broken_steps", ["; ".join(score.broken_steps) for score in scores])
@@ -129,6 +131,15 @@ def log_steps(scores: Sequence[Score], log_metric: LogMetric) -> None:
     log_metric("steps/broken_candidates", fmean(bool(score.broken_steps) for score, _ in read))
     if checked:
         log_metric("steps/true_share", 1 - sum(len(score.false_steps) for score, _ in read) / checked)
+
+
+def quoted_share(
+    groups: Sequence[tuple[AnchoredProblem, list[Sample]]], scored: Sequence[ScoredGroup]
+) -> float:
+    """Share of the candidates whose scored text quotes the expert, unlike the sampled one."""
+    sampled = [sample.text for _, samples in groups for sample in samples]
+    texts = [sample.text for group in scored for sample in group.samples]
+    return fmean(text != other for text, other in zip(texts, sampled, strict=True))
 
 
 def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 from cluster.fleet.fleet import Fleet
@@ -29,6 +30,9 @@ class LetterTokens:
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
         return CONTROL in ids
 
+    def completion(self, text: str) -> list[int]:
+        return [*map(ord, text), EOS]
+
     def finished(self, ids: Sequence[int]) -> bool:
         return bool(ids) and ids[-1] == EOS
 
@@ -45,6 +49,7 @@ class RecordingFleet:
     def __init__(self, engines: int = 1) -> None:
         self.engines = list(range(engines))
         self.asked: list[ScoreRequest] = []
+        self.spec = SimpleNamespace(max_model_len=400)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         self.asked += requests

@@ -238,6 +238,12 @@ def test_a_mask_by_the_backbones_perplexity_wants_its_log_probs(config_file: Pat
     assert "Set rewrite.behavior=backbone, or take another weight" in message
 
 
+def test_quotations_want_the_backbones_log_probs(config_file: Path) -> None:
+    load_config(config_file, ["reward.quote_expert=true"])
+    message = refusal(config_file, MINIMAL, "reward.quote_expert=true", "rewrite.behavior=rewriter")
+    assert "Set rewrite.behavior=backbone, or reward.quote_expert=false" in message
+
+
 def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_file: Path) -> None:
     sizes = ["sft.num_workers=2", "sft.per_device_train_batch_size=3"]
     assert load_config(config_file, [*sizes, "sft.train_batch_size=24"]).sft.accumulation == 4

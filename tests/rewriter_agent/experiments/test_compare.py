@@ -35,10 +35,11 @@ def test_every_strategy_has_the_same_budget_and_its_own_rule(base: RunConfig) ->
 
 def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConfig) -> None:
     samples = [make_sample("a way of one's own: 5 - 4 = 2 #### 5"), make_sample("another way #### 5")]
-    scored = ScoredGroup([passed(1.2), failed("copy")], [[-0.2] * len(samples[0].token_ids), None], [])
+    logprobs = [[-0.2] * len(samples[0].token_ids), None]
+    scored = ScoredGroup(samples, [passed(1.2), failed("copy")], logprobs, [])
     origin = Provenance(base.rewrite, 3, 0)
     attempts = [
-        Attempt(make_problem("a"), [Group(GUIDED, samples, scored, 9)]),
+        Attempt(make_problem("a"), [Group(GUIDED, scored, 9)]),
         Attempt(make_problem("b"), [], "prompt_too_long"),
     ]
     problems = [Prepared(attempt.problem, [7], [-2.0]) for attempt in attempts]

@@ -45,7 +45,7 @@ def group(*scores: Score, round_: Round = GUIDED) -> Group:
     logprobs = [
         fake_logprobs(s.token_ids) if score.gate else None for s, score in zip(samples, scores, strict=True)
     ]
-    return Group(round_, samples, ScoredGroup(list(scores), logprobs, [], judged=1), prompt_tokens=7)
+    return Group(round_, ScoredGroup(samples, list(scores), logprobs, [], judged=1), prompt_tokens=7)
 
 
 def rows(*groups: Group, skipped: str | None = None, **config: Any) -> list[dict[str, Any]]:
@@ -154,9 +154,9 @@ def test_a_record_says_where_it_comes_from() -> None:
 def test_only_rewritten_targets_count_in_the_coverage_of_the_experts_facts(tmp_path: Path) -> None:
     problem = replace(PROBLEM, solution="Then 12 zorb = 31.\n#### 31")
     rewrite = make_sample("Now 12 make 31.\n#### 31")
-    scored = ScoredGroup([passed(1.2)], [fake_logprobs(rewrite.token_ids)], [])
+    scored = ScoredGroup([rewrite], [passed(1.2)], [fake_logprobs(rewrite.token_ids)], [])
     attempts = [
-        Attempt(problem, [Group(GUIDED, [rewrite], scored, 7)]),
+        Attempt(problem, [Group(GUIDED, scored, 7)]),
         Attempt(problem, [], "prompt_too_long"),
     ]
     written = [row for a in attempts for row in target_rows(a, EXPERTS, Provenance(RewriteConfig(), 6, 42))]

@@ -1,7 +1,6 @@
 """Strategies at work, on a fleet that answers from a script."""
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -28,7 +27,6 @@ class ScriptedFleet(RecordingFleet):
     def __init__(self, alone: bool, guided: bool) -> None:
         super().__init__()
         self.can = {False: alone, True: guided}
-        self.spec = SimpleNamespace(max_model_len=400)
         self.calls: list[list[GenerateRequest]] = []
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:

@@ -1,6 +1,8 @@
 """Candidates to group scores: the backbone scores the candidates that pass, and their log-probs are kept."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,3 +113,40 @@ def test_an_error_of_the_fleet_is_not_swallowed() -> None:
     scorer = group_scorer(LostFleet(), CONFIG)
     with pytest.raises(RuntimeError, match="engine lost"):
         scorer([(make_problem("a"), [make_sample(GOOD), make_sample(OTHER)])])
+
+
+QUOTABLE = "Start with 2. Then 2 - 9 = 31.\n#### 31"
+QUOTED = "Start with 2. Then 2 zorb = 31.\n#### 31"
+
+
+def test_a_false_step_is_quoted_and_the_quotation_scored(fleet: RecordingFleet) -> None:
+    problem = replace(make_problem("a", answer="31"), solution="2 zorb = 31\n#### 31")
+    samples = [
+        make_sample(QUOTABLE),
+        make_sample(QUOTABLE, finished=False),
+        make_sample("2 - 9 = 30.\n#### 30"),
+    ]
+    (group,) = group_scorer(fleet, RewardConfig(quote_expert=True))([(problem, samples)])
+    assert [score.reason for score in group.scores] == [None, "unfinished", "wrong_answer"]
+    quotation = group.samples[0]
+    assert (quotation.text, quotation.token_ids) == (QUOTED, make_sample(QUOTED).token_ids)
+    # The model that wrote the sample did not write these tokens.
+    assert quotation.logprobs == ()
+    assert group.samples[1:] == samples[1:]
+    assert group.logprobs[0] == fake_logprobs(quotation.token_ids)
+
+
+def test_without_the_option_nothing_is_quoted(scorer: GroupScorer) -> None:
+    problem = replace(make_problem("a", answer="31"), solution="2 zorb = 31\n#### 31")
+    samples = [make_sample(QUOTABLE), make_sample(QUOTED)]
+    (group,) = scorer([(problem, samples)])
+    assert group.samples == samples
+    assert [score.reason for score in group.scores] == ["false_step", None]
+
+
+def test_a_quotation_that_the_context_cannot_hold_is_left_out(fleet: RecordingFleet) -> None:
+    problem = replace(make_problem("a", answer="31"), solution="2 zorb = 31\n#### 31")
+    samples = [make_sample(QUOTABLE), make_sample(QUOTABLE)]
+    fleet.spec = SimpleNamespace(max_model_len=len(problem.prompt_ids) + len(QUOTED))
+    (group,) = group_scorer(fleet, RewardConfig(quote_expert=True))([(problem, samples)])
+    assert group.samples == samples

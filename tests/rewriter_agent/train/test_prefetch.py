@@ -46,7 +46,7 @@ class Counting:
         ((problem, samples),) = groups
         self.scored.append(problem.id)
         scores = [passed(float(sample.token_ids[0])) for sample in samples]
-        return [ScoredGroup(scores, [None] * len(samples), [])]
+        return [ScoredGroup(samples, scores, [None] * len(samples), [])]
 
 
 def groups(*names: str) -> list[Group]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from reward import FalseStep, Score
+from reward import FalseStep, RewardConfig, Score
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
 from rewriter_agent.train.reward import GroupReward, log_judge, log_lengths, log_steps, log_terms
 from tests.helpers.groups import EOS, LetterTokens, failed, make_problem, passed
@@ -22,13 +22,14 @@ class FakeScorer:
 
     tokens = LetterTokens()
     verifier = SimpleNamespace(timeouts=2, crashes=1)
+    config = RewardConfig()
 
     def __init__(self) -> None:
         self.groups: list[tuple[AnchoredProblem, list[Sample]]] = []
 
     def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
         self.groups = list(groups)
-        return [ScoredGroup([passed(len(s.text)) for s in samples], [], []) for _, samples in groups]
+        return [ScoredGroup(samples, [passed(len(s.text)) for s in samples], [], []) for _, samples in groups]
 
 
 class Logs:
@@ -90,6 +91,28 @@ def test_steps_of_candidates_that_were_checked_are_logged(logs: Logs) -> None:
     nothing = Logs()
     log_steps([failed("unfinished")], nothing.metric)
     assert nothing.metrics == {}
+
+
+def test_the_share_of_candidates_that_quote_the_expert_is_logged_with_the_option(logs: Logs) -> None:
+    class Quoting(FakeScorer):
+        """Every text of two letters quotes the expert."""
+
+        config = RewardConfig(quote_expert=True)
+
+        def __call__(self, groups: Sequence[tuple[AnchoredProblem, list[Sample]]]) -> list[ScoredGroup]:
+            return [
+                replace(
+                    group,
+                    samples=[replace(s, text=s.text.replace("bb", "1 zorb = 5")) for s in group.samples],
+                )
+                for group in super().__call__(groups)
+            ]
+
+    call(Quoting(), logs, ["a", "bb", "c", "a", "a", "bb"], "aaabbb")
+    assert logs.metrics["steps/quoted_candidates"] == pytest.approx(2 / 6)
+    without = Logs()
+    call(FakeScorer(), without, ["a"] * K, "aaa")
+    assert "steps/quoted_candidates" not in without.metrics
 
 
 def test_a_candidate_tells_of_the_control_tokens_that_its_text_hides(scorer: FakeScorer) -> None:
