@@ -46,50 +46,70 @@ def learn(job: dict[str, Any]) -> None:
     if (folder / MODEL).exists():
         # The attempt before was killed after its last step.
         return
-    say = partial(_note, folder / EVENTS)
-    for fleet in (job["policy"], job["backbone"]):
-        fleet.log = say
     tokens = load_tokens(job["model"], config.model, job["prompt_date"], config.prompts)
-    table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
-    prepared = anchored_problems(config)
-    problems = training_problems(prepared, config, tokens)
     with Verifier(config.reward) as verifier:
-        # All problems, as when rewriting: they are the reference of the whitened embeddings.
-        solutions = [problem.solution for problem in prepared.values()]
-        embed = diversity_embed(job["embedder"], solutions, config.reward)
-        scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
-        reward = GroupReward(scorer, problems, config.train.num_generations, say)
-        if config.train.max_staleness:
-            shared = isinstance(job["backbone"], BaseModelView)
-            reward.prefetch = Prefetch(job["policy"], scorer, problems, reward.sample, shared)
-        trainer = FleetGRPOTrainer(
-            fleet=job["policy"],
-            scorers=job["backbone"],
-            prefetch=reward.prefetch,
-            table_rows=table_rows,
-            share_prompts=config.train.share_prompts,
-            model=load_model(job["model"], config, tokens),
-            processing_class=tokens.tokenizer,
-            reward_funcs=[reward],
-            args=grpo_config(config, folder),
-            train_dataset=dataset(problems, tokens),
-            peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
-            callbacks=[
-                MarkComplete(),
-                MetricsWriter(StageFolder(folder).metrics),
-                *get_reporting_integration_callbacks(config.tracking.report_to),
-                *([ReplayCompletions(folder, table_rows)] if config.tracking.report_to == "wandb" else []),
-            ],
-        )
-        remove_incomplete(folder)
-        checkpoint = newest_complete(folder)
-        if checkpoint and is_final(checkpoint):
-            # transformers would train one step more from here.
-            set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
-        else:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        reward = group_reward(job, config, tokens, verifier)
+        trainer = make_trainer(job, config, tokens, reward)
+        train_to_the_end(trainer, folder)
     finish_reporting(config.tracking.report_to)
     save(trainer, tokens, folder)
+
+
+def group_reward(job: dict[str, Any], config: RunConfig, tokens: Tokens, verifier: Verifier) -> GroupReward:
+    """The reward function of the run's training problems, with a prefetch if engines may work ahead."""
+    say = partial(_note, Path(job["folder"]) / EVENTS)
+    for fleet in (job["policy"], job["backbone"]):
+        fleet.log = say
+    prepared = anchored_problems(config)
+    problems = training_problems(prepared, config, tokens)
+    # All problems, as when rewriting: they are the reference of the whitened embeddings.
+    solutions = [problem.solution for problem in prepared.values()]
+    embed = diversity_embed(job["embedder"], solutions, config.reward)
+    scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
+    reward = GroupReward(scorer, problems, config.train.num_generations, say)
+    if config.train.max_staleness:
+        shared = isinstance(job["backbone"], BaseModelView)
+        reward.prefetch = Prefetch(job["policy"], scorer, problems, reward.sample, shared)
+    return reward
+
+
+def make_trainer(
+    job: dict[str, Any], config: RunConfig, tokens: Tokens, reward: GroupReward
+) -> FleetGRPOTrainer:
+    """TRL's trainer of a LoRA on the backbone, sampling from the job's engines."""
+    folder = Path(job["folder"])
+    wandb = config.tracking.report_to == "wandb"
+    table_rows = config.tracking.table_rows if wandb else 0
+    return FleetGRPOTrainer(
+        fleet=job["policy"],
+        scorers=job["backbone"],
+        prefetch=reward.prefetch,
+        table_rows=table_rows,
+        share_prompts=config.train.share_prompts,
+        model=load_model(job["model"], config, tokens),
+        processing_class=tokens.tokenizer,
+        reward_funcs=[reward],
+        args=grpo_config(config, folder),
+        train_dataset=dataset(reward.problems, tokens),
+        peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
+        callbacks=[
+            MarkComplete(),
+            MetricsWriter(StageFolder(folder).metrics),
+            *get_reporting_integration_callbacks(config.tracking.report_to),
+            *([ReplayCompletions(folder, table_rows)] if wandb else []),
+        ],
+    )
+
+
+def train_to_the_end(trainer: FleetGRPOTrainer, folder: Path) -> None:
+    """Train from the newest complete checkpoint in `folder`, if there is one, to the last step."""
+    remove_incomplete(folder)
+    checkpoint = newest_complete(folder)
+    if checkpoint and is_final(checkpoint):
+        # transformers would train one step more from here.
+        set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def load_model(path: str, config: RunConfig, tokens: Tokens) -> PreTrainedModel:
