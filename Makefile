@@ -50,8 +50,8 @@ study: $(STAMP) ## Compare arms over learning rates and seeds: make study CONFIG
 test: test-fast ## Run all tests except the long ones
 	@$(BIN)/python -m pytest -m "slow and not long" $(PYTEST)
 
-test-long: $(STAMP) ## Run the long tests: half an hour on two cores
-	@$(BIN)/python -m pytest -m long $(PYTEST)
+test-long: $(STAMP) ## Run the long tests: an hour on two cores (PART=2/16: one of sixteen parts)
+	@$(BIN)/python -m pytest -m long $(if $(PART),--part $(PART)) $(PYTEST)
 
 test-fast: $(STAMP) ## Run the tests that start no engine
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PYTEST)

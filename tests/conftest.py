@@ -65,6 +65,26 @@ def toy_problems(tmp_path: Path) -> Path:
     return folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that runs a part of the tests, by files."""
+    parser.addoption(
+        "--part", metavar="I/N", help="run part I of N: the test files are dealt to the parts in turn"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the files of one part; a file stays whole, since its tests share what takes long."""
+    if given := config.getoption("part"):
+        part, parts = (int(number) for number in given.split("/"))
+        if not 1 <= part <= parts:
+            raise pytest.UsageError(f"--part {given}: give I/N with I between 1 and N, for example 1/4")
+        files = sorted({item.path for item in items})
+        kept = set(files[part - 1 :: parts])
+        config.hook.pytest_deselected(items=[item for item in items if item.path not in kept])
+        items[:] = [item for item in items if item.path in kept]
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector work again, which is paused while tests are imported."""
     gc.enable()
@@ -76,8 +96,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     # Clusters started one after another in a process leave a thread of Ray's metrics exporter behind, which may crash
     # while the interpreter is taken down: https://github.com/ray-project/ray/pull/58952. The status of tests that have
     # passed would then be that of the crash. Workers of xdist end by themselves.
+    # After other statuses pytest has still to print the mistake in its arguments.
     status = config.stash.get(STATUS, None)
-    if status is not None and not hasattr(config, "workerinput"):
+    if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not hasattr(config, "workerinput"):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

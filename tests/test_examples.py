@@ -51,12 +51,14 @@ def test_own_verifier() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_reward_in_trl(tmp_path: Path) -> None:
     output = run(sys.executable, EXAMPLES / "reward_in_trl.py", "--steps", 1, "--output-dir", tmp_path)
     assert "step 1: reward" in output
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_rewriting_only(tmp_path: Path) -> None:
     config = EXAMPLES / "rewriting_only" / "config.yaml"
     run(
@@ -74,6 +76,7 @@ def test_rewriting_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_own_data_on_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The config of `own_data`, by the script of `cluster`, from rows to the report, with one engine for everything."""
     # A job runs the head's `python`.

@@ -15,7 +15,7 @@ from cluster.head import Head, local_head, ray_command
 from cluster.loopback import is_loopback
 from rewriter_agent.commands.ray_job import run_job
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_MadeUpAndFoundNowhere"

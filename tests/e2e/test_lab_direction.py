@@ -11,7 +11,7 @@ from rewriter_agent.data.load import load_problems
 from rewriter_agent.models.lab import LAB_FOLDER
 from tests.helpers.short_grpo import ShortRun, anchored, learn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SEEDS = (0, 1)
 LENGTH = 112

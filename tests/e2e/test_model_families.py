@@ -15,7 +15,7 @@ from rewriter_agent.pipeline import STAGES, run_stages
 from rewriter_agent.runtime.run_folder import RunFolder
 from tests.helpers.model_variants import FAMILIES, TEXT_END, TURN_END
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 LENGTH = {"max_completion_length": 160}
 CONFIG: dict[str, Any] = {
@@ -48,11 +48,10 @@ CONFIG: dict[str, Any] = {
 LONG_AGO = {"started_at": "2020-01-31T23:59:58+00:00"}
 
 
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("phi", "llama", "qwen25", "gemma")]
 DATED = ("dated_phi", "llama")
 
 
-@pytest.fixture(params=["dated_phi", *LONG])
+@pytest.fixture(params=["dated_phi", "phi", "llama", "qwen25", "gemma"])
 def finished(request: pytest.FixtureRequest, tmp_path: Path) -> RunConfig:
     """A run of one family that was started first on an earlier day."""
     model = FAMILIES[request.param](tmp_path / request.param)

@@ -1,6 +1,5 @@
 """Training with engines that work one step ahead of the learner, and lose one of them on the way."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -13,12 +12,16 @@ import pytest
 import yaml
 
 from rewriter_agent.io.files import read_jsonl
-from tests.helpers.killed_run import NAME, STAGE_SECONDS, WholeRun, write_config
+from tests.helpers.killed_run import NAME, STAGE_SECONDS, write_config
 from tests.helpers.processes import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
 STEPS, GROUPS, GENERATIONS = 8, 4, 4
+
+
+def command(name: str, config: Path) -> list[str]:
+    return [sys.executable, "-m", "rewriter_agent", name, str(config)]
 
 
 def kill_an_engine(training: subprocess.Popen[str], metrics: Path) -> None:
@@ -35,8 +38,7 @@ def kill_an_engine(training: subprocess.Popen[str], metrics: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(whole_run: WholeRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trains on the problems that the whole run has prepared."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("overlap")
     config = write_config(base)
     tree = yaml.safe_load(config.read_text())
@@ -44,9 +46,8 @@ def folder(whole_run: WholeRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
     tree["cluster"]["heartbeat"] = 1
     tree["tracking"] = {"report_to": "none"}
     config.write_text(yaml.safe_dump(tree))
-    shutil.copytree(whole_run.folder / "prepare", base / NAME / "prepare")
-    command = [sys.executable, "-m", "rewriter_agent", "train", str(config)]
-    with subprocess.Popen(command, cwd=ROOT, text=True) as training:
+    subprocess.run(command("prepare", config), cwd=ROOT, check=True, timeout=STAGE_SECONDS)
+    with subprocess.Popen(command("train", config), cwd=ROOT, text=True) as training:
         kill_an_engine(training, base / NAME / "train" / "metrics.jsonl")
         assert training.wait(STAGE_SECONDS) == 0
     return base / NAME / "train"

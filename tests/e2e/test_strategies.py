@@ -16,7 +16,7 @@ from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.train.rewriter import RewriterCard, write_card
 from tests.helpers.killed_run import write_config
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PROBLEMS, ROLLOUTS, STEPS = 12, 4, 7
 

@@ -1,4 +1,4 @@
-"""The whole way in the laboratory, ended in three stages: complete, correct, and nothing done twice."""
+"""The whole way in the laboratory, ended in two stages: complete, correct, and nothing done twice."""
 
 import json
 import re
@@ -79,9 +79,9 @@ def test_run_ends_well_with_every_manifest(whole_run: WholeRun) -> None:
     assert all(json.loads(path.read_text())["stage"] == stage for stage, path in manifests.items())
 
 
-def test_most_kills_came_in_the_middle_of_their_stage(whole_run: WholeRun) -> None:
+def test_a_kill_came_in_the_middle_of_its_stage(whole_run: WholeRun) -> None:
     # A launcher's end takes seconds to reach the workers; on a fast machine a short stage may finish meanwhile.
-    assert sum(ended.mid_stage for ended in whole_run.ended.values()) >= 2
+    assert any(ended.mid_stage for ended in whole_run.ended.values())
     for name, ended in whole_run.ended.items():
         assert name.startswith("SIGINT") or ended.status == -signal.SIGKILL
 
@@ -93,7 +93,7 @@ def test_nothing_outlives_a_launcher(whole_run: WholeRun) -> None:
 
 def test_progress_reaches_a_file_as_it_happens(whole_run: WholeRun) -> None:
     # What a killed launcher had not yet passed on is lost.
-    assert "[prepare 00:" in whole_run.ended["SIGKILL sft-rewritten"].output
+    assert "[prepare 00:" in whole_run.ended["SIGKILL train"].output
 
 
 def test_no_dashboard_answers_afterwards(whole_run: WholeRun) -> None:
@@ -111,9 +111,8 @@ def test_finished_shards_are_not_done_again(whole_run: WholeRun) -> None:
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
 
 
-@pytest.mark.parametrize("name", ["SIGINT train", "SIGKILL sft-rewritten"])
-def test_training_goes_on_from_its_checkpoint(whole_run: WholeRun, name: str) -> None:
-    ended = whole_run.ended[name]
+def test_training_resumes_from_its_checkpoint(whole_run: WholeRun) -> None:
+    ended = whole_run.ended["SIGKILL train"]
     if not ended.mid_stage:
         pytest.skip("the stage finished before the kill reached it")
     final = {row["step"]: row for row in read_jsonl(whole_run.folder / ended.stage / "metrics.jsonl")}

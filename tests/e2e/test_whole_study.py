@@ -13,7 +13,7 @@ import pytest
 from rewriter_agent.experiments.study.results import StudyResult, read_study
 from tests.helpers.processes import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
 CONFIG = """
 name: study
@@ -138,7 +138,6 @@ def test_what_is_missing_is_done_again_and_nothing_else(folder: Path, result: St
     assert "seed 1: complete, skipped" in study(folder)
 
 
-@pytest.mark.long
 def test_a_cell_alone_gives_its_numbers_again(folder: Path, result: StudyResult) -> None:
     study(folder, "name=again", "study.arms=[expert, rl_greedy]")
     again = numbers(read_study(folder / "again" / "study.json"))
@@ -146,7 +145,6 @@ def test_a_cell_alone_gives_its_numbers_again(folder: Path, result: StudyResult)
     assert again == {cell: metrics for cell, metrics in numbers(result).items() if cell in again}
 
 
-@pytest.mark.long
 def test_a_pilot_times_every_kind_of_work(tmp_path: Path) -> None:
     output = printed("plan", tmp_path, flags=["--measure"])
     start = output.index(" fine-tunings at a time:")

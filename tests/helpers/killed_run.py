@@ -59,7 +59,7 @@ class WholeRun:
 
 
 def run_whole(base: Path) -> WholeRun:
-    """Interrupt the launcher in two stages, kill it in a third, then let the run finish; takes minutes."""
+    """Kill the launcher in one stage, interrupt it in another, then let the run finish; takes minutes."""
     config = write_config(base)
     folder = base / NAME
     ended: dict[str, Ended] = {}
@@ -70,17 +70,12 @@ def run_whole(base: Path) -> WholeRun:
             launch.wait_until(when, STAGE_SECONDS)
             ended[name] = end_launch(launch, number, folder / stage)
 
-    def steps(stage: str) -> int:
-        return max((row["step"] for row in read_jsonl(folder / stage / "metrics.jsonl")), default=0)
-
-    def exists(path: str) -> bool:
-        return (folder / path).exists()
+    def last_step() -> int:
+        return max((row["step"] for row in read_jsonl(folder / "train" / "metrics.jsonl")), default=0)
 
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
-    end(signal.SIGINT, "train", lambda: 0 < checkpoint_step(folder / "train") < steps("train"))
-    end(signal.SIGINT, "rewrite", lambda: exists("rewrite/shards/part-00002"))
-    sft = "sft-rewritten"
-    end(signal.SIGKILL, sft, lambda: 0 < checkpoint_step(folder / sft) < steps(sft))
+    end(signal.SIGKILL, "train", lambda: 0 < checkpoint_step(folder / "train") < last_step())
+    end(signal.SIGINT, "rewrite", (folder / "rewrite/shards/part-00002").exists)
     return finish(config, ended)
 
 

@@ -122,6 +122,7 @@ class Killer(threading.Thread):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_zero3_workers_train_and_die(
     make_job: Callable[..., SFTJob],
     sft_rows: list[SFTRow],
@@ -181,6 +182,7 @@ def test_a_killed_driver_resumes_with_the_same_result(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sequence_parallel_workers_are_restarted(
     make_job: Callable[..., SFTJob], sft_rows: list[SFTRow], two_cpus: None
 ) -> None:
@@ -202,6 +204,7 @@ def test_sequence_parallel_workers_are_restarted(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_anchor_rules_by_outcome_and_the_probe_under_zero3(
     make_job: Callable[..., SFTJob], sft_rows: list[SFTRow], two_cpus: None, tmp_path: Path
 ) -> None:
@@ -368,6 +371,7 @@ def test_paths_become_absolute() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_second_training_in_a_process_gives_the_same_weights(
     make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:

@@ -15,6 +15,7 @@ from tests.helpers.one_step import RULES, gradients
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_ranks_and_accumulation_give_the_gradients_of_one_batch(
     sft_model: LlamaForCausalLM,
     sft_tokenizer: PreTrainedTokenizerFast,

@@ -61,6 +61,7 @@ def test_every_panel_of_a_fine_tuning_has_its_metrics_and_tensorboard_is_told_th
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_wandb_has_every_step_of_a_training_that_was_killed(
     sft_model_dir: Path, sft_rows: list[SFTRow], tmp_path: Path
 ) -> None:
