@@ -1,5 +1,6 @@
 """Checks of a model's folder without loading it: its files are whole and of the kind that their names say."""
 
+import codecs
 import zipfile
 from pathlib import Path
 
@@ -39,10 +40,21 @@ def check_model_folder(folder: Path, key: str, weights: bool = True) -> None:
         check_file(path, key, CHANGE)
     for path in sorted(path for pattern in BINARIES for path in folder.glob(pattern)):
         check_file(path, key, CHANGE, expected=ANY)
-    for name in FILES:
-        if (folder / name).exists():
-            check_values(folder / name, read_object(folder / name, key, CHANGE), key, CHANGE)
+    for path in (folder / name for name in FILES):
+        if path.exists():
+            _refuse_mark(path, key)
+            check_values(path, read_object(path, key, CHANGE), key, CHANGE)
     _check_weights(folder, key, weights)
+
+
+def _refuse_mark(path: Path, key: str) -> None:
+    """Raise ValueError for a byte order mark: transformers takes such a file for a damaged one or for none."""
+    with path.open("rb") as file:
+        if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            raise ValueError(
+                f"{key}: '{path}' begins with a byte order mark, which transformers does not read; save it as UTF-8 "
+                "without one"
+            )
 
 
 def _instead(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cluster.planning.workload import ModelShape
@@ -11,15 +12,21 @@ from .resolve import UNLOADABLE
 
 
 def model_shape(path: str) -> ModelShape:
-    """Shape of a causal LM, without loading its weights."""
+    """Shape of a causal LM, without loading its weights.
+
+    Raises:
+        ValueError: it is not one, or the files in its folder are of another one.
+    """
     from torch import nn
     from transformers import AutoModelForCausalLM
 
     from .attention import can_share
+    from .weights import check_weights
 
     model = _on_meta(path, AutoModelForCausalLM)
     text = model.config.get_text_config()
     heads, head_size = max((_heads(layer, path) for layer in _layers(text)), key=math.prod)
+    check_weights(Path(path), model)
     linear = [
         m for m in model.modules() if isinstance(m, nn.Linear) and m is not model.get_output_embeddings()
     ]

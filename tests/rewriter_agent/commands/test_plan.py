@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 from transformers import LlamaConfig, MistralConfig, PretrainedConfig, Qwen2Config
 
 from rewriter_agent.cli import main
@@ -68,7 +67,6 @@ def folder(model: str, tmp_path: Path) -> Path:
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict() | {"architectures": [architecture]}))
     for file in (*LAB_FOLDER.glob("tokenizer*.json"), LAB_FOLDER / "chat_template.jinja"):
         shutil.copy(file, tmp_path)
-    save_file({}, tmp_path / "model.safetensors")
     return tmp_path
 
 

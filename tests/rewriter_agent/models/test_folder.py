@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
 from rewriter_agent.config.model import ModelConfig
@@ -82,6 +84,14 @@ def _gguf(model: Path) -> None:
     (model / "model.gguf").write_bytes(b"GGUF")
 
 
+def _only_torch(content: bytes) -> Callable[[Path], None]:
+    def change(model: Path) -> None:
+        (model / "model.safetensors").unlink()
+        (model / "pytorch_model.bin").write_bytes(content)
+
+    return change
+
+
 def _missing_shard(model: Path) -> None:
     index = {"weight_map": {"lm_head.weight": "model-00001-of-00002.safetensors"}}
     (model / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -114,6 +124,28 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda model: edit(model / "config.json", hidden_size="many"),
         "config.json', hidden_size: ",
     ),
+    "weights of another vocabulary": (
+        lambda model: edit(model / "config.json", vocab_size=500),
+        "model.embed_tokens.weight has the shape (512, 192), and by the config (500, 192)",
+    ),
+    "weights of another width": (
+        lambda model: edit(model / "config.json", intermediate_size=7),
+        "are not those of its config.json: model.layers.0.mlp",
+    ),
+    "weights of fewer layers": (
+        lambda model: edit(model / "config.json", num_hidden_layers=40),
+        "are not those of its config.json, or not all of them",
+    ),
+    "no weights in the file": (
+        _replaced("model.safetensors", b"\x02\0\0\0\0\0\0\0{}"),
+        "they are 0 numbers, and the config describes",
+    ),
+    "an archive without weights": (_only_torch(b"PK\x05\x06" + bytes(18)), "holds no weights that are safe"),
+    "a program in place of weights": (
+        _only_torch(b"\x80\x04cos\nsystem\n(S'exit 1'\ntR."),
+        "holds no weights that are safe",
+    ),
+    "text in place of weights": (_only_torch(b"none"), "holds no weights that are safe"),
     "another task": (
         lambda model: edit(model / "config.json", architectures=["LlamaForSequenceClassification"]),
         "its architecture LlamaForSequenceClassification is not a causal language model",
@@ -156,6 +188,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer's config is broken": (
         _replaced("tokenizer_config.json", b"{"),
         "tokenizer_config.json' is not JSON",
+    ),
+    "generation config has a mark": (
+        lambda model: (model / "generation_config.json").write_text("{}", "utf-8-sig"),
+        "generation_config.json' begins with a byte order mark",
     ),
     "generation config is broken": (
         _replaced("generation_config.json", b"{"),
@@ -253,6 +289,23 @@ POSSIBLE: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("file", "values"), POSSIBLE)
 def test_an_unusual_value_is_accepted(model: Path, file: str, values: dict[str, Any]) -> None:
     edit(model / file, **values)
+    load(str(model))
+
+
+def test_weights_in_torchs_format_are_compared(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    _only_torch(b"")(model)
+    torch.save(weights, model / "pytorch_model.bin")
+    load(str(model))
+    weights["model.norm.weight"] = torch.zeros(7)
+    torch.save(weights, model / "pytorch_model.bin")
+    assert "model.norm.weight has the shape (7,), and by the config (192,)" in refusal(model)
+
+
+def test_more_weights_than_the_model_has_are_accepted(model: Path) -> None:
+    """Some hold a part that predicts several tokens, or one for images."""
+    weights = load_file(model / "model.safetensors")
+    save_file(weights | {"mtp.layers.0.weight": torch.zeros(9, 9)}, model / "model.safetensors")
     load(str(model))
 
 
