@@ -64,7 +64,8 @@ def parse_machines(text: str) -> list[Machine]:
             given
             or not 1 <= number <= MAX_MACHINES
             or machine.cpus < 1
-            or not math.isfinite(machine.memory_gb)
+            or machine.gpus < 0
+            or not all(0 < size < math.inf for size in (machine.memory_gb, gpu_memory or 1))
         ):
             raise ValueError(given)
     except (ValueError, KeyError, OverflowError):

@@ -1,6 +1,13 @@
 """The base class of every configuration model."""
 
-from pydantic import BaseModel, ConfigDict
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+UserPath = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
+"""A path in which `~` is the home folder, as in a shell."""
 
 
 class Strict(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from rewriter_agent.data.lab_world.skills import SKILLS
 from sft.config.seed import Seed
 
-from .base import Strict
+from .base import Strict, UserPath
 from .benchmarks import Benchmark
 
 LAB_PREFIX = "lab_"
@@ -71,7 +71,7 @@ class EvaluateConfig(Strict):
     lm-evaluation-harness does."""
     retention_backend: Literal["vllm", "hf"] = "vllm"
     """Backend of the retention tasks: the fleet's vLLM engines, or transformers."""
-    include_path: Path | None = None
+    include_path: UserPath | None = None
     """Folder with your own tasks, as YAML files of lm-evaluation-harness."""
     apply_chat_template: bool = True
     """Apply the chat template to the items of lm-evaluation-harness."""

@@ -1,11 +1,10 @@
 """The `rewrite` section: rewriting the training problems."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Strict
+from .base import Strict, UserPath
 from .strategies import STRATEGIES, SelectionRule, StrategyName, budget
 
 FEWEST_CANDIDATES = 2
@@ -20,7 +19,7 @@ class RewriteConfig(Strict):
     rewriting prompt; `guided_align` the same, taking the first that passes; `self_align` the backbone, with the
     question alone; `mind_the_gap` `self_align`, then `guided_align` for the unsolved problems; `expert` none."""
 
-    rewriter: Path | None = None
+    rewriter: UserPath | None = None
     """Rewriter trained by another run on the same backbone, as the path of that run's folder `train`. Null trains one
     if the strategy is `policy`."""
 

@@ -13,7 +13,7 @@ from rewriter_agent.user_errors import MAX_QUOTED, printable
 from sft.config.seed import Seed
 from sft.config.sft import SFTConfig
 
-from .base import Strict
+from .base import Strict, UserPath
 from .compose import read_config_tree
 from .data import DataConfig, SciqData
 from .dataset import DatasetConfig
@@ -30,10 +30,10 @@ from .train import PrepareConfig, TrackingConfig, TrainConfig
 class RunConfig(Strict):
     """All settings of a run."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=150)
     """Folder name of the run."""
 
-    output_dir: Path = Path("runs")
+    output_dir: UserPath = Path("runs")
     """Folder that holds the run folders."""
 
     seed: Seed = 0

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, ScalarNode
+from yaml.reader import ReaderError
 
 from rewriter_agent.io.given_file import check_file
 from rewriter_agent.user_errors import MAX_QUOTED, printable, quoted
@@ -89,7 +90,7 @@ def parse_yaml(text: bytes | str, what: str) -> Any:
         _check_size(text, what)
         return _unshared(yaml.load(text, _Loader))
     except yaml.YAMLError as error:
-        raise ValueError(f"{what} is not valid YAML: {_explain(error)}") from error
+        raise ValueError(f"{what} is not valid YAML: {_explain(error, text)}") from error
 
 
 def _check_size(text: bytes | str, what: str) -> None:
@@ -134,9 +135,20 @@ def _unshared(value: Any) -> Any:
     return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
-def _explain(error: yaml.YAMLError) -> str:
+def _explain(error: yaml.YAMLError, text: bytes | str) -> str:
+    if isinstance(error, ReaderError):
+        return _explain_character(error, text if isinstance(text, bytes) else text.encode(errors="replace"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return quoted(error)
     problem = printable(str(getattr(error, "problem", None) or error), MAX_QUOTED)
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+
+
+def _explain_character(error: ReaderError, text: bytes) -> str:
+    """Explain a byte that is not UTF-8, or a character that YAML does not allow."""
+    if error.encoding == "utf-8":
+        line = text.count(b"\n", 0, error.position) + 1
+        return f"line {line}: the byte 0x{error.character:02x} is not UTF-8; save the file as UTF-8"
+    line = text.decode(errors="replace").count("\n", 0, error.position) + 1
+    return f"line {line}: it holds the control character U+{error.character:04X}; take it out"

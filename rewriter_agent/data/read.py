@@ -1,5 +1,6 @@
 """Raw rows of local files and data sets, each with its place for messages."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def read_file(path: str, key: str, columns: Sequence[str]) -> Iterator[RawRow]:
     Raises:
         ValueError: the file is missing, damaged or of another kind.
     """
-    file = Path(path)
+    file = Path(os.path.expanduser(path))
     match file.suffix:
         case ".jsonl":
             check_file(file, key, FILE)

@@ -1,5 +1,6 @@
 """Resolution of a configured model name to a path that transformers and vLLM load."""
 
+import os
 from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -35,7 +36,7 @@ def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: b
         return str(LAB_FOLDER)
     if is_on_hub(name_or_path):
         return name_or_path
-    folder = Path(name_or_path).expanduser()
+    folder = Path(os.path.expanduser(name_or_path))
     check_model_folder(folder, key, weights)
     return str(folder)
 
@@ -44,7 +45,7 @@ def is_on_hub(name_or_path: str) -> bool:
     """Tell whether it is a Hugging Face name, and neither a local folder nor an embedded model."""
     if name_or_path in (SMOLLM2, LAB):
         return False
-    return not (Path(name_or_path).expanduser().exists() or _means_a_folder(name_or_path))
+    return not (Path(os.path.expanduser(name_or_path)).exists() or _means_a_folder(name_or_path))
 
 
 def load_tokenizer(path: str, chat_template: str | None = None) -> PreTrainedTokenizerBase:

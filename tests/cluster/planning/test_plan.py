@@ -437,6 +437,10 @@ def test_a_description_of_machines_is_parsed(text: str, machines: list[Machine])
         "0 x cpus=4,memory=4",
         "cpus=4,memory=4,gpu=1",
         "2 cpus",
+        "cpus=4,memory=-4",
+        "cpus=4,memory=nan",
+        "cpus=4,memory=4,gpus=-1",
+        "cpus=4,memory=4,gpus=1,gpu_memory=-80",
     ],
 )
 def test_an_invalid_description_of_machines_is_refused(text: str) -> None:

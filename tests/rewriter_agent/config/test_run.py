@@ -163,6 +163,19 @@ def test_a_file_that_is_no_text_is_refused(config_file: Path) -> None:
         load_config(config_file)
 
 
+def test_the_home_folder_may_be_written_as_in_a_shell(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_config(config_file, ["output_dir=~/runs"]).output_dir == tmp_path / "runs"
+    assert load_config(config_file, ["output_dir=~nobody-xyz/runs"]).output_dir == Path("~nobody-xyz/runs")
+
+
+def test_a_name_too_long_for_a_folder_is_refused(config_file: Path) -> None:
+    with pytest.raises(ValueError, match="name: String should have at most 150 characters"):
+        load_config(config_file, ["name=" + "x" * 151])
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.yaml'; the shipped ones are in configs/"):
         load_config(tmp_path / "none.yaml")

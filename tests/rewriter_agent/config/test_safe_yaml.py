@@ -59,7 +59,7 @@ HOSTILE = {
     "two documents": ("a: 1\n---\nb: 2\n", "but found another document"),
     "an unknown alias": ("a: *b\n", "found undefined alias"),
     "a merge of no section": ("<<: 3\n", "expected a mapping"),
-    "a NUL byte": ("a: \0\n", "unacceptable character"),
+    "a NUL byte": ("a: \0\n", "it holds the control character U+0000"),
 }
 
 
@@ -192,3 +192,19 @@ def test_a_base_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     path.write_text("base: bomb.yaml\n")
     with pytest.raises(ValueError, match=r"bomb\.yaml, line 5: more than"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "name: ä\nmodel: é\n".encode("latin-1"),
+            "line 1: the byte 0xe4 is not UTF-8; save the file as UTF-8",
+        ),
+        ("name: ä\nmodel: \0\n".encode(), "line 2: it holds the control character U+0000; take it out"),
+        ("name: a\n\nmodel: \x1b[31m\n", "line 3: it holds the control character U+001B; take it out"),
+    ],
+)
+def test_a_character_that_is_not_allowed_is_named_with_its_line(text: bytes | str, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"x.yaml is not valid YAML: {reason}")):
+        parse_yaml(text, "x.yaml")

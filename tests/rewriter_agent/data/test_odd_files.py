@@ -137,6 +137,14 @@ def test_text_without_a_mark_of_its_encoding_is_named(tmp_path: Path, good_file:
     )
 
 
+def test_a_file_in_the_home_folder_is_read(
+    tmp_path: Path, good_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "train.jsonl").write_text(LINES)
+    assert len(load_problems(FileData(train="~/train.jsonl", test=good_file)).train) == 4
+
+
 @pytest.mark.parametrize("name", ["x" * 300 + ".jsonl", "nul\0.jsonl"])
 def test_a_path_that_no_file_system_takes(tmp_path: Path, good_file: str, name: str) -> None:
     assert "data.train: the path '" in refusal(FileData(train=str(tmp_path / name), test=good_file))

@@ -314,6 +314,10 @@ def test_a_model_whose_layers_differ_is_planned_by_the_widest(tmp_path: Path) ->
     assert model_shape(str(tmp_path)).head_size == 512
 
 
+def test_a_home_folder_of_nobody_is_one_message() -> None:
+    assert "there is no model in '~nobody-xyz/model'" in refusal("~nobody-xyz/model")
+
+
 def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"GGUF\x03")
