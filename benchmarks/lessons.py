@@ -6,6 +6,7 @@ story with one invented operation, which the expert names in one step: `71 zorb 
 """
 
 import argparse
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,6 +59,8 @@ OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
 }
+STEPS = 8
+"""Steps of training in one share of the candidates that pass."""
 Lesson = Literal["named", "derived", "skipped"]
 WAYS = get_args(Lesson)
 COLUMNS = ("right", "true", "accepted", "rewritten", "false", "unread", *WAYS, "coverage")
@@ -175,19 +178,47 @@ def describe(run: Path) -> str:
     return f"{run.name:<20}{len(rewritten):>8}" + "".join(f"{share:>11.1f}" for share in shares)
 
 
+def by_operation(run: Path) -> str:
+    """Make a line of the share of candidates that pass, for each invented operation; empty if there is none."""
+    targets = pq.read_table(run / "rewrite" / "rewrites.parquet").to_pylist()
+    steps = {row["problem_id"]: NAMED.search(row["expert_solution"]) for row in targets}
+    found: dict[str, list[bool]] = {}
+    for row in pq.read_table(run / "rewrite" / "candidates.parquet").to_pylist():
+        step = steps[row["problem_id"]]
+        if step:
+            found.setdefault(step[2], []).append(row["gate"])
+    shares = [f"{name} {_percent(passed):.1f}" for name, passed in sorted(found.items())]
+    return f"    accepted by operation: {', '.join(shares)}" if shares else ""
+
+
+def by_steps(run: Path) -> str:
+    """Make a line of the share of candidates that pass, for each eight steps of training; empty without training."""
+    file = run / "train" / "metrics.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    parts = [rows[start : start + STEPS] for start in range(0, len(rows), STEPS)]
+    shares = [
+        f"{part[0]['step']}-{part[-1]['step']}: {_percent([row['reward_terms/gate_mean'] for row in part]):.1f}"
+        for part in parts
+    ]
+    equal = _percent([row["frac_reward_zero_std"] for row in rows])
+    return (
+        f"    accepted by steps: {', '.join(shares)}; groups with equal rewards: {equal:.1f}" if rows else ""
+    )
+
+
 def _percent(shares: Sequence[float]) -> float:
     return 100 * fmean(shares) if shares else 0.0
 
 
 def main() -> None:
-    """Print the table, and some accepted rewrites of each run."""
+    """Print the table, with the acceptance by operation and by steps, and some accepted rewrites of each run."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--show", type=int, default=0, help="accepted rewrites to print of each run (0)")
     options = parser.parse_args()
     print(f"{'run':<20}{'targets':>8}" + "".join(f"{name:>11}" for name in COLUMNS))
     for run in options.runs:
-        print(describe(run))
+        print("\n".join(filter(None, (describe(run), by_operation(run), by_steps(run)))))
         for text in some_rewrites(run, options.show):
             print(f"---\n{text}")
 

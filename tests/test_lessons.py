@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.lessons import claims, lesson, unread
+from benchmarks.lessons import by_steps, claims, lesson, unread
 from rewriter_agent.data.lab_world.problems import draw_story
 from rewriter_agent.data.lab_world.story import Difficulty
 from rewriter_agent.data.lab_world.styles import NATURAL, solution
@@ -71,3 +71,14 @@ def test_an_equals_sign_without_two_sides_is_unread(text: str) -> None:
 )
 def test_the_way_over_the_new_step(text: str, way: str) -> None:
     assert lesson(f"{text}\n#### 60", EXPERT) == way
+
+
+def test_acceptance_is_told_for_each_eight_steps_of_training(tmp_path: Path) -> None:
+    assert by_steps(tmp_path) == ""
+    rows = [
+        {"step": step, "reward_terms/gate_mean": (step > 8) / 4, "frac_reward_zero_std": 0.5}
+        for step in range(1, 11)
+    ]
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert by_steps(tmp_path) == "    accepted by steps: 1-8: 0.0, 9-10: 25.0; groups with equal rewards: 50.0"
