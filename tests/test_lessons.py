@@ -81,4 +81,6 @@ def test_acceptance_is_told_for_each_eight_steps_of_training(tmp_path: Path) -> 
     ]
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    assert by_steps(tmp_path) == "    accepted by steps: 1-8: 0.0, 9-10: 25.0; groups with equal rewards: 50.0"
+    assert (
+        by_steps(tmp_path) == "    accepted by steps: 1-8: 0.0, 9-10: 25.0; groups with equal rewards: 50.0"
+    )

@@ -16,15 +16,17 @@ class RewriteConfig(Strict):
 
     strategy: StrategyName = "policy"
     """Writer of the candidates and its prompt: `policy` the trained rewriter; `best_of_n` the backbone, with the
-    rewriting prompt; `guided_align` the same, taking the first that passes; `self_align` the backbone, with the
-    question alone; `mind_the_gap` `self_align`, then `guided_align` for the unsolved problems; `expert` none."""
+    rewriting prompt; `guided_align` the same, taking the first that passes; `quote_align` `best_of_n`, then
+    for the unsolved problems continuations of failed candidates after the expert's next step; `self_align` the
+    backbone, with the question alone; `mind_the_gap` `self_align`, then `guided_align` for the unsolved problems;
+    `expert` none."""
 
     rewriter: UserPath | None = None
     """Rewriter trained by another run on the same backbone, as the path of that run's folder `train`. Null trains one
     if the strategy is `policy`."""
 
     num_generations: int = Field(8, ge=FEWEST_CANDIDATES)
-    """Maximum rollouts per problem; `mind_the_gap` spends half of them on each of its two rounds."""
+    """Maximum rollouts per problem; `mind_the_gap` and `quote_align` spend half of them on each of two rounds."""
 
     select: SelectionRule | None = None
     """Rule that selects targets among the candidates that pass: the highest `total`, `alignment`, `logprob` (under the
@@ -67,6 +69,15 @@ class RewriteConfig(Strict):
             raise ValueError(
                 "temperature=0 samples from no distribution, and behavior=rewriter needs its log-probs; set "
                 "behavior=backbone, or a positive temperature"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _log_probs_are_of_the_whole_text(self) -> "RewriteConfig":
+        if self.strategy == "quote_align" and self.behavior == "rewriter":
+            raise ValueError(
+                "strategy=quote_align quotes steps that the model did not write, and behavior=rewriter keeps its "
+                "log-probs; set behavior=backbone"
             )
         return self
 

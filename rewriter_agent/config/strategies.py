@@ -5,10 +5,14 @@ from typing import Literal
 
 from .outcomes import REWRITTEN, SELF_CORRECT
 
-StrategyName = Literal["policy", "best_of_n", "guided_align", "self_align", "mind_the_gap", "expert"]
+StrategyName = Literal[
+    "policy", "best_of_n", "guided_align", "self_align", "mind_the_gap", "quote_align", "expert"
+]
 SelectionRule = Literal["total", "alignment", "logprob", "typicality", "first", "uniform", "diverse"]
 Writer = Literal["backbone", "policy"]
-PromptKind = Literal["question", "rewriting"]
+PromptKind = Literal["question", "rewriting", "quotation"]
+"""`quotation` is the rewriting prompt with the beginning of the reply: a failed candidate's, up to the step that it
+lacks, and that step as the expert writes it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Strategy:
 
 
 ALONE, GUIDED = Round("backbone", "question"), Round("backbone", "rewriting")
+QUOTED = Round("backbone", "quotation")
 STRATEGIES: dict[StrategyName, Strategy] = {
     "policy": Strategy((Round("policy", "rewriting"),), "total"),
     # GRAPE's rule (arXiv 2502.04194) on the backbone's own rewrites.
@@ -41,6 +46,7 @@ STRATEGIES: dict[StrategyName, Strategy] = {
     "self_align": Strategy((ALONE,), "first"),
     # Mind the Gap (arXiv 2509.15157): solve alone, else solve with the expert's solution at hand, else the expert.
     "mind_the_gap": Strategy((ALONE, GUIDED), "first"),
+    "quote_align": Strategy((GUIDED, QUOTED), "logprob"),
     "expert": Strategy((), "first"),
 }
 

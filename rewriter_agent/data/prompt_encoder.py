@@ -67,7 +67,11 @@ class Tokens:
 
     def completion(self, text: str) -> list[int]:
         """Encode a completion, with the end that the model writes after an assistant's turn."""
-        return [*text_encoder(self.tokenizer).completion(text), *self.ends.turn]
+        return [*self.beginning(text), *self.ends.turn]
+
+    def beginning(self, text: str) -> list[int]:
+        """Encode the beginning of a completion."""
+        return text_encoder(self.tokenizer).completion(text)
 
     def prompt(self, messages: Messages) -> list[int]:
         """Messages under the chat template, up to the beginning of the assistant's turn."""

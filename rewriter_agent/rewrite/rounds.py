@@ -6,6 +6,7 @@ from functools import partial
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
+from reward.quotation import quote_next_step
 from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import STRATEGIES, Round, Writer, budget
@@ -39,6 +40,17 @@ class Group:
     def solved(self) -> bool:
         """Whether a candidate passed the gate."""
         return any(score.gate for score in self.scored.scores)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Requests for one round's candidates of one problem, and the tokens that each candidate begins with."""
+
+    attempt: "Attempt"
+    requests: list[GenerateRequest]
+    beginnings: list[list[int]]
+    prompt_tokens: int
+    """Length of the prompt that all candidates share."""
 
 
 @dataclass
@@ -92,7 +104,7 @@ class Rewriter:
         """Add a scored group of `count` candidates to each attempt, or the reason why there is none."""
         fleet = self.writers[round_.writer]
         max_prompt_length = fleet.spec.max_model_len - 1 - self.config.max_completion_length
-        asked: list[tuple[Attempt, list[GenerateRequest]]] = []
+        asked: list[Asked] = []
         for attempt in attempts:
             prompt = _prompt(round_, attempt.problem)
             if (
@@ -100,43 +112,59 @@ class Rewriter:
                 > max_prompt_length
             ):
                 attempt.skipped = TOO_LONG
-            else:
-                asked.append((attempt, self._requests(prompt, number, count, attempt.problem.id)))
+            elif beginnings := self._beginnings(round_, attempt, count):
+                requests = self._requests(prompt, beginnings, number, attempt.problem.id)
+                asked.append(Asked(attempt, requests, beginnings, len(prompt)))
         answered = map_isolating_failures(
-            partial(_generate, fleet), [requests for _, requests in asked], lambda: [fleet]
+            partial(_generate, fleet), [one.requests for one in asked], lambda: [fleet]
         )
-        written: list[tuple[Attempt, list[Sample], int]] = []
-        for (attempt, requests), completions in zip(asked, answered, strict=True):
+        written: list[tuple[Asked, list[Sample]]] = []
+        for one, completions in zip(asked, answered, strict=True):
             if completions is None:
-                attempt.skipped = ENGINE_ERROR
+                one.attempt.skipped = ENGINE_ERROR
             else:
-                written.append((attempt, list(map(self._sample, completions)), len(requests[0].prompt_ids)))
-        groups = [(attempt.problem, samples) for attempt, samples, _ in written]
+                written.append((one, list(map(self._sample, one.beginnings, completions))))
+        groups = [(one.attempt.problem, samples) for one, samples in written]
         scored = map_isolating_failures(self.scorer, groups, lambda: [self.scorer.backbone])
-        for (attempt, _, length), result in zip(written, scored, strict=True):
+        for (one, _), result in zip(written, scored, strict=True):
             if result is None:
-                attempt.skipped = ENGINE_ERROR
+                one.attempt.skipped = ENGINE_ERROR
             else:
-                attempt.groups.append(Group(round_, result, length))
+                one.attempt.groups.append(Group(round_, result, one.prompt_tokens))
 
-    def _requests(self, prompt: list[int], number: int, count: int, problem_id: str) -> list[GenerateRequest]:
+    def _beginnings(self, round_: Round, attempt: Attempt, count: int) -> list[list[int]]:
+        """Return the tokens that each of `count` candidates begins with; empty if there are none to quote after.
+
+        The candidates of the round before take turns. They leave room for a continuation.
+        """
+        if round_.prompt != "quotation":
+            return [[]] * count
+        texts = [sample.text for sample in attempt.groups[-1].samples]
+        quotations = [quote_next_step(text, attempt.problem.solution) for text in texts]
+        encoded = [self.tokens.beginning(text) for text in dict.fromkeys(quotations) if text is not None]
+        fitting = [ids for ids in encoded if len(ids) < self.config.max_completion_length]
+        return [fitting[k % len(fitting)] for k in range(count)] if fitting else []
+
+    def _requests(
+        self, prompt: list[int], beginnings: Sequence[list[int]], number: int, problem_id: str
+    ) -> list[GenerateRequest]:
         return [
             GenerateRequest(
-                prompt,
-                self.config.max_completion_length,
+                [*prompt, *beginning],
+                self.config.max_completion_length - len(beginning),
                 self.config.temperature,
                 request_seed(self.seed, f"rewrite-{number}", problem_id, k),
             )
-            for k in range(count)
+            for k, beginning in enumerate(beginnings)
         ]
 
-    def _sample(self, completion: Completion) -> Sample:
-        ids = completion.token_ids
+    def _sample(self, beginning: Sequence[int], completion: Completion) -> Sample:
+        ids = [*beginning, *completion.token_ids]
         return Sample(
             self.tokens.text(ids),
             self.tokens.finished(ids),
             tuple(ids),
-            tuple(completion.logprobs),
+            () if beginning else tuple(completion.logprobs),
             has_control_tokens=self.tokens.has_control_tokens(ids),
         )
 

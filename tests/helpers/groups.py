@@ -31,7 +31,10 @@ class LetterTokens:
         return CONTROL in ids
 
     def completion(self, text: str) -> list[int]:
-        return [*map(ord, text), EOS]
+        return [*self.beginning(text), EOS]
+
+    def beginning(self, text: str) -> list[int]:
+        return list(map(ord, text))
 
     def finished(self, ids: Sequence[int]) -> bool:
         return bool(ids) and ids[-1] == EOS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reward.quotation import quote_expert
+from reward.quotation import quote_expert, quote_next_step
 from reward.steps import check_steps
 
 SOLUTION = "12 / 2 = 6; 6 plim = 23; 23 * 5 = 115\n#### 115"
@@ -47,3 +47,35 @@ def test_without_one_such_step_there_is_no_quotation(text: str, solution: str) -
 
 def test_a_longer_number_is_not_changed() -> None:
     assert quoted("16 - 5 = 11. 6 - 5 = 23.") == "16 - 5 = 11. 6 plim = 23."
+
+
+@pytest.mark.parametrize(
+    ("text", "solution", "expected"),
+    [
+        ("We have 12 / 2 = 6. So 6 + 5 = 11.\n#### 11", SOLUTION, "We have 12 / 2 = 6. 6 plim = 23."),
+        ("- 12 / 2 = 6\n- 6 + 5 = 11\n#### 11", SOLUTION, "- 12 / 2 = 6\n6 plim = 23."),
+        ("Half is 6 and 17 more is 23. So 2.", SOLUTION, "Half is 6 and 17 more is 23. 23 * 5 = 115."),
+        ("She has 12 pens. So 12 + 5 = 17.", SOLUTION, "She has 12 pens. 12 / 2 = 6."),
+        (
+            "It is 3.5 times 2, which is 7. Good.",
+            "3.5 * 2 = 7; 7 zorb = 17",
+            "It is 3.5 times 2, which is 7. 7 zorb = 17.",
+        ),
+    ],
+)
+def test_a_text_is_cut_where_it_leaves_the_experts_results(text: str, solution: str, expected: str) -> None:
+    assert quote_next_step(text, solution) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "solution"),
+    [
+        pytest.param("12 / 2 = 6. 6 + 17 = 23. 23 * 5 = 115. Good.", SOLUTION, id="all results"),
+        pytest.param("12 / 2 = 6; 6 + 5 = 11\n#### 11", SOLUTION, id="one clause"),
+        pytest.param("It is so. 9 + 9 = 18.", SOLUTION, id="nothing in common"),
+        pytest.param("12 / 2 = 6. 6 + 5 = 11.", "She has 12 / 2 = 6 pens, and so on.", id="no equation"),
+        pytest.param("", SOLUTION, id="empty"),
+    ],
+)
+def test_a_text_that_cannot_be_cut_has_no_next_step(text: str, solution: str) -> None:
+    assert quote_next_step(text, solution) is None

@@ -255,6 +255,8 @@ def test_quotations_want_the_backbones_log_probs(config_file: Path) -> None:
     load_config(config_file, ["reward.quote_expert=true"])
     message = refusal(config_file, MINIMAL, "reward.quote_expert=true", "rewrite.behavior=rewriter")
     assert "Set rewrite.behavior=backbone, or reward.quote_expert=false" in message
+    message = refusal(config_file, MINIMAL, "rewrite={strategy: quote_align, behavior: rewriter}")
+    assert "quotes steps that the model did not write" in message
 
 
 def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_file: Path) -> None:

@@ -1,6 +1,7 @@
 """Strategies at work, on a fleet that answers from a script."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from reward import RewardConfig
 from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG
 from rewriter_agent.config.rewrite import RewriteConfig
-from rewriter_agent.config.strategies import ALONE, GUIDED, Round
+from rewriter_agent.config.strategies import ALONE, GUIDED, QUOTED, Round
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.rewrite.rounds import Attempt, Rewriter
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
@@ -89,6 +90,41 @@ def test_a_solved_problem_costs_no_further_round() -> None:
     found = attempts(backbone, PROBLEMS, strategy="mind_the_gap")
     assert [len(attempt.groups) for attempt in found] == [1, 1]
     assert all(attempt.groups[0].solved for attempt in found)
+
+
+class Continuing(ScriptedFleet):
+    """Fake engine that leaves the expert's way at once, and gets home from the expert's step."""
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        self.calls.append(list(requests))
+        quoted = ["".join(map(chr, request.prompt_ids)).endswith("zorb = 5.") for request in requests]
+        return [self._completion(HOME if one else ASTRAY) for one in quoted]
+
+
+ASTRAY, HOME = "It begins with 2. So 2 + 1 = 3.\n#### 3", " So it is 5.\n#### 5"
+
+
+def test_a_failed_candidate_is_continued_after_the_experts_step() -> None:
+    backbone = Continuing(alone=False, guided=False)
+    problem = replace(PROBLEMS[0], solution="2 zorb = 5\n#### 5")
+    (found,) = attempts(backbone, [problem], strategy="quote_align")
+    first, second = found.groups
+    assert (first.round, second.round, len(first.samples), len(second.samples)) == (GUIDED, QUOTED, 2, 2)
+    beginning = "It begins with 2. 2 zorb = 5."
+    assert {sample.text for sample in second.samples} == {beginning + HOME}
+    assert second.solved
+    # The model did not write all of its tokens.
+    assert second.samples[0].logprobs == ()
+    asked = backbone.calls[1][0]
+    assert asked.prompt_ids[-len(beginning) :] == list(map(ord, beginning))
+    assert len(beginning) + asked.max_tokens == 64
+    assert second.prompt_tokens + len(beginning) == len(asked.prompt_ids)
+
+
+def test_without_a_step_to_quote_there_is_no_continuation() -> None:
+    (found,) = attempts(Continuing(alone=False, guided=False), PROBLEMS[:1], strategy="quote_align")
+    assert [group.round for group in found.groups] == [GUIDED]
+    assert found.skipped is None
 
 
 def test_what_is_in_distribution_stays_and_costs_nothing() -> None:
