@@ -38,6 +38,7 @@ MADE: dict[StrategyName, str] = {
     "guided_align": "expert solutions rewritten by `{model}` itself, by prompt",
     "self_align": "solutions of `{model}` itself, written from the question alone",
     "mind_the_gap": "solutions of `{model}` itself from the question alone or, if those failed, from the expert's",
+    "quote_align": "expert solutions rewritten by `{model}` itself, by prompt, with steps quoted from the experts",
     "expert": "expert solutions as they are",
 }
 

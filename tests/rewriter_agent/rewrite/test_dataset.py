@@ -9,8 +9,9 @@ from datasets import Dataset, load_dataset
 from trl.data_utils import is_conversational
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.io.files import write_table
-from rewriter_agent.rewrite.dataset import write_dataset
+from rewriter_agent.rewrite.dataset import how_made, write_dataset
 from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -88,3 +89,9 @@ def test_the_card_names_no_place(tmp_path: Path) -> None:
     assert "private" not in card
     assert "data set `problems`" in card
     assert "embedding_model: embedder" in card
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_card_says_how_each_strategy_makes_its_targets(strategy: str) -> None:
+    tree = {"name": "r", "model": {}, "data": {"source": "lab"}, "rewrite": {"strategy": strategy}}
+    assert "solutions" in how_made(RunConfig.model_validate(tree), 24)
