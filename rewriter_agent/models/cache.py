@@ -27,7 +27,10 @@ def cached_folder(root: Path, name: str, build: Callable[[Path], None]) -> Path:
         if not target.exists():
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            with writing(partial):
-                build(partial)
-            partial.rename(target)
+            try:
+                with writing(partial):
+                    build(partial)
+                partial.rename(target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     return target
