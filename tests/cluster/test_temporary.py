@@ -1,5 +1,8 @@
 """The folder of Ray's logs and sockets."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,29 @@ def test_a_short_folder_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ray_folder() == DEFAULT
     monkeypatch.setenv("RAY_TMPDIR", "/var/tmp")
     assert ray_folder() == Path("/var/tmp")
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder with a short path in which another user's Ray works."""
+    if os.getuid() != 0:
+        pytest.skip("needs the right to give a folder to another user")
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
+        (Path(folder) / "ray").mkdir(mode=0o777)
+        os.chown(Path(folder) / "ray", 12345, 12345)
+        monkeypatch.setattr("cluster.temporary.DEFAULT", Path(folder))
+        yield Path(folder)
+
+
+def test_a_folder_of_another_users_ray_is_left_to_it(shared: Path) -> None:
+    assert ray_folder() == shared / "ray-0"
+    assert ray_folder().stat().st_mode & 0o777 == 0o700
+    os.chown(shared / "ray", 0, 0)
+    assert ray_folder() == shared
+
+
+def test_a_folder_that_another_user_made_for_this_one_is_refused(shared: Path) -> None:
+    (shared / "ray-0").mkdir()
+    os.chown(shared / "ray-0", 12345, 12345)
+    with pytest.raises(ValueError, match="another user's Ray works there"):
+        ray_folder()
