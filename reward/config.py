@@ -71,8 +71,7 @@ class RewardConfig(BaseModel):
     are true. It stays below the total of every candidate that passes."""
     quote_expert: bool = False
     """Replace each false step of a candidate by the expert's equation with the same result, if there is just one, and
-    score and keep the text with the quotation. It applies to training and to rewriting, and needs
-    `rewrite.behavior: backbone`."""
+    score and keep the text with the quotation. It applies to training and to rewriting."""
     min_reasoning_words: int = Field(3, ge=0)
     """Fewest words and numbers that a candidate must hold in addition to its answer; 0 disables the rule. It applies
     only if the expert solution holds as many, and not under the conventions `contains`, `json` and `python`."""

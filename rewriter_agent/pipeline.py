@@ -23,7 +23,7 @@ from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes,
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
-from rewriter_agent.runtime.stage import Stage, roles_of
+from rewriter_agent.runtime.stage import COLUMNS, Stage, roles_of
 from rewriter_agent.train.rewriter import check_rewriter
 from rewriter_agent.train.stage import train
 from sft.config.sweep import SweepData
@@ -50,7 +50,7 @@ PREPARE = Stage(
     prepare,
     roles=lambda config: ("backbone",),
     # A different version may have written different columns.
-    reads=lambda config: input_hashes(config) | {"columns": ",".join(PREPARED.names)},
+    reads=lambda config: input_hashes(config) | {COLUMNS: ",".join(PREPARED.names)},
     # Of the prepared columns only the rewriting prompt depends on it.
     own_sections=("prompts",),
 )
@@ -71,7 +71,7 @@ REWRITE = Stage(
     roles=rewriting_roles,
     reads=lambda config: (
         rewriter_hash(config)
-        | {"columns": ",".join([*REWRITES.names, *CANDIDATES.names, *PROBLEM_COSTS.names])}
+        | {COLUMNS: ",".join([*REWRITES.names, *CANDIDATES.names, *PROBLEM_COSTS.names])}
     ),
 )
 DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)

@@ -32,7 +32,7 @@ class SFTJob(BaseModel):
     """Stop earlier, as soon as `probe/kl` reaches this value."""
 
     behavior_step: int = Field(0, ge=0)
-    """Step of the model that the log-probs of the newest rows are from."""
+    """Step of the model that took the backbone's place when the newest rows were made."""
 
     end_token_ids: tuple[int, ...] = Field(min_length=1)
     """Ids that end a text: every row ends in one of them, and the generation config of the trained model names them."""

@@ -9,14 +9,14 @@ from accelerate.utils import is_peft_model
 from torch import Tensor, nn
 
 from sft.compat.trl import ExtraColumnsTrainer
-from sft.config.weights import ASFTWeight, Weight
+from sft.config.weights import ASFTWeight, PriorWeight, Weight
 from sft.data.collator import SFTCollator
-from sft.loss.forward import Completions, fused_completions, referenced_completions
+from sft.loss.forward import Completions, fused_completions, mass_above, referenced_completions
 from sft.loss.probe import Probe
 from sft.loss.statistics import WeightSums, weight_statistics
 from sft.loss.weights import TokenBatch, TokenWeights, weights_by_rule
 
-WEIGHT_COLUMNS = ("behavior_logprobs", "outcome", "row")
+WEIGHT_COLUMNS = ("behavior_logprobs", "prior_logprobs", "outcome", "row")
 EXTRA_COLUMNS = (*WEIGHT_COLUMNS, "attended")
 """Tensors of a batch that are not arguments of the model."""
 
@@ -30,7 +30,7 @@ class WeightedSFTTrainer(ExtraColumnsTrainer):
     SFTCollator, and `args` must skip TRL's dataset preparation.
 
     `rules` maps each outcome to its rule, in the order of the dataset's `outcomes`. `reference` is the frozen model
-    that `asft` needs unless an adapter is trained. `probe_rows` are the backbone's own answers.
+    that `asft` and a nucleus of `prior` need unless an adapter is trained. `probe_rows` are the backbone's own answers.
 
     Logs next to `loss`, over all tokens since the last log: `unweighted_loss` (also by outcome, as
     `unweighted_loss/<outcome>`), `ess`, `clip_fraction`, `mask_fraction`, `ratio_mean`, `ratio_max`,
@@ -60,10 +60,10 @@ class WeightedSFTTrainer(ExtraColumnsTrainer):
         self.outcomes, self.rules = list(rules), list(rules.values())
         self.betas = torch.tensor([r.beta if isinstance(r, ASFTWeight) else 0.0 for r in self.rules])
         self.anchored = bool(self.betas.any())
+        self.has_nucleus = any(isinstance(rule, PriorWeight) and rule.needs_reference for rule in self.rules)
         self.reference = reference
-        assert not self.anchored or reference is not None or is_peft_model(self.model), (
-            "asft needs a reference model"
-        )
+        needed = any(rule.needs_reference for rule in self.rules)
+        assert not needed or reference is not None or is_peft_model(self.model), "a rule needs a reference"
         self.probe = Probe(
             probe_rows,
             SFTCollator(pad_token_id=0),
@@ -109,9 +109,17 @@ class WeightedSFTTrainer(ExtraColumnsTrainer):
         completions, outputs = self._forward(model, model_inputs)
         # Drop the first position, which has no prediction; under sequence parallelism columns are already shifted.
         length = completions.logprobs.shape[1]
-        behavior_logprobs, outcome, rows = (inputs[name][:, -length:] for name in WEIGHT_COLUMNS)
+        behavior_logprobs, prior_logprobs, outcome, rows = (
+            inputs[name][:, -length:] for name in WEIGHT_COLUMNS
+        )
         tokens = TokenBatch(
-            completions.logprobs.detach(), behavior_logprobs, completions.entropies, completions.mask, rows
+            logprobs=completions.logprobs.detach(),
+            behavior_logprobs=behavior_logprobs,
+            prior_logprobs=prior_logprobs,
+            entropies=completions.entropies,
+            mask=completions.mask,
+            rows=rows,
+            prior_above=mass_above(self._frozen(model), model_inputs) if self.has_nucleus else None,
         )
         values = weights_by_rule(self.rules, outcome, tokens)
         losses = -values.weights * completions.logprobs
@@ -130,9 +138,13 @@ class WeightedSFTTrainer(ExtraColumnsTrainer):
     def _forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Completions, Any]:
         if not self.anchored:
             return fused_completions(model, inputs)
-        return referenced_completions(model, self.reference or self._without_adapter(model), inputs)
+        return referenced_completions(model, self._frozen(model), inputs)
 
-    def _without_adapter(self, model: nn.Module) -> Callable[..., Any]:
+    def _frozen(self, model: nn.Module) -> Callable[..., Any]:
+        """Forward pass of the initial model; with an adapter in training, of the model without it."""
+        if self.reference is not None:
+            return self.reference
+
         def forward(**inputs: Any) -> Any:
             with self.accelerator.unwrap_model(model).disable_adapter():
                 return model(**inputs)

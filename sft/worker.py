@@ -13,7 +13,6 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from sft.compat.deepspeed import release_engine, skip_inference_collective
 from sft.compat.transformers import skip_batches_by_drawing
 from sft.config.sft import SFTConfig
-from sft.config.weights import ASFTWeight
 from sft.data.collator import SFTCollator
 from sft.data.dataset import to_dataset
 from sft.data.rows import drop_long_rows, read_rows
@@ -100,7 +99,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     """Trainer of this rank; the model is partitioned over the ranks while it is loaded."""
     rows = drop_long_rows(read_rows(job.rows), job.sft.max_length)
     outcomes = tuple(sorted({row.outcome for row in rows}))
-    anchored = any(isinstance(job.sft.rule(outcome), ASFTWeight) for outcome in outcomes)
+    anchored = any(job.sft.rule(outcome).needs_reference for outcome in outcomes)
     # from_pretrained partitions weights once ZeRO-3 training arguments exist; the reference must not be partitioned.
     reference = load_reference(job) if anchored and not job.sft.lora else None
     args = training_arguments(job)

@@ -1,6 +1,6 @@
 """The `rewrite` section: rewriting the training problems."""
 
-from typing import Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -40,11 +40,6 @@ class RewriteConfig(Strict):
     """Largest gap (nats per token) between the expert's solution and the backbone's own samples at which the expert's
     solution is kept without rollouts. Null rewrites every problem."""
 
-    behavior: Literal["backbone", "rewriter"] = "backbone"
-    """Model whose log-probs SFT corrects for: `backbone`, given the question, or `rewriter`, the model that wrote the
-    target, given its prompt and at `temperature`, as sampled. An expert's solution always has the backbone's
-    log-probs."""
-
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature; at 0 all candidates of a problem are the same, greedy text."""
 
@@ -63,23 +58,16 @@ class RewriteConfig(Strict):
             )
         return self
 
-    @model_validator(mode="after")
-    def _log_probs_are_of_sampling(self) -> "RewriteConfig":
-        if self.temperature == 0 and self.behavior == "rewriter":
+    @model_validator(mode="before")
+    @classmethod
+    def _writer_decides_behavior(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "behavior" in values:
             raise ValueError(
-                "temperature=0 samples from no distribution, and behavior=rewriter needs its log-probs; set "
-                "behavior=backbone, or a positive temperature"
+                "the key `behavior` has been removed: every target now carries the log-probs under what wrote it, and "
+                "those of the backbone beside them. Leave it out; ratios to the backbone, as behavior=backbone gave "
+                "them, are left in the arm rl_prior_ratio of a study"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _log_probs_are_of_the_whole_text(self) -> "RewriteConfig":
-        if self.strategy == "quote_align" and self.behavior == "rewriter":
-            raise ValueError(
-                "strategy=quote_align quotes steps that the model did not write, and behavior=rewriter keeps its "
-                "log-probs; set behavior=backbone"
-            )
-        return self
+        return values
 
     @model_validator(mode="after")
     def _each_round_has_a_group(self) -> "RewriteConfig":

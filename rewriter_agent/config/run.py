@@ -133,23 +133,12 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
-    def _weights_have_their_distribution(self) -> "RunConfig":
-        if self.rewrite.behavior == "rewriter" and any(
-            r.kind == "low_perplexity_mask" for r in self.sft.rules
-        ):
+    def _prior_ratio_is_only_compared(self) -> "RunConfig":
+        if any(rule.kind == "prior_ratio" for rule in (self.sft.weight, *self.sft.outcome_weights.values())):
             raise ValueError(
-                "sft weight low_perplexity_mask asks how likely the backbone finds a token, but rewrite.behavior="
-                "rewriter keeps the log-probs of who wrote it, the expert's solution at hand. Set "
-                "rewrite.behavior=backbone, or take another weight."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _log_probs_are_of_the_text(self) -> "RunConfig":
-        if self.reward.quote_expert and self.rewrite.behavior == "rewriter":
-            raise ValueError(
-                "reward.quote_expert changes texts after the rewriter wrote them, and rewrite.behavior=rewriter keeps "
-                "its log-probs. Set rewrite.behavior=backbone, or reward.quote_expert=false."
+                "sft.weight=prior_ratio divides by the backbone instead of the writer, and exists for comparison only. "
+                "Set sft.weight={kind: token_is}; to measure it, use the arm rl_prior_ratio of a study, or "
+                "sft.sweep.weights."
             )
         return self
 

@@ -41,7 +41,7 @@ HEADER = (
     "scored",
     "seconds",
 )
-COLUMNS = ("target", "outcome", "target_text", "behavior_logprobs")
+COLUMNS = ("target", "outcome", "target_text", "prior_logprobs")
 
 
 def compare_strategies(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]:
@@ -83,7 +83,7 @@ def with_strategy(base: RunConfig, name: StrategyName) -> RunConfig:
         ValueError: its rounds cannot share the budget.
     """
     tree = base.model_dump(mode="json")
-    tree["rewrite"] |= {"strategy": name, "select": None, "behavior": "backbone"}
+    tree["rewrite"] |= {"strategy": name, "select": None}
     if name != "policy":
         tree["rewrite"]["rewriter"] = None
     return make_config(tree)
@@ -108,8 +108,8 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
         outcomes.append(row["outcome"])
         if row["target"] == 0:
             texts.append(row["target_text"])
-        logprobs.append(mean(row["behavior_logprobs"]))
-        tails.append(tail_fraction(row["behavior_logprobs"]))
+        logprobs.append(mean(row["prior_logprobs"]))
+        tails.append(tail_fraction(row["prior_logprobs"]))
     metrics = {
         "targets": tally.targets,
         "rewritten": mean([float(outcome not in EXPERTS) for outcome in outcomes]),

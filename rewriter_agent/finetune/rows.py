@@ -13,13 +13,14 @@ from rewriter_agent.runtime.session import Session
 from sft.data.rows import SFTRow
 
 EXPERT, OWN = "expert", "own"
-TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome")
+TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome", "prior_logprobs")
 
 
 def expert_rows(session: Session) -> Iterator[SFTRow]:
-    """The expert's solutions, with their log-probs under the backbone."""
+    """Yield the expert's solutions, which are point masses."""
     for row in read_table(prepared_file(session.config), ("prompt_ids", "expert_ids", "expert_logprobs")):
-        yield SFTRow(row["prompt_ids"], row["expert_ids"], row["expert_logprobs"], "backbone", EXPERT)
+        ids = row["expert_ids"]
+        yield SFTRow(row["prompt_ids"], ids, [0.0] * len(ids), "expert", EXPERT, row["expert_logprobs"])
 
 
 def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
@@ -38,6 +39,7 @@ def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTR
                 row["behavior_logprobs"],
                 row["behavior"],
                 row["outcome"],
+                row["prior_logprobs"],
             ),
         )
 
@@ -46,7 +48,7 @@ def own_answers(session: Session) -> Iterator[SFTRow]:
     """The backbone's own answers to the first training questions."""
     rows = read_table(prepared_file(session.config), ("prompt_ids", "own_ids", "own_logprobs"))
     for row in islice(rows, session.config.sft.probe_size):
-        yield SFTRow(row["prompt_ids"], row["own_ids"], row["own_logprobs"], "backbone", OWN)
+        yield SFTRow(row["prompt_ids"], row["own_ids"], None, "none", OWN, row["own_logprobs"])
 
 
 def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:

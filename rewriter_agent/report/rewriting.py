@@ -29,7 +29,6 @@ def rewriting(folder: RunFolder, rows: Sequence[Row]) -> Rewriting:
     """Summarise all targets, and each problem's first one."""
     tally = Tally.of(folder.rewrite)
     firsts = first_targets(rows)
-    scores = _selected_scores(folder, firsts)
     prepared = read_table(folder.prepare.prepared, ["expert_logprobs"])
     return Rewriting(
         strategy=rows[0]["strategy"],
@@ -42,7 +41,7 @@ def rewriting(folder: RunFolder, rows: Sequence[Row]) -> Rewriting:
         candidates=tally.verdicts.total(),
         naturalness={
             EXPERTS: _mean(naturalness(row["expert_logprobs"]) for row in prepared),
-            TARGETS: _mean(_of_target(row, scores.get(row["problem_id"])) for row in firsts),
+            TARGETS: _mean(naturalness(row["prior_logprobs"]) for row in firsts),
         },
         coverage=tally.coverage,
         false_steps={EXPERTS: expert_false_share(folder.prepare), TARGETS: tally.false_share},
@@ -75,25 +74,6 @@ def naturalness(logprobs: Sequence[float]) -> Naturalness:
     return Naturalness(fmean(logprobs), tail_fraction(logprobs))
 
 
-def _selected_scores(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Row]:
-    """Scores of the candidates that became these targets, by problem."""
-    chosen = {(row["problem_id"], row["selected"]) for row in rows}
-    columns = ("problem_id", "number", "mean_logprob", "tail_fraction")
-    return {
-        candidate["problem_id"]: candidate
-        for candidate in read_table(folder.rewrite.candidates, columns)
-        if (candidate["problem_id"], candidate["number"]) in chosen
-    }
-
-
-def _of_target(row: Row, score: Row | None) -> Naturalness:
-    """Naturalness of a target; from its candidate's score if its log-probs are the rewriter's."""
-    if row["behavior"] == "backbone":
-        return naturalness(row["behavior_logprobs"])
-    assert score is not None, "a rewriter's target is a candidate"
-    return Naturalness(score["mean_logprob"], score["tail_fraction"])
-
-
 def _mean(found: Iterable[Naturalness]) -> Naturalness:
     texts = list(found)
     return Naturalness(
@@ -115,7 +95,6 @@ def _diversity(rows: Sequence[Row]) -> dict[str, DatasetDiversity]:
 
 
 def _sample(row: Row, expert: Row, candidates: Sequence[Row], pieces: Pieces | None) -> SampleRow:
-    by_backbone = row["behavior"] == "backbone"
     return SampleRow(
         problem_id=row["problem_id"],
         question=row["question"],
@@ -129,10 +108,10 @@ def _sample(row: Row, expert: Row, candidates: Sequence[Row], pieces: Pieces | N
         ),
         target=_text(
             row["target_text"],
-            _of_target(row, None if by_backbone else candidates[row["selected"]]),
+            naturalness(row["prior_logprobs"]),
             row["target_ids"],
-            row["behavior_logprobs"],
-            pieces if by_backbone else None,
+            row["prior_logprobs"],
+            pieces,
         ),
         outcome=row["outcome"],
         reason=row["reason"],

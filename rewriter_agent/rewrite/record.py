@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -36,6 +36,7 @@ REWRITES = pa.schema(
         ("prompt_kind", pa.string()),
         ("behavior", pa.string()),
         ("behavior_logprobs", pa.list_(pa.float32())),
+        ("prior_logprobs", pa.list_(pa.float32())),
         ("coverage", pa.float64()),
         ("false_steps", pa.list_(FALSE_STEP)),
         ("strategy", pa.string()),
@@ -45,6 +46,8 @@ REWRITES = pa.schema(
 )
 """One row per target, at least one per problem. `selected` is the number of the candidate that became the target;
 `writer` and `prompt_kind` say which engines wrote it from which prompt, and are null for the expert's solution.
+`behavior` is the same as one word for SFT. `behavior_logprobs` are the target's under what wrote it, at the sampling
+temperature, and `prior_logprobs` are the backbone's given the question, at temperature 1; both in nats.
 `coverage` is the share of the expert's facts that the target holds, null if the expert brings none.
 `false_steps` holds the target's claims that are not true, and is null if the check reached a limit."""
 CANDIDATES = pa.schema(
@@ -194,29 +197,34 @@ def _targets(
     chosen = select(rule, tried.samples, tried.scores, config.num_targets, draw)
     if not chosen:
         return [fallback(attempt, tried, expert)]
-    return [_target(i, tried, config.behavior) for i in chosen]
+    return [_target(i, tried, config.temperature) for i in chosen]
 
 
-def _target(selected: int, tried: _Tried, behavior: Literal["backbone", "rewriter"]) -> dict[str, Any]:
-    sample = tried.samples[selected]
+def _target(selected: int, tried: _Tried, temperature: float) -> dict[str, Any]:
+    sample, writer = tried.samples[selected], tried.rounds[selected].writer
+    # No model sampled a text that quotes the expert, which is a point mass, too.
+    quotes = not sample.logprobs
     return {
         "target_text": sample.text,
         "target_ids": list(sample.token_ids),
         "outcome": tried.rounds[selected].outcome,
         "reason": None,
         "selected": selected,
-        "writer": tried.rounds[selected].writer,
+        "writer": writer,
         "prompt_kind": tried.rounds[selected].prompt,
-        "behavior": behavior,
-        "behavior_logprobs": tried.logprobs[selected] if behavior == "backbone" else list(sample.logprobs),
+        "behavior": "expert" if quotes else "rewriter" if writer == "policy" else "backbone",
+        # Engines report log-probs after temperature, except for greedy text, which is a point mass.
+        "behavior_logprobs": [0.0] * len(sample.token_ids)
+        if quotes or not temperature
+        else list(sample.logprobs),
+        "prior_logprobs": tried.logprobs[selected],
     }
 
 
 def fallback(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str, Any]:
     """Keep the expert's solution as the target, if no candidate passed the gate or none was asked for.
 
-    The reason is the rule that refused most candidates. No rewriter wrote the text, so its log-probs are the
-    backbone's.
+    The reason is the rule that refused most candidates. No model wrote the text, which is a point mass.
     """
     reasons = Counter(score.reason for score in tried.scores)
     commonest = reasons.most_common(1)[0][0] if reasons else None
@@ -229,6 +237,7 @@ def fallback(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str,
         "selected": None,
         "writer": None,
         "prompt_kind": None,
-        "behavior": "backbone",
-        "behavior_logprobs": expert.logprobs,
+        "behavior": "expert",
+        "behavior_logprobs": [0.0] * len(expert.ids),
+        "prior_logprobs": expert.logprobs,
     }

@@ -75,10 +75,10 @@ def dataset(session: Session, folder: Path, progress: Progress) -> dict[str, Any
 
 
 def disk_gb(config: RewriteConfig, problems: int) -> float:
-    """About what the records of that many problems take: each candidate's text, a target's ids and log-probs."""
+    """Estimate the size of the records: the texts of candidates, and the ids and log-probs of targets."""
     candidates = sum(budget(STRATEGIES[config.strategy], config.num_generations))
     texts = candidates * config.max_completion_length * 4
-    targets = config.num_targets * config.max_completion_length * 8
+    targets = config.num_targets * config.max_completion_length * 12
     # Shards and the file that they are joined to.
     return 2 * problems * (texts + targets) / 1024**3
 

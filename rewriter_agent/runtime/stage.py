@@ -27,6 +27,8 @@ OMITTED_DEFAULTS = (
     ("reward.quote_expert", False),
 )
 """Options and values left out of fingerprints, so results from before the option existed stay valid."""
+COLUMNS = "columns"
+"""Name among a stage's inputs of the columns of its tables, which differ between versions."""
 VERSIONS = ("rewriter-agent", "torch", "transformers", "trl", "peft", "deepspeed", "ray", "lm_eval")
 
 
@@ -124,12 +126,23 @@ class Stage:
 
     def require(self, config: RunConfig, stages: Iterable["Stage"]) -> None:
         """Raise ValueError if a stage that this one needs is not complete."""
-        missing = [stage.name for stage in stages if not stage.complete(config)]
+        missing = [stage for stage in stages if not stage.complete(config)]
+        if old := [stage.name for stage in missing if stage.has_other_columns(config)]:
+            raise ValueError(
+                f"stage '{self.name}' needs {', '.join(old)} again: another version wrote the results in "
+                f"{config.folder}, with other columns. Run `rewriter-agent run`, which moves them aside and does every "
+                "stage in order"
+            )
         if missing:
             raise ValueError(
-                f"stage '{self.name}' needs {', '.join(missing)} first, or their inputs have changed since; run "
-                "`rewriter-agent run` to do every stage in order"
+                f"stage '{self.name}' needs {', '.join(stage.name for stage in missing)} first, or their inputs have "
+                "changed since; run `rewriter-agent run` to do every stage in order"
             )
+
+    def has_other_columns(self, config: RunConfig) -> bool:
+        """Tell whether a version with other columns wrote the finished stage's tables."""
+        manifest = self.read_manifest(config)
+        return manifest is not None and manifest["inputs"].get(COLUMNS) != self.reads(config).get(COLUMNS)
 
     def finish(self, config: RunConfig, folder: Path, counts: dict[str, Any], wall_seconds: float) -> None:
         """Write the manifest, which makes the stage complete."""

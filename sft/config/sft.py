@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .sweep import SweepSection
-from .weights import ASFTWeight, NoWeight, Weight
+from .weights import NoWeight, Weight
 
 
 class LoraSection(BaseModel):
@@ -151,7 +151,7 @@ class SFTConfig(BaseModel):
     @property
     def uses_reference(self) -> bool:
         """Whether a rule needs a frozen reference model."""
-        return any(isinstance(rule, ASFTWeight) for rule in self.rules)
+        return any(rule.needs_reference for rule in self.rules)
 
     @property
     def rows_per_step(self) -> int:
@@ -183,11 +183,12 @@ class SFTConfig(BaseModel):
                 f"num_workers ({self.num_workers}) is no multiple of sp_size ({self.sp_size}), the number of "
                 "workers of a row; change one of them"
             )
-        whole = {rule.kind for rule in self.rules} & {"sequence_is", "iw_sft", "asft"}
+        whole = {rule.kind for rule in self.rules if rule.needs_whole_rows}
         if self.sp_size > 1 and whole:
             raise ValueError(
                 f"weight {', '.join(sorted(whole))} needs whole rows, but with sp_size={self.sp_size} a worker has "
-                "a part of each. Use none, dft, token_is, eaft or low_perplexity_mask, or sp_size=1."
+                "a part of each. Use none, dft, token_is, prior_ratio, prior without mass, eaft or "
+                "low_perplexity_mask, or sp_size=1."
             )
         if self.sp_size > 1 and self.packing:
             raise ValueError("packing cannot be combined with sp_size > 1; remove one of them")

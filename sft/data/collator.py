@@ -1,4 +1,4 @@
-"""Collator that aligns behaviour log-probs with the labels."""
+"""Collator that aligns log-probs with the labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,16 +38,19 @@ class SFTCollator:
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Collate B examples with the columns of `to_dataset`, padded to L tokens; padding-free, B is 1.
 
-        Returns the tensors of TRL's collator and, of shape (B, L): `behavior_logprobs` (float32), `outcome` (int64),
-        `row` (int64, the number of a token's row in the batch) and `attended` (1 for tokens, 0 for padding).
+        Returns the tensors of TRL's collator and, of shape (B, L): `behavior_logprobs` and `prior_logprobs` (float32),
+        `outcome` (int64), `row` (int64, the number of a token's row in the batch) and `attended` (1 for tokens, 0 for
+        padding).
         """
         batch = self.collate([dict(example) for example in examples])
         lengths = [length for example in examples for length in example["seq_lengths"]]
         numbers = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         sizes = [len(example["input_ids"]) for example in examples]
-        logprobs = [torch.tensor(example["behavior_logprobs"], dtype=torch.float32) for example in examples]
         weight_columns = {
-            "behavior_logprobs": self._join(logprobs),
+            **{
+                name: self._join([torch.tensor(example[name], dtype=torch.float32) for example in examples])
+                for name in ("behavior_logprobs", "prior_logprobs")
+            },
             "outcome": self._join([torch.tensor(example["outcome"]) for example in examples]),
             "row": self._join(list(numbers.split(sizes))),
         }

@@ -25,7 +25,7 @@ def to_dataset(
 
     - `input_ids`
     - `labels`: IGNORE_INDEX on the prompt
-    - `behavior_logprobs`: 0 on the prompt, and NaN on the completion of a row without them
+    - `behavior_logprobs`, `prior_logprobs`: 0 on the prompt, and NaN on the completion of a row without them
     - `outcome`: its position in `outcomes`, or 0 if `outcomes` is empty
 
     `seq_lengths` has the number of tokens of each row in an example. No row may be longer than `pack_length`, since
@@ -44,11 +44,12 @@ def to_dataset(
 def _columns(row: SFTRow, outcomes: Sequence[str]) -> dict[str, list[Any]]:
     prompt = len(row.prompt_ids)
     # NaN, not 0, makes it visible if a rule reads log-probs that are missing.
-    logprobs = row.behavior_logprobs or [float("nan")] * len(row.completion_ids)
+    unknown = [float("nan")] * len(row.completion_ids)
     return {
         "input_ids": [*row.prompt_ids, *row.completion_ids],
         "labels": [IGNORE_INDEX] * prompt + row.completion_ids,
-        "behavior_logprobs": [0.0] * prompt + logprobs,
+        "behavior_logprobs": [0.0] * prompt + (row.behavior_logprobs or unknown),
+        "prior_logprobs": [0.0] * prompt + (row.prior_logprobs or unknown),
         "outcome": [outcomes.index(row.outcome) if outcomes else 0] * len(row),
     }
 

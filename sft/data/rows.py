@@ -1,4 +1,4 @@
-"""Training rows: token ids as produced by the engine, with log-probs under a behaviour distribution."""
+"""Training rows: token ids as produced by the engine, with log-probs under their writer and under the backbone."""
 
 import math
 import os
@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sft.config.sft import SFTConfig
+from sft.config.weights import Column
 
-Behavior = Literal["backbone", "rewriter", "none"]
+Behavior = Literal["rewriter", "backbone", "expert", "none"]
 VOCABULARY = b"vocabulary"
 
 SCHEMA = pa.schema(
@@ -22,6 +23,7 @@ SCHEMA = pa.schema(
         ("behavior_logprobs", pa.list_(pa.float32())),
         ("behavior", pa.string()),
         ("outcome", pa.string()),
+        ("prior_logprobs", pa.list_(pa.float32())),
     ]
 )
 
@@ -31,8 +33,8 @@ class SFTRow:
     """One training row.
 
     Raises:
-        ValueError: the ids are empty, `behavior_logprobs` does not have one finite log-probability per completion
-            token, or `behavior` does not match it.
+        ValueError: the ids are empty, log-probs are not one finite value per completion token, or `behavior` does not
+            match its log-probs.
     """
 
     prompt_ids: list[int]
@@ -42,17 +44,21 @@ class SFTRow:
     """Token ids to learn, ending in an end token."""
 
     behavior_logprobs: list[float] | None
-    """Natural-log probability of each completion token under `behavior`, or None."""
+    """Natural-log probability of each completion token under its writer, given the writer's own prompt and at its
+    temperature; None if unknown."""
 
     behavior: Behavior
-    """Distribution of the log-probs.
+    """Writer of the completion: the trained `rewriter`, the `backbone`, the `expert` or, without log-probs, `none`.
 
-    `backbone`: the backbone given the question; `rewriter`: the model that wrote the completion, given its own prompt;
-    `none`: unknown.
+    The expert's text is a point mass, whose log-probs are 0.
     """
 
     outcome: str
     """Origin of the completion, for example `rewritten` or `expert_fallback`."""
+
+    prior_logprobs: list[float] | None = None
+    """Natural-log probability of each completion token under the backbone given the question, at temperature 1; None if
+    unknown."""
 
     def __post_init__(self) -> None:
         if not self.prompt_ids or not self.completion_ids:
@@ -66,23 +72,25 @@ class SFTRow:
             raise ValueError(
                 f"behavior is {self.behavior!r} but behavior_logprobs is "
                 f"{'missing' if self.behavior_logprobs is None else 'given'}; "
-                "name the distribution of the log-probs, or give None with behavior 'none'"
+                "name the writer of the completion, or give None with behavior 'none'"
             )
-        if self.behavior_logprobs is not None:
-            self._check_logprobs(self.behavior_logprobs)
+        self._check_logprobs("behavior_logprobs", self.behavior_logprobs)
+        self._check_logprobs("prior_logprobs", self.prior_logprobs)
 
-    def _check_logprobs(self, logprobs: list[float]) -> None:
+    def _check_logprobs(self, name: Column, logprobs: list[float] | None) -> None:
+        if logprobs is None:
+            return
         if len(logprobs) != len(self.completion_ids):
             raise ValueError(
-                f"{len(logprobs)} behavior_logprobs for {len(self.completion_ids)} completion_ids; give one "
+                f"{len(logprobs)} {name} for {len(self.completion_ids)} completion_ids; give one "
                 "per completion token, the end token included"
             )
         for position, logprob in enumerate(logprobs):
             # Rounding in bfloat16 engines can put the log-prob of a certain token slightly above 0.
             if not (math.isfinite(logprob) and logprob <= 1e-2):
                 raise ValueError(
-                    f"behavior_logprobs[{position}] is {logprob}; natural-log probabilities are finite and "
-                    "not above 0; score the completion again or set behavior to 'none'"
+                    f"{name}[{position}] is {logprob}; natural-log probabilities are finite and "
+                    "not above 0; score the completion again, or give None"
                 )
 
     def __len__(self) -> int:
@@ -94,11 +102,13 @@ def check_rows(rows: Sequence[SFTRow], sft: SFTConfig, end_token_ids: Collection
     for outcome in sorted({row.outcome for row in rows}):
         rule = sft.rule(outcome)
         of_outcome = [row for row in rows if row.outcome == outcome]
-        missing = sum(row.behavior_logprobs is None for row in of_outcome)
-        if rule.needs_behavior and missing:
+        if rule.reads is None:
+            continue
+        missing = sum(getattr(row, rule.reads) is None for row in of_outcome)
+        if missing:
             raise ValueError(
-                f"weight kind '{rule.kind}' needs behavior_logprobs, but {missing} of {len(of_outcome)} rows with "
-                f"outcome '{outcome}' have none; score these rows under the backbone, leave them out, or give the "
+                f"weight kind '{rule.kind}' needs {rule.reads}, but {missing} of {len(of_outcome)} rows with "
+                f"outcome '{outcome}' have none; score these rows, leave them out, or give the "
                 "outcome a kind without them (none, dft, eaft, asft) in outcome_weights"
             )
     endless = [index for index, row in enumerate(rows) if row.completion_ids[-1] not in end_token_ids]
@@ -128,8 +138,13 @@ def read_rows(path: Path) -> list[SFTRow]:
     """Read the rows of a parquet file written by `write_rows`.
 
     Raises:
-        ValueError: SFTRow refuses a row; the message has its number.
+        ValueError: an earlier version wrote the file, or SFTRow refuses a row; the message has its number.
     """
+    if "prior_logprobs" not in pq.read_schema(path).names:
+        raise ValueError(
+            f"{path} has no column prior_logprobs: an earlier version wrote it, in which behavior_logprobs were the "
+            "backbone's whoever wrote the row. Write the rows again; in a run folder, `rewriter-agent run` does it"
+        )
     return [_row(path, number, row) for number, row in enumerate(pq.read_table(path).to_pylist())]
 
 

@@ -55,8 +55,7 @@ def referenced_completions(
     mask = labels != IGNORE_INDEX
     outputs = model(**model_inputs, use_cache=False)
     logprobs = outputs.logits[:, :-1][mask].float().log_softmax(-1)
-    with torch.no_grad():
-        frozen = reference(**model_inputs, use_cache=False).logits[:, :-1][mask].float().log_softmax(-1)
+    frozen = _frozen_logprobs(reference, inputs)
     # PyTorch's kl_div(input, target) is KL(target || input).
     divergences = nn.functional.kl_div(logprobs, frozen, reduction="none", log_target=True).sum(-1)
     chosen = logprobs.gather(-1, labels[mask][:, None])[:, 0]
@@ -72,3 +71,22 @@ def referenced_completions(
         scatter(divergences),
     )
     return completions, outputs
+
+
+@torch.no_grad()
+def mass_above(reference: Callable[..., Any], inputs: dict[str, Tensor]) -> Tensor:
+    """Mass that a frozen reference gives to the tokens likelier than each label; shape (B, L-1), 0 without a label."""
+    labels = inputs["labels"][:, 1:]
+    mask = labels != IGNORE_INDEX
+    probabilities = _frozen_logprobs(reference, inputs).exp()
+    chosen = probabilities.gather(-1, labels[mask][:, None])
+    above = probabilities.masked_fill(probabilities <= chosen, 0).sum(-1)
+    return above.new_zeros(mask.shape).masked_scatter(mask, above)
+
+
+@torch.no_grad()
+def _frozen_logprobs(reference: Callable[..., Any], inputs: dict[str, Tensor]) -> Tensor:
+    """Log-probs of the whole vocabulary at every label, in nats; shape (labels, vocabulary)."""
+    model_inputs = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+    logits = reference(**model_inputs, use_cache=False).logits[:, :-1]
+    return logits[inputs["labels"][:, 1:] != IGNORE_INDEX].float().log_softmax(-1)

@@ -41,7 +41,7 @@ class Probe:
         for batch in self.batches:
             inputs = {name: batch[name].to(device) for name in ("input_ids", "attention_mask", "labels")}
             completions, _ = fused_completions(model, inputs)
-            values = divergence(completions.logprobs, batch["behavior_logprobs"][:, 1:].to(device))
+            values = divergence(completions.logprobs, batch["prior_logprobs"][:, 1:].to(device))
             sums += torch.stack(
                 [values.masked_fill(~completions.mask, 0).double().sum(), completions.mask.double().sum()]
             )

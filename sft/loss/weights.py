@@ -15,6 +15,8 @@ from sft.config.weights import (
     IWSFTWeight,
     LowPerplexityMask,
     NoWeight,
+    PriorRatioWeight,
+    PriorWeight,
     SequenceISWeight,
     TokenISWeight,
     Weight,
@@ -32,7 +34,10 @@ class TokenBatch:
     """Log-probs under the model in training."""
 
     behavior_logprobs: Tensor
-    """Log-probs under the behaviour distribution."""
+    """Log-probs under the behaviour distribution, which wrote the tokens."""
+
+    prior_logprobs: Tensor
+    """Log-probs under the backbone given the question."""
 
     entropies: Tensor
     """Entropies of the next-token distributions of the model in training."""
@@ -42,6 +47,9 @@ class TokenBatch:
 
     rows: Tensor
     """Number of each token's row, below B T; a packed sequence holds several rows."""
+
+    prior_above: Tensor | None = None
+    """Mass of the tokens that are likelier than this one under the backbone; None if no rule reads it."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,20 @@ def token_is_weights(
 ) -> TokenWeights:
     """w = r = pi_theta(y_t) / pi_behavior(y_t); if r is above C = `clip_max`, w = C or, in mode `mask`, 0.
 
-    This is truncated importance sampling, or its masked variant. log r is clamped to +-20: r is finite and not 0.
+    This is truncated importance sampling, or its masked variant. A point mass has log-prob 0, and r is pi_theta(y_t) as
+    in DFT. log r is clamped to +-20: r is finite and not 0.
     """
     return _clipped(_log_ratio(logprobs, behavior_logprobs).exp(), clip_max, mode)
+
+
+def prior_ratio_weights(
+    logprobs: Tensor, prior_logprobs: Tensor, clip_max: float, mode: Mode = "truncate"
+) -> TokenWeights:
+    """w = r = pi_theta(y_t) / pi_prior(y_t), clipped as in `token_is_weights`.
+
+    The prior did not write the token, so this is not importance sampling.
+    """
+    return _clipped(_log_ratio(logprobs, prior_logprobs).exp(), clip_max, mode)
 
 
 def sequence_is_weights(tokens: TokenBatch, clip_max: float, mode: Mode = "truncate") -> TokenWeights:
@@ -82,12 +101,12 @@ def sequence_is_weights(tokens: TokenBatch, clip_max: float, mode: Mode = "trunc
 
     The geometric mean of the ratios is used as in GSPO (arXiv 2507.18071): with their product, one row would dominate.
     """
-    return _clipped(_mean_log_ratio(tokens).exp(), clip_max, mode)
+    return _clipped(_mean_log_ratio(tokens, tokens.behavior_logprobs).exp(), clip_max, mode)
 
 
 def iw_sft_weights(tokens: TokenBatch, scale: float, clip_max: float) -> TokenWeights:
-    """w = min(exp(s mean_t log(pi_theta / pi_behavior)), C) for all tokens of a row (iw-SFT, arXiv 2507.12856)."""
-    ratio = (scale * _mean_log_ratio(tokens)).exp()
+    """w = min(exp(s mean_t log(pi_theta / pi_prior)), C) for all tokens of a row (iw-SFT, arXiv 2507.12856)."""
+    ratio = (scale * _mean_log_ratio(tokens, tokens.prior_logprobs)).exp()
     return _clipped(ratio, clip_max, "truncate")
 
 
@@ -100,9 +119,22 @@ def eaft_weights(entropies: Tensor, top_k: int, alpha: float) -> TokenWeights:
     return TokenWeights(share, share)
 
 
-def low_perplexity_weights(behavior_logprobs: Tensor, max_perplexity: float) -> TokenWeights:
-    """w = 1 if 1 / pi_behavior(y_t) <= `max_perplexity`, else 0 (STM, arXiv 2501.14315)."""
-    kept = (-behavior_logprobs.float() <= math.log(max_perplexity)).float()
+def low_perplexity_weights(prior_logprobs: Tensor, max_perplexity: float) -> TokenWeights:
+    """w = 1 if 1 / pi_prior(y_t) <= `max_perplexity`, else 0 (STM, arXiv 2501.14315)."""
+    kept = (-prior_logprobs.float() <= math.log(max_perplexity)).float()
+    return TokenWeights(kept, torch.ones_like(kept))
+
+
+def prior_weights(tokens: TokenBatch, mass: float | None) -> TokenWeights:
+    """w = pi_prior(y_t); with `mass`, 1 in the nucleus of this mass under the prior, else 0 (PriFT, arXiv 2606.09396).
+
+    The nucleus is the smallest set of likeliest tokens that has the mass: a token is in it if the likelier ones have
+    less. Tokens of equal probability are in it together.
+    """
+    if mass is None:
+        return dft_weights(tokens.prior_logprobs)
+    assert tokens.prior_above is not None, "computed if a rule reads it"
+    kept = (tokens.prior_above < mass).float()
     return TokenWeights(kept, torch.ones_like(kept))
 
 
@@ -120,10 +152,14 @@ def token_weights(rule: Weight, tokens: TokenBatch) -> TokenWeights:
             return sequence_is_weights(tokens, clip_max, mode)
         case IWSFTWeight(scale=scale, clip_max=clip_max):
             return iw_sft_weights(tokens, scale, clip_max)
+        case PriorRatioWeight(clip_max=clip_max, mode=mode):
+            return prior_ratio_weights(tokens.logprobs, tokens.prior_logprobs, clip_max, mode)
         case EAFTWeight(top_k=top_k, alpha=alpha):
             return eaft_weights(tokens.entropies, top_k, alpha)
         case LowPerplexityMask(max_perplexity=max_perplexity):
-            return low_perplexity_weights(tokens.behavior_logprobs, max_perplexity)
+            return low_perplexity_weights(tokens.prior_logprobs, max_perplexity)
+        case PriorWeight(mass=mass):
+            return prior_weights(tokens, mass)
         case _:
             assert_never(rule)
 
@@ -149,13 +185,13 @@ def _clipped(ratio: Tensor, clip_max: float, mode: Mode) -> TokenWeights:
     return TokenWeights(ratio.clamp(max=clip_max), ratio)
 
 
-def _log_ratio(logprobs: Tensor, behavior_logprobs: Tensor) -> Tensor:
-    return (logprobs.float() - behavior_logprobs.float()).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+def _log_ratio(logprobs: Tensor, others: Tensor) -> Tensor:
+    return (logprobs.float() - others.float()).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
-def _mean_log_ratio(tokens: TokenBatch) -> Tensor:
+def _mean_log_ratio(tokens: TokenBatch, others: Tensor) -> Tensor:
     """Mean log-ratio over the completion tokens of each token's row, of shape (B, T)."""
-    log_ratio = _log_ratio(tokens.logprobs, tokens.behavior_logprobs).masked_fill(~tokens.mask, 0)
+    log_ratio = _log_ratio(tokens.logprobs, others).masked_fill(~tokens.mask, 0)
     rows = tokens.rows.flatten()
     # Sized for the largest possible number of rows: counting them would synchronise with the device.
     sums = torch.zeros_like(log_ratio.flatten()).index_add_(0, rows, log_ratio.flatten())

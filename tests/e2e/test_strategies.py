@@ -3,17 +3,24 @@
 import json
 import shutil
 from pathlib import Path
+from statistics import fmean
 
 import pyarrow.parquet as pq
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.config.model import ModelConfig
+from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.experiments.compare import compare_strategies, comparison
 from rewriter_agent.experiments.gap.command import gap, gap_table
 from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.train.rewriter import RewriterCard, write_card
+from sft.loss.weights import token_is_weights
 from tests.helpers.killed_run import write_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -47,6 +54,7 @@ def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture
     rows = pq.read_table(config.folder / "rewrite-policy" / "rewrites.parquet").to_pylist()
     assert {row["policy_version"] for row in rows} == {STEPS}
     assert {(row["writer"], row["prompt_kind"]) for row in rows} <= {("policy", "rewriting"), (None, None)}
+    check_weights(config)
     assert read_measurements(config.folder / "strategies.json") == results
     assert (config.folder / "config.yaml").exists()
     capsys.readouterr()
@@ -62,3 +70,28 @@ def test_strategies_and_the_gap(config: RunConfig, capsys: pytest.CaptureFixture
     assert "8 of 12 training rows" in gap_table(measured, config.folder)
     assert (config.folder / "gap" / "gap.html").exists()
     assert len(json.loads((config.folder / "gap" / "gap.json").read_text())["rows"]) == 8
+
+
+@torch.inference_mode()
+def check_weights(config: RunConfig) -> None:
+    """Check the first weights: 1 for on-policy rows, less for rewrites, and those of DFT for the expert's text."""
+    model = AutoModelForCausalLM.from_pretrained(LAB_FOLDER, dtype=torch.float32)
+    tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
+    problems = anchored_problems(config)
+    means: dict[str, list[float]] = {}
+    folders = [config.folder / f"rewrite-{name}" for name in ("policy", "mind_the_gap")]
+    for row in [row for path in folders for row in pq.read_table(path / "rewrites.parquet").to_pylist()]:
+        prompt, ids = tokens.question(problems[row["problem_id"]]), row["target_ids"]
+        logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+        student = logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0]
+        found = token_is_weights(student, torch.tensor(row["behavior_logprobs"]), clip_max=1.0)
+        assert torch.allclose(torch.tensor(row["prior_logprobs"]), student, atol=1e-2)
+        if row["outcome"] == "self_correct":
+            assert torch.allclose(found.ratio, torch.ones(len(ids)), atol=2e-2)
+        if row["behavior"] == "expert":
+            assert torch.allclose(found.weights, student.exp())
+        means.setdefault(row["outcome"], []).append(found.weights.mean().item())
+    assert means["self_correct"]
+    assert min(means["self_correct"]) > 0.98
+    assert min(means["rewritten"]) < 0.9
+    assert fmean(means["rewritten"]) < fmean(means["self_correct"])

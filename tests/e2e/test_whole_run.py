@@ -148,6 +148,8 @@ def test_every_problem_has_one_target_in_order(whole_run: WholeRun, rewrites: li
     assert counts["rewritten"] + counts.get("expert_fallback", 0) == counts["problems"] == DATA.num_train
     assert counts["rescored"] == DATA.num_train
     assert counts["rescored_difference"] < 0.01
+    assert counts["behavior_rescored"] == counts["rewritten"]
+    assert counts["behavior_rescored_difference"] < 0.01
 
 
 def test_targets_are_verified_or_the_experts(
@@ -163,23 +165,30 @@ def test_targets_are_verified_or_the_experts(
             assert max(tried) == 0
 
 
-def test_behavior_logprobs_are_the_backbones_given_the_question(
+def test_targets_have_the_log_probs_of_their_writer_and_of_the_backbone(
     whole_run: WholeRun, rewrites: list[dict[str, Any]]
 ) -> None:
-    model = load(LAB_FOLDER)
+    backbone, rewriter = load(LAB_FOLDER), load(whole_run.folder / "train" / "model")
     tokens = load_tokens(str(LAB_FOLDER), ModelConfig())
     problems = {
         row.problem.id: row.problem for row in prepared(whole_run.folder / "prepare" / "train.parquet")
     }
-    differences, under_the_rewriters_prompt = [], []
+    differences, of_the_other = [], []
     for row in rewrites[:12]:
-        problem, given = problems[row["problem_id"]], torch.tensor(row["behavior_logprobs"])
-        own = completion_logprobs(model, tokens.question(problem), row["target_ids"])
-        other = completion_logprobs(model, tokens.rewriting(problem), row["target_ids"])
-        differences.append((own - given).abs().mean().item())
-        under_the_rewriters_prompt.append((other - given).abs().mean().item())
+        problem, ids = problems[row["problem_id"]], row["target_ids"]
+        prior = completion_logprobs(backbone, tokens.question(problem), ids)
+        written = (
+            completion_logprobs(rewriter, tokens.rewriting(problem), ids)
+            if row["behavior"] == "rewriter"
+            else torch.zeros(len(ids))
+        )
+        assert row["behavior"] == ("rewriter" if row["outcome"] == "rewritten" else "expert")
+        for model, given in ((prior, row["prior_logprobs"]), (written, row["behavior_logprobs"])):
+            differences.append((model - torch.tensor(given)).abs().mean().item())
+        of_the_other.append((prior - torch.tensor(row["behavior_logprobs"])).abs().mean().item())
+    assert {row["behavior"] for row in rewrites[:12]} == {"rewriter", "expert"}
     assert max(differences) < 0.05
-    assert fmean(under_the_rewriters_prompt) > 5 * fmean(differences)
+    assert fmean(of_the_other) > 5 * fmean(differences)
 
 
 def test_the_targets_are_a_data_set_that_others_can_train_on(

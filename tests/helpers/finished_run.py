@@ -71,6 +71,7 @@ def finished_run(folder: Path, backbone: str, **sections: dict[str, Any]) -> Pat
     for stage in (PREPARE, TRAIN, REWRITE, DATASET, SFT_REWRITTEN, REPORT):
         if stage.wanted(config):
             # As `Stage.finish` does, which looks up every version that is installed: a second a stage.
-            manifest = {"fingerprint": stage.fingerprint(config), "counts": COUNTS[stage.name]}
-            write_json(config.folder / stage.name / "manifest.json", manifest | {"versions": VERSIONS})
+            made_from = {"fingerprint": stage.fingerprint(config), "inputs": stage.inputs(config)}
+            counted = {"counts": COUNTS[stage.name], "versions": VERSIONS}
+            write_json(config.folder / stage.name / "manifest.json", made_from | counted)
     return path

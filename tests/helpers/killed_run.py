@@ -145,7 +145,7 @@ def write_config(base: Path) -> Path:
         "rewrite": {**length, "num_generations": 4, "shard_size": 2},
         "sft": {
             "weight": {"kind": "token_is"},
-            "outcome_weights": {"expert_fallback": {"kind": "sequence_is", "mode": "mask"}},
+            "outcome_weights": {"expert_fallback": {"kind": "sequence_is", "clip_max": 2.0, "mode": "mask"}},
             "probe_size": 8,
             "probe_steps": 1,
             "learning_rate": 7e-4,

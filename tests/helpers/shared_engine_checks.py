@@ -40,4 +40,4 @@ def assert_rewrites_are_scored_by_the_backbone(folder: Path) -> None:
         prompt = tokens.question(problems[row["problem_id"]])
         logits = model(torch.tensor([prompt + row["target_ids"]])).logits[0, len(prompt) - 1 : -1]
         expected = logits.log_softmax(-1).gather(1, torch.tensor(row["target_ids"])[:, None])[:, 0]
-        assert torch.allclose(torch.tensor(row["behavior_logprobs"]), expected, atol=1e-2)
+        assert torch.allclose(torch.tensor(row["prior_logprobs"]), expected, atol=1e-2)

@@ -68,12 +68,13 @@ def sft_model_dir(
 
 @pytest.fixture(scope="session")
 def sft_rows(sft_tokenizer: PreTrainedTokenizerFast) -> list[SFTRow]:
-    """Eight rows with completions of 3 to 24 tokens and behaviour log-probs between -8 and -0.5."""
-    draw = random.Random(0)
+    """Eight rows with completions of 3 to 24 tokens and two kinds of log-probs, each between -8 and -0.5."""
+    draw, other = random.Random(0), random.Random(1)
     rows = []
     for length in (2, 23, 5, 11, 3, 17, 8, 4):
         completion = [*draw.choices(range(2, 300), k=length), sft_tokenizer.eos_token_id]
         logprobs = [-draw.uniform(0.5, 8.0) for _ in completion]
         prompt = draw.choices(range(2, 300), k=draw.randint(2, 9))
-        rows.append(SFTRow(prompt, completion, logprobs, "backbone", "rewritten"))
+        prior = [-other.uniform(0.5, 8.0) for _ in completion]
+        rows.append(SFTRow(prompt, completion, logprobs, "backbone", "rewritten", prior))
     return rows

@@ -227,7 +227,7 @@ def test_an_anchor_rules_by_outcome_and_the_probe_under_zero3(
     # Logged after the step, over five rows shared by two ranks: the saved model is the last one.
     saved = AutoModelForCausalLM.from_pretrained(job.model_dir, dtype=torch.float32)
     ratios = torch.cat(
-        [logprobs_by_hand(saved, row) - torch.tensor(row.behavior_logprobs) for row in sft_rows[:5]]
+        [logprobs_by_hand(saved, row) - torch.tensor(row.prior_logprobs) for row in sft_rows[:5]]
     )
     assert metrics[-1]["probe/kl"] == pytest.approx((ratios.exp() - 1 - ratios).mean().item(), rel=0.05)
 

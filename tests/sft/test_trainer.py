@@ -20,6 +20,8 @@ from sft.config.weights import (
     IWSFTWeight,
     LowPerplexityMask,
     NoWeight,
+    PriorRatioWeight,
+    PriorWeight,
     SequenceISWeight,
     TokenISWeight,
     Weight,
@@ -115,7 +117,7 @@ def test_loss_and_gradient_equal_trl(
     ours = trainer.compute_loss(sft_model, dict(batch), num_items_in_batch=num_items)
     ours.backward()
     our_gradients = gradients(sft_model)
-    del batch["behavior_logprobs"], batch["outcome"]
+    del batch["behavior_logprobs"], batch["prior_logprobs"], batch["outcome"]
     theirs = trl.SFTTrainer.compute_loss(trainer, sft_model, batch, num_items_in_batch=num_items)
     theirs.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-6)
@@ -167,6 +169,8 @@ def test_one_step_has_the_gradient_computed_by_hand(
         IWSFTWeight(),
         EAFTWeight(),
         LowPerplexityMask(max_perplexity=9),
+        PriorWeight(),
+        PriorRatioWeight(),
     ],
 )
 def test_packing_changes_neither_loss_nor_gradient(
@@ -186,7 +190,7 @@ def test_packing_changes_neither_loss_nor_gradient(
         torch.testing.assert_close(found[0][name], found[1][name], rtol=1e-4, atol=1e-5)
 
 
-def test_behavior_logprobs_keep_their_precision_under_deepspeed(
+def test_logprobs_keep_their_precision_under_deepspeed(
     make_trainer: MakeTrainer, sft_rows: list[SFTRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make_trainer(NoWeight())
@@ -200,20 +204,22 @@ def test_behavior_logprobs_keep_their_precision_under_deepspeed(
     batch = trainer.data_collator(to_dataset(sft_rows).to_list())
     prepared = trainer._prepare_inputs(batch)
     assert prepared.keys() == batch.keys()
-    torch.testing.assert_close(prepared["behavior_logprobs"], batch["behavior_logprobs"], rtol=0, atol=0)
+    for name in ("behavior_logprobs", "prior_logprobs"):
+        torch.testing.assert_close(prepared[name], batch[name], rtol=0, atol=0)
 
 
-def test_the_anchor_of_an_adapter_is_the_model_without_it(
-    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
+@pytest.mark.parametrize("weight", [ASFTWeight(beta=0.3), PriorWeight(mass=0.5)])
+def test_the_reference_of_an_adapter_is_the_model_without_it(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], weight: Weight
 ) -> None:
     plain = copy.deepcopy(sft_model).requires_grad_(False)
     adapted = get_peft_model(sft_model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
-    alone = make_trainer(ASFTWeight(beta=0.3), model=adapted)
+    alone = make_trainer(weight, model=adapted)
     batch = alone.data_collator(to_dataset(sft_rows).to_list())
     found = alone.compute_loss(adapted, dict(batch))
     found.backward()
     ours = gradients(adapted)
-    beside = make_trainer(ASFTWeight(beta=0.3), model=adapted, reference=plain)
+    beside = make_trainer(weight, model=adapted, reference=plain)
     expected = beside.compute_loss(adapted, dict(batch))
     expected.backward()
     torch.testing.assert_close(found, expected)
@@ -318,6 +324,32 @@ def test_asft_is_dft_and_the_divergence_from_the_reference(
         torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("pack_length", [None, 40])
+def test_a_nucleus_is_that_of_the_reference(
+    make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], pack_length: int | None
+) -> None:
+    reference = copy.deepcopy(sft_model).requires_grad_(False)
+    with torch.no_grad():
+        for parameter in sft_model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    trainer = make_trainer(PriorWeight(mass=0.5), reference=reference, pack_length=pack_length)
+    loss = trainer.compute_loss(sft_model, trainer.data_collator(trainer.train_dataset.to_list()))
+    total, kept, tokens = torch.zeros(()), 0, 0
+    for row in sft_rows:
+        ids = torch.tensor([row.prompt_ids + row.completion_ids])
+        start = len(row.prompt_ids) - 1
+        probabilities = reference(input_ids=ids).logits[0, start:-1].softmax(-1)
+        logprobs = completion_logprobs(sft_model, row)
+        for position, token in enumerate(row.completion_ids):
+            ranked = probabilities[position].sort(descending=True)
+            size = int((ranked.values.cumsum(0) < 0.5).sum()) + 1
+            in_nucleus = token in ranked.indices[:size]
+            total = total - logprobs[position] * in_nucleus
+            kept, tokens = kept + in_nucleus, tokens + 1
+    assert 0 < kept < tokens
+    torch.testing.assert_close(loss.detach(), total / tokens, rtol=1e-5, atol=1e-6)
+
+
 def test_the_reference_path_gives_what_the_fused_head_gives(
     make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow]
 ) -> None:
@@ -347,8 +379,7 @@ def test_the_probe_shows_how_far_the_model_has_moved(
 ) -> None:
     before = [completion_logprobs(sft_model, row) for row in sft_rows[:3]]
     probe = [
-        replace(row, behavior_logprobs=values.tolist())
-        for row, values in zip(sft_rows[:3], before, strict=True)
+        replace(row, prior_logprobs=values.tolist()) for row, values in zip(sft_rows[:3], before, strict=True)
     ]
     trainer = make_trainer(
         NoWeight(),
@@ -384,7 +415,7 @@ def test_a_part_stops_when_the_probe_reaches_its_limit(
     make_trainer: MakeTrainer, sft_model: LlamaForCausalLM, sft_rows: list[SFTRow], tmp_path: Path
 ) -> None:
     before = completion_logprobs(sft_model, sft_rows[0])
-    probe = to_dataset([replace(sft_rows[0], behavior_logprobs=before.tolist())]).to_list()
+    probe = to_dataset([replace(sft_rows[0], prior_logprobs=before.tolist())]).to_list()
     trainer = make_trainer(NoWeight(), probe_rows=probe, learning_rate=0.05, max_steps=9, logging_steps=2)
     trainer.add_callback(MetricsWriter(tmp_path / "metrics.jsonl"))
     trainer.add_callback(StopAt(5, probe_kl=1e-6))

@@ -94,6 +94,7 @@ ARMS = {
         "low-perplexity mask on expert solutions", EXPERT, {"weight": {"kind": "low_perplexity_mask"}}
     ),
     "eaft": Arm("EAFT on expert solutions", EXPERT, {"weight": {"kind": "eaft"}}),
+    "prior": Arm("PriFT on expert solutions", EXPERT, {"weight": {"kind": "prior"}}),
     "mind_the_gap": Arm("Mind the Gap", "mind_the_gap"),
     "mind_the_gap_is": Arm("Mind the Gap, IS", "mind_the_gap", IS),
     "mind_the_gap_mask": Arm("Mind the Gap, fallbacks masked", "mind_the_gap", MASK_FALLBACKS),
@@ -106,6 +107,7 @@ ARMS = {
     ),
     "rl": Arm("RL rewriter", "rl"),
     "rl_is": Arm("RL rewriter, IS", "rl", IS),
+    "rl_prior_ratio": Arm("RL rewriter, ratio to the backbone", "rl", {"weight": {"kind": "prior_ratio"}}),
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", MASK_FALLBACKS),
     "rl_paper": Arm("RL rewriter, published reward", "rl_paper"),
     "rl_paper_is": Arm("RL rewriter, published reward, IS", "rl_paper", IS),

@@ -90,7 +90,7 @@ def pilot_config(plan: StudyPlan) -> RunConfig:
     tree |= {"name": "run", "output_dir": str(plan.config.folder / "pilot"), "study": None}
     tree["data"]["num_train"] = min(PROBLEMS, plan.problems)
     tree["train"]["max_steps"] = TRAIN_STEPS
-    tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None, "behavior": "backbone"}
+    tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None}
     tree["sft"] |= {"sweep": None, "refresh": None, "max_steps": SFT_STEPS, "logging_steps": 1}
     return make_config(tree)
 

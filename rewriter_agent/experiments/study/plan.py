@@ -116,7 +116,7 @@ class StudyPlan:
         tree |= {"name": source, "output_dir": str(folder), "seed": seed, "study": None}
         tree["tracking"]["group"] = self.config.tracking.group or self.config.name
         tree["sft"]["sweep"] = None
-        tree["rewrite"] |= {"strategy": "policy", "select": None, "rewriter": None, "behavior": "backbone"}
+        tree["rewrite"] |= {"strategy": "policy", "select": None, "rewriter": None}
         spec = SOURCES[source]
         if spec.rewriter:
             tree["rewrite"]["rewriter"] = str(folder / spec.rewriter / "train")

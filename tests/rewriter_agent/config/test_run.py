@@ -244,19 +244,23 @@ def test_a_wrong_key_of_an_outcomes_rule_is_explained(config_file: Path) -> None
     assert message == "unknown config key 'sft.outcome_weights.expert_fallback.clip_max'; allowed here: kind"
 
 
-def test_a_mask_by_the_backbones_perplexity_wants_its_log_probs(config_file: Path) -> None:
-    mask = "sft.outcome_weights={rewritten: {kind: low_perplexity_mask}}"
-    load_config(config_file, [mask])
-    message = refusal(config_file, MINIMAL, mask, "rewrite.behavior=rewriter")
-    assert "Set rewrite.behavior=backbone, or take another weight" in message
+@pytest.mark.parametrize("value", ["backbone", "rewriter", "null"])
+def test_the_removed_choice_of_a_behaviour_says_what_holds_now(config_file: Path, value: str) -> None:
+    message = refusal(config_file, MINIMAL, f"rewrite.behavior={value}")
+    assert message.startswith("rewrite: the key `behavior` has been removed: every target now carries")
+    assert message.endswith("are left in the arm rl_prior_ratio of a study")
+    assert "\n" not in message
 
 
-def test_quotations_want_the_backbones_log_probs(config_file: Path) -> None:
-    load_config(config_file, ["reward.quote_expert=true"])
-    message = refusal(config_file, MINIMAL, "reward.quote_expert=true", "rewrite.behavior=rewriter")
-    assert "Set rewrite.behavior=backbone, or reward.quote_expert=false" in message
-    message = refusal(config_file, MINIMAL, "rewrite={strategy: quote_align, behavior: rewriter}")
-    assert "quotes steps that the model did not write" in message
+@pytest.mark.parametrize(
+    "key", ["weight={kind: prior_ratio}", "outcome_weights={rewritten: {kind: prior_ratio}}"]
+)
+def test_a_ratio_to_the_backbone_is_no_weight_of_a_run(config_file: Path, key: str) -> None:
+    message = refusal(config_file, MINIMAL, f"sft.{key}")
+    assert "exists for comparison only. Set sft.weight={kind: token_is}" in message
+    assert "\n" not in message
+    for compared in ("sft.sweep={weights: [{kind: prior_ratio}]}", "study={weight: {kind: prior_ratio}}"):
+        load_config(config_file, [compared])
 
 
 def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_file: Path) -> None:

@@ -67,6 +67,8 @@ def test_weights_and_rates_are_those_of_the_arm(plan: StudyPlan) -> None:
         "dft": "dft",
         "eaft": "eaft",
         "low_perplexity_mask": "low_perplexity_mask",
+        "prior": "prior",
+        "rl_prior_ratio": "prior_ratio",
         **{
             f"{name}_is": "token_is"
             for name in ("mind_the_gap", "best_of_k", "best_of_budget", "rl", "rl_paper")

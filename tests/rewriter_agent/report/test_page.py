@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from statistics import fmean
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,7 +29,7 @@ from rewriter_agent.report.curves import sft_curve, training_curves
 from rewriter_agent.report.rewriting import EXPERTS, TARGETS
 from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
-from rewriter_agent.rewrite.record import CANDIDATES, REWRITES
+from rewriter_agent.rewrite.record import CANDIDATES
 from tests.helpers.run_folder import FALSE, HOSTILE, SECONDS, make_run, pieces
 
 LAB_WORLD_7 = {"lab world": "7 0123456789abcdef"}
@@ -303,20 +304,14 @@ def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):
     assert '<pre class="tokens">' in (config.folder / "report" / "report.html").read_text()
 
 
-def test_log_probs_of_the_rewriter_colour_nothing(tmp_path):
+def test_texts_are_coloured_by_the_backbone_whoever_wrote_them(tmp_path):
     run = make_run(tmp_path / "run")
-    path = run / "rewrite" / "rewrites.parquet"
-    rows = [
-        row | {"behavior": "rewriter"}
-        for row in pq.read_table(path).to_pylist()
-        if row["selected"] is not None
-    ]
-    write_table(path, rows, REWRITES)
-    sample = collect(run, pieces).samples[0]
-    assert sample.expert.pieces
-    assert sample.target.pieces == []
-    # Of the score, which is the backbone's.
-    assert sample.target.naturalness.mean_logprob == -0.6
+    rows = {r["problem_id"]: r for r in pq.read_table(run / "rewrite" / "rewrites.parquet").to_pylist()}
+    for sample in collect(run, pieces).samples:
+        row = rows[sample.problem_id]
+        assert row["behavior_logprobs"] != row["prior_logprobs"] == sample.target.logprobs
+        assert sample.target.pieces
+        assert sample.target.naturalness.mean_logprob == pytest.approx(fmean(row["prior_logprobs"]))
 
 
 def test_markdown_has_a_row_an_arm_and_one_a_benchmark(run, html, data):

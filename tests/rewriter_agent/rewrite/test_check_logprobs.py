@@ -1,10 +1,11 @@
-"""Behaviour log-probs are checked against what their model says of the same tokens given the same prompt."""
+"""Log-probs are checked against the present ones of their model, for the same tokens and the same prompt."""
 
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from cluster.types import ScoreRequest
 from rewriter_agent.io.files import write_table
 from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.rewrite.check_logprobs import ROWS, check_logprobs
@@ -15,7 +16,7 @@ IDS = [*map(ord, "It is 5."), 0]
 
 
 def row(number: int, **changed: Any) -> dict[str, Any]:
-    logprobs = {"behavior": "backbone", "behavior_logprobs": fake_logprobs(IDS)}
+    logprobs = {"behavior_logprobs": fake_logprobs(IDS), "prior_logprobs": fake_logprobs(IDS)}
     written = {"problem_id": f"p{number}", "target_ids": IDS, "writer": "policy", "prompt_kind": "rewriting"}
     return {**logprobs, **written, **changed}
 
@@ -27,6 +28,10 @@ def problem(name: str) -> dict[str, Any]:
         "prompt_ids": [*map(ord, asked)],
         "rewriting_prompt_ids": [*map(ord, f"{asked} Five.")],
     }
+
+
+def asked(request: ScoreRequest) -> str:
+    return "".join(map(chr, request.prompt_ids))
 
 
 def check(folder: Path, rows: list[dict[str, Any]], temperature: float = 1.0) -> tuple[Any, ...]:
@@ -42,20 +47,34 @@ def test_rows_that_agree(tmp_path: Path) -> None:
     found, backbone, policy = check(tmp_path, [row(i) for i in range(ROWS + 20)])
     assert found["rescored"] == ROWS == len(backbone.asked)
     assert found["rescored_difference"] == found["rescored_worst"] == pytest.approx(0, abs=1e-6)
-    assert policy.asked == []
-    assert "".join(map(chr, backbone.asked[0].prompt_ids)).startswith("How many?")
+    assert found["behavior_rescored"] == ROWS == len(policy.asked)
+    assert found["behavior_rescored_worst"] == pytest.approx(0, abs=1e-6)
+    assert not any(asked(backbone).endswith("Five.") for backbone in backbone.asked)
+    assert all(asked(policy).endswith("Five.") for policy in policy.asked)
 
 
-def test_those_of_the_rewriter_are_checked_under_its_prompt_at_temperature_one_only(tmp_path: Path) -> None:
-    rows = [row(1, behavior="rewriter"), row(2, behavior="rewriter", writer="backbone"), row(3)]
+def test_behaviour_is_checked_with_the_writer_under_its_prompt_at_temperature_one_only(
+    tmp_path: Path,
+) -> None:
+    own = row(2, writer="backbone", prompt_kind="question")
+    expert = row(4, writer=None, prompt_kind=None, behavior_logprobs=[0.0] * len(IDS))
+    quoting = row(5, behavior="expert", behavior_logprobs=[0.0] * len(IDS))
+    rows = [row(1), own, row(3, writer="backbone"), expert, quoting]
     found, backbone, policy = check(tmp_path, rows)
-    assert found["rescored"] == 3
-    assert ["".join(map(chr, request.prompt_ids)) for request in policy.asked] == ["How many? p1 Five."]
-    assert len(backbone.asked) == 2
-    assert check(tmp_path, rows, temperature=0.7)[0]["rescored"] == 1
+    assert (found["rescored"], found["behavior_rescored"]) == (5, 3)
+    assert list(map(asked, policy.asked)) == ["How many? p1 Five."]
+    question = [f"How many? p{number}" for number in (1, 2, 3, 4, 5)]
+    assert list(map(asked, backbone.asked)) == [*question, "How many? p2", "How many? p3 Five."]
+    for temperature in (0.0, 0.7):
+        found, backbone, policy = check(tmp_path, rows, temperature)
+        assert (found["rescored"], len(backbone.asked), policy.asked) == (5, 5, [])
+        assert "behavior_rescored" not in found
+    assert "behavior_rescored" not in check(tmp_path, [expert, quoting])[0]
 
 
 def test_rows_of_other_weights_are_refused_with_the_worst_one(tmp_path: Path) -> None:
     off = [value - 1 for value in fake_logprobs(IDS)]
-    with pytest.raises(ValueError, match=r"0\.500 nats a token off.*worst: 1\.000, problem p2"):
-        check(tmp_path, [row(1), row(2, behavior_logprobs=off)])
+    for column in ("behavior_logprobs", "prior_logprobs"):
+        message = rf"the {column} of 2 rows .*0\.500 nats a token off.*worst: 1\.000, problem p2"
+        with pytest.raises(ValueError, match=message):
+            check(tmp_path, [row(1), row(2, **{column: off})])

@@ -67,9 +67,10 @@ def test_the_highest_total_that_passes_is_the_target() -> None:
     assert (found["outcome"], found["selected"], found["reason"]) == (REWRITTEN, 2, None)
     assert found["target_text"] == "third"
     assert found["target_ids"] == list(SAMPLES[2].token_ids)
-    assert found["behavior_logprobs"] == fake_logprobs(SAMPLES[2].token_ids)
     assert found["behavior"] == "backbone"
-    assert len(found["behavior_logprobs"]) == len(found["target_ids"])
+    assert found["behavior_logprobs"] == list(SAMPLES[2].logprobs)
+    assert found["prior_logprobs"] == fake_logprobs(SAMPLES[2].token_ids)
+    assert len(found["behavior_logprobs"]) == len(found["prior_logprobs"]) == len(found["target_ids"])
 
 
 def test_of_equal_totals_the_first_is_taken() -> None:
@@ -81,8 +82,8 @@ def test_where_none_passes_the_expert_solution_stays_with_the_commonest_reason()
     assert (found["outcome"], found["selected"], found["reason"]) == (EXPERT_FALLBACK, None, "unfinished")
     assert found["target_text"] == PROBLEM.solution
     assert found["target_ids"] == EXPERTS.ids
-    assert found["behavior_logprobs"] == EXPERTS.logprobs
-    assert found["behavior"] == "backbone"
+    check_point_mass(found, "expert")
+    assert found["prior_logprobs"] == EXPERTS.logprobs
 
 
 @pytest.mark.parametrize(
@@ -93,16 +94,44 @@ def test_without_candidates_the_expert_solution_stays(skipped: str | None, outco
     (found,) = rows(skipped=skipped, strategy="expert")
     assert (found["outcome"], found["reason"]) == (outcome, skipped)
     assert found["target_text"] == PROBLEM.solution
+    check_point_mass(found, "expert")
+    assert found["prior_logprobs"] == EXPERTS.logprobs
     untouched = Attempt(PROBLEM, [], skipped)
     assert (cost_row(untouched)["rollouts"], candidate_rows(untouched)) == (0, [])
 
 
-def test_the_rewriters_own_log_probs_on_request() -> None:
-    (found,) = rows(group(passed(1.2), failed("copy"), failed("copy")), behavior="rewriter")
-    assert found["behavior"] == "rewriter"
+def check_point_mass(found: dict[str, Any], writer: str) -> None:
+    assert found["behavior"] == writer
+    assert found["behavior_logprobs"] == [0.0] * len(found["target_ids"])
+
+
+@pytest.mark.parametrize(
+    ("round_", "outcome", "writer"),
+    [
+        (Round("policy", "rewriting"), REWRITTEN, "rewriter"),
+        (GUIDED, REWRITTEN, "backbone"),
+        (ALONE, SELF_CORRECT, "backbone"),
+    ],
+)
+def test_a_target_has_the_log_probs_of_its_writer_and_of_the_backbone(
+    round_: Round, outcome: str, writer: str
+) -> None:
+    (found,) = rows(group(passed(1.2), failed("copy"), round_=round_), temperature=0.7)
+    assert (found["outcome"], found["behavior"]) == (outcome, writer)
     assert found["behavior_logprobs"] == list(SAMPLES[0].logprobs)
-    (fallback,) = rows(group(failed("copy"), failed("copy")), behavior="rewriter")
-    assert (fallback["behavior"], fallback["behavior_logprobs"]) == ("backbone", EXPERTS.logprobs)
+    assert found["prior_logprobs"] == fake_logprobs(SAMPLES[0].token_ids)
+    (greedy,) = rows(group(passed(1.2), failed("copy"), round_=round_), temperature=0)
+    check_point_mass(greedy, writer)
+    assert greedy["prior_logprobs"] == found["prior_logprobs"]
+
+
+def test_a_target_that_quotes_the_expert_is_a_point_mass() -> None:
+    quoting = replace(SAMPLES[0], logprobs=())
+    scored = ScoredGroup([quoting], [passed(1.2)], [fake_logprobs(quoting.token_ids)], [])
+    (found,) = rows(Group(Round("policy", "rewriting"), scored, prompt_tokens=7))
+    assert (found["outcome"], found["writer"]) == (REWRITTEN, "policy")
+    check_point_mass(found, "expert")
+    assert found["prior_logprobs"] == fake_logprobs(quoting.token_ids)
 
 
 def test_several_targets_are_several_rows() -> None:
@@ -206,5 +235,6 @@ def test_records_survive_parquet_and_add_up(tmp_path: Path) -> None:
     assert tally.false_share == 1 / 2
     assert tally.line() == "expert_fallback 1, rewritten 1 | 33% of candidates pass"
     for before, after in zip(written, loaded, strict=True):
-        assert after.pop("behavior_logprobs") == pytest.approx(before.pop("behavior_logprobs"))
+        for column in ("behavior_logprobs", "prior_logprobs"):
+            assert after.pop(column) == pytest.approx(before.pop(column))
         assert after == before

@@ -25,7 +25,14 @@ from rewriter_agent.pipeline import (
 )
 from rewriter_agent.runtime.fingerprints import input_hashes
 from rewriter_agent.runtime.runner import run_stage
-from rewriter_agent.runtime.stage import SEPARATE_SUBSECTIONS, Stage, _section, roles_of, vllm_package
+from rewriter_agent.runtime.stage import (
+    COLUMNS,
+    SEPARATE_SUBSECTIONS,
+    Stage,
+    _section,
+    roles_of,
+    vllm_package,
+)
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -220,6 +227,17 @@ def test_an_unfinished_stage_goes_on_in_its_folder(
     assert manifest is not None
     assert 100 <= manifest["wall_seconds"] < 110
     assert "resuming" in capsys.readouterr().out
+
+
+def test_tables_with_the_columns_of_another_version_are_named(config: RunConfig, second: Stage) -> None:
+    def written_by(columns: str) -> Stage:
+        return Stage("first", ("data",), (), Work(), reads=lambda config: {COLUMNS: columns})
+
+    do(written_by("id"), config)
+    message = r"stage 'second' needs first again: another version wrote the results .* with other columns. Run `rewri"
+    with pytest.raises(ValueError, match=message):
+        second.require(config, [written_by("id,prior_logprobs")])
+    second.require(config, [written_by("id")])
 
 
 def test_a_missing_upstream_stage_is_named(config: RunConfig, first: Stage, second: Stage) -> None:

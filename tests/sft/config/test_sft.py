@@ -29,6 +29,10 @@ def test_weight_is_chosen_by_kind() -> None:
         {"sp_size": 2, "packing": True},
         {"sp_size": 2, "weight": {"kind": "sequence_is"}},
         {"sp_size": 2, "outcome_weights": {"rewritten": {"kind": "asft"}}},
+        {"sp_size": 2, "weight": {"kind": "prior", "mass": 0.5}},
+        {"weight": {"kind": "prior", "mass": 1.0}},
+        {"weight": {"kind": "token_is", "mode": "mask"}},
+        {"weight": {"kind": "sequence_is", "mode": "mask", "clip_max": 0.5}},
         {"refresh": {"steps": 2}, "packing": True},
         {"refresh": {"steps": 2, "probe_kl": 0.1}, "probe_size": 0},
         {"train_batch_size": 6, "num_workers": 4},
@@ -38,6 +42,32 @@ def test_weight_is_chosen_by_kind() -> None:
 def test_impossible_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SFTConfig.model_validate(options)
+
+
+def test_workers_share_rows_whose_weights_are_by_token() -> None:
+    for kind in ("none", "dft", "token_is", "prior_ratio", "prior", "eaft", "low_perplexity_mask"):
+        assert (
+            SFTConfig.model_validate({"sp_size": 2, "num_workers": 2, "weight": {"kind": kind}}).sp_size == 2
+        )
+
+
+def test_no_importance_weight_is_above_1_by_default() -> None:
+    for kind in ("token_is", "sequence_is"):
+        assert TypeAdapter(Weight).validate_python({"kind": kind}).clip_max == 1
+
+
+@pytest.mark.parametrize(
+    ("weight", "frozen_copy"),
+    [
+        ({"kind": "asft"}, True),
+        ({"kind": "prior", "mass": 0.5}, True),
+        ({"kind": "prior"}, False),
+        ({"kind": "token_is"}, False),
+    ],
+)
+def test_the_memory_of_a_frozen_copy_is_planned(weight: dict[str, object], frozen_copy: bool) -> None:
+    for options in ({"weight": weight}, {"outcome_weights": {"x": weight}}, {"sweep": {"weights": [weight]}}):
+        assert SFTConfig.model_validate(options).uses_reference == frozen_copy
 
 
 def test_weight_needs_a_kind() -> None:

@@ -10,7 +10,7 @@ from sft.data.dataset import IGNORE_INDEX, to_dataset
 from sft.data.rows import SFTRow, drop_long_rows
 
 TWO = [
-    SFTRow([5, 6], [7, 0], [-1.0, -2.0], "backbone", "rewritten"),
+    SFTRow([5, 6], [7, 0], [-1.0, -2.0], "backbone", "rewritten", [-3.0, -4.0]),
     SFTRow([8], [0], None, "none", "expert_fallback"),
 ]
 NAN = float("nan")
@@ -24,6 +24,8 @@ def test_batch_by_hand() -> None:
     assert batch["labels"].tolist() == [[-100, -100, 7, 0], [-100, 0, -100, -100]]
     expected = torch.tensor([[0.0, 0.0, -1.0, -2.0], [0.0, NAN, 0.0, 0.0]])
     torch.testing.assert_close(batch["behavior_logprobs"], expected, equal_nan=True)
+    prior = torch.tensor([[0.0, 0.0, -3.0, -4.0], [0.0, NAN, 0.0, 0.0]])
+    torch.testing.assert_close(batch["prior_logprobs"], prior, equal_nan=True)
     assert batch["outcome"].tolist() == [[1, 1, 1, 1], [0, 0, 0, 0]]
     assert batch["row"].tolist() == [[0, 0, 0, 0], [1, 1, 0, 0]]
 
@@ -38,6 +40,8 @@ def test_packed_batch_by_hand() -> None:
     assert batch["labels"].tolist() == [[-100, -100, 7, 0, -100, 0]]
     expected = torch.tensor([[0.0, 0.0, -1.0, -2.0, 0.0, NAN]])
     torch.testing.assert_close(batch["behavior_logprobs"], expected, equal_nan=True)
+    prior = torch.tensor([[0.0, 0.0, -3.0, -4.0, 0.0, NAN]])
+    torch.testing.assert_close(batch["prior_logprobs"], prior, equal_nan=True)
     assert batch["outcome"].tolist() == [[1, 1, 1, 1, 0, 0]]
     assert batch["row"].tolist() == [[0, 0, 0, 0, 1, 1]]
 
@@ -50,6 +54,8 @@ def test_a_batch_that_workers_share_by_hand() -> None:
     # Each at the position that predicts its token.
     expected = torch.tensor([[0.0, -1.0, -2.0, 0.0, 0.0, 0.0], [NAN, 0.0, 0.0, 0.0, 0.0, 0.0]])
     torch.testing.assert_close(batch["behavior_logprobs"], expected, equal_nan=True)
+    prior = torch.tensor([[0.0, -3.0, -4.0, 0.0, 0.0, 0.0], [NAN, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    torch.testing.assert_close(batch["prior_logprobs"], prior, equal_nan=True)
     assert batch["outcome"].tolist() == [[1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
     assert batch["attended"].tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 0, 0, 0, 0]]
 
@@ -70,13 +76,14 @@ def test_values_stay_with_their_tokens(sft_rows: list[SFTRow], pack_length: int 
         }
         assert len(found) == len(rows)
         for row in rows:
-            logprobs, outcome = found[*row.prompt_ids, *row.completion_ids]
-            given = row.behavior_logprobs or [NAN] * len(row.completion_ids)
-            torch.testing.assert_close(logprobs, torch.tensor(given), equal_nan=True)
+            *logprobs, outcome = found[*row.prompt_ids, *row.completion_ids]
+            for values, column in zip(logprobs, (row.behavior_logprobs, row.prior_logprobs), strict=True):
+                given = column or [NAN] * len(row.completion_ids)
+                torch.testing.assert_close(values, torch.tensor(given), equal_nan=True)
             assert outcome == outcomes.index(row.outcome)
 
 
-def rows_of(batch: dict[str, Tensor]) -> Iterator[tuple[list[int], list[int], Tensor, int]]:
+def rows_of(batch: dict[str, Tensor]) -> Iterator[tuple[list[int], list[int], Tensor, Tensor, int]]:
     """Split a batch into rows again, by row numbers and labels."""
     real = (
         batch["attention_mask"].bool() if "attention_mask" in batch else torch.ones_like(batch["row"]).bool()
@@ -84,8 +91,9 @@ def rows_of(batch: dict[str, Tensor]) -> Iterator[tuple[list[int], list[int], Te
     for number in range(int(batch["row"].max()) + 1):
         ours = (batch["row"] == number) & real
         learned = batch["labels"][ours] != IGNORE_INDEX
-        ids, logprobs = batch["input_ids"][ours], batch["behavior_logprobs"][ours]
+        ids = batch["input_ids"][ours]
+        behavior, prior = (batch[name][ours] for name in ("behavior_logprobs", "prior_logprobs"))
         assert batch["labels"][ours][learned].tolist() == ids[learned].tolist()
-        assert logprobs[~learned].abs().sum() == 0
+        assert behavior[~learned].abs().sum() == prior[~learned].abs().sum() == 0
         (outcome,) = set(batch["outcome"][ours].tolist())
-        yield ids[~learned].tolist(), ids[learned].tolist(), logprobs[learned], outcome
+        yield ids[~learned].tolist(), ids[learned].tolist(), behavior[learned], prior[learned], outcome

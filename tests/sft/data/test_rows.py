@@ -7,10 +7,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from sft.config.sft import SFTConfig
-from sft.config.weights import DFTWeight, TokenISWeight
+from sft.config.weights import (
+    DFTWeight,
+    LowPerplexityMask,
+    PriorRatioWeight,
+    PriorWeight,
+    TokenISWeight,
+    Weight,
+)
 from sft.data.rows import SCHEMA, SFTRow, check_rows, drop_long_rows, read_rows, read_vocabulary, write_rows
 
-ROW = SFTRow([5, 6], [7, 8, 0], [-0.5, -1.25, -0.25], "rewriter", "rewritten")
+ROW = SFTRow([5, 6], [7, 8, 0], [-0.5, -1.25, -0.25], "rewriter", "rewritten", [-2.5, -1.5, -0.75])
 EXPERT = SFTRow([5], [9, 0], None, "none", "expert_fallback")
 
 
@@ -31,7 +38,9 @@ def test_rows_survive_parquet(tmp_path: Path) -> None:
         ({"behavior_logprobs": [-0.5, -1.0, 0.7]}, r"behavior_logprobs\[2\] is 0.7"),
         ({"behavior_logprobs": None}, "behavior is 'rewriter' but behavior_logprobs is missing"),
         ({"behavior": "none"}, "behavior is 'none' but behavior_logprobs is given"),
-        ({"behavior": "expert"}, "allowed are backbone, rewriter, none"),
+        ({"behavior": "student"}, "allowed are rewriter, backbone, expert, none"),
+        ({"prior_logprobs": [-0.5, -1.0]}, "2 prior_logprobs for 3 completion_ids"),
+        ({"prior_logprobs": [-0.5, -1.0, 0.7]}, r"prior_logprobs\[2\] is 0.7"),
         ({"completion_ids": []}, "needs prompt and completion tokens"),
         ({"prompt_ids": []}, "needs prompt and completion tokens"),
     ],
@@ -49,6 +58,25 @@ def test_a_wrong_row_of_a_file_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(table, SCHEMA), path)
     with pytest.raises(ValueError, match=r"rows.parquet, row 1: behavior_logprobs\[2\] is nan"):
         read_rows(path)
+
+
+def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    write_rows([ROW], path)
+    pq.write_table(pq.read_table(path).drop_columns("prior_logprobs"), path)
+    with pytest.raises(
+        ValueError, match=r"rows.parquet has no column prior_logprobs: an earlier version wrote it"
+    ):
+        read_rows(path)
+
+
+@pytest.mark.parametrize("weight", [PriorWeight(), PriorRatioWeight(), LowPerplexityMask()])
+def test_rules_of_the_prior_need_its_logprobs(weight: Weight) -> None:
+    unwritten = replace(ROW, behavior_logprobs=None, behavior="none")
+    check_rows([unwritten], SFTConfig(weight=weight), {0})
+    with pytest.raises(ValueError, match=f"'{weight.kind}' needs prior_logprobs, but 1 of 1 rows"):
+        check_rows([replace(ROW, prior_logprobs=None)], SFTConfig(weight=weight), {0})
+    check_rows([EXPERT], SFTConfig(weight=PriorWeight(mass=0.5)), {0})
 
 
 def test_token_is_needs_logprobs() -> None:

@@ -20,11 +20,13 @@ from sft.loss.weights import (
 # One row of three completion tokens; the fourth element is padding, whose values must not be read.
 LOGPROBS = torch.tensor([[0.5, 0.25, 0.1, 0.9]]).log()
 BEHAVIOR = torch.tensor([[0.25, 0.5, 0.01, 1e-9]]).log()
+PRIOR = torch.tensor([[0.125, 0.5, 0.025, 1e-9]]).log()
+ABOVE = torch.tensor([[0.5, 0.0, 0.25, 0.0]])
 ENTROPIES = torch.tensor([[0.0, math.log(20) / 2, 9.0, 9.0]])
 MASK = torch.tensor([[True, True, True, False]])
 ROWS = torch.zeros(1, 4, dtype=torch.int64)
-TOKENS = TokenBatch(LOGPROBS, BEHAVIOR, ENTROPIES, MASK, ROWS)
-# Ratios 2, 1/2 and 10.
+TOKENS = TokenBatch(LOGPROBS, BEHAVIOR, PRIOR, ENTROPIES, MASK, ROWS, ABOVE)
+# Ratios to the behaviour are 2, 1/2 and 10, and to the prior 4, 1/2 and 4.
 MEAN = 10 ** (1 / 3)
 
 
@@ -38,17 +40,25 @@ def rule(kind: str, **options: Any) -> Weight:
         (rule("none"), [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
         (rule("dft"), [0.5, 0.25, 0.1], [0.5, 0.25, 0.1]),
         (rule("asft"), [0.5, 0.25, 0.1], [0.5, 0.25, 0.1]),
+        (rule("token_is"), [1.0, 0.5, 1.0], [2.0, 0.5, 10.0]),
         (rule("token_is", clip_max=3), [2.0, 0.5, 3.0], [2.0, 0.5, 10.0]),
         (rule("token_is", clip_max=3, mode="mask"), [2.0, 0.5, 0.0], [2.0, 0.5, 10.0]),
+        (rule("sequence_is"), [1.0] * 3, [MEAN] * 3),
         (rule("sequence_is", clip_max=3), [MEAN] * 3, [MEAN] * 3),
         (rule("sequence_is", clip_max=2), [2.0] * 3, [MEAN] * 3),
         (rule("sequence_is", clip_max=2, mode="mask"), [0.0] * 3, [MEAN] * 3),
-        (rule("iw_sft"), [MEAN**2] * 3, [MEAN**2] * 3),
-        (rule("iw_sft", scale=3, clip_max=9), [9.0] * 3, [10.0] * 3),
+        (rule("prior_ratio"), [2.0, 0.5, 2.0], [4.0, 0.5, 4.0]),
+        (rule("prior_ratio", clip_max=3, mode="mask"), [0.0, 0.5, 0.0], [4.0, 0.5, 4.0]),
+        (rule("iw_sft"), [4.0] * 3, [4.0] * 3),
+        (rule("iw_sft", scale=3, clip_max=5), [5.0] * 3, [8.0] * 3),
+        (rule("prior"), [0.125, 0.5, 0.025], [0.125, 0.5, 0.025]),
+        (rule("prior", mass=0.25), [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]),
+        (rule("prior", mass=0.4), [0.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
+        (rule("prior", mass=0.6), [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
         (rule("eaft"), [0.0, 0.5, 1.0], [0.0, 0.5, 1.0]),
         (rule("eaft", alpha=2), [0.0, 0.25, 1.0], [0.0, 0.25, 1.0]),
         (rule("low_perplexity_mask"), [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]),
-        (rule("low_perplexity_mask", max_perplexity=4), [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]),
+        (rule("low_perplexity_mask", max_perplexity=9), [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]),
     ],
 )
 def test_weights_by_hand(weight: Weight, weights: list[float], ratio: list[float]) -> None:
@@ -57,8 +67,45 @@ def test_weights_by_hand(weight: Weight, weights: list[float], ratio: list[float
     torch.testing.assert_close(found.ratio[0, :3], torch.tensor(ratio))
 
 
+@pytest.mark.parametrize(
+    ("behavior", "prior", "weights"),
+    [
+        pytest.param(
+            [0.5, 0.25, 0.1],
+            [0.5, 0.25, 0.1],
+            {"token_is": [1, 1, 1], "sequence_is": [1, 1, 1], "prior_ratio": [1, 1, 1]},
+            id="self_correct, the backbone's own sample at temperature 1",
+        ),
+        pytest.param(
+            [0.5, 1.0, 0.05],
+            [0.5, 0.25, 0.1],
+            {"token_is": [1, 0.25, 1], "sequence_is": [0.5 ** (1 / 3)] * 3, "prior_ratio": [1, 1, 1]},
+            id="rewritten, with the second token certain and the third unlikely given the expert's solution",
+        ),
+        pytest.param(
+            [1.0, 1.0, 1.0],
+            [0.5, 0.25, 0.1],
+            {"token_is": [0.5, 0.25, 0.1], "dft": [0.5, 0.25, 0.1], "prior": [0.5, 0.25, 0.1]},
+            id="the expert's text or greedy text, a point mass, for which token_is is DFT",
+        ),
+    ],
+)
+def test_the_first_step_of_each_outcome_by_hand(
+    behavior: list[float], prior: list[float], weights: dict[str, list[float]]
+) -> None:
+    """The student is still the backbone: its probabilities are the prior's."""
+    row = replace(
+        TOKENS,
+        behavior_logprobs=torch.tensor([[*behavior, 1.0]]).log(),
+        prior_logprobs=torch.tensor([[*prior, 1.0]]).log(),
+    )
+    for kind, expected in weights.items():
+        found = token_weights(rule(kind), row).weights[0, :3]
+        torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float32))
+
+
 def test_a_row_of_no_completion_has_finite_weights() -> None:
-    nothing = TokenBatch(LOGPROBS, BEHAVIOR, ENTROPIES, torch.zeros_like(MASK), ROWS)
+    nothing = replace(TOKENS, mask=torch.zeros_like(MASK))
     assert token_weights(rule("sequence_is"), nothing).weights.isfinite().all()
 
 
@@ -71,7 +118,7 @@ def test_each_row_has_its_own_rule() -> None:
 
 @pytest.mark.parametrize("weight", [rule("sequence_is", clip_max=3), rule("iw_sft")])
 def test_packing_does_not_change_the_weights_of_rows(weight: Weight) -> None:
-    other = TokenBatch(LOGPROBS * 2, BEHAVIOR, ENTROPIES, MASK, ROWS)
+    other = replace(TOKENS, logprobs=LOGPROBS * 2)
     packed = TokenBatch(
         *(torch.cat([getattr(TOKENS, name), getattr(other, name)], 1) for name in vars(TOKENS))
     )
@@ -81,7 +128,7 @@ def test_packing_does_not_change_the_weights_of_rows(weight: Weight) -> None:
 
 
 def test_a_rule_without_rows_reads_nothing() -> None:
-    absent = TokenBatch(LOGPROBS, torch.full_like(BEHAVIOR, math.nan), ENTROPIES, MASK, ROWS)
+    absent = replace(TOKENS, behavior_logprobs=torch.full_like(BEHAVIOR, math.nan))
     found = weights_by_rule([rule("none"), rule("token_is")], ROWS, absent)
     assert found.weights.isfinite().all()
 
@@ -95,7 +142,7 @@ def test_ratio_is_finite_and_positive_for_any_logprobs() -> None:
 @pytest.mark.parametrize("weight", [rule("dft"), rule("token_is"), rule("sequence_is"), rule("iw_sft")])
 def test_weights_are_constants_to_the_gradient(weight: Weight) -> None:
     logprobs = LOGPROBS.clone().requires_grad_()
-    values = token_weights(weight, TokenBatch(logprobs, BEHAVIOR, ENTROPIES, MASK, ROWS))
+    values = token_weights(weight, replace(TOKENS, logprobs=logprobs))
     (values.weights * logprobs).sum().backward()
     assert logprobs.grad is not None
     torch.testing.assert_close(logprobs.grad, values.weights)
