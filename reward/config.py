@@ -8,12 +8,7 @@ from .phrases import Language
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
-PAPER: dict[str, Any] = {
-    "alignment": "paper",
-    "alignment_weight": 0.35,
-    "diversity": "paper",
-    "diversity_weight": 0.5,
-    "judge": True,
+ANSWER_ONLY: dict[str, Any] = {
     "false_step": "off",
     "broken_chain": "off",
     "min_reasoning_words": 0,
@@ -23,7 +18,20 @@ PAPER: dict[str, Any] = {
     "min_alignment": 0.0,
     "leak_languages": [],
 }
-"""Settings of the published reward: a gate of answer and judge only, z-scored alignment, marginal diversity."""
+"""A gate whose only rule on a finished text is its answer."""
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "paper": {
+        **ANSWER_ONLY,
+        "alignment": "paper",
+        "alignment_weight": 0.35,
+        "diversity": "paper",
+        "diversity_weight": 0.5,
+        "judge": True,
+    },
+    "rlt": {**ANSWER_ONLY, "alignment": "rlt", "alignment_weight": 1.0, "diversity_weight": 0.0},
+}
+"""Settings by preset; `paper` and `rlt` are published rewards."""
 
 
 class RewardConfig(BaseModel):
@@ -37,12 +45,13 @@ class RewardConfig(BaseModel):
         allow_inf_nan=False,
     )
 
-    preset: Literal["default", "paper"] = "default"
-    """`paper` sets the published formula and coefficients; keys that you set yourself override the preset."""
-    alignment: Literal["anchored", "typicality", "paper"] = "anchored"
+    preset: Literal["default", "paper", "rlt"] = "default"
+    """`paper` and `rlt` set published formulas and coefficients; keys that you set yourself override the preset."""
+    alignment: Literal["anchored", "typicality", "paper", "rlt"] = "anchored"
     """`anchored` places a candidate between the expert text and the backbone's own samples. `typicality` rewards text
     as surprising as the backbone expects its own to be. `paper` ranks a candidate among the passing ones of its
-    group."""
+    group. `rlt` rewards a text after which the backbone finds the expert solution likely, and which strays little from
+    the backbone."""
     alignment_weight: float = Field(0.35, ge=0)
     """Weight of the alignment term in the total."""
     typicality_tau: float = Field(1.0, gt=0)
@@ -141,8 +150,19 @@ class RewardConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_preset(cls, values: Any) -> Any:
-        is_paper = isinstance(values, dict) and values.get("preset") == "paper"
-        return {**PAPER, **values} if is_paper else values
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset")
+        return {**PRESETS.get(preset, {}), **values} if isinstance(preset, str) else values
+
+    @model_validator(mode="after")
+    def _quotations_are_not_sampled(self) -> "RewardConfig":
+        if self.quote_expert and self.needs_solution:
+            raise ValueError(
+                "alignment=rlt compares the log-probs of a text with those of its sampling, which a text that quotes "
+                "the expert does not have; set quote_expert=false, or another alignment."
+            )
+        return self
 
     @field_validator("json_schema")
     @classmethod
@@ -176,6 +196,11 @@ class RewardConfig(BaseModel):
     def needs_support(self) -> bool:
         """Whether the support of candidates counts; otherwise it is a measure only."""
         return self.support_weight > 0 or self.min_support is not None
+
+    @property
+    def needs_solution(self) -> bool:
+        """Whether the alignment term needs the log-probs of the expert solution after a candidate."""
+        return self.alignment == "rlt"
 
     @property
     def needs_entropies(self) -> bool:

@@ -23,6 +23,7 @@ from .gate import (
     reject_by_judge,
 )
 from .support import support_term
+from .teaching import teaching, teaching_term
 from .types import (
     Backbone,
     Candidate,
@@ -63,8 +64,8 @@ def score_group(
     - `judge` gets the candidates whose answer is right, if `config.judge`.
     - `backbone` gets the candidates that break no rule before `alien`, and the candidates that `false_step` rejects if
       `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
-      entropies if `config.needs_entropies`, tokens' texts if `config.tail_weight`, and support if
-      `config.needs_support`.
+      entropies if `config.needs_entropies`, tokens' texts if `config.tail_weight`, support if `config.needs_support`,
+      and log-probs of the sampling and of the solution if `config.needs_solution`.
     - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
       whiten its vectors (`Whitening.around`).
 
@@ -155,6 +156,7 @@ class _Naturalness:
     gap: float | None
     tail: float | None
     support: float | None
+    teaching: float | None
 
 
 def _naturals(
@@ -258,6 +260,8 @@ def _alignments(problem: GradedProblem, natural: list[_Naturalness], config: Rew
         return [alignment.anchored(mean, problem.anchors) for mean in means]
     if config.alignment == "paper":
         return alignment.paper(means)
+    if config.alignment == "rlt":
+        return [teaching_term(own.teaching) for own in natural if own.teaching is not None]
     gaps = [own.gap for own in natural if own.gap is not None]
     if len(gaps) < len(natural):
         raise ValueError(
@@ -296,7 +300,19 @@ def _naturalness(problem: GradedProblem, scores: TokenScores, config: RewardConf
     if scores.entropies is not None:
         gap = alignment.typicality_gap(scores.logprobs, scores.entropies)
     tail = _tail(problem, scores, config)
-    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail, scores.support)
+    taught = _teaching(scores) if config.needs_solution else None
+    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail, scores.support, taught)
+
+
+def _teaching(scores: TokenScores) -> float:
+    if not scores.solution or scores.sampled is None or len(scores.sampled) != len(scores.logprobs):
+        raise ValueError(
+            "alignment=rlt compares log-probs with those of the sampling, and adds those of the expert solution; "
+            f"`backbone` gave {len(scores.sampled or ())} of the sampling for {len(scores.logprobs)} tokens and "
+            f"{len(scores.solution or ())} of the solution. Fill TokenScores.sampled and TokenScores.solution, or set "
+            "alignment=anchored."
+        )
+    return teaching(scores.solution, scores.logprobs, scores.sampled)
 
 
 def _tail(problem: GradedProblem, scores: TokenScores, config: RewardConfig) -> float | None:

@@ -114,12 +114,16 @@ class TokenScores:
     `logprobs` are in nats. `entropies` are those of the backbone's next-token distribution at each position, in nats;
     None if the alignment kind does not need them. `pieces` are the tokens' texts, which join to the candidate's; the
     tail is measured only if they are there. `support` is that of `reward.support.support`, None if it was not measured.
+    The kind `rlt` needs `sampled`, the log-probs of the same tokens as the rewriter sampled them, and `solution`, those
+    of the expert solution's tokens under the backbone, given the question and the candidate; both in nats.
     """
 
     logprobs: Sequence[float]
     entropies: Sequence[float] | None = None
     pieces: Sequence[str] | None = None
     support: float | None = None
+    sampled: Sequence[float] | None = None
+    solution: Sequence[float] | None = None
 
 
 class GradedProblem(Protocol):

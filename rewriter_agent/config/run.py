@@ -152,6 +152,16 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _texts_are_sampled(self) -> "RunConfig":
+        if self.rewrite.strategy == "quote_align" and self.reward.needs_solution:
+            raise ValueError(
+                "reward.alignment=rlt compares the log-probs of a text with those of its sampling, which the "
+                "continuations of rewrite.strategy=quote_align do not have. Take another strategy, or another "
+                "alignment."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _selection_has_its_values(self) -> "RunConfig":
         if self.rewrite.select == "typicality" and not self.reward.needs_entropies:
             raise ValueError(

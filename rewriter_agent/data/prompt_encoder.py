@@ -73,6 +73,11 @@ class Tokens:
         """Encode the beginning of a completion."""
         return text_encoder(self.tokenizer).completion(text)
 
+    def expert_after(self, ids: Sequence[int], problem: Problem) -> tuple[list[int], list[int]]:
+        """A completion without its end, and the expert solution that continues it after a blank line."""
+        solution = text_encoder(self.tokenizer).completion(f"\n\n{problem.solution}")
+        return self._without_end(ids), [*solution, *self.ends.turn]
+
     def prompt(self, messages: Messages) -> list[int]:
         """Messages under the chat template, up to the beginning of the assistant's turn."""
         return text_encoder(self.tokenizer).chat(messages)

@@ -107,10 +107,7 @@ class Rewriter:
         asked: list[Asked] = []
         for attempt in attempts:
             prompt = _prompt(round_, attempt.problem)
-            if (
-                prompt_length(prompt, attempt.problem, self.tokens, self.scorer.config.judge)
-                > max_prompt_length
-            ):
+            if prompt_length(prompt, attempt.problem, self.tokens, self.scorer.config) > max_prompt_length:
                 attempt.skipped = TOO_LONG
             elif beginnings := self._beginnings(round_, attempt, count):
                 requests = self._requests(prompt, beginnings, number, attempt.problem.id)

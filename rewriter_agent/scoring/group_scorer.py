@@ -21,7 +21,7 @@ from reward import (
 )
 from reward.judge import corrupt
 from reward.quotation import quote_expert
-from rewriter_agent.data.problem import EncodedProblem, Problem
+from rewriter_agent.data.problem import EncodedProblem
 from rewriter_agent.data.prompt_encoder import Tokens
 
 from .judge import FleetJudge, judgement_length
@@ -37,9 +37,16 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def prompt_length(prompt: Sequence[int], problem: Problem, tokens: Tokens, judge: bool) -> int:
-    """Tokens of the longest prompt that a candidate follows: the one it is written from, or the judge's."""
-    return max(len(prompt), judgement_length(tokens, problem) if judge else 0)
+def prompt_length(
+    prompt: Sequence[int], problem: EncodedProblem, tokens: Tokens, config: RewardConfig
+) -> int:
+    """Most tokens that an engine reads besides a candidate: its prompt, the judge's, or question and solution."""
+    judged = judgement_length(tokens, problem) if config.judge else 0
+    taught = 0
+    if config.needs_solution:
+        _, solution = tokens.expert_after([], problem)
+        taught = len(problem.prompt_ids) + len(solution)
+    return max(len(prompt), judged, taught)
 
 
 @dataclass(frozen=True)
@@ -121,19 +128,21 @@ class GroupScorer:
 
         def backbone(_: object, passing: Sequence[Candidate]) -> list[TokenScores]:
             prompt, entropies = list(problem.prompt_ids), self.config.needs_entropies
-            ids = [sample.token_ids for sample in passing if isinstance(sample, Sample)]
+            written = [sample for sample in passing if isinstance(sample, Sample)]
+            ids = [sample.token_ids for sample in written]
             texts = [ScoreRequest(prompt, list(tokens), entropies) for tokens in ids]
             pieces = [self.tokens.pieces(tokens) for tokens in ids]
             answers = StatedAnswers(problem.convention, ids, pieces)
+            taught = self._solutions_after(problem, ids) if self.config.needs_solution else []
             # One call, and so one wait.
-            scored = ask([*texts, *answers.requests(prompt)])
-            own, alone = scored[: len(ids)], scored[len(ids) :]
+            scored = ask([*texts, *taught, *answers.requests(prompt)])
+            own, alone = scored[: len(ids)], scored[len(ids) + len(taught) :]
+            solutions = [one.logprobs for one in scored[len(ids) : len(ids) + len(taught)]]
             known.update(zip(ids, (one.logprobs for one in own), strict=True))
+            columns = (own, pieces, answers.supports(own, alone), written, solutions or [None] * len(ids))
             return [
-                TokenScores(one.logprobs, one.entropies, texts_of_tokens, support)
-                for one, texts_of_tokens, support in zip(
-                    own, pieces, answers.supports(own, alone), strict=True
-                )
+                TokenScores(one.logprobs, one.entropies, texts_of_tokens, support, sample.logprobs, solution)
+                for one, texts_of_tokens, support, sample, solution in zip(*columns, strict=True)
             ]
 
         judge = FleetJudge(self.tokens, ask) if self.config.judge else None
@@ -170,6 +179,13 @@ class GroupScorer:
         if len(problem.prompt_ids) + len(ids) >= self.backbone.spec.max_model_len:
             return sample
         return Sample(text, finished=True, token_ids=tuple(ids))
+
+    def _solutions_after(
+        self, problem: AnchoredProblem, candidates: Sequence[Sequence[int]]
+    ) -> list[ScoreRequest]:
+        """Requests for the expert solution's log-probs after each candidate."""
+        pairs = [self.tokens.expert_after(ids, problem) for ids in candidates]
+        return [ScoreRequest([*problem.prompt_ids, *body], solution) for body, solution in pairs]
 
 
 def _judge_bad(

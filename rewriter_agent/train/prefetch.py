@@ -18,10 +18,11 @@ class Prefetch:
         policy: Fleet,
         scorer: GroupScorer,
         problems: Mapping[str, AnchoredProblem],
-        sample: Callable[[Sequence[int]], Sample],
+        sample: Callable[[Sequence[int], Sequence[float]], Sample],
         shared: bool = False,
     ) -> None:
-        """`problems` by id; `sample` takes a completion's token ids; `shared`: the policy's engines score, too."""
+        """`problems` by id; `sample` takes a completion's token ids and log-probs; `shared`: the policy's
+        engines score, too."""
         self.policy = policy
         self.scorer = scorer
         self.problems = problems
@@ -67,6 +68,6 @@ class Prefetch:
         return scored
 
     def _score(self, problem: AnchoredProblem, answer: Future[list[Completion]]) -> ScoredGroup:
-        samples = [self.sample(completion.token_ids) for completion in answer.result()]
+        samples = [self.sample(completion.token_ids, completion.logprobs) for completion in answer.result()]
         (scored,) = self.scorer([(problem, samples)])
         return scored

@@ -18,7 +18,7 @@ def training_problems(
     max_prompt_length = config.model.max_model_len - 1 - config.train.max_completion_length
 
     def fits(problem: AnchoredProblem) -> bool:
-        length = prompt_length(problem.rewriting_prompt_ids, problem, tokens, config.reward.judge)
+        length = prompt_length(problem.rewriting_prompt_ids, problem, tokens, config.reward)
         return length <= max_prompt_length
 
     found = {name: problem for name, problem in problems.items() if fits(problem)}

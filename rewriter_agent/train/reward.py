@@ -50,6 +50,8 @@ class GroupReward:
         self.warn = RejectionWarning(say)
         self.prefetch: Prefetch | None = None
         """Holds the scores if candidates are prefetched."""
+        self.sampled: Callable[[], Sequence[Sequence[float]]] | None = None
+        """Returns the log-probs of the batch's tokens as they were sampled, one list a row."""
 
     def __call__(
         self,
@@ -61,10 +63,12 @@ class GroupReward:
     ) -> list[float]:
         """One reward a row, in order."""
         groups = []
+        logprobs = self.sampled() if self.sampled else [[] for _ in completion_ids]
+        assert len(logprobs) == len(completion_ids)
         for start in range(0, len(completion_ids), self.num_generations):
             rows = slice(start, start + self.num_generations)
             assert len(set(problem_id[rows])) == 1, "a group's rows must be consecutive"
-            samples = [self.sample(ids) for ids in completion_ids[rows]]
+            samples = list(map(self.sample, completion_ids[rows], logprobs[rows]))
             groups.append((self.problems[problem_id[start]], samples))
         start = time.perf_counter()
         scored = self.scorer(groups) if self.prefetch is None else self.prefetch.scores(groups)
@@ -86,13 +90,14 @@ class GroupReward:
             log_extra(field, [getattr(score, field) for score in scores])
         return [score.total for score in scores]
 
-    def sample(self, ids: Sequence[int]) -> Sample:
-        """A candidate of its token ids."""
+    def sample(self, ids: Sequence[int], logprobs: Sequence[float]) -> Sample:
+        """A candidate of its token ids, and of their log-probs as they were sampled."""
         tokens = self.scorer.tokens
         return Sample(
             tokens.text(list(ids)),
             tokens.finished(ids),
             tuple(ids),
+            tuple(logprobs),
             has_control_tokens=tokens.has_control_tokens(ids),
         )
 

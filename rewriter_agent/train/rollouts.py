@@ -47,6 +47,8 @@ class FleetGeneration:
         self.prefetch = prefetch
         self.metrics: dict[str, float] = {}
         """Metrics of the step so far."""
+        self.logprobs: list[list[float]] = []
+        """Log-probs of the newest completions' tokens as they were sampled, one list a row, in nats."""
         self.waited = 0.0
         """Seconds of waiting for prefetched samples after the weights of this step were ready."""
 
@@ -85,8 +87,9 @@ class FleetGeneration:
         staleness = [step - completion.version for completion in completions]
         self.metrics["sample/staleness_mean"] = fmean(staleness)
         self.metrics["sample/staleness_max"] = float(max(staleness))
-        logprobs = [[[logprob] for logprob in completion.logprobs] for completion in completions]
-        return prompts, [completion.token_ids for completion in completions], logprobs, None
+        self.logprobs = [completion.logprobs for completion in completions]
+        in_lists = [[[logprob] for logprob in logprobs] for logprobs in self.logprobs]
+        return prompts, [completion.token_ids for completion in completions], in_lists, None
 
     def take_metrics(self) -> dict[str, float]:
         """Return the metrics of a step, and start those of the next."""

@@ -80,7 +80,7 @@ def make_trainer(
     folder = Path(job["folder"])
     wandb = config.tracking.report_to == "wandb"
     table_rows = config.tracking.table_rows if wandb else 0
-    return FleetGRPOTrainer(
+    trainer = FleetGRPOTrainer(
         fleet=job["policy"],
         scorers=job["backbone"],
         prefetch=reward.prefetch,
@@ -99,6 +99,8 @@ def make_trainer(
             *([ReplayCompletions(folder, table_rows)] if wandb else []),
         ],
     )
+    reward.sampled = lambda: trainer.generation.logprobs
+    return trainer
 
 
 def train_to_the_end(trainer: FleetGRPOTrainer, folder: Path) -> None:

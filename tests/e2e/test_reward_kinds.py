@@ -54,3 +54,15 @@ def test_typicality_whitened_embeddings_and_the_judge(
     metrics = read_jsonl(loaded.folder / "train" / "metrics.jsonl")
     assert len(metrics) == 2
     assert all("reward_terms/gate_mean" in step for step in metrics)
+
+
+def test_the_reward_of_rlt_takes_the_solution_after_each_candidate(tmp_path: Path) -> None:
+    changes = ["data.num_train=8", "data.num_test=2", "reward={preset: rlt}", "train.max_steps=1"]
+    config = load_config(write_config(tmp_path), [*changes, "tracking.report_to=none"])
+    run_stages(config, (PREPARE, TRAIN, REWRITE))
+    scores = pq.read_table(config.folder / "rewrite" / "candidates.parquet").to_pylist()
+    passed = [score for score in scores if score["gate"]]
+    assert len({score["alignment"] for score in passed}) > 1
+    for score in passed:
+        assert 0 < score["alignment"] < 1
+        assert score["total"] == pytest.approx(1 + score["alignment"])

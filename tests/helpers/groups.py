@@ -39,6 +39,10 @@ class LetterTokens:
     def finished(self, ids: Sequence[int]) -> bool:
         return bool(ids) and ids[-1] == EOS
 
+    def expert_after(self, ids: Sequence[int], problem: Problem) -> tuple[list[int], list[int]]:
+        body = list(ids[:-1] if self.finished(ids) else ids)
+        return body, [*map(ord, f"\n\n{problem.solution}"), EOS]
+
     def text(self, ids: Sequence[int]) -> str:
         return "".join(self.pieces(ids))
 

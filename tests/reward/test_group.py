@@ -372,6 +372,8 @@ def test_a_service_that_the_config_needs_must_be_given(settings: dict) -> None:
         ([TokenScores([-1.0])] * 2, {"alignment": "typicality"}, "gave no entropies"),
         ([TokenScores([-1.0])] * 2, {"tail_weight": 0.1}, "needs the tokens' texts"),
         ([TokenScores([-1.0], None, ["a", "b"])] * 2, {}, "1 log-probs and 2 texts"),
+        ([TokenScores([-1.0], sampled=[-1.0])] * 2, {"alignment": "rlt"}, "and 0 of the solution"),
+        ([TokenScores([-1.0], solution=[-1.0])] * 2, {"alignment": "rlt"}, "gave 0 of the sampling for 1"),
     ],
 )
 def test_token_scores_that_would_spoil_the_reward_are_refused(
@@ -387,6 +389,30 @@ def test_token_scores_that_would_spoil_the_reward_are_refused(
             check_steps=Services().check_steps,
             backbone=lambda *_: tokens,
         )
+
+
+def test_the_rlt_preset_rewards_what_leads_to_the_solution_and_checks_the_answer_only() -> None:
+    tokens = [
+        TokenScores([-1.0], sampled=[-1.0], solution=[-0.5]),
+        TokenScores([-1.0], sampled=[-0.2], solution=[-0.5]),
+    ]
+    scores = score_group(
+        Problem(),
+        PAIR,
+        config=RewardConfig(preset="rlt"),
+        verify=Services().verify,
+        backbone=lambda *_: tokens,
+    )
+    strayed = math.expm1(-0.8) + 0.8
+    assert [score.total for score in scores] == [
+        pytest.approx(1 + math.exp(-0.505)),
+        pytest.approx(1 + math.exp(-0.505 - 3 * 1.01 * strayed)),
+    ]
+
+
+def test_rlt_cannot_score_texts_that_quote_the_expert() -> None:
+    with pytest.raises(ValueError, match="set quote_expert=false"):
+        RewardConfig(preset="rlt", quote_expert=True)
 
 
 def test_keys_override_the_preset_and_a_dump_reads_back() -> None:

@@ -63,6 +63,7 @@ SOURCES = {
     ),
     "rl": TargetSource("the RL rewriter, the config's reward"),
     "rl_paper": TargetSource("the RL rewriter, the published reward", reward_preset="paper"),
+    "rl_rlt": TargetSource("the RL rewriter, the reward of RLT", reward_preset="rlt"),
     "rl_no_alignment": TargetSource(
         "the RL rewriter, no alignment term, no rule of the gate on it",
         {"reward.alignment_weight": 0.0, "reward.min_alignment": 0.0},
@@ -70,6 +71,12 @@ SOURCES = {
     "rl_no_diversity": TargetSource("the RL rewriter, no diversity term", {"reward.diversity_weight": 0.0}),
     "rl_typicality": TargetSource(
         "the RL rewriter, alignment by typicality", {"reward.alignment": "typicality"}
+    ),
+    "rl_support": TargetSource("the RL rewriter, with a term on support", {"reward.support_weight": 0.35}),
+    "rl_tail": TargetSource("the RL rewriter, with a term on the tail", {"reward.tail_weight": 0.35}),
+    "rl_coverage": TargetSource("the RL rewriter, with a term on coverage", {"reward.coverage_weight": 0.35}),
+    "rl_false_steps": TargetSource(
+        "the RL rewriter, false steps counted but not rejected", {"reward.false_step": "measure"}
     ),
     "rl_greedy": TargetSource(
         "the RL rewriter, one greedy rewrite a problem",
@@ -111,9 +118,14 @@ ARMS = {
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", MASK_FALLBACKS),
     "rl_paper": Arm("RL rewriter, published reward", "rl_paper"),
     "rl_paper_is": Arm("RL rewriter, published reward, IS", "rl_paper", IS),
+    "rl_rlt": Arm("RL rewriter, reward of RLT", "rl_rlt"),
     "rl_no_alignment": Arm("RL rewriter without alignment", "rl_no_alignment"),
     "rl_no_diversity": Arm("RL rewriter without diversity", "rl_no_diversity"),
     "rl_typicality": Arm("RL rewriter, typicality", "rl_typicality"),
+    "rl_support": Arm("RL rewriter, support", "rl_support"),
+    "rl_tail": Arm("RL rewriter, tail", "rl_tail"),
+    "rl_coverage": Arm("RL rewriter, coverage", "rl_coverage"),
+    "rl_false_steps": Arm("RL rewriter, false steps allowed", "rl_false_steps"),
     "rl_greedy": Arm("RL rewriter, greedy", "rl_greedy"),
     "rl_many": Arm("RL rewriter, several targets", "rl_many"),
     "rl_many_no_diversity": Arm("RL rewriter without diversity, several targets", "rl_many_no_diversity"),

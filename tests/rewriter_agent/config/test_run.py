@@ -263,6 +263,11 @@ def test_a_ratio_to_the_backbone_is_no_weight_of_a_run(config_file: Path, key: s
         load_config(config_file, [compared])
 
 
+def test_rlt_is_refused_for_texts_that_no_model_sampled(config_file: Path) -> None:
+    message = refusal(config_file, MINIMAL, "rewrite.strategy=quote_align", "reward.preset=rlt")
+    assert "Take another strategy, or another alignment" in message
+
+
 def test_an_optimizer_step_of_rows_that_workers_cannot_share_is_refused(config_file: Path) -> None:
     sizes = ["sft.num_workers=2", "sft.per_device_train_batch_size=3"]
     assert load_config(config_file, [*sizes, "sft.train_batch_size=24"]).sft.accumulation == 4

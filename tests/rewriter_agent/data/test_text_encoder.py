@@ -160,6 +160,20 @@ def test_a_solution_has_no_control_token_before_its_end(family: Family, attack: 
     assert tokens.has_control_tokens(ids) == (tokenizer.unk_token_id in ids)
 
 
+@each_family
+def test_a_solution_after_a_candidate_continues_its_text(family: Family) -> None:
+    tokenizer = family()
+    end = tokenizer.eos_token_id
+    tokens = Tokens(tokenizer, None, EndTokens({end: ("tokenizer",)}, (end,), {}))
+    problem = Problem("1", "a question", "first last", "5", "####", "file")
+    written = TextEncoder(tokenizer).completion("a text")
+    body, solution = tokens.expert_after([*written, end], problem)
+    assert body == written
+    assert solution[-1] == end
+    # Some tokenizers put a blank before the line break.
+    assert tokenizer.decode([*body, *solution[:-1]]).split() == ["a", "text", "first", "last"]
+
+
 @pytest.mark.parametrize("family", [laboratory, byte_level, sentencepiece])
 @pytest.mark.parametrize("attack", ATTACKS[:5])
 def test_what_is_encoded_as_text_is_read_as_the_same_text(family: Family, attack: str) -> None:

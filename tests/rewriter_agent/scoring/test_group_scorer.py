@@ -8,6 +8,7 @@ import pytest
 
 from cluster.types import Scored, ScoreRequest
 from reward import RewardConfig
+from reward.teaching import teaching, teaching_term
 from rewriter_agent.scoring.group_scorer import GroupScorer
 from tests.helpers.groups import EOS, RecordingFleet, fake_logprobs, group_scorer, make_problem, make_sample
 
@@ -89,6 +90,18 @@ def test_support_compares_the_answer_after_the_reasoning_with_the_answer_alone()
     (group,) = group_scorer(ReasonedFleet(), CONFIG)([(make_problem("a"), samples)])
     assert [score.support for score in group.scores] == [1.5, None, 1.5]
     assert group.logprobs[0] == [-0.5] * len(samples[0].token_ids)
+
+
+def test_rlt_asks_for_the_solution_after_each_candidate() -> None:
+    fleet, problem = RecordingFleet(), make_problem("a")
+    samples = [make_sample(text) for text in (GOOD, WRONG, OTHER)]
+    (group,) = group_scorer(fleet, RewardConfig(preset="rlt"))([(problem, samples)])
+    solution = [*map(ord, f"\n\n{problem.solution}"), EOS]
+    after = [ScoreRequest([*map(ord, problem.question + text)], solution) for text in (GOOD, OTHER)]
+    assert fleet.asked[2:4] == after
+    assert group.logprobs[0] == fake_logprobs(samples[0].token_ids)
+    expected = [teaching(fake_logprobs(solution), group.logprobs[i], samples[i].logprobs) for i in (0, 2)]
+    assert [group.scores[i].alignment for i in (0, 2)] == pytest.approx([teaching_term(r) for r in expected])
 
 
 def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:

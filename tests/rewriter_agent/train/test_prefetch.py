@@ -68,7 +68,7 @@ def scorer() -> Counting:
 
 @pytest.fixture
 def prefetch(fleet: SlowFleet, scorer: Counting) -> Prefetch:
-    def sample(ids: Sequence[int]) -> Sample:
+    def sample(ids: Sequence[int], _: Sequence[float]) -> Sample:
         return Sample("text", ids[-1] == 2, tuple(ids))
 
     return Prefetch(cast(Fleet, fleet), cast(GroupScorer, scorer), {}, sample)

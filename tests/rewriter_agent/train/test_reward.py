@@ -116,7 +116,7 @@ def test_the_share_of_candidates_that_quote_the_expert_is_logged_with_the_option
 
 
 def test_a_candidate_tells_of_the_control_tokens_that_its_text_hides(scorer: FakeScorer) -> None:
-    hidden, plain = (make_reward(scorer).sample(ids(text)) for text in ("a\x01b", "ab"))
+    hidden, plain = (make_reward(scorer).sample(ids(text), []) for text in ("a\x01b", "ab"))
     assert hidden.text == plain.text == "ab"
     assert (hidden.has_control_tokens, plain.has_control_tokens) == (True, False)
 
@@ -209,3 +209,12 @@ def test_the_judges_false_acceptances_are_a_share(logs: Logs) -> None:
     assert logs.metrics == {}
     log_judge([True, False, False, False], logs.metric)
     assert logs.metrics == {"judge/false_accept": 0.25}
+
+
+def test_candidates_carry_the_logprobs_of_their_sampling(scorer: FakeScorer, logs: Logs) -> None:
+    reward = make_reward(scorer)
+    sampled = [[-0.5] * len(ids(text)) for text in ("1", "22", "333")]
+    reward.sampled = lambda: sampled
+    batch = [ids(text) for text in ("1", "22", "333")]
+    reward(completion_ids=batch, problem_id=["a"] * K, log_extra=logs.column, log_metric=logs.metric)
+    assert [list(sample.logprobs) for sample in scorer.groups[0][1]] == sampled
