@@ -77,14 +77,22 @@ REWRITE = Stage(
 DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
 
 
+def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
+    """What fine-tuning reads besides rows if it is evaluated on the way: items, and the settings of evaluations."""
+    if config.sft.evaluation is None:
+        return {}
+    return evaluation_hashes(config) | {"evaluate": config.evaluate.model_dump_json()}
+
+
 def _finetuning(data: SweepData, source: Stage) -> Stage:
     work = partial(finetune, data=data)
 
     def roles(config: RunConfig) -> tuple[str, ...]:
         refreshed = config.sft.refresh and data == "rewritten"
-        return ("sft", *((rewriting_roles(config) or ("backbone",)) if refreshed else ()))
+        evaluated = ("policy",) if config.sft.evaluation else ()
+        return ("sft", *evaluated, *((rewriting_roles(config) or ("backbone",)) if refreshed else ()))
 
-    return Stage(f"sft-{data}", ("sft",), (source,), work, sft_gb, roles=roles)
+    return Stage(f"sft-{data}", ("sft",), (source,), work, sft_gb, roles=roles, reads=evaluated_on_the_way)
 
 
 SFT_EXPERT = _finetuning("expert", PREPARE)

@@ -47,32 +47,61 @@ def run_sft(job: SFTJob) -> SFTResult:
     from .save_model import save_adapter, save_model
 
     num_rows, num_dropped = _check(job)
-    result_path = job.output_dir / "result.json"
-    if result_path.exists() and job.model_dir.exists():
-        return SFTResult(**json.loads(result_path.read_text()))
+    if result := finished_result(job):
+        return result
     checkpoint = _train_to_end(job)
     if job.sft.lora:
         save_adapter(checkpoint, job.adapter_dir)
     save_model(checkpoint, job.model, job.model_dir, job.sft.dtype, job.end_token_ids)
-    result = SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"])
-    _write_json(result_path, asdict(result))
-    shutil.rmtree(job.checkpoints_dir)
-    return result
+    return _finish(job, SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"]))
 
 
 def run_part(job: SFTJob) -> int:
     """Train until `job.until` or `job.until_kl`, leave the model in `job.student_dir` and return the step.
 
-    Rows are used once, in order; `job.rows` has to begin with the rows of the parts before. Raises like `run_sft`.
+    With refreshes, rows are used once, in order, and `job.rows` has to begin with the rows of the parts before. An
+    adapter is left in `adapter/` of the same folder. Raises like `run_sft`.
     """
     from sft.runtime.checkpoints import read_state
 
-    from .save_model import save_model
+    from .save_model import save_adapter, save_model
 
     _check(job)
     checkpoint = _train_to_end(job)
     save_model(checkpoint, job.model, job.student_dir, job.sft.dtype, job.end_token_ids)
+    if job.sft.lora:
+        save_adapter(checkpoint, job.student_dir / job.adapter_dir.name)
     return read_state(checkpoint)["global_step"]
+
+
+def finished_result(job: SFTJob) -> SFTResult | None:
+    """Read the result of a finished job; None if it is not finished."""
+    if _result_path(job).exists() and job.model_dir.exists():
+        return SFTResult(**json.loads(_result_path(job).read_text()))
+    return None
+
+
+def finish_with(job: SFTJob, model: Path, step: int) -> SFTResult:
+    """Finish a job after `step` with a model that `run_part` has left, which is moved; remove the checkpoints."""
+    num_rows, num_dropped = _check(job)
+    if model.exists():
+        shutil.rmtree(job.model_dir, ignore_errors=True)
+        os.replace(model, job.model_dir)
+    # A killed process may have moved the model already.
+    if (adapter := job.model_dir / job.adapter_dir.name).exists():
+        shutil.rmtree(job.adapter_dir, ignore_errors=True)
+        os.replace(adapter, job.adapter_dir)
+    return _finish(job, SFTResult(num_rows, num_dropped, step))
+
+
+def _finish(job: SFTJob, result: SFTResult) -> SFTResult:
+    _write_json(_result_path(job), asdict(result))
+    shutil.rmtree(job.checkpoints_dir, ignore_errors=True)
+    return result
+
+
+def _result_path(job: SFTJob) -> Path:
+    return job.output_dir / "result.json"
 
 
 def train_worker(config: dict[str, Any]) -> None:

@@ -124,6 +124,15 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _a_study_evaluates_at_the_end(self) -> "RunConfig":
+        if self.study and self.sft.evaluation:
+            raise ValueError(
+                "sft.evaluation evaluates a run's own two fine-tunings on the way, and a study compares models at the "
+                "same number of steps; set sft.evaluation=null or study=null"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _outcomes_exist(self) -> "RunConfig":
         unknown = sorted(self.sft.outcome_weights.keys() - OUTCOMES.keys())
         if unknown:

@@ -16,11 +16,13 @@ EXPERT, OWN = "expert", "own"
 TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome", "prior_logprobs")
 
 
-def expert_rows(session: Session) -> Iterator[SFTRow]:
-    """Yield the expert's solutions, which are point masses."""
-    for row in read_table(prepared_file(session.config), ("prompt_ids", "expert_ids", "expert_logprobs")):
+def expert_rows(session: Session) -> Iterator[tuple[str, SFTRow]]:
+    """Yield the expert's solutions, which are point masses, each with the id of its problem."""
+    columns = ("id", "prompt_ids", "expert_ids", "expert_logprobs")
+    for row in read_table(prepared_file(session.config), columns):
         ids = row["expert_ids"]
-        yield SFTRow(row["prompt_ids"], ids, [0.0] * len(ids), "expert", EXPERT, row["expert_logprobs"])
+        sft_row = SFTRow(row["prompt_ids"], ids, [0.0] * len(ids), "expert", EXPERT, row["expert_logprobs"])
+        yield row["id"], sft_row
 
 
 def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:

@@ -16,6 +16,8 @@ from sft.data.tokenizer import vocabulary_hash
 from sft.job import SFTJob
 from sft.run import run_sft
 
+from .curve import chosen, read_curve
+from .evaluated import held_out, train_evaluated
 from .refresh import Part, read_parts, staleness, train_refreshed
 from .rows import expert_rows, own_answers, require_rewritten, rewritten_rows
 
@@ -47,11 +49,14 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
         result = train_refreshed(session, job, folder, progress, SHOWN)
     else:
         rows = write_inputs(session, data, folder)
-        session.release_engines()
-        session.wait_for_capacity("sft")
         progress(f"{rows} rows, {start}")
-        with progress.follow(job.metrics_path, SHOWN):
-            result = run_sft(job)
+        if sft.evaluation:
+            result = train_evaluated(session, job, folder, progress, SHOWN)
+        else:
+            session.release_engines()
+            session.wait_for_capacity("sft")
+            with progress.follow(job.metrics_path, SHOWN):
+                result = run_sft(job)
     metrics = read_jsonl(job.metrics_path)
     kl = {"probe_kl": round(metrics[-1]["probe/kl"], 4)} if "probe/kl" in metrics[-1] else {}
     return {
@@ -62,16 +67,26 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
         "loss_first": round(metrics[0]["loss"], 4),
         "loss_last": round(metrics[-1]["loss"], 4),
         **kl,
+        **_choice(sft, folder),
         **staleness(read_parts(folder) or [Part(0, result.global_step, 0.0)]),
     }
 
 
+def _choice(sft: SFTConfig, folder: Path) -> dict[str, int]:
+    """Step of the checkpoint that became the model, and the number of evaluations; empty without any."""
+    if sft.evaluation is None:
+        return {}
+    curve = read_curve(folder)
+    return {"evaluations": len(curve), "kept_step": chosen(curve, sft.evaluation).step}
+
+
 def write_inputs(session: Session, data: SweepData, folder: Path) -> int:
     """Write the rows to train on and the probe into `folder`; returns the number of rows."""
-    if data == "expert":
-        rows = list(expert_rows(session))
-    else:
-        rows = [row for _, row in rewritten_rows(session, session.folder.rewrite.rewrites)]
+    rewrites = session.folder.rewrite.rewrites
+    found = expert_rows(session) if data == "expert" else rewritten_rows(session, rewrites)
+    out = held_out(session.config)
+    rows = [row for problem_id, row in found if problem_id not in out]
+    if data == "rewritten":
         require_rewritten(rows, session.config.rewrite.strategy)
     write_rows(rows, StageFolder(folder).rows, vocabulary_hash(Path(session.model_path)))
     write_probe(session, folder)

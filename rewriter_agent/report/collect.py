@@ -10,13 +10,14 @@ import yaml
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
 from rewriter_agent.experiments.results import read_measurements
+from rewriter_agent.finetune.curve import read_curve
 from rewriter_agent.io.files import read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
 from rewriter_agent.runtime.run_folder import RunFolder
 
 from .curves import sft_curve, training_curves
-from .data import Cost, LabWorld, ReportData, StageRecord
+from .data import Cost, Course, LabWorld, ReportData, StageRecord
 from .manifests import ARMS, manifests
 from .rewriting import Pieces, rewriting, samples
 
@@ -48,6 +49,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
         rewriting=rewriting(folder, rows),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
+        courses=_courses(folder, found),
         samples=samples(folder, rows, pieces),
         stages=_stages(found),
         cost=_cost(found.values()),
@@ -56,6 +58,16 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         config=config,
         versions=_versions(found.values()),
     )
+
+
+def _courses(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> dict[str, Course]:
+    """Read the evaluations on the way; a fine-tuning without any counts no kept step."""
+    kept = {arm: found[f"sft-{arm}"]["counts"].get("kept_step") for arm in ARMS[1:]}
+    return {
+        arm: Course(read_curve(folder.fine_tuning(arm).path), step)
+        for arm, step in kept.items()
+        if step is not None
+    }
 
 
 def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:

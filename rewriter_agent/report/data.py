@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rewriter_agent.evaluate.summary import Comparison, ModelSummary
 from rewriter_agent.experiments.results import Measurement
+from rewriter_agent.finetune.curve import Point
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity
 
 
@@ -88,6 +89,16 @@ class SFTCurve:
     """KL(backbone || model) on the backbone's own answers, nats a token."""
     staleness: Series
     """Steps since the model that wrote, or scored, the rows of the step."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A fine-tuning that was evaluated on the way, on a held-out sample."""
+
+    points: list[Point]
+    """Step 0, the backbone, first."""
+    kept_step: int
+    """Step of the checkpoint that became the model."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,8 @@ class ReportData:
     rewriting: Rewriting
     sft: dict[str, SFTCurve]
     """Curves by arm."""
+    courses: dict[str, Course]
+    """Evaluations on the way by arm; empty without a section `sft.evaluation`."""
     samples: list[SampleRow]
     stages: list[StageRecord]
     cost: Cost

@@ -81,6 +81,16 @@ class StageFolder:
         return self.path / "parts.json"
 
     @property
+    def curve(self) -> Path:
+        """Task and forgetting during a fine-tuning, measured on a held-out sample."""
+        return self.path / "curve.json"
+
+    @property
+    def evaluations(self) -> Path:
+        """Folder of the evaluations during a fine-tuning, one folder a step."""
+        return self.path / "evaluations"
+
+    @property
     def model(self) -> Path:
         """A Hugging Face model folder."""
         return self.path / "model"

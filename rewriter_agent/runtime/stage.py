@@ -25,6 +25,7 @@ OMITTED_DEFAULTS = (
     ("reward.support_weight", 0.0),
     ("reward.min_support", None),
     ("reward.quote_expert", False),
+    ("sft.evaluation", None),
 )
 """Options and values left out of fingerprints, so results from before the option existed stay valid."""
 COLUMNS = "columns"

@@ -36,6 +36,31 @@ class RefreshSection(BaseModel):
     """Refresh as soon as `probe/kl` has grown by this since the last refresh; checked when it is logged."""
 
 
+class EvaluationSection(BaseModel):
+    """Evaluation during training, on a small sample; names follow transformers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    eval_steps: int = Field(ge=1)
+    """Optimizer steps between two evaluations; the last step is evaluated, too."""
+
+    num_problems: int = Field(50, ge=2)
+    """Training problems, sampled with the run's seed, that are held out of fine-tuning to measure the task on."""
+
+    retention_limit: int = Field(20, ge=2)
+    """Items per task of `evaluate.retention`, sampled with another seed than those of the report."""
+
+    load_best_model_at_end: bool = True
+    """Keep the evaluated checkpoint with the best score; false keeps the last one."""
+
+    forgetting_price: float = Field(1.0, ge=0)
+    """Points of the task that one point of forgetting costs: score = task - price * forgetting. 0 looks at the task
+    alone."""
+
+    early_stopping_patience: int | None = Field(None, ge=1)
+    """Stop after this many evaluations in a row without a better score; null trains to the end."""
+
+
 class SFTConfig(BaseModel):
     """Supervised fine-tuning under DeepSpeed ZeRO-3."""
 
@@ -130,6 +155,10 @@ class SFTConfig(BaseModel):
 
     refresh: RefreshSection | None = None
     """Rewrite again during training: the next rows are written by and for the current student, with its log-probs."""
+
+    evaluation: EvaluationSection | None = None
+    """Evaluate during training, keep the best checkpoint, and stop early. Each evaluation restarts the workers, since
+    engines need their memory and cores."""
 
     sweep: SweepSection | None = None
     """Fine-tune with many settings, in the stage `sweep`."""
@@ -226,6 +255,18 @@ class SFTConfig(BaseModel):
                 f"refresh.probe_kl is checked when probe/kl is logged, which with probe_size {self.probe_size}, "
                 f"probe_steps {self.probe_steps} and logging_steps {self.logging_steps} never happens before "
                 f"refresh.steps ({self.refresh.steps}). Make them smaller (probe_size positive), or remove probe_kl."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_evaluation(self) -> "SFTConfig":
+        others = {"refresh": self.refresh is not None, "sweep": self.sweep is not None}
+        if self.evaluation and (given := [name for name, is_set in others.items() if is_set]):
+            raise ValueError(f"evaluation cannot be combined with {', '.join(given)}; remove one of them")
+        if self.evaluation and 0 < self.max_steps <= self.evaluation.eval_steps:
+            raise ValueError(
+                f"evaluation.eval_steps ({self.evaluation.eval_steps}) leaves one evaluation, at the end of max_steps "
+                f"({self.max_steps}), and so nothing to choose from; lower it, or remove the section evaluation"
             )
         return self
 

@@ -1,6 +1,6 @@
 """Gain against forgetting: up and left is better."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import log10
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from rewriter_agent.evaluate.summary import ModelSummary
 from rewriter_agent.experiments.results import Measurement
+from rewriter_agent.report.data import Course
 from rewriter_agent.report.over_seeds import ArmOverSeeds
 
 from .svg import COLOURS, INK, MARKERS, drawing, in_points
@@ -43,6 +44,22 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
             axes.plot([in_points(x.value)], [in_points(y.value)], markersize=9, label=arm.arm, **look)
 
     return _tradeoff("seeds", draw, len(arms))
+
+
+def course(courses: Mapping[str, Course]) -> Markup:
+    """A line an arm over its evaluated steps, from the backbone; a large mark for the checkpoint that was kept."""
+
+    def draw(axes: Axes) -> None:
+        for arm, of in courses.items():
+            look: dict[str, Any] = {"color": COLOURS[arm], "marker": MARKERS[arm]}
+            places = [(in_points(point.forgetting), in_points(point.gain)) for point in of.points]
+            axes.plot(*zip(*places, strict=True), "-", markersize=4, linewidth=1.2, label=arm, **look)
+            for point, (x, y) in zip(of.points, places, strict=True):
+                if point.step == of.kept_step:
+                    axes.plot([x], [y], linestyle="none", markersize=9, **look)
+                axes.annotate(str(point.step), (x, y), (3, 3), textcoords="offset points", fontsize=7)
+
+    return _tradeoff("course", draw, len(courses))
 
 
 def frontier(results: Sequence[Measurement]) -> Markup:
