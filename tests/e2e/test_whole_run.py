@@ -186,7 +186,7 @@ def test_targets_have_the_log_probs_of_their_writer_and_of_the_backbone(
         for model, given in ((prior, row["prior_logprobs"]), (written, row["behavior_logprobs"])):
             differences.append((model - torch.tensor(given)).abs().mean().item())
         of_the_other.append((prior - torch.tensor(row["behavior_logprobs"])).abs().mean().item())
-    assert {row["behavior"] for row in rewrites[:12]} == {"rewriter", "expert"}
+    assert "rewriter" in {row["behavior"] for row in rewrites[:12]}
     assert max(differences) < 0.05
     assert fmean(of_the_other) > 5 * fmean(differences)
 
