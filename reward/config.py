@@ -1,6 +1,6 @@
 """Settings of the reward."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -181,6 +181,11 @@ class RewardConfig(BaseModel):
         from reward.steps.patterns import pattern_lines
 
         return [line for text in given for line in pattern_lines(text)]
+
+    def without_expert(self) -> Self:
+        """Leave out the rules and terms that compare a candidate with the expert solution, and quotations of it."""
+        off = {"max_length_ratio": None, "max_overlap": 1.0, "min_alignment": 0.0, "min_coverage": None}
+        return self.model_copy(update={**off, "coverage_weight": 0.0, "quote_expert": False})
 
     @property
     def needs_embeddings(self) -> bool:

@@ -180,6 +180,7 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
     tokens = load_tokens(path, config.model)
     plan = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(plan, config, work))
+    print(_stages_line(config))
     print(f"rewriting prompt: {prompt_form(config.convention, show_answer=config.prompts.show_answer)}")
     print(end_tokens_text(tokens.ends, tokens.tokenizer))
     if tells_date(tokens.tokenizer):
@@ -200,6 +201,16 @@ def _plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> int:
 
         print(forecast_text(study, measure_speeds(study), fine_tunings_at_a_time(plan)[0]))
     return 0
+
+
+def _stages_line(config: RunConfig) -> str:
+    from rewriter_agent.pipeline import STAGES
+
+    names = {
+        wanted: [stage.name for stage in STAGES if stage.wanted(config) == wanted] for wanted in (True, False)
+    }
+    skipped = f" (without {', '.join(names[False])})" if names[False] else ""
+    return f"method {config.method}, strategy {config.rewrite.strategy}: {', '.join(names[True])}{skipped}"
 
 
 def _study(config: RunConfig, parts: Sequence[Path]) -> int:
@@ -280,7 +291,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     add = command.add_argument
     match name:
         case "compare":
-            text, names = "strategies to compare (default: all)", [*STRATEGIES]
+            text, names = "strategies to compare (default: all)", [*STRATEGIES, "accepted_only"]
             add("--strategies", nargs="+", choices=names, default=names, metavar="NAME", help=text)
         case "study":
             text = "run nothing; join the study.json files of parts with other seeds or arms"

@@ -74,7 +74,7 @@ REWRITE = Stage(
         | {COLUMNS: ",".join([*REWRITES.names, *CANDIDATES.names, *PROBLEM_COSTS.names])}
     ),
 )
-DATASET = Stage("dataset", ("dataset",), (REWRITE,), dataset)
+DATASET = Stage("dataset", ("dataset", "method"), (REWRITE,), dataset)
 
 
 def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
@@ -92,7 +92,8 @@ def _finetuning(data: SweepData, source: Stage) -> Stage:
         evaluated = ("policy",) if config.sft.evaluation else ()
         return ("sft", *evaluated, *((rewriting_roles(config) or ("backbone",)) if refreshed else ()))
 
-    return Stage(f"sft-{data}", ("sft",), (source,), work, sft_gb, roles=roles, reads=evaluated_on_the_way)
+    sections = ("sft", "method") if data == "rewritten" else ("sft",)
+    return Stage(f"sft-{data}", sections, (source,), work, sft_gb, roles=roles, reads=evaluated_on_the_way)
 
 
 SFT_EXPERT = _finetuning("expert", PREPARE)
@@ -119,7 +120,7 @@ EVALUATE_REWRITTEN = _evaluation("rewritten", EVALUATE_BASE, SFT_REWRITTEN)
 EVALUATIONS = {"base": EVALUATE_BASE, "expert": EVALUATE_EXPERT, "rewritten": EVALUATE_REWRITTEN}
 SWEEP = Stage(
     "sweep",
-    ("sft", "sft.sweep", "evaluate"),
+    ("sft", "method", "sft.sweep", "evaluate"),
     (PREPARE, REWRITE, EVALUATE_BASE),
     sweep,
     sft_gb,

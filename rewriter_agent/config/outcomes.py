@@ -11,6 +11,9 @@ OUTCOMES = {
     EXPERT: "the expert's, as the strategy says",
 }
 
+DROPPED = "dropped"
+"""Counted in place of the expert's outcomes if the method drops them."""
+
 IN_DISTRIBUTION, TOO_LONG, ENGINE_ERROR = "in_distribution", "prompt_too_long", "engine_error"
 """Reasons for having no candidates."""
 FALSE_STEP = "false_step"

@@ -19,14 +19,15 @@ class RewriteConfig(Strict):
     rewriting prompt; `guided_align` the same, taking the first that passes; `quote_align` `best_of_n`, then
     for the unsolved problems continuations of failed candidates after the expert's next step; `self_align` the
     backbone, with the question alone; `mind_the_gap` `self_align`, then `guided_align` for the unsolved problems;
-    `expert` none."""
+    `expert` none. `self_train` and `self_train_unverified` belong to `method: self_train`."""
 
     rewriter: UserPath | None = None
     """Rewriter trained by another run on the same backbone, as the path of that run's folder `train`. Null trains one
     if the strategy is `policy`."""
 
     num_generations: int = Field(8, ge=FEWEST_CANDIDATES)
-    """Maximum rollouts per problem; `mind_the_gap` and `quote_align` spend half of them on each of two rounds."""
+    """Maximum rollouts per problem; `mind_the_gap` and `quote_align` spend half of them on each of two rounds, and
+    `self_train_unverified` spends only `num_targets` of them."""
 
     select: SelectionRule | None = None
     """Rule that selects targets among the candidates that pass: the highest `total`, `alignment`, `logprob` (under the
@@ -49,6 +50,14 @@ class RewriteConfig(Strict):
     shard_size: int = Field(64, ge=1)
     """Problems per shard, which is the most that a killed run loses."""
 
+    @property
+    def rollouts(self) -> list[int]:
+        """Rollouts per problem of each round."""
+        strategy = STRATEGIES[self.strategy]
+        # Without verification no candidate is a spare one.
+        spends_all = strategy.accepts != "finished"
+        return budget(strategy, self.num_generations if spends_all else self.num_targets)
+
     @model_validator(mode="after")
     def _a_rewriter_is_used(self) -> "RewriteConfig":
         if self.rewriter and self.strategy != "policy":
@@ -68,6 +77,15 @@ class RewriteConfig(Strict):
                 "them, are left in the arm rl_prior_ratio of a study"
             )
         return values
+
+    @model_validator(mode="after")
+    def _there_is_a_choice(self) -> "RewriteConfig":
+        if self.select and STRATEGIES[self.strategy].accepts == "finished":
+            raise ValueError(
+                f"select={self.select} has nothing to choose from: strategy={self.strategy} takes every sample that "
+                "ended. Leave it out."
+            )
+        return self
 
     @model_validator(mode="after")
     def _each_round_has_a_group(self) -> "RewriteConfig":

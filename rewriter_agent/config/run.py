@@ -18,6 +18,7 @@ from .compose import read_config_tree
 from .data import DataConfig, SciqData
 from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
+from .method import Method, check_method, with_strategy_of_method
 from .model import ModelConfig
 from .outcomes import OUTCOMES
 from .prompts import PromptsConfig
@@ -38,6 +39,11 @@ class RunConfig(Strict):
 
     seed: Seed = 0
     """Seed of sampling, training and data order."""
+
+    method: Method = "rewrite"
+    """Rows to fine-tune on: `rewrite` takes the rewritten targets, and the expert's solution of problems without an
+    accepted one; `accepted_only` takes the accepted rewrites alone; `self_train` takes the backbone's own samples from
+    the question, verified or not (`rewrite.strategy`)."""
 
     model: ModelConfig
     """The backbone."""
@@ -87,6 +93,16 @@ class RunConfig(Strict):
     def convention(self) -> str:
         """Answer convention of the data; generated problems have that of GSM8K."""
         return getattr(self.data, "convention", "####")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _method_has_its_strategy(cls, tree: Any) -> Any:
+        return with_strategy_of_method(tree)
+
+    @model_validator(mode="after")
+    def _method_fits(self) -> "RunConfig":
+        check_method(self.method, self.rewrite.strategy, self.rewrite.keep_gap, self.sft.outcome_weights)
+        return self
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> "RunConfig":

@@ -6,13 +6,22 @@ from typing import Literal
 from .outcomes import REWRITTEN, SELF_CORRECT
 
 StrategyName = Literal[
-    "policy", "best_of_n", "guided_align", "self_align", "mind_the_gap", "quote_align", "expert"
+    "policy",
+    "best_of_n",
+    "guided_align",
+    "self_align",
+    "mind_the_gap",
+    "quote_align",
+    "expert",
+    "self_train",
+    "self_train_unverified",
 ]
 SelectionRule = Literal["total", "alignment", "logprob", "typicality", "first", "uniform", "diverse"]
 Writer = Literal["backbone", "policy"]
 PromptKind = Literal["question", "rewriting", "quotation"]
 """`quotation` is the rewriting prompt with the beginning of the reply: a failed candidate's, up to the step that it
 lacks, and that step as the expert writes it."""
+Acceptance = Literal["gate", "own", "finished"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,9 @@ class Strategy:
 
     rounds: tuple[Round, ...]
     select: SelectionRule
+    accepts: Acceptance = "gate"
+    """Rule that makes a candidate acceptable as a target: the `gate`; the gate without the rules that read the expert's
+    solution (`own`); or only an end and no control token (`finished`)."""
 
 
 ALONE, GUIDED = Round("backbone", "question"), Round("backbone", "rewriting")
@@ -48,6 +60,10 @@ STRATEGIES: dict[StrategyName, Strategy] = {
     "mind_the_gap": Strategy((ALONE, GUIDED), "first"),
     "quote_align": Strategy((GUIDED, QUOTED), "logprob"),
     "expert": Strategy((), "first"),
+    # Rejection sampling (RFT, arXiv 2308.01825): the model's own right answers.
+    "self_train": Strategy((ALONE,), "first", "own"),
+    # Simple self-distillation (arXiv 2604.01193): the model's own answers, right or wrong.
+    "self_train_unverified": Strategy((ALONE,), "first", "finished"),
 }
 
 

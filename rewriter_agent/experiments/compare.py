@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Literal
 
 from cluster.session import connect
 from reward.alignment import tail_fraction
 from rewriter_agent.config import RunConfig, make_config
+from rewriter_agent.config.method import SELF_TRAIN, trains_on
 from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_policy
 from rewriter_agent.experiments.results import Measurement, write_measurements
@@ -24,10 +26,13 @@ from rewriter_agent.scoring.dataset_diversity import dataset_diversity
 from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.train.rewriter import check_rewriter
 
+ComparedName = StrategyName | Literal["accepted_only"]
+"""A strategy, or the method that drops the rows of `policy` without an accepted rewrite."""
 ENGINES: dict[bool, tuple[EngineName, ...]] = {True: ("policy", "backbone"), False: ("backbone",)}
 """Engines to wait for, by whether a strategy needs the trained rewriter."""
 HEADER = (
     "strategy",
+    "targets",
     "rewritten",
     "accepted",
     "coverage",
@@ -44,16 +49,17 @@ HEADER = (
 COLUMNS = ("target", "outcome", "target_text", "prior_logprobs")
 
 
-def compare_strategies(base: RunConfig, names: Sequence[StrategyName]) -> list[Measurement]:
+def compare_strategies(base: RunConfig, names: Sequence[ComparedName]) -> list[Measurement]:
     """Rewrite the training problems by each strategy, in `rewrite-<strategy>`; also writes `strategies.json`.
 
-    A strategy that is complete is not done again. All have `rewrite.num_generations` rollouts a problem.
+    A strategy that is complete is not done again. All have at most `rewrite.num_generations` rollouts a problem.
+    `accepted_only` is `policy` without the rows that keep the expert's solution.
 
     Raises:
         ValueError: the rounds of a strategy cannot share these.
     """
     configs = {name: with_strategy(base, name) for name in names}
-    stages = {name: replace(REWRITE, name=f"rewrite-{name}") for name in names}
+    stages = {name: replace(REWRITE, name=f"rewrite-{_rewriting(base, name)}") for name in names}
     with connect(base.cluster, base.output_dir) as machines, exclusive(base.folder):
         wanted = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs.values()]
         session = Session(base, machines, set[str]().union(*wanted))
@@ -65,9 +71,10 @@ def compare_strategies(base: RunConfig, names: Sequence[StrategyName]) -> list[M
                 session.use_config(config)
                 if TRAIN.wanted(config):
                     run_stage(TRAIN, session)
-                if STRATEGIES[name].rounds and not stages[name].complete(config):
+                strategy = config.rewrite.strategy
+                if STRATEGIES[strategy].rounds and not stages[name].complete(config):
                     # Outside the stage's clock: otherwise the first strategy would be charged for the start.
-                    session.wait_engines(*ENGINES[uses_policy(name)])
+                    session.wait_engines(*ENGINES[uses_policy(strategy)])
                 run_stage(stages[name], session)
         finally:
             session.close()
@@ -76,24 +83,37 @@ def compare_strategies(base: RunConfig, names: Sequence[StrategyName]) -> list[M
     return found
 
 
-def with_strategy(base: RunConfig, name: StrategyName) -> RunConfig:
-    """The run with another strategy and that strategy's own rule of selection.
+def _rewriting(base: RunConfig, name: ComparedName) -> str:
+    """Name the rewriting whose targets are compared; `accepted_only` shares that of `policy` if it can."""
+    return "policy" if name == "accepted_only" and base.rewrite.keep_gap is None else name
+
+
+def with_strategy(base: RunConfig, name: ComparedName) -> RunConfig:
+    """The run with another strategy, that strategy's own rule of selection, and the method of that name.
 
     Raises:
         ValueError: its rounds cannot share the budget.
     """
     tree = base.model_dump(mode="json")
-    tree["rewrite"] |= {"strategy": name, "select": None}
-    if name != "policy":
+    strategy = "policy" if name == "accepted_only" else name
+    tree["method"] = (
+        "self_train" if name in SELF_TRAIN else "accepted_only" if name == "accepted_only" else "rewrite"
+    )
+    tree["rewrite"] |= {"strategy": strategy, "select": None}
+    if strategy != "policy":
         tree["rewrite"]["rewriter"] = None
+    if tree["method"] != "rewrite":
+        tree["rewrite"]["keep_gap"] = None
+        tree["sft"]["outcome_weights"] = {}
     return make_config(tree)
 
 
 def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConfig) -> Measurement:
     """Read the measurement of a rewriting that is complete.
 
-    Its metrics: shares of the targets that are `rewritten`, of the candidates that are `accepted` by the gate, of the
-    targets that hold a `false_step`, and of the expert solutions that do (`expert_false_step`); `coverage`, the share
+    Its metrics: `targets` that the method trains on; shares of all targets, dropped ones included, that are
+    `rewritten`, of the candidates that are `accepted` by the gate, of the targets that hold a `false_step`, and of the
+    expert solutions that do (`expert_false_step`); `coverage`, the share
     of the expert's facts that the rewritten targets hold; `logprob`, the targets' mean under the backbone given the
     question, in nats per token; `tail`, the share of their tokens with a probability below 0.4; diversity of the
     problems' first targets by measures that no reward pays for; costs, with `seconds` on engines that had started
@@ -101,11 +121,13 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
     """
     manifest = stage.read_manifest(config)
     assert manifest is not None, "the stage has just been done"
-    tally = Tally.of(stage.folder(config))
+    tally = Tally.of(stage.folder(config), config.method)
     of_experts = expert_false_share(RunFolder(config.folder).prepare)
     outcomes, texts, logprobs, tails = [], [], [], []
     for row in read_table(stage.folder(config).rewrites, COLUMNS):
         outcomes.append(row["outcome"])
+        if not trains_on(config.method, row["outcome"]):
+            continue
         if row["target"] == 0:
             texts.append(row["target_text"])
         logprobs.append(mean(row["prior_logprobs"]))
@@ -113,8 +135,7 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
     metrics = {
         "targets": tally.targets,
         "rewritten": mean([float(outcome not in EXPERTS) for outcome in outcomes]),
-        "logprob": mean(logprobs),
-        "tail": mean(tails),
+        **({"logprob": mean(logprobs), "tail": mean(tails)} if logprobs else {}),
         **({} if tally.accepted is None else {"accepted": tally.accepted}),
         **({} if tally.coverage is None else {"coverage": tally.coverage}),
         **({} if tally.false_share is None else {"false_step": tally.false_share}),
@@ -162,12 +183,13 @@ def _cells(result: Measurement) -> list[str]:
     metrics = result.metrics
     return [
         result.arm,
+        f"{metrics['targets']:,.0f}",
         f"{metrics['rewritten']:.1%}",
         f"{metrics['accepted']:.1%}" if "accepted" in metrics else "–",
         f"{metrics['coverage']:.1%}" if "coverage" in metrics else "–",
         f"{metrics['false_step']:.1%}" if "false_step" in metrics else "–",
-        f"{metrics['logprob']:.3f}",
-        f"{metrics['tail']:.1%}",
+        f"{metrics['logprob']:.3f}" if "logprob" in metrics else "–",
+        f"{metrics['tail']:.1%}" if "tail" in metrics else "–",
         f"{metrics['distinct_2']:.3f}" if "distinct_2" in metrics else "–",
         f"{metrics['self_bleu']:.3f}" if "self_bleu" in metrics else "–",
         f"{metrics['rollouts']:,.0f}",

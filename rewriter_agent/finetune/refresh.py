@@ -107,9 +107,16 @@ class Pool:
 
     @classmethod
     def of(cls, session: Session) -> "Pool":
-        """Collect the problems that the stage `rewrite` has targets of."""
-        found = [problem_id for problem_id, _ in rewritten_rows(session, session.folder.rewrite.rewrites)]
-        return cls(list(dict.fromkeys(found)), len(found), session.config.seed)
+        """Collect the problems that the stage `rewrite` has targets of.
+
+        Raises:
+            ValueError: no target was accepted.
+        """
+        found = list(rewritten_rows(session, session.folder.rewrite.rewrites))
+        require_rewritten([row for _, row in found], session.config.rewrite.strategy)
+        return cls(
+            list(dict.fromkeys(problem_id for problem_id, _ in found)), len(found), session.config.seed
+        )
 
     def take(self, first: int, wanted: int) -> list[str]:
         """Problems for `wanted` rows, after those for the `first` rows."""

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import EXPERT_FALLBACK
 from rewriter_agent.config.strategies import StrategyName
 from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import prepared_file
+from rewriter_agent.rewrite.tally import nothing_accepted
 from rewriter_agent.runtime.session import Session
 from sft.data.rows import SFTRow
 
@@ -26,12 +28,14 @@ def expert_rows(session: Session) -> Iterator[tuple[str, SFTRow]]:
 
 
 def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTRow]]:
-    """The targets in a file of rewrites, each with the id of its problem."""
+    """Yield the targets in a file of rewrites that the method trains on, each with the id of its problem."""
     prompts = {
         row["id"]: array("i", row["prompt_ids"])
         for row in read_table(prepared_file(session.config), ("id", "prompt_ids"))
     }
     for row in read_table(rewrites, TARGET):
+        if not trains_on(session.config.method, row["outcome"]):
+            continue
         problem_id = row["problem_id"]
         yield (
             problem_id,
@@ -54,10 +58,19 @@ def own_answers(session: Session) -> Iterator[SFTRow]:
 
 
 def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
-    """Raise ValueError if every target is the expert's: the arm would equal that of the expert's solutions."""
+    """Raise ValueError if no target was accepted: the rows are none, or equal those of the expert's solutions."""
     if all(row.outcome == EXPERT_FALLBACK for row in rows):
-        raise ValueError(
-            f"no candidate of strategy '{strategy}' passed the gate: all {len(rows)} targets are the expert's "
-            "solutions. See rewrite/manifest.json for the reasons; train the rewriter longer, raise "
-            "rewrite.num_generations or rewrite.max_completion_length, or take another strategy."
+        left = (
+            f"all {len(rows)} targets are the expert's solutions"
+            if rows
+            else "there is no target to train on"
         )
+        raise ValueError(nothing_accepted(strategy, left))
+
+
+def problems_dropped(session: Session) -> dict[str, int]:
+    """Count the problems that the method has no row of; empty if it drops none by rule."""
+    if session.config.method == "rewrite":
+        return {}
+    outcomes = (row["outcome"] for row in read_table(session.folder.rewrite.rewrites, ("outcome",)))
+    return {"problems_dropped": sum(not trains_on(session.config.method, outcome) for outcome in outcomes)}

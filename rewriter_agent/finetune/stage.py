@@ -19,7 +19,7 @@ from sft.run import run_sft
 from .curve import chosen, read_curve
 from .evaluated import held_out, train_evaluated
 from .refresh import Part, read_parts, staleness, train_refreshed
-from .rows import expert_rows, own_answers, require_rewritten, rewritten_rows
+from .rows import expert_rows, own_answers, problems_dropped, require_rewritten, rewritten_rows
 
 SHOWN = {
     "loss": "loss",
@@ -61,6 +61,7 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
     kl = {"probe_kl": round(metrics[-1]["probe/kl"], 4)} if "probe/kl" in metrics[-1] else {}
     return {
         "rows": result.num_rows,
+        **({} if data == "expert" else problems_dropped(session)),
         "dropped": result.num_dropped,
         "steps": result.global_step,
         "weight": sft.weight.kind,

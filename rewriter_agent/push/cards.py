@@ -8,8 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reward.answers.mask.mask import MASK
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
-from rewriter_agent.config.strategies import uses_policy
+from rewriter_agent.config.strategies import STRATEGIES, uses_policy
 from rewriter_agent.data.prompts import qa_messages, rewrite_messages
 from rewriter_agent.models.lab import LAB
 from rewriter_agent.models.resolve import is_on_hub
@@ -53,13 +54,17 @@ def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
         datasets=[dataset] if dataset else None,
     )
     manifest, rewriting = _manifest(SFT_REWRITTEN, config), _manifest(REWRITE, config)["counts"]
+    # An expert's solution is the only target of its problem.
+    dropped = [name for name in OUTCOMES if not trains_on(config.method, name)]
     return TEMPLATES.get_template("model_card.md.j2").render(
         front=front.to_yaml(),
         repo=repo,
         backbone=_backbone(config),
         made=how_made(config, _rewriter_steps(config)),
         rewriting=rewriting,
-        outcomes={name: rewriting[name] for name in OUTCOMES if name in rewriting},
+        targets=rewriting["targets"] - sum(rewriting.get(name, 0) for name in dropped),
+        outcomes={name: rewriting[name] for name in OUTCOMES if name in rewriting and name not in dropped},
+        verified=STRATEGIES[config.rewrite.strategy].accepts != "finished",
         settings=_sft_settings(config, manifest["counts"]),
         results=_results(config),
         messages=qa_messages("QUESTION", config.convention, config.model.system_prompt),

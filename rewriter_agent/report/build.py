@@ -15,13 +15,8 @@ from .data import ReportData
 from .markdown import markdown_table
 from .over_seeds import OverSeeds, over_seeds_verdict
 from .templates import environment
+from .titles import arm_titles
 from .verdict import verdict
-
-ARM_TITLES = {
-    "base": "base",
-    "expert": "SFT on expert data",
-    "rewritten": "SFT on rewritten data",
-}
 
 
 def build_report(data: ReportData, output: Path) -> None:
@@ -29,12 +24,13 @@ def build_report(data: ReportData, output: Path) -> None:
 
     The page loads nothing, has no scripts, and escapes all text: questions and model output are untrusted.
     """
-    sentence = verdict(data.rewritten_against_expert)
+    sentence = verdict(data.rewritten_against_expert, data.method)
     parts = part_changes(data.arms)
     _write(
         output,
         "report.html.j2",
         {"verdict": sentence, **asdict(data)},
+        arm_titles(data.method),
         data=data,
         parts=parts,
         tradeoff=tradeoff(data.arms),
@@ -46,7 +42,7 @@ def build_report(data: ReportData, output: Path) -> None:
         course=course(data.courses) if data.courses else None,
     )
     with atomic(StageFolder(output.parent).table) as temporary:
-        temporary.write_text(markdown_table(data, sentence, ARM_TITLES), encoding="utf-8")
+        temporary.write_text(markdown_table(data, sentence, arm_titles(data.method)), encoding="utf-8")
 
 
 def build_over_seeds(data: OverSeeds, output: Path) -> None:
@@ -55,14 +51,17 @@ def build_over_seeds(data: OverSeeds, output: Path) -> None:
         output,
         "over_seeds.html.j2",
         {"verdict": over_seeds_verdict(data), **asdict(data)},
+        arm_titles(data.method),
         data=data,
         tradeoff=tradeoff_by_seed(data.arms),
     )
 
 
-def _write(output: Path, template: str, numbers: dict[str, Any], **shown: object) -> None:
+def _write(
+    output: Path, template: str, numbers: dict[str, Any], titles: dict[str, str], **shown: object
+) -> None:
     page = environment("rewriter_agent.report").get_template(template)
-    html = page.render(verdict=numbers["verdict"], titles=ARM_TITLES, **shown)
+    html = page.render(verdict=numbers["verdict"], titles=titles, **shown)
     with atomic(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
     write_json(StageFolder(output.parent).numbers, numbers)

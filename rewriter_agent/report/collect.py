@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from rewriter_agent.config.method import Method, trains_on
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
 from rewriter_agent.experiments.results import read_measurements
@@ -34,12 +35,15 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     folder, found = RunFolder(run_dir), manifests(run_dir, swept)
     results = {arm: read_result(folder.evaluation(arm).result) for arm in ARMS}
     arms = summarise(results)
-    rows = list(read_table(folder.rewrite.rewrites))
     config = folder.config.read_text(encoding="utf-8")
     tree = yaml.safe_load(config)
+    # A run of an earlier version has no method.
+    method: Method = tree.get("method", "rewrite")
+    rows = [row for row in read_table(folder.rewrite.rewrites) if trains_on(method, row["outcome"])]
     learned = "train" in found
     return ReportData(
         name=run_dir.resolve().name,
+        method=method,
         finished_at=max(manifest["finished_at"] for manifest in found.values()),
         lab_world=_lab_world(found["prepare"]),
         arms=arms,
@@ -47,7 +51,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
         sweep=read_measurements(folder.stage("sweep").sweep) if swept else [],
         training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
-        rewriting=rewriting(folder, rows),
+        rewriting=rewriting(folder, rows, method),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
         courses=_courses(folder, found),
         samples=samples(folder, rows, pieces),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rewriter_agent.config.method import Method
 from rewriter_agent.evaluate.summary import Comparison, ModelSummary
 from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.finetune.curve import Point
@@ -56,12 +57,15 @@ class Rewriting:
 
     strategy: str
     problems: int
+    dropped: int
+    """Problems that the method drops, since no candidate was accepted."""
     outcomes: dict[str, Count]
     """Problems per outcome (`rewritten`, `expert_fallback`, ...)."""
     targets: int
-    """Number of training rows; greater than `problems` if a problem may have several."""
+    """Number of training rows; greater than `problems` if a problem may have several, and smaller if some are
+    dropped."""
     fallback_reasons: dict[str, Count]
-    """Problems that kept the expert's solution, per reason code."""
+    """Problems without an accepted candidate, per reason code: they kept the expert's solution, or were dropped."""
     cost: dict[str, int]
     """`rollouts`, `generated_tokens`, `scored_tokens`, ..."""
     rejections: dict[str, Count]
@@ -186,6 +190,7 @@ class ReportData:
     """A finished run."""
 
     name: str
+    method: Method
     finished_at: str
     lab_world: LabWorld | None
     """World of the laboratory's problems or retention items; None without them."""

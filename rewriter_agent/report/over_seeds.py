@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rewriter_agent.config.method import Method
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
 from .data import LabWorld, ReportData
 from .format import oriented
+from .verdict import subject
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class OverSeeds:
     versions: dict[str, str]
     config: str
     """Config of the first seed's run, YAML."""
+    method: Method = "rewrite"
 
 
 def over_seeds(name: str, runs: Mapping[int, ReportData], measurements: Sequence[Measurement]) -> OverSeeds:
@@ -57,6 +60,7 @@ def over_seeds(name: str, runs: Mapping[int, ReportData], measurements: Sequence
         wall_seconds=sum(stage.wall_seconds for run in runs.values() for stage in run.stages),
         versions=first.versions,
         config=first.config,
+        method=first.method,
     )
 
 
@@ -64,7 +68,7 @@ def over_seeds_verdict(data: OverSeeds) -> str:
     """Say what rewriting changed, and whether that is beyond the spread between seeds."""
     task = _clause(data.gain, "scores", ("higher", "lower"), "on the task")
     kept = _clause(data.forgetting, "forgets", ("more", "less"), "elsewhere")
-    against = f"Over {len(data.seeds)} seeds, against SFT on the expert data, SFT on the rewritten data"
+    against = f"Over {len(data.seeds)} seeds, against SFT on the expert data, {subject(data.method)}"
     return f"{against} {task}, and {kept}."
 
 

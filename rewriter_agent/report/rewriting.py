@@ -7,6 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from reward.alignment import tail_fraction
+from rewriter_agent.config.method import Method
+from rewriter_agent.config.outcomes import DROPPED
 from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import expert_false_share
 from rewriter_agent.rewrite.tally import Tally
@@ -25,14 +27,15 @@ SHOWN_PER_OUTCOME = 3
 EXPERTS, TARGETS = "expert solutions", "targets"
 
 
-def rewriting(folder: RunFolder, rows: Sequence[Row]) -> Rewriting:
-    """Summarise all targets, and each problem's first one."""
-    tally = Tally.of(folder.rewrite)
+def rewriting(folder: RunFolder, rows: Sequence[Row], method: Method = "rewrite") -> Rewriting:
+    """Summarise all targets that the method trains on, and each problem's first one."""
+    tally = Tally.of(folder.rewrite, method)
     firsts = first_targets(rows)
     prepared = read_table(folder.prepare.prepared, ["expert_logprobs"])
     return Rewriting(
         strategy=rows[0]["strategy"],
         problems=tally.problems,
+        dropped=tally.outcomes[DROPPED],
         outcomes=_counts(tally.outcomes, tally.problems),
         targets=tally.targets,
         fallback_reasons=_counts(tally.reasons, tally.problems),

@@ -1,12 +1,14 @@
 """The result in one sentence."""
 
+from rewriter_agent.config.method import Method
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import Comparison
 
 from .format import oriented, p_value
+from .titles import DATA
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: Comparison, method: Method = "rewrite") -> str:
     """Say what rewriting changed against SFT on expert data, with uncertainty and sample size.
 
     A difference may be chance if its interval includes 0. Interval and p-value agree on that: `mean_change` makes both.
@@ -14,7 +16,12 @@ def verdict(comparison: Comparison) -> str:
     gain, forgetting = comparison.gain, comparison.forgetting
     task = _clause(gain, "scores", ("higher", "lower"), "on the task", "test problems")
     kept = _clause(forgetting, "forgets", ("more", "less"), "elsewhere", "retention items")
-    return f"Against SFT on the expert data, SFT on the rewritten data {task}, and {kept}."
+    return f"Against SFT on the expert data, {subject(method)} {task}, and {kept}."
+
+
+def subject(method: Method) -> str:
+    """Name the fine-tuned model in a sentence."""
+    return "SFT on the rewritten data" if method == "rewrite" else f"SFT on {DATA[method]}"
 
 
 def chance(value: float) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.data import HubData
+from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName
 from rewriter_agent.data.prompts import qa_messages
@@ -16,7 +17,7 @@ from rewriter_agent.io.files import atomic, batches, read_table
 from rewriter_agent.push.redact import public_config, public_name
 from rewriter_agent.runtime.run_folder import StageFolder
 
-from .tally import Tally
+from .tally import Tally, nothing_accepted
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 DATASET = pa.schema(
@@ -40,6 +41,8 @@ MADE: dict[StrategyName, str] = {
     "mind_the_gap": "solutions of `{model}` itself from the question alone or, if those failed, from the expert's",
     "quote_align": "expert solutions rewritten by `{model}` itself, by prompt, with steps quoted from the experts",
     "expert": "expert solutions as they are",
+    "self_train": "solutions of `{model}` itself, written from the question alone",
+    "self_train_unverified": "answers of `{model}` itself, written from the question alone and not verified",
 }
 
 
@@ -48,16 +51,21 @@ def write_dataset(folder: Path, rewriting: StageFolder, config: RunConfig) -> di
 
     The prompts are the ones that the targets' log-probs and the package's own SFT use.
     """
-    steps = None
+    steps, tally = None, Tally.of(rewriting, config.method)
+    if not tally.targets:
+        left = f"method={config.method} drops all {tally.problems} problems"
+        raise ValueError(nothing_accepted(config.rewrite.strategy, left))
     with (
         atomic(folder / "data" / "train-00000-of-00001.parquet") as temporary,
         pq.ParquetWriter(temporary, DATASET) as writer,
     ):
-        for rows in batches(read_table(rewriting.rewrites, SHOWN), ROWS_AT_A_TIME):
+        targets = (
+            row for row in read_table(rewriting.rewrites, SHOWN) if trains_on(config.method, row["outcome"])
+        )
+        for rows in batches(targets, ROWS_AT_A_TIME):
             steps = rows[0]["policy_version"]
             table = [_row(row, config.model.system_prompt) for row in rows]
             writer.write_table(pa.Table.from_pylist(table, schema=DATASET))
-    tally = Tally.of(rewriting)
     with atomic(folder / "README.md") as temporary:
         temporary.write_text(_card(tally, steps, config), encoding="utf-8")
     return {"rows": tally.targets}
@@ -67,6 +75,25 @@ def _false_steps(tally: Tally) -> str:
     if tally.false_share is None:
         return ""
     return f"{tally.false_share:.1%} of the targets hold a false step, such as `5 - 4 = 2`. "
+
+
+def _checks(config: RunConfig) -> str:
+    """Say how the texts of models were checked, and which of them became targets."""
+    strategy = STRATEGIES[config.rewrite.strategy]
+    dropped = "" if config.method == "rewrite" else "Problems without such a text are left out. "
+    if strategy.accepts == "finished":
+        return f"Nothing was checked but that each text ended. {dropped}"
+    rule = config.rewrite.select or strategy.select
+    others = " that do not compare with the expert's solution" if strategy.accepts == "own" else ""
+    return (
+        "Everything that a model wrote was checked against the gold answer and by the other rules of the reward below"
+        f"{others}; of what passed, rule `{rule}` chose. {dropped}"
+    )
+
+
+def _outcomes(tally: Tally) -> str:
+    named = sorted(tally.outcomes.keys() & OUTCOMES.keys())
+    return "; ".join(f"`{name}`, {OUTCOMES[name]}" for name in named)
 
 
 def how_made(config: RunConfig, steps: int | None) -> str:
@@ -87,7 +114,6 @@ def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
 
 def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
     strategy, data = config.rewrite.strategy, config.data
-    rule = config.rewrite.select or STRATEGIES[strategy].select
     source = f"data set `{public_name(data.name)}`" if isinstance(data, HubData) else f"source: {data.source}"
     front = {
         "license": config.dataset.license,
@@ -105,11 +131,9 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
             f"# {config.name}",
             "",
             f"{tally.targets:,} training targets for {tally.problems:,} problems ({source}): "
-            f"{how_made(config, steps)}. Everything that a model wrote was checked against the "
-            f"gold answer and by the other rules of the reward below; of what passed, rule `{rule}` chose. "
-            f"{_false_steps(tally)}Columns "
+            f"{how_made(config, steps)}. {_checks(config)}{_false_steps(tally)}Columns "
             "`prompt` and `completion` are in TRL's conversational prompt-completion form; `outcome` says how a target "
-            f"came about: {'; '.join(f'`{name}`, {OUTCOMES[name]}' for name in sorted(tally.outcomes))}.",
+            f"came about: {_outcomes(tally)}.",
             "",
             "| | count |",
             "| --- | ---: |",

@@ -9,7 +9,7 @@ from cluster.types import Completion, GenerateRequest
 from reward.quotation import quote_next_step
 from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG
 from rewriter_agent.config.rewrite import RewriteConfig
-from rewriter_agent.config.strategies import STRATEGIES, Round, Writer, budget
+from rewriter_agent.config.strategies import STRATEGIES, Round, Writer
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.seeds import request_seed
 from rewriter_agent.scoring.group_scorer import (
@@ -20,6 +20,7 @@ from rewriter_agent.scoring.group_scorer import (
     prompt_length,
 )
 from rewriter_agent.scoring.retry import map_isolating_failures
+from rewriter_agent.scoring.unverified import UnverifiedScorer
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Rewriter:
         seed: int,
         tokens: Tokens,
         writers: Mapping[Writer, Fleet],
-        scorer: GroupScorer,
+        scorer: GroupScorer | UnverifiedScorer,
     ) -> None:
         self.config = config
         self.seed = seed
@@ -91,8 +92,7 @@ class Rewriter:
             Attempt(problem, skipped=IN_DISTRIBUTION if self._keeps(problem) else None) for problem in shard
         ]
         strategy = STRATEGIES[self.config.strategy]
-        rollouts = budget(strategy, self.config.num_generations)
-        for number, (round_, count) in enumerate(zip(strategy.rounds, rollouts, strict=True)):
+        for number, (round_, count) in enumerate(zip(strategy.rounds, self.config.rollouts, strict=True)):
             self._run_round(round_, number, count, [attempt for attempt in attempts if attempt.unresolved])
         return attempts
 

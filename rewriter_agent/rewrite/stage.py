@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from cluster.fleet.fleet import Fleet
 from rewriter_agent.config.rewrite import RewriteConfig
-from rewriter_agent.config.strategies import STRATEGIES, Writer, budget, uses_policy
+from rewriter_agent.config.strategies import STRATEGIES, Writer, uses_policy
 from rewriter_agent.io.files import read_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import prepared_file
@@ -18,6 +18,7 @@ from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import require_space
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
+from rewriter_agent.scoring.unverified import UnverifiedScorer
 from rewriter_agent.tracking.axis import REWRITING
 from rewriter_agent.tracking.stage_log import stage_log
 from rewriter_agent.tracking.tables import rewrites
@@ -76,8 +77,7 @@ def dataset(session: Session, folder: Path, progress: Progress) -> dict[str, Any
 
 def disk_gb(config: RewriteConfig, problems: int) -> float:
     """Estimate the size of the records: the texts of candidates, and the ids and log-probs of targets."""
-    candidates = sum(budget(STRATEGIES[config.strategy], config.num_generations))
-    texts = candidates * config.max_completion_length * 4
+    texts = sum(config.rollouts) * config.max_completion_length * 4
     targets = config.num_targets * config.max_completion_length * 12
     # Shards and the file that they are joined to.
     return 2 * problems * (texts + targets) / 1024**3
@@ -106,12 +106,18 @@ def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
 
 
 def _rewriter(session: Session, seed: int) -> Rewriter:
-    config = session.config
-    tokens = session.tokens
+    return Rewriter(session.config.rewrite, seed, session.tokens, _writers(session), _scorer(session))
+
+
+def _scorer(session: Session) -> GroupScorer | UnverifiedScorer:
+    config, tokens = session.config, session.tokens
+    accepts = STRATEGIES[config.rewrite.strategy].accepts
+    if accepts == "finished":
+        return UnverifiedScorer(tokens, session.reference)
+    reward = config.reward.without_expert() if accepts == "own" else config.reward
     solutions = (row["solution"] for row in read_table(prepared_file(config), ["solution"]))
-    embed = diversity_embed(session.embedder, list(solutions) if session.embedder else [], config.reward)
-    scorer = GroupScorer(tokens, session.reference, session.verifier, config.reward, embed)
-    return Rewriter(config.rewrite, seed, tokens, _writers(session), scorer)
+    embed = diversity_embed(session.embedder, list(solutions) if session.embedder else [], reward)
+    return GroupScorer(tokens, session.reference, session.verifier, reward, embed)
 
 
 def _writers(session: Session) -> dict[Writer, Fleet]:

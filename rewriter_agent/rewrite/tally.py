@@ -5,7 +5,8 @@ from statistics import fmean
 from typing import Any, Self
 
 from reward.judge import FalseAcceptance
-from rewriter_agent.config.outcomes import EXPERTS
+from rewriter_agent.config.method import Method, trains_on
+from rewriter_agent.config.outcomes import DROPPED, EXPERTS
 from rewriter_agent.io.files import read_table
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -14,10 +15,21 @@ from .record import COSTS
 ACCEPTED = "accepted"
 
 
+def nothing_accepted(strategy: str, left: str) -> str:
+    """Tell the user that no problem has an accepted target; `left` says what remains."""
+    return (
+        f"no candidate of strategy '{strategy}' passed the gate: {left}. See rewrite/manifest.json for the reasons; "
+        "train the rewriter longer, raise rewrite.num_generations or rewrite.max_completion_length, or take another "
+        "strategy."
+    )
+
+
 class Tally:
     """Counts over the targets, candidates and costs of a job or of its shards."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: Method = "rewrite") -> None:
+        """Count as targets the rows that the method trains on."""
+        self.method: Method = method
         self.targets = 0
         self.checked_targets = 0
         """Targets whose steps were checked; the others reached a limit."""
@@ -26,7 +38,7 @@ class Tally:
         self.outcomes: Counter[str] = Counter()
         """Problems by outcome."""
         self.reasons: Counter[str] = Counter()
-        """Problems that kept the expert's solution, by reason."""
+        """Problems without an accepted candidate, by reason."""
         self.verdicts: Counter[str] = Counter()
         """Candidates: accepted, or by the rule that rejected them."""
         self.coverages: list[float] = []
@@ -36,23 +48,26 @@ class Tally:
         """Verdicts of the judge on texts that are known to be bad."""
 
     @classmethod
-    def of(cls, folder: StageFolder) -> Self:
+    def of(cls, folder: StageFolder, method: Method = "rewrite") -> Self:
         """Count the tables in a folder."""
-        tally = cls()
+        tally = cls(method)
         tally.add_folder(folder)
         return tally
 
     def add_folder(self, folder: StageFolder) -> None:
         """Add the tables in a folder to the counts."""
         for row in read_table(folder.rewrites, ("target", "outcome", "reason", "coverage", "false_steps")):
+            is_used = trains_on(self.method, row["outcome"])
+            if row["target"] == 0:
+                self.outcomes[row["outcome"] if is_used else DROPPED] += 1
+                self.reasons.update([row["reason"]] if row["reason"] else [])
+            if not is_used:
+                continue
             self.targets += 1
             if row["coverage"] is not None and row["outcome"] not in EXPERTS:
                 self.coverages.append(row["coverage"])
             self.checked_targets += row["false_steps"] is not None
             self.false_targets += bool(row["false_steps"])
-            if row["target"] == 0:
-                self.outcomes[row["outcome"]] += 1
-                self.reasons.update([row["reason"]] if row["reason"] else [])
         self.verdicts.update(row["reason"] or ACCEPTED for row in read_table(folder.candidates, ("reason",)))
         for row in read_table(folder.costs, (*COSTS, "judged_bad")):
             self.judged_bad += row.pop("judged_bad")

@@ -18,6 +18,7 @@ from .run_folder import RunFolder, StageFolder
 SEPARATE_SUBSECTIONS = ("sft.sweep",)
 """Left out of the fingerprint of their section: only a stage that names one depends on it."""
 OMITTED_DEFAULTS = (
+    ("method", "rewrite"),
     ("train.max_staleness", 0),
     ("model.chat_template", None),
     ("model.date", None),
@@ -66,7 +67,11 @@ class Stage:
         tree = config.model_dump(mode="json")
         sections = {name: _section(tree, name) for name in ("model", "seed", *names)}
         # Older results also lack sections whose options are all neutral.
-        data = {name: section for name, section in sections.items() if section != {}}
+        data = {
+            name: section
+            for name, section in sections.items()
+            if section != {} and (name, section) not in OMITTED_DEFAULTS
+        }
         inputs = [stage.passed_on(config) for stage in self.before(config)]
         text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -38,9 +38,14 @@ def mean(values: Sequence[float]) -> float:
 
 
 def prompt_length(
-    prompt: Sequence[int], problem: EncodedProblem, tokens: Tokens, config: RewardConfig
+    prompt: Sequence[int], problem: EncodedProblem, tokens: Tokens, config: RewardConfig | None
 ) -> int:
-    """Most tokens that an engine reads besides a candidate: its prompt, the judge's, or question and solution."""
+    """Most tokens that an engine reads besides a candidate: its prompt, the judge's, or question and solution.
+
+    Without a reward's `config` it is the prompt.
+    """
+    if config is None:
+        return len(prompt)
     judged = judgement_length(tokens, problem) if config.judge else 0
     taught = 0
     if config.needs_solution:

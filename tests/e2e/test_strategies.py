@@ -1,22 +1,25 @@
-"""Strategies side by side, with a rewriter that another run has left, and the gap before any of it."""
+"""Strategies and methods with a rewriter that another run has left, and the gap before any of it."""
 
 import json
 import shutil
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from rewriter_agent.config import RunConfig, load_config
+import rewriter_agent.rewrite.job
+from rewriter_agent.config import RunConfig, load_config, make_config
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.experiments.compare import compare_strategies, comparison
 from rewriter_agent.experiments.gap.command import gap, gap_table
 from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.pipeline import STAGES, run_stages
 from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.train.rewriter import RewriterCard, write_card
@@ -28,9 +31,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 PROBLEMS, ROLLOUTS, STEPS = 12, 4, 7
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     """The rewriter is the backbone itself, to avoid training."""
+    tmp_path = tmp_path_factory.mktemp("strategies")
     rewriter = tmp_path / "rewriter"
     shutil.copytree(LAB_FOLDER, rewriter / "model")
     write_card(rewriter, RewriterCard("lab", model_identity(str(LAB_FOLDER)), STEPS))
@@ -95,3 +99,83 @@ def check_weights(config: RunConfig) -> None:
     assert min(means["self_correct"]) > 0.98
     assert min(means["rewritten"]) < 0.9
     assert fmean(means["rewritten"]) < fmean(means["self_correct"])
+
+
+METHODS = [
+    ("accepted_only", "policy", {"rewritten"}, "SFT on accepted rewrites alone"),
+    ("self_train", "self_train", {"self_correct"}, "SFT on the model's own samples"),
+    ("self_train", "self_train_unverified", {"self_correct"}, "SFT on the model's own samples"),
+]
+
+
+def test_each_method_is_a_whole_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use one folder, in which the stages that do not depend on the method are done once."""
+    finished_at: set[str] = set()
+    for method, strategy, outcomes, title in METHODS:
+        run = with_method(config, method, strategy)
+        interrupt_rewriting(run, monkeypatch)
+        first = run.folder / "rewrite" / "shards" / "part-00000" / "rewrites.parquet"
+        written = first.stat().st_mtime_ns
+        run_stages(run, STAGES)
+        assert first.stat().st_mtime_ns == written
+        check_method(run, outcomes, title)
+        finished_at.add(manifest(run, "sft-expert")["finished_at"])
+    assert len(finished_at) == 1
+    dropped = manifest(run, "sft-rewritten")["counts"]["problems_dropped"]
+    assert manifest(run, "rewrite")["counts"]["rollouts"] == PROBLEMS
+    assert manifest(run, "dataset")["counts"]["rows"] == PROBLEMS - dropped
+
+
+def with_method(config: RunConfig, method: str, strategy: str) -> RunConfig:
+    changes = {
+        "method": method,
+        "rewrite": {"strategy": strategy, "shard_size": 4}
+        | ({} if strategy == "policy" else {"rewriter": None}),
+        "sft": {"outcome_weights": {}, "max_steps": 2},
+        "evaluate": {"retention": ["lab"], "retention_limit": 4, "num_samples": 0, "own_answers": 4},
+        "tracking": {"report_to": "none"},
+    }
+    tree = config.model_dump(mode="json")
+    for key, value in changes.items():
+        tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
+    return make_config(tree)
+
+
+def interrupt_rewriting(run: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run until the second shard of the rewriting is to be written."""
+    written: list[Path] = []
+    write_records = rewriter_agent.rewrite.job.write_records
+
+    def interrupted(path: Path, *parts: Any) -> None:
+        if written:
+            raise KeyboardInterrupt
+        write_records(path, *parts)
+        written.append(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewriter_agent.rewrite.job, "write_records", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_stages(run, STAGES)
+
+
+def check_method(run: RunConfig, outcomes: set[str], title: str) -> None:
+    """Check the rows, that the expert is unseen by a method of the model's own samples, and the report."""
+    rows = pq.read_table(run.folder / "sft-rewritten" / "rows.parquet").to_pylist()
+    assert {row["outcome"] for row in rows} == outcomes
+    targets = pq.read_table(run.folder / "rewrite" / "rewrites.parquet").to_pylist()
+    accepted = [row for row in targets if row["outcome"] in outcomes]
+    assert len(rows) == len(accepted) > 0
+    assert len(targets) - len(accepted) == manifest(run, "sft-rewritten")["counts"]["problems_dropped"]
+    if run.method == "self_train":
+        assert {(row["writer"], row["prompt_kind"]) for row in accepted} == {("backbone", "question")}
+    numbers = json.loads((run.folder / "report" / "report.json").read_text())
+    assert numbers["method"] == run.method
+    assert [arm["arm"] for arm in numbers["arms"]] == ["base", "expert", "rewritten"]
+    spent = {stage["stage"]: stage for stage in numbers["stages"]}["rewrite"]
+    assert spent["wall_seconds"] > 0
+    assert min(spent["spent"][cost] for cost in ("rollouts", "generated_tokens", "scored_tokens")) > 0
+    assert title in (run.folder / "report" / "report.md").read_text()
+
+
+def manifest(run: RunConfig, stage: str) -> dict[str, Any]:
+    return json.loads((run.folder / stage / "manifest.json").read_text())

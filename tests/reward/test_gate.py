@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reward.config import RewardConfig
-from reward.gate import apply_steps, check, overlap_share, reasoning_words
+from reward.gate import apply_steps, check, is_alien, overlap_share, reasoning_words
 from reward.steps import FalseStep, StepReport
 from reward.types import Anchors, Candidate, Verdict
 from reward.words import repetition, words
@@ -58,6 +58,19 @@ def test_each_broken_rule_has_its_code() -> None:
     assert reason(OWN, Verdict.DIFFERENT) == "wrong_answer"
     # Two of the numbers 16, 3, 13 and 2, and none of the six terms.
     assert reason("From 16 eggs 13 are left.\n#### 26", min_coverage=0.5) == "low_coverage"
+
+
+@pytest.mark.parametrize("text", [numbered(50), EXPERT, "From 16 eggs 13 are left.\n#### 26"])
+def test_rules_that_compare_with_the_expert_can_be_left_out(text: str) -> None:
+    config = RewardConfig(min_coverage=0.5, coverage_weight=1.0, quote_expert=True)
+    assert not check(PROBLEM, Candidate(text, True), Verdict.EQUAL, config).passed
+    alone = config.without_expert()
+    assert check(PROBLEM, Candidate(text, True), Verdict.EQUAL, alone).passed
+    assert not alone.quote_expert
+    assert is_alien(PROBLEM, -1.9, config)
+    assert not is_alien(PROBLEM, -1.9, alone)
+    assert check(PROBLEM, Candidate(text, True), Verdict.DIFFERENT, alone).reason == "wrong_answer"
+    assert check(PROBLEM, Candidate("#### 26", True), Verdict.EQUAL, alone).reason == "no_reasoning"
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,11 @@ def test_plan_prints_every_role(make_config: MakeConfig, capsys: pytest.CaptureF
     out = capsys.readouterr().out
     for word in ("policy", "backbone", "learner", "sft", "phase rollout: about", "cores"):
         assert word in out
+    assert "method rewrite, strategy policy: prepare, train, rewrite, dataset, evaluate-base," in out
+    assert main(["plan", make_config(), "--set", "sft.num_workers=1", "--set", "method=self_train"]) == 0
+    out = capsys.readouterr().out
+    assert "method self_train, strategy self_train: prepare, rewrite, dataset, evaluate-base," in out
+    assert "report (without train, sweep)" in out
 
 
 @pytest.mark.usefixtures("two_cores")

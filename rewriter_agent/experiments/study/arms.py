@@ -40,6 +40,8 @@ class Arm:
     source: str
     sft: Changes = field(default_factory=dict)
     """Differences from plain SFT with the study's options, by key of the section `sft`."""
+    accepted_only: bool = False
+    """Whether rows that keep the expert's solution are dropped."""
 
 
 IS: Changes = {"weight": StudyValue.IS_WEIGHT}
@@ -60,6 +62,19 @@ SOURCES = {
     "best_of_budget": TargetSource(
         "the same at the RL rewriter's whole budget of rollouts, training included",
         {"rewrite.strategy": "best_of_n", "rewrite.num_generations": StudyValue.BUDGET},
+    ),
+    "self_train": TargetSource(
+        "the backbone's own samples that pass, the expert's solution unseen, at the RL rewriter's budget of rollouts",
+        {
+            "method": "self_train",
+            "rewrite.strategy": "self_train",
+            "rewrite.num_generations": StudyValue.BUDGET,
+            "rewrite.keep_gap": None,
+        },
+    ),
+    "self_train_unverified": TargetSource(
+        "the backbone's own samples, one a target, not verified",
+        {"method": "self_train", "rewrite.strategy": "self_train_unverified", "rewrite.keep_gap": None},
     ),
     "rl": TargetSource("the RL rewriter, the config's reward"),
     "rl_paper": TargetSource("the RL rewriter, the published reward", reward_preset="paper"),
@@ -112,7 +127,10 @@ ARMS = {
     "best_of_budget_mask": Arm(
         "best of N at equal rollouts, fallbacks masked", "best_of_budget", MASK_FALLBACKS
     ),
+    "self_train": Arm("own samples that pass, at equal rollouts", "self_train"),
+    "self_train_unverified": Arm("own samples, not verified", "self_train_unverified"),
     "rl": Arm("RL rewriter", "rl"),
+    "accepted_only": Arm("RL rewriter, accepted rewrites only", "rl", accepted_only=True),
     "rl_is": Arm("RL rewriter, IS", "rl", IS),
     "rl_prior_ratio": Arm("RL rewriter, ratio to the backbone", "rl", {"weight": {"kind": "prior_ratio"}}),
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", MASK_FALLBACKS),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from math import ceil
 
-from rewriter_agent.config.strategies import STRATEGIES, budget
 from rewriter_agent.pipeline import TRAIN
 from rewriter_agent.report.format import duration
 
@@ -36,9 +35,7 @@ def count_work(plan: StudyPlan) -> WorkCounts:
     configs = [plan.source_config(name, plan.study.seeds[0]) for name in plan.sources]
     rewriters = seeds * sum(TRAIN.wanted(config) for config in configs)
     candidates = train.per_device_train_batch_size * train.gradient_accumulation_steps
-    a_problem = sum(
-        sum(budget(STRATEGIES[config.rewrite.strategy], config.rewrite.num_generations)) for config in configs
-    )
+    a_problem = sum(sum(config.rewrite.rollouts) for config in configs)
     cells = plan.cells(plan.study.seeds[0])
     return WorkCounts(
         seeds=seeds,

@@ -87,7 +87,12 @@ def measure_speeds(plan: StudyPlan) -> Speeds:
 def pilot_config(plan: StudyPlan) -> RunConfig:
     """The study's, with few problems and steps."""
     tree = plan.config.model_dump(mode="json")
-    tree |= {"name": "run", "output_dir": str(plan.config.folder / "pilot"), "study": None}
+    tree |= {
+        "name": "run",
+        "output_dir": str(plan.config.folder / "pilot"),
+        "study": None,
+        "method": "rewrite",
+    }
     tree["data"]["num_train"] = min(PROBLEMS, plan.problems)
     tree["train"]["max_steps"] = TRAIN_STEPS
     tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None}

@@ -113,16 +113,17 @@ class StudyPlan:
         """
         tree = self.config.model_dump(mode="json")
         folder = self.config.folder / f"seed-{seed}"
-        tree |= {"name": source, "output_dir": str(folder), "seed": seed, "study": None}
+        tree |= {"name": source, "output_dir": str(folder), "seed": seed, "study": None, "method": "rewrite"}
         tree["tracking"]["group"] = self.config.tracking.group or self.config.name
-        tree["sft"]["sweep"] = None
+        # Every cell has its own.
+        tree["sft"] |= {"sweep": None, "outcome_weights": {}}
         tree["rewrite"] |= {"strategy": "policy", "select": None, "rewriter": None}
         spec = SOURCES[source]
         if spec.rewriter:
             tree["rewrite"]["rewriter"] = str(folder / spec.rewriter / "train")
         for key, value in self._resolved(spec.changes).items():
-            section, _, option = key.partition(".")
-            tree[section][option] = value
+            *section, option = key.split(".")
+            (tree[section[0]] if section else tree)[option] = value
         if spec.reward_preset:
             judging = {key: tree["reward"][key] for key in JUDGING}
             tree["reward"] = {"preset": spec.reward_preset} | judging
@@ -132,15 +133,14 @@ class StudyPlan:
         """List the cells of one seed, in the order of the arms."""
         configs = {source: self.source_config(source, seed) for source in self.sources}
         return [
-            Cell(
-                name,
-                rate,
-                seed,
-                configs[ARMS[name].source].model_copy(update={"sft": self._sft(ARMS[name], rate)}),
-            )
+            Cell(name, rate, seed, self._cell_config(configs[ARMS[name].source], ARMS[name], rate))
             for name in self.study.arms
             for rate in self.study.learning_rates
         ]
+
+    def _cell_config(self, source: RunConfig, arm: Arm, rate: float) -> RunConfig:
+        method = {"method": "accepted_only"} if arm.accepted_only else {}
+        return source.model_copy(update={"sft": self._sft(arm, rate), **method})
 
     def _sft(self, arm: Arm, rate: float) -> SFTConfig:
         plain = {

@@ -37,7 +37,7 @@ def cell_stage(cell: Cell) -> Stage:
 
     return Stage(
         cell.stage,
-        ("sft", "evaluate"),
+        ("sft", "method", "evaluate"),
         (_source_stage(cell),),
         work,
         sft_gb,
@@ -53,7 +53,8 @@ def cell_job(session: Session, cell: Cell, threads: int) -> SFTJob:
         inputs = cell.folder
         write_probe(session, inputs)
     else:
-        rows = session.folder.stage(f"rows-{_source_stage(cell).fingerprint(cell.config)}")
+        kept = "accepted-rows" if cell.config.method == "accepted_only" else "rows"
+        rows = session.folder.stage(f"{kept}-{_source_stage(cell).fingerprint(cell.config)}")
         inputs = rows.path
         if not rows.probe.exists():
             write_inputs(session, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
-from rewriter_agent.config import RunConfig, dump_config, load_config
+from rewriter_agent.config import RunConfig, dump_config, load_config, make_config
+from rewriter_agent.config.method import SELF_TRAIN
 from rewriter_agent.config.run import _models_in
 from rewriter_agent.config.strategies import STRATEGIES
 
@@ -206,8 +208,63 @@ def test_a_rule_for_an_outcome_that_there_is_not_is_refused(config_file: Path) -
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_takes_several_targets(config_file: Path, strategy: str) -> None:
-    config_file.write_text(f"{MINIMAL}rewrite: {{strategy: {strategy}, num_targets: 2}}\n")
+    method = "self_train" if strategy in SELF_TRAIN else "rewrite"
+    config_file.write_text(f"{MINIMAL}rewrite: {{strategy: {strategy}, num_targets: 2}}\nmethod: {method}\n")
     assert load_config(config_file).rewrite.num_targets == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "strategy", "resolved"),
+    [
+        ("rewrite", None, "policy"),
+        ("accepted_only", None, "policy"),
+        ("accepted_only", "best_of_n", "best_of_n"),
+        ("self_train", None, "self_train"),
+        ("self_train", "self_train_unverified", "self_train_unverified"),
+    ],
+)
+def test_a_method_has_its_strategy(
+    config_file: Path, method: str, strategy: str | None, resolved: str
+) -> None:
+    config_file.write_text(MINIMAL)
+    given = [f"rewrite.strategy={strategy}"] if strategy else []
+    config = load_config(config_file, [f"method={method}", "rewrite.num_generations=4", *given])
+    assert (config.rewrite.strategy, config.rewrite.num_generations) == (resolved, 4)
+    # The resolved config is a config.
+    assert make_config(yaml.safe_load(dump_config(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["method=self_train", "rewrite.strategy=policy"], "method=self_train has strategies of its own"),
+        (["method=rewrite", "rewrite.strategy=self_train"], "rewrite.strategy=self_train belongs to method"),
+        (
+            ["method=accepted_only", "rewrite.strategy=expert"],
+            "drops the expert's solutions, and rewrite.str",
+        ),
+        (["method=accepted_only", "rewrite.keep_gap=0.1"], "rewrite.keep_gap=0.1 keeps solutions of the exp"),
+        (["method=self_train", "rewrite.keep_gap=0"], "rewrite.keep_gap=0 keeps solutions of the expert"),
+        (
+            [
+                "method=accepted_only",
+                "sft.outcome_weights={expert_kept: {kind: dft}, rewritten: {kind: none}}",
+            ],
+            "sft.outcome_weights has a rule for expert_kept, whose rows method=accepted_only drops",
+        ),
+        (["method=self_train", "rewrite.rewriter=x"], "rewriter=x is not used by strategy=self_train"),
+        (["method=self_train", "rewrite=3"], "rewrite: Input should be"),
+        (["method=self"], "method: Input should be 'rewrite', 'accepted_only' or 'self_train'"),
+        (
+            ["method=self_train", "rewrite={strategy: self_train_unverified, select: logprob}"],
+            "select=logprob has nothing to choose from",
+        ),
+    ],
+)
+def test_what_a_method_cannot_have_is_refused(config_file: Path, overrides: list[str], message: str) -> None:
+    refused = refusal(config_file, MINIMAL, *overrides)
+    assert message in refused
+    assert "\n" not in refused
 
 
 def test_the_config_imports_neither_torch_nor_ray() -> None:

@@ -9,13 +9,14 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.config.strategies import GUIDED, STRATEGIES
 from rewriter_agent.experiments.compare import comparison, rewriting_result, with_strategy
 from rewriter_agent.io.files import write_json, write_jsonl
-from rewriter_agent.pipeline import TRAIN
+from rewriter_agent.pipeline import REWRITE, SFT_REWRITTEN, TRAIN
 from rewriter_agent.prepare.records import Prepared
 from rewriter_agent.rewrite.job import write_records
 from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.rounds import Attempt, Group
 from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.scoring.group_scorer import ScoredGroup
+from sft.config.weights import DFTWeight
 from tests.helpers.groups import ExactVerifier, failed, make_problem, make_sample, passed
 
 
@@ -29,8 +30,21 @@ def test_every_strategy_has_the_same_budget_and_its_own_rule(base: RunConfig) ->
     for name in STRATEGIES:
         changed = with_strategy(base, name)
         assert (changed.rewrite.strategy, changed.rewrite.select) == (name, None)
-        assert changed.model_copy(update={"rewrite": base.rewrite}) == base
+        assert changed.model_copy(update={"rewrite": base.rewrite, "method": "rewrite"}) == base
+        assert (changed.method == "self_train") == name.startswith("self_train")
         assert changed.rewrite.num_generations == 4
+
+
+def test_accepted_only_is_the_rewriting_of_the_policy_without_the_experts_rows(base: RunConfig) -> None:
+    policy, accepted = with_strategy(base, "policy"), with_strategy(base, "accepted_only")
+    assert accepted.model_copy(update={"method": "rewrite"}) == policy
+    assert REWRITE.fingerprint(accepted) == REWRITE.fingerprint(policy)
+    assert SFT_REWRITTEN.fingerprint(accepted) != SFT_REWRITTEN.fingerprint(policy)
+    keeping = base.model_copy(update={"rewrite": base.rewrite.model_copy(update={"keep_gap": 0.1})})
+    assert with_strategy(keeping, "accepted_only").rewrite.keep_gap is None
+    weighting = base.sft.model_copy(update={"outcome_weights": {"expert_fallback": DFTWeight()}})
+    for name in ("accepted_only", "self_train"):
+        assert with_strategy(base.model_copy(update={"sft": weighting}), name).sft.outcome_weights == {}
 
 
 def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConfig) -> None:
@@ -58,6 +72,12 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
     assert metrics["training_rollouts"] == 96
     assert found.curves["gate"] == [(1, 0.5), (2, 1.0)]
     shown = comparison([found])
-    cells = ["policy", "50.0%", "50.0%", "–", "50.0%", "-1.100", "50.0%"]
-    assert shown.split("\n")[1].split()[:7] == cells
+    cells = ["policy", "2", "50.0%", "50.0%", "–", "50.0%", "-1.100", "50.0%"]
+    assert shown.split("\n")[1].split()[:8] == cells
+    dropping = base.model_copy(update={"method": "accepted_only"})
+    dropped = rewriting_result("accepted_only", Stage("rewrite-policy", (), (), dict), dropping, base).metrics
+    assert (dropped["targets"], dropped["rewritten"]) == (1, 0.5)
+    assert dropped["logprob"] == pytest.approx(-0.2)
+    assert dropped["false_step"] == 1
+    assert {dropped[cost] for cost in ("rollouts", "training_rollouts")} == {2, 96}
     assert "training cost 96 rollouts, 5,000 generated tokens and 60 seconds more" in shown

@@ -19,6 +19,7 @@ from rewriter_agent.experiments.study.results import StudyResult, read_study
 from rewriter_agent.experiments.study.table import study_markdown, study_table
 from rewriter_agent.experiments.study.verdict import differences, study_verdict
 from rewriter_agent.io.files import write_json
+from rewriter_agent.pipeline import REWRITE, TRAIN
 
 BASE = """
 name: s
@@ -91,6 +92,8 @@ def test_weights_and_rates_are_those_of_the_arm(plan: StudyPlan) -> None:
 def test_best_of_n_has_the_rollouts_of_the_rl_rewriter(plan: StudyPlan) -> None:
     # 10 steps of 32 candidates on 100 problems are 3.2 a problem, and 4 are written.
     assert plan.source_config("best_of_budget", 3).rewrite.num_generations == 4 + 4
+    assert plan.source_config("self_train", 3).rewrite.num_generations == 4 + 4
+    assert plan.source_config("self_train_unverified", 3).rewrite.rollouts == [1]
     assert plan.source_config("best_of_k", 3).rewrite.num_generations == 4
     assert plan.source_config("rl", 3).rewrite.num_generations == 4
 
@@ -112,6 +115,21 @@ def test_sources_differ_in_what_they_are_named_for(plan: StudyPlan) -> None:
     many = plan.source_config("rl_many_no_diversity", 3).rewrite
     assert many.rewriter == plan.source_config("rl_no_diversity", 3).folder / "train"
     assert (many.num_targets, many.select) == (4, "diverse")
+
+
+def test_methods_are_arms(plan: StudyPlan) -> None:
+    methods = {cell.arm: cell.config.method for cell in plan.cells(3)}
+    assert {arm: method for arm, method in methods.items() if method != "rewrite"} == {
+        "accepted_only": "accepted_only",
+        "self_train": "self_train",
+        "self_train_unverified": "self_train",
+    }
+    cells = {cell.arm: cell for cell in plan.cells(3)}
+    rl, accepted = cells["rl"], cells["accepted_only"]
+    # One rewriting, two kinds of rows.
+    assert REWRITE.fingerprint(rl.config) == REWRITE.fingerprint(accepted.config)
+    assert rl.config.folder == accepted.config.folder
+    assert not any(TRAIN.wanted(cells[arm].config) for arm in ("self_train", "self_train_unverified"))
 
 
 def test_a_rewriter_is_made_for_the_arms_that_use_it_even_if_its_own_is_left_out(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from cluster.planning.plan import Plan
 from cluster.planning.roles import Role
 from rewriter_agent.cli import main
 from rewriter_agent.config import load_config
+from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.experiments.study.forecast import count_work, counts_text, forecast, forecast_text
 from rewriter_agent.experiments.study.pilot import Speeds, pilot_config
 from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
+from sft.config.weights import DFTWeight
 
 CONFIG = """
 name: s
@@ -85,6 +87,10 @@ def test_the_pilot_is_the_study_in_small(plan: StudyPlan) -> None:
     assert pilot.train.num_generations == plan.config.train.num_generations
     assert pilot.evaluate == plan.config.evaluate
     assert pilot.study is None
+    weighted = plan.config.sft.model_copy(update={"outcome_weights": {"rewritten": DFTWeight()}})
+    changes = {"method": "self_train", "rewrite": RewriteConfig(strategy="self_train"), "sft": weighted}
+    of_a_method = StudyPlan(plan.config.model_copy(update=changes), plan.problems)
+    assert pilot_config(of_a_method).method == "rewrite"
 
 
 def test_plan_counts_and_refuses_to_measure_what_is_no_study(

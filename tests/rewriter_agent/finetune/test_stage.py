@@ -1,10 +1,21 @@
 """What fine-tuning is given."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from rewriter_agent.config import RunConfig
 from rewriter_agent.finetune.refresh import Part, Pool, next_part, staleness
-from rewriter_agent.finetune.rows import require_rewritten
+from rewriter_agent.finetune.rows import problems_dropped, require_rewritten, rewritten_rows
 from rewriter_agent.finetune.stage import plain
+from rewriter_agent.io.files import write_table
+from rewriter_agent.prepare.records import PREPARED
+from rewriter_agent.rewrite.record import REWRITES
+from rewriter_agent.runtime.run_folder import RunFolder
+from rewriter_agent.runtime.session import Session
 from sft.config.sft import RefreshSection, SFTConfig
 from sft.config.weights import NoWeight
 from sft.data.rows import SFTRow
@@ -21,6 +32,44 @@ def test_targets_that_are_all_the_experts_are_refused() -> None:
     require_rewritten([row("expert_kept")], "best_of_n")
     with pytest.raises(ValueError, match="no candidate of strategy 'best_of_n' passed the gate: all 2"):
         require_rewritten([row("expert_fallback")] * 2, "best_of_n")
+    with pytest.raises(ValueError, match="there is no target to train on"):
+        require_rewritten([], "self_train")
+
+
+@pytest.mark.parametrize(
+    ("method", "outcomes", "dropped"),
+    [
+        ("rewrite", ["rewritten", "expert_fallback", "self_correct"], {}),
+        ("accepted_only", ["rewritten", "self_correct"], {"problems_dropped": 1}),
+        ("self_train", ["rewritten", "self_correct"], {"problems_dropped": 1}),
+    ],
+)
+def test_a_method_drops_what_was_not_accepted(
+    tmp_path: Path, method: str, outcomes: list[str], dropped: dict[str, int]
+) -> None:
+    session = made_up(tmp_path, method, ("rewritten", "expert_fallback", "self_correct"))
+    rows = dict(rewritten_rows(session, session.folder.rewrite.rewrites))
+    assert [row.outcome for row in rows.values()] == list(rows) == outcomes
+    assert problems_dropped(session) == dropped
+
+
+def made_up(folder: Path, method: str, outcomes: Sequence[str]) -> Session:
+    """Session of a method after rewriting; each problem is named after its outcome."""
+    prepared = {"prompt_ids": [5], "expert_ids": [7, 0], "expert_logprobs": [-2.0, -2.0]}
+    run = RunFolder(folder / "r")
+    write_table(run.prepare.prepared, [{"id": name, **prepared} for name in outcomes], PREPARED)
+    target = {"target": 0, "target_ids": [6, 0], "behavior": "backbone", "behavior_logprobs": [-1.0, -1.0]}
+    rows = [{"problem_id": name, "outcome": name, **target} for name in outcomes]
+    write_table(run.rewrite.rewrites, rows, REWRITES)
+    tree = {"name": "r", "output_dir": folder, "model": {}, "data": {"source": "lab"}, "method": method}
+    return cast(Session, SimpleNamespace(config=RunConfig.model_validate(tree), folder=run))
+
+
+def test_a_pool_of_no_accepted_targets_is_refused(tmp_path: Path) -> None:
+    session = made_up(tmp_path, "accepted_only", ("expert_fallback", "expert_kept"))
+    with pytest.raises(ValueError, match="no candidate of strategy 'policy' passed the gate"):
+        Pool.of(session)
+    assert Pool.of(made_up(tmp_path, "accepted_only", ("rewritten", "expert_kept"))).ids == ["rewritten"]
 
 
 def test_the_plain_arm_has_no_weights_and_no_refresh() -> None:

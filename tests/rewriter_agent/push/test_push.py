@@ -173,6 +173,23 @@ def test_the_card_of_a_model_on_the_rewrites_of_the_backbone(tmp_path: Path) -> 
     assert "\ntrain:" not in card
 
 
+@pytest.mark.parametrize(
+    ("method", "strategy", "told"),
+    [
+        ("accepted_only", "best_of_n", "51 training targets for 60 problems"),
+        ("self_train", "self_train", "only if it passed a check against the gold answer (rewritten 51)"),
+        ("self_train", "self_train_unverified", "No answer was verified"),
+    ],
+)
+def test_the_card_of_a_model_counts_the_rows_of_its_method(
+    tmp_path: Path, method: str, strategy: str, told: str
+) -> None:
+    sections = {"method": method, "rewrite": {"strategy": strategy}}
+    card = model_card(load_config(finished_run(tmp_path / "run", "org/backbone", **sections)), "ann/m", None)
+    assert told in card
+    assert "expert_fallback" not in card.split("````yaml")[0]
+
+
 @pytest.mark.parametrize(("style", "convention"), [("answer", "contains"), ("quote", "text")])
 def test_a_card_asks_as_the_data_did(tmp_path: Path, style: str, convention: str) -> None:
     evaluate = {"retention": ["arc_easy"]}

@@ -125,6 +125,35 @@ def test_a_strategy_without_a_trained_rewriter_needs_no_training(tmp_path):
     assert "frontier" not in page.text
 
 
+def test_a_method_that_drops_problems_says_so(tmp_path):
+    run = make_run(tmp_path / "run")
+    whole = collect(run)
+    (run / "config.yaml").write_text((run / "config.yaml").read_text() + "method: accepted_only\n")
+    data = collect(run)
+    fallbacks = whole.rewriting.outcomes["expert_fallback"].count
+    assert data.rewriting.dropped == data.rewriting.outcomes["dropped"].count == fallbacks > 0
+    assert data.rewriting.targets == whole.rewriting.targets - fallbacks
+    assert (data.rewriting.cost, data.rewriting.fallback_reasons) == (
+        whole.rewriting.cost,
+        whole.rewriting.fallback_reasons,
+    )
+    assert {sample.outcome for sample in data.samples} == {"rewritten"}
+    assert (
+        data.rewriting.naturalness[TARGETS].mean_logprob > whole.rewriting.naturalness[TARGETS].mean_logprob
+    )
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text())
+    assert (
+        f"Method accepted_only : the {fallbacks} problems without an accepted text are dropped." in page.text
+    )
+    assert "Problems dropped" in page.text
+    assert "rewritten data" not in page.text
+    assert "SFT on accepted rewrites alone" in page.text
+    assert "SFT on accepted rewrites alone" in (run / "report.md").read_text()
+    assert json.loads((run / "report.json").read_text())["method"] == "accepted_only"
+    assert "SFT on the model's own samples scores" in verdict(data.rewritten_against_expert, "self_train")
+
+
 def test_a_step_done_again_after_a_restart_counts_once(tmp_path):
     run = make_run(tmp_path / "run")
     metrics = run / "train" / "metrics.jsonl"

@@ -9,6 +9,7 @@ from datasets import Dataset, load_dataset
 from trl.data_utils import is_conversational
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.method import SELF_TRAIN
 from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.io.files import write_table
 from rewriter_agent.rewrite.dataset import how_made, write_dataset
@@ -76,6 +77,37 @@ def test_the_card_is_written_from_the_run(folder: Path) -> None:
     assert "private" not in body
 
 
+def test_a_method_that_drops_the_experts_rows_publishes_none(tmp_path: Path) -> None:
+    rewriting = write_rewriting(tmp_path, [row(1, outcome="expert_fallback"), row(2), row(3)])
+    config = CONFIG.model_copy(update={"method": "accepted_only"})
+    assert write_dataset(tmp_path / "dataset", rewriting, config) == {"rows": 2}
+    loaded = load_dataset(str(tmp_path / "dataset"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert isinstance(loaded, Dataset)
+    assert loaded["outcome"][:] == ["rewritten", "rewritten"]
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert "2 training targets for 3 problems" in card
+    assert "| dropped | 1 |" in card
+    assert "Problems without such a text are left out" in card
+    assert "expert_fallback" not in card
+
+
+def test_nothing_accepted_is_one_message(tmp_path: Path) -> None:
+    rewriting = write_rewriting(tmp_path, [row(1, outcome="expert_fallback"), row(2, outcome="expert_kept")])
+    config = CONFIG.model_copy(update={"method": "accepted_only"})
+    with pytest.raises(ValueError, match="passed the gate: method=accepted_only drops all 2 problems"):
+        write_dataset(tmp_path / "dataset", rewriting, config)
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_the_card_of_unverified_samples_says_so(tmp_path: Path) -> None:
+    section = CONFIG.rewrite.model_copy(update={"strategy": "self_train_unverified"})
+    config = CONFIG.model_copy(update={"method": "self_train", "rewrite": section})
+    write_dataset(tmp_path, write_rewriting(tmp_path, [row(1, outcome="self_correct")]), config)
+    card = (tmp_path / "README.md").read_text()
+    assert "not verified. Nothing was checked but that each text ended" in card
+    assert "gold answer" not in card
+
+
 def test_the_card_names_no_place(tmp_path: Path) -> None:
     places = {
         "model": {"name_or_path": "/private/backbone"},
@@ -93,5 +125,7 @@ def test_the_card_names_no_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_card_says_how_each_strategy_makes_its_targets(strategy: str) -> None:
-    tree = {"name": "r", "model": {}, "data": {"source": "lab"}, "rewrite": {"strategy": strategy}}
-    assert "solutions" in how_made(RunConfig.model_validate(tree), 24)
+    method = "self_train" if strategy in SELF_TRAIN else "rewrite"
+    tree = {"name": "r", "model": {}, "data": {"source": "lab"}, "method": method}
+    made = how_made(RunConfig.model_validate(tree | {"rewrite": {"strategy": strategy}}), 24)
+    assert "solutions" in made or "answers of" in made

@@ -12,10 +12,11 @@ from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from reward import RewardConfig
 from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG
 from rewriter_agent.config.rewrite import RewriteConfig
-from rewriter_agent.config.strategies import ALONE, GUIDED, QUOTED, Round
+from rewriter_agent.config.strategies import ALONE, GUIDED, QUOTED, STRATEGIES, Round, StrategyName
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.rewrite.rounds import Attempt, Rewriter
-from rewriter_agent.scoring.group_scorer import AnchoredProblem
+from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
+from rewriter_agent.scoring.unverified import UnverifiedScorer
 from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, group_scorer, make_problem
 
 RIGHT, WRONG = "Two and three are five\n#### 5", "Two and three are six\n#### 6"
@@ -55,9 +56,15 @@ def attempts(
         seed,
         cast(Tokens, LetterTokens()),
         fleets,
-        group_scorer(backbone, RewardConfig()),
+        _scorer(backbone, config["strategy"]),
     )
     return rewriter(problems)
+
+
+def _scorer(backbone: ScriptedFleet, strategy: StrategyName) -> GroupScorer | UnverifiedScorer:
+    if STRATEGIES[strategy].accepts == "finished":
+        return UnverifiedScorer(cast(Tokens, LetterTokens()), cast(Fleet, backbone))
+    return group_scorer(backbone, RewardConfig())
 
 
 PROBLEMS = [make_problem("a"), make_problem("b")]
@@ -72,6 +79,8 @@ PROBLEMS = [make_problem("a"), make_problem("b")]
         ("best_of_n", [(GUIDED, 4)]),
         ("policy", [(Round("policy", "rewriting"), 4)]),
         ("mind_the_gap", [(ALONE, 2), (GUIDED, 2)]),
+        ("self_train", [(ALONE, 4)]),
+        ("self_train_unverified", [(ALONE, 1)]),
     ],
 )
 def test_a_strategy_plays_its_rounds_within_the_budget(
@@ -83,6 +92,26 @@ def test_a_strategy_plays_its_rounds_within_the_budget(
     asked = {"backbone": len(backbone.calls), "policy": len(policy.calls)}
     expected = [round_.writer for round_, _ in rounds]
     assert asked == {writer: expected.count(writer) for writer in ("backbone", "policy")}
+
+
+def test_what_nobody_verifies_is_accepted_if_it_ended() -> None:
+    class Cut(ScriptedFleet):
+        """The last sample of each call is cut at the limit."""
+
+        def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+            *whole, last = super().generate(requests)
+            return [*whole, Completion(last.token_ids[:-1], last.logprobs[:-1], False, 0)]
+
+    backbone = Cut(alone=False, guided=False)
+    found = attempts(backbone, PROBLEMS, strategy="self_train_unverified", num_targets=2)
+    (whole, second), (third, cut) = [attempt.groups[0].scored.scores for attempt in found]
+    assert [score.gate for score in (whole, second, third)] == [True] * 3
+    assert (cut.gate, cut.reason, cut.mean_logprob) == (False, "unfinished", None)
+    ids = [*map(ord, WRONG), EOS]
+    assert found[0].groups[0].scored.logprobs == [fake_logprobs(ids)] * 2
+    assert found[1].groups[0].scored.logprobs == [fake_logprobs(ids), None]
+    assert whole.mean_logprob == pytest.approx(sum(fake_logprobs(ids)) / len(ids))
+    assert {"####" in "".join(map(chr, request.prompt_ids)) for request in backbone.asked} == {False}
 
 
 def test_a_solved_problem_costs_no_further_round() -> None:
