@@ -15,13 +15,19 @@ from dataclasses import dataclass
 
 from .config import ClusterConfig
 from .loopback import LOOPBACK, LOOPBACK_ONLY, without_proxy
+from .ports import PATIENCE, agent_ports, free_ports
 from .session import local_machine
 from .temporary import ray_folder
 from .token import new_token
 
-START_SECONDS = 90
+START_SECONDS = 240
+"""Longer than Ray waits for its own parts."""
 OTHER_CLUSTER = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN_PATH")
 """Environment variables that may refer to another cluster."""
+
+
+class HeadNotStartedError(RuntimeError):
+    """The head ended, or its job server did not answer in time."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Head:
             **{name: value for name, value in os.environ.items() if name not in OTHER_CLUSTER},
             **without_proxy(os.environ),
             **LOOPBACK_ONLY,
+            **PATIENCE,
             "RAY_TMPDIR": str(ray_folder()),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
@@ -54,7 +61,7 @@ def local_head(config: ClusterConfig) -> Generator[Head]:
 
     Raises:
         ValueError: a port is in use.
-        RuntimeError: the head did not start.
+        HeadNotStartedError: the head did not start.
     """
     port = _require_free(config.port, "cluster.port")
     dashboard = _require_free(config.dashboard_port, "cluster.dashboard_port")
@@ -74,14 +81,13 @@ def local_head(config: ClusterConfig) -> Generator[Head]:
         _stop(process)
 
 
-def ray_command() -> str:
-    """The `ray` script of this interpreter's environment."""
-    return os.path.join(os.path.dirname(sys.executable), "ray")
-
-
 def _command(port: int, dashboard: int) -> list[str]:
+    agents = agent_ports()
+    (client,) = free_ports(1)
     return [
-        ray_command(),
+        sys.executable,
+        "-m",
+        "cluster.compat.ray_start",
         "start",
         "--head",
         # Stays in the foreground and takes the cluster down with it.
@@ -91,15 +97,18 @@ def _command(port: int, dashboard: int) -> list[str]:
         "--include-dashboard=true",
         f"--dashboard-host={LOOPBACK}",
         f"--dashboard-port={dashboard}",
-        f"--dashboard-agent-listen-port={_free_port()}",
-        f"--ray-client-server-port={_free_port()}",
+        f"--dashboard-agent-grpc-port={agents['metrics_agent_port']}",
+        f"--dashboard-agent-listen-port={agents['dashboard_agent_listen_port']}",
+        f"--metrics-export-port={agents['metrics_export_port']}",
+        f"--runtime-env-agent-port={agents['runtime_env_agent_port']}",
+        f"--ray-client-server-port={client}",
         f"--num-cpus={local_machine().cpus}",
     ]
 
 
 def _require_free(port: int, key: str) -> int:
     if port == 0:
-        return _free_port()
+        return free_ports(1)[0]
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -112,18 +121,12 @@ def _require_free(port: int, key: str) -> int:
     return port
 
 
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind((LOOPBACK, 0))
-        return server.getsockname()[1]
-
-
 def _wait(process: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(
-                f"the Ray head ended with status {process.returncode}; `ray start --head --block` shows why"
+            raise HeadNotStartedError(
+                f"the Ray head ended with status {process.returncode}; logs are in {ray_folder() / 'ray'}"
             )
         try:
             with urllib.request.urlopen(f"{address}/api/version", timeout=2):
@@ -133,7 +136,10 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
             return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.3)
-    raise RuntimeError(f"the Ray head's job server at {address} did not answer within {START_SECONDS} s")
+    raise HeadNotStartedError(
+        f"the Ray head's job server at {address} did not answer within {START_SECONDS} s; logs are in "
+        f"{ray_folder() / 'ray'}"
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

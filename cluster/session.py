@@ -13,10 +13,11 @@ from ray.exceptions import AuthenticationError
 
 from cluster.planning.machine import GB, Machine, machines_from_ray
 
-from .compat.ray import newest_cluster
+from .compat.ray import fixed_agent_ports, newest_cluster
 from .config import ClusterConfig
 from .credentials import JOB, hand_over, write_credentials
 from .loopback import LOOPBACK, answers, is_loopback, loopback_only
+from .ports import PATIENCE, agent_ports
 from .temporary import ray_folder
 from .token import new_token, protect_token
 
@@ -51,7 +52,9 @@ def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list
 def _start() -> None:
     # Without it Ray would create a token file in the home directory, which may not be writable.
     os.environ.setdefault("RAY_AUTH_TOKEN", new_token())
-    with loopback_only():
+    os.environ.update({name: value for name, value in PATIENCE.items() if name not in os.environ})
+    ports = agent_ports()
+    with loopback_only(), fixed_agent_ports(ports):
         # Without an address Ray would join any cluster that it finds on this machine.
         ray.init(
             address="local",
@@ -61,6 +64,7 @@ def _start() -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
             _temp_dir=str(ray_folder() / "ray"),
+            _metrics_export_port=ports["metrics_export_port"],
         )
 
 

@@ -54,6 +54,7 @@ NOT_STARTED = (
 CLASSES: dict[str, str] = {
     "cluster.fleet.supervisor.EnginesNotStartedError": NOT_STARTED,
     "cluster.fleet.supervisor.EnginesLostError": RESUME,
+    "cluster.head.HeadNotStartedError": "The machine may be overloaded: try again.",
     "huggingface_hub.errors.HfHubHTTPError": NETWORK,
     "huggingface_hub.errors.OfflineModeIsEnabled": NETWORK,
     "huggingface_hub.errors.LocalEntryNotFoundError": NETWORK,

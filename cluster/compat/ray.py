@@ -1,7 +1,10 @@
 """Private parts of Ray."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
 
 from .version import check_version
 
@@ -35,6 +38,41 @@ def one_machine_only() -> Generator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def fixed_agent_ports(ports: Mapping[str, int]) -> Generator[None]:
+    """Have `ray.init` start a node with these ports of its agents inside the block, as `ray start` can.
+
+    Of the ports that `cluster.ports.agent_ports` names, `ray.init` has an argument for `metrics_export_port` only.
+    """
+    from ray._private import parameter
+
+    check_ray()
+    params = partial(parameter.RayParams, **ports)
+    with patch.object(parameter, "RayParams", params), agent_port_told(ports["dashboard_agent_listen_port"]):
+        yield
+
+
+@contextmanager
+def agent_port_told(port: int) -> Generator[None]:
+    """Have nodes that start inside the block know the port of their dashboard agent.
+
+    Ray gives it to the agent and not to the node, which then waits 15 s for the agent to report it, and aborts if the
+    agent starts more slowly (https://github.com/ray-project/ray/issues/65983). The node has an option for it.
+    """
+    from ray._private import ray_constants, services
+
+    check_ray()
+    start = services.start_ray_process
+
+    def start_told(command: list[str], process_type: str, *args: Any, **kwargs: Any) -> Any:
+        is_node = process_type == ray_constants.PROCESS_TYPE_RAYLET
+        told = [f"--dashboard_agent_listen_port={port}"] if is_node else []
+        return start([*command, *told], process_type, *args, **kwargs)
+
+    with patch.object(services, "start_ray_process", start_told):
+        yield
 
 
 def newest_cluster() -> str:

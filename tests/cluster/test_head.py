@@ -11,12 +11,18 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
 
+from cluster.compat.ray import fixed_agent_ports
 from cluster.config import ClusterConfig
-from cluster.head import LOOPBACK, Head, local_head, ray_command
+from cluster.head import LOOPBACK, Head, HeadNotStartedError, _command, local_head
+from cluster.ports import QUIET, agent_ports, free_ports
+from rewriter_agent.commands.launch import run_here
+
+ROOT = Path(__file__).parents[2]
 
 FREE_PORTS = ClusterConfig(port=0, dashboard_port=0)
 MARK = "CLUSTER_TEST_HEAD"
@@ -101,10 +107,6 @@ def test_clients_of_a_head_carry_its_token() -> None:
     assert env["PATH"] == os.environ["PATH"]
 
 
-def test_the_ray_command_exists() -> None:
-    assert os.access(ray_command(), os.X_OK)
-
-
 @pytest.mark.slow
 def test_a_head_requires_its_token_and_leaves_no_process(mark: str) -> None:
     with local_head(FREE_PORTS) as head:
@@ -141,3 +143,56 @@ def test_a_head_ends_when_its_launcher_is_killed(mark: str) -> None:
     launcher.stdout.close()
     assert left_after(mark, GONE_SECONDS) == []
     assert closed_within(int(address.rsplit(":", 1)[1]), GONE_SECONDS)
+
+
+def test_a_head_that_ends_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.head._command", lambda *_: ["/bin/false"])
+    with (
+        pytest.raises(HeadNotStartedError, match="ended with status 1; logs are in /"),
+        local_head(FREE_PORTS),
+    ):
+        pass
+
+
+def test_a_head_is_given_all_ports_that_its_node_would_wait_for() -> None:
+    command = _command(1, 2)
+    names = ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent")
+    ports = [int(part.partition("=")[2]) for name in names for part in command if f"--{name}-port=" in part]
+    assert len(set(ports)) == len(names)
+    assert all(port in QUIET for port in ports)
+
+
+def test_a_node_started_in_this_process_is_given_them_too() -> None:
+    from ray._private import parameter
+
+    before = parameter.RayParams
+    ports = agent_ports()
+    with fixed_agent_ports(ports):
+        assert vars(parameter.RayParams()).items() >= ports.items()
+    assert parameter.RayParams is before
+
+
+SLOW_AGENT = """
+import sys, time
+if "agent.py" in " ".join(sys.argv) and "--listen-port" in " ".join(sys.argv):
+    time.sleep(20)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_head_whose_agent_starts_slowly_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A node that does not know the port waits 15 s for its agent, and then aborts.
+    (tmp_path / "sitecustomize.py").write_text(SLOW_AGENT)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    with local_head(FREE_PORTS) as head:
+        assert run_here(head, [sys.executable, "-c", "import ray; ray.init()"]) == 0
+
+
+def test_a_free_port_is_one_on_which_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    (taken,) = free_ports(1)
+    with socket.socket() as server:
+        server.bind((LOOPBACK, taken))
+        server.listen()
+        monkeypatch.setattr("cluster.ports.QUIET", range(taken, taken + 100))
+        assert taken not in free_ports(50)

@@ -11,7 +11,7 @@ import pytest
 
 from cluster.config import ClusterConfig
 from cluster.credentials import VARIABLE, hand_over, write_credentials
-from cluster.head import Head, local_head, ray_command
+from cluster.head import Head, local_head
 from cluster.loopback import is_loopback
 from rewriter_agent.commands.ray_job import run_job
 
@@ -88,7 +88,7 @@ def test_a_jobs_keys_reach_its_workers_and_no_log(
     assert run_job(head.address, command, hand_over(path), head.token) == 0
     assert (tmp_path / "found").read_text() == "all know it"
     listed = subprocess.run(
-        [ray_command(), "job", "list", "--address", head.address],
+        [Path(sys.executable).with_name("ray"), "job", "list", "--address", head.address],
         env=head.env,
         capture_output=True,
         text=True,
