@@ -34,7 +34,7 @@ def test_deadlines_hold_for_both_directions(ends: tuple[Channel, socket.socket])
         channel.send("x" * 10**8, start + 0.2)
     with pytest.raises(TimeoutError):
         channel.receive(start)
-    assert 0.2 <= time.monotonic() - start < 5
+    assert 0.2 <= time.monotonic() - start < 60
 
 
 def test_the_end_and_lines_without_end_are_errors(ends: tuple[Channel, socket.socket]) -> None:

@@ -249,10 +249,11 @@ def test_extraction_from_its_own_result_finds_the_same(
 )
 def test_a_long_text_takes_seconds_at_most(unit: str) -> None:
     text = unit * (200_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     for convention in RENDERED:
         extract_marked(text, convention, strict=False)
-    assert time.perf_counter() - started < 10
+    # A quadratic scan takes minutes.
+    assert time.process_time() - started < 30
 
 
 def test_clean_answer_keeps_currency_factorials_and_inner_delimiters() -> None:
