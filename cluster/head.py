@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from .config import ClusterConfig
 from .loopback import LOOPBACK, LOOPBACK_ONLY, without_proxy
-from .ports import PATIENCE, agent_ports, free_ports
+from .ports import agent_ports, free_ports
 from .session import local_machine
+from .start_limits import START_LIMITS
 from .temporary import ray_folder
 from .token import new_token
 
@@ -45,7 +46,7 @@ class Head:
             **{name: value for name, value in os.environ.items() if name not in OTHER_CLUSTER},
             **without_proxy(os.environ),
             **LOOPBACK_ONLY,
-            **PATIENCE,
+            **START_LIMITS,
             "RAY_TMPDIR": str(ray_folder()),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,

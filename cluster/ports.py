@@ -8,15 +8,6 @@ from .loopback import LOOPBACK
 
 QUIET = range(20_000, 32_768)
 """Ports that neither Ray's workers (10,002 to 19,999) nor, by default, the system's connections (from 32,768) take."""
-PATIENCE = {
-    "RAY_agent_register_timeout_ms": "180000",
-    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "180",
-    "RAY_worker_register_timeout_seconds": "180",
-}
-"""Environment in which Ray waits this long for its own processes, which start slowly on a busy machine.
-
-After less, it stops the workers that its first driver waits for, and the driver waits forever.
-"""
 
 
 def free_ports(count: int) -> list[int]:

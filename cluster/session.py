@@ -17,7 +17,8 @@ from .compat.ray import fixed_agent_ports, newest_cluster
 from .config import ClusterConfig
 from .credentials import JOB, hand_over, write_credentials
 from .loopback import LOOPBACK, answers, is_loopback, loopback_only
-from .ports import PATIENCE, agent_ports
+from .ports import agent_ports
+from .start_limits import START_LIMITS
 from .temporary import ray_folder
 from .token import new_token, protect_token
 
@@ -52,7 +53,7 @@ def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list
 def _start() -> None:
     # Without it Ray would create a token file in the home directory, which may not be writable.
     os.environ.setdefault("RAY_AUTH_TOKEN", new_token())
-    os.environ.update({name: value for name, value in PATIENCE.items() if name not in os.environ})
+    os.environ.update({name: value for name, value in START_LIMITS.items() if name not in os.environ})
     ports = agent_ports()
     with loopback_only(), fixed_agent_ports(ports):
         # Without an address Ray would join any cluster that it finds on this machine.

@@ -22,8 +22,8 @@ from .gate import (
     lacks_facts,
     reject_by_judge,
 )
+from .rlt import rlt_reward, rlt_term
 from .support import support_term
-from .teaching import teaching, teaching_term
 from .types import (
     Backbone,
     Candidate,
@@ -156,7 +156,7 @@ class _Naturalness:
     gap: float | None
     tail: float | None
     support: float | None
-    teaching: float | None
+    rlt: float | None
 
 
 def _naturals(
@@ -261,7 +261,7 @@ def _alignments(problem: GradedProblem, natural: list[_Naturalness], config: Rew
     if config.alignment == "paper":
         return alignment.paper(means)
     if config.alignment == "rlt":
-        return [teaching_term(own.teaching) for own in natural if own.teaching is not None]
+        return [rlt_term(own.rlt) for own in natural if own.rlt is not None]
     gaps = [own.gap for own in natural if own.gap is not None]
     if len(gaps) < len(natural):
         raise ValueError(
@@ -300,11 +300,11 @@ def _naturalness(problem: GradedProblem, scores: TokenScores, config: RewardConf
     if scores.entropies is not None:
         gap = alignment.typicality_gap(scores.logprobs, scores.entropies)
     tail = _tail(problem, scores, config)
-    taught = _teaching(scores) if config.needs_solution else None
-    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail, scores.support, taught)
+    rlt = _rlt(scores) if config.needs_solution else None
+    return _Naturalness(logprob, alignment.tail_fraction(scores.logprobs), gap, tail, scores.support, rlt)
 
 
-def _teaching(scores: TokenScores) -> float:
+def _rlt(scores: TokenScores) -> float:
     if not scores.solution or scores.sampled is None or len(scores.sampled) != len(scores.logprobs):
         raise ValueError(
             "alignment=rlt compares log-probs with those of the sampling, and adds those of the expert solution; "
@@ -312,7 +312,7 @@ def _teaching(scores: TokenScores) -> float:
             f"{len(scores.solution or ())} of the solution. Fill TokenScores.sampled and TokenScores.solution, or set "
             "alignment=anchored."
         )
-    return teaching(scores.solution, scores.logprobs, scores.sampled)
+    return rlt_reward(scores.solution, scores.logprobs, scores.sampled)
 
 
 def _tail(problem: GradedProblem, scores: TokenScores, config: RewardConfig) -> float | None:

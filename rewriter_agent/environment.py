@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from cluster.loopback import without_proxy
-from cluster.ports import PATIENCE
+from cluster.start_limits import START_LIMITS
 from cluster.temporary import can_write
 
 DEFAULTS = {
@@ -18,7 +18,7 @@ DEFAULTS = {
     "TQDM_DISABLE": "1",
     # Without this, a thread left behind by an interrupt would start its own cluster.
     "RAY_ENABLE_AUTO_CONNECT": "0",
-    **PATIENCE,
+    **START_LIMITS,
 }
 LONGEST_TMPDIR = 107 - len("/pymp-00000000/listener-00000000-0000")
 """Maximum bytes of a temporary folder's path, given the length of socket names in it."""

@@ -78,7 +78,7 @@ DATASET = Stage("dataset", ("dataset", "method"), (REWRITE,), dataset)
 
 
 def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
-    """What fine-tuning reads besides rows if it is evaluated on the way: items, and the settings of evaluations."""
+    """Hashes of the items, and the settings, of evaluations during fine-tuning; empty without them."""
     if config.sft.evaluation is None:
         return {}
     return evaluation_hashes(config) | {"evaluate": config.evaluate.model_dump_json()}

@@ -17,7 +17,7 @@ from sft.job import SFTJob
 from sft.run import run_sft
 
 from .curve import chosen, read_curve
-from .evaluated import held_out, train_evaluated
+from .evaluation import held_out, train_evaluated
 from .refresh import Part, read_parts, staleness, train_refreshed
 from .rows import expert_rows, own_answers, problems_dropped, require_rewritten, rewritten_rows
 

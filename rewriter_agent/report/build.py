@@ -7,7 +7,7 @@ from typing import Any
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.report.figures.changes import changes_figure
 from rewriter_agent.report.figures.curves import rejected_panel, sft_panels, training_panels
-from rewriter_agent.report.figures.tradeoff import course, frontier, tradeoff, tradeoff_by_seed
+from rewriter_agent.report.figures.tradeoff import curves_on_the_way, frontier, tradeoff, tradeoff_by_seed
 from rewriter_agent.runtime.run_folder import StageFolder
 
 from .changes import part_changes
@@ -39,7 +39,7 @@ def build_report(data: ReportData, output: Path) -> None:
         training=training_panels(data.training) if data.training else [],
         rejected=rejected_panel(data.training) if data.training else None,
         sft=sft_panels(data.sft),
-        course=course(data.courses) if data.courses else None,
+        on_the_way=curves_on_the_way(data.evaluation_curves) if data.evaluation_curves else None,
     )
     with atomic(StageFolder(output.parent).table) as temporary:
         temporary.write_text(markdown_table(data, sentence, arm_titles(data.method)), encoding="utf-8")

@@ -18,7 +18,7 @@ from rewriter_agent.runtime.fingerprints import WORLD
 from rewriter_agent.runtime.run_folder import RunFolder
 
 from .curves import sft_curve, training_curves
-from .data import Cost, Course, LabWorld, ReportData, StageRecord
+from .data import Cost, EvaluationCurve, LabWorld, ReportData, StageRecord
 from .manifests import ARMS, manifests
 from .rewriting import Pieces, rewriting, samples
 
@@ -53,7 +53,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
         rewriting=rewriting(folder, rows, method),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
-        courses=_courses(folder, found),
+        evaluation_curves=_evaluation_curves(folder, found),
         samples=samples(folder, rows, pieces),
         stages=_stages(found),
         cost=_cost(found.values()),
@@ -64,11 +64,11 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     )
 
 
-def _courses(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> dict[str, Course]:
+def _evaluation_curves(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> dict[str, EvaluationCurve]:
     """Read the evaluations on the way; a fine-tuning without any counts no kept step."""
     kept = {arm: found[f"sft-{arm}"]["counts"].get("kept_step") for arm in ARMS[1:]}
     return {
-        arm: Course(read_curve(folder.fine_tuning(arm).path), step)
+        arm: EvaluationCurve(read_curve(folder.fine_tuning(arm).path), step)
         for arm, step in kept.items()
         if step is not None
     }

@@ -96,7 +96,7 @@ class SFTCurve:
 
 
 @dataclass(frozen=True)
-class Course:
+class EvaluationCurve:
     """A fine-tuning that was evaluated on the way, on a held-out sample."""
 
     points: list[Point]
@@ -206,7 +206,7 @@ class ReportData:
     rewriting: Rewriting
     sft: dict[str, SFTCurve]
     """Curves by arm."""
-    courses: dict[str, Course]
+    evaluation_curves: dict[str, EvaluationCurve]
     """Evaluations on the way by arm; empty without a section `sft.evaluation`."""
     samples: list[SampleRow]
     stages: list[StageRecord]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from rewriter_agent.evaluate.summary import ModelSummary
 from rewriter_agent.experiments.results import Measurement
-from rewriter_agent.report.data import Course
+from rewriter_agent.report.data import EvaluationCurve
 from rewriter_agent.report.over_seeds import ArmOverSeeds
 
 from .svg import COLOURS, INK, MARKERS, drawing, in_points
@@ -46,11 +46,11 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
     return _tradeoff("seeds", draw, len(arms))
 
 
-def course(courses: Mapping[str, Course]) -> Markup:
+def curves_on_the_way(evaluation_curves: Mapping[str, EvaluationCurve]) -> Markup:
     """A line an arm over its evaluated steps, from the backbone; a large mark for the checkpoint that was kept."""
 
     def draw(axes: Axes) -> None:
-        for arm, of in courses.items():
+        for arm, of in evaluation_curves.items():
             look: dict[str, Any] = {"color": COLOURS[arm], "marker": MARKERS[arm]}
             places = [(in_points(point.forgetting), in_points(point.gain)) for point in of.points]
             axes.plot(*zip(*places, strict=True), "-", markersize=4, linewidth=1.2, label=arm, **look)
@@ -59,7 +59,7 @@ def course(courses: Mapping[str, Course]) -> Markup:
                     axes.plot([x], [y], linestyle="none", markersize=9, **look)
                 axes.annotate(str(point.step), (x, y), (3, 3), textcoords="offset points", fontsize=7)
 
-    return _tradeoff("course", draw, len(courses))
+    return _tradeoff("evaluation_curves", draw, len(evaluation_curves))
 
 
 def frontier(results: Sequence[Measurement]) -> Markup:

@@ -27,7 +27,7 @@ from rewriter_agent.report.build import build_report
 from rewriter_agent.report.check import Limits, check
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.curves import sft_curve, training_curves
-from rewriter_agent.report.data import Course
+from rewriter_agent.report.data import EvaluationCurve
 from rewriter_agent.report.rewriting import EXPERTS, TARGETS
 from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
@@ -429,7 +429,7 @@ def test_no_difference_has_no_sign():
 
 def test_evaluations_on_the_way_are_drawn_with_the_kept_checkpoint(run, tmp_path):
     points = [Point(step, 0.1 + step / 100, step / 100, 0.0, 0.1 + step / 100) for step in (0, 10, 20)]
-    data = replace(collect(run), courses={"expert": Course(points, 20)})
+    data = replace(collect(run), evaluation_curves={"expert": EvaluationCurve(points, 20)})
     build_report(data, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "20 (kept)" in Page(page).text

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.types import Scored, ScoreRequest
 from reward import RewardConfig
-from reward.teaching import teaching, teaching_term
+from reward.rlt import rlt_reward, rlt_term
 from rewriter_agent.scoring.group_scorer import GroupScorer
 from tests.helpers.groups import EOS, RecordingFleet, fake_logprobs, group_scorer, make_problem, make_sample
 
@@ -100,8 +100,8 @@ def test_rlt_asks_for_the_solution_after_each_candidate() -> None:
     after = [ScoreRequest([*map(ord, problem.question + text)], solution) for text in (GOOD, OTHER)]
     assert fleet.asked[2:4] == after
     assert group.logprobs[0] == fake_logprobs(samples[0].token_ids)
-    expected = [teaching(fake_logprobs(solution), group.logprobs[i], samples[i].logprobs) for i in (0, 2)]
-    assert [group.scores[i].alignment for i in (0, 2)] == pytest.approx([teaching_term(r) for r in expected])
+    expected = [rlt_reward(fake_logprobs(solution), group.logprobs[i], samples[i].logprobs) for i in (0, 2)]
+    assert [group.scores[i].alignment for i in (0, 2)] == pytest.approx([rlt_term(r) for r in expected])
 
 
 def test_many_groups_keep_their_order(fleet: RecordingFleet) -> None:

@@ -57,8 +57,8 @@ def train_evaluated(
         return result
     settings = job.sft.evaluation
     assert settings is not None, "called only if an evaluation is configured"
-    exam = Exam.of(session, settings, folder, progress)
-    curve = read_curve(folder) or exam.add_point([], Path(session.model_path), 0)
+    evaluation = HeldOutEvaluation.of(session, settings, folder, progress)
+    curve = read_curve(folder) or evaluation.add_point([], Path(session.model_path), 0)
     best = job.output_dir / "best"
     while not stops_early(curve, settings):
         part = job.model_copy(update={"until": curve[-1].step + settings.eval_steps})
@@ -69,7 +69,7 @@ def train_evaluated(
         if step == curve[-1].step:
             # The part before took the last step.
             break
-        curve = exam.add_point(curve, job.student_dir, step)
+        curve = evaluation.add_point(curve, job.student_dir, step)
         if chosen(curve, settings) == curve[-1]:
             # Before the point is written: a killed run makes the same student again.
             shutil.rmtree(best, ignore_errors=True)
@@ -81,7 +81,7 @@ def train_evaluated(
 
 
 @dataclass(frozen=True)
-class Exam:
+class HeldOutEvaluation:
     """The held-out sample, on which each student is measured."""
 
     session: Session
@@ -91,7 +91,9 @@ class Exam:
     problems: Sequence[Problem]
 
     @classmethod
-    def of(cls, session: Session, settings: EvaluationSection, folder: Path, progress: Progress) -> "Exam":
+    def of(
+        cls, session: Session, settings: EvaluationSection, folder: Path, progress: Progress
+    ) -> "HeldOutEvaluation":
         """Collect the held-out problems of a run."""
         problems = anchored_problems(session.config)
         kept = sorted(held_out(session.config))

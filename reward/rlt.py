@@ -10,7 +10,7 @@ KL_WEIGHT = 3.0
 """Weight of the KL against the log-prob of the solution."""
 
 
-def teaching(solution: Sequence[float], student: Sequence[float], teacher: Sequence[float]) -> float:
+def rlt_reward(solution: Sequence[float], student: Sequence[float], teacher: Sequence[float]) -> float:
     """Mean and minimum of the solution's log-probs, minus mean and maximum of the explanation's KL; nats per token.
 
     r = mean(s) + 0.01 min(s) - 3 (mean(k) + 0.01 max(k)), the reward of "Reinforcement Learning Teachers of Test Time
@@ -28,6 +28,6 @@ def teaching(solution: Sequence[float], student: Sequence[float], teacher: Seque
     return explained - KL_WEIGHT * strayed
 
 
-def teaching_term(reward: float) -> float:
+def rlt_term(reward: float) -> float:
     """exp(r), in (0, 1]: keeps the order of r, and each passing total above that of a rejected candidate."""
     return math.exp(reward)
