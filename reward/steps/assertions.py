@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .items import NUMBERED, Item
-from .nodes import Node, Operation, Value, is_bare, numbers
+from .nodes import Node, Number, Operation, Value, is_bare, numbers
 from .tokens import Token
 
 _BEFORE_CLAIMS = """
@@ -34,7 +34,9 @@ _NO = frozenset(("no", "nope", "not", "never"))
 _REFUSALS = frozenset(_AFTER_REFUSED.split())
 _NOT_REFUSED = frozenset(_AFTER_NOT.split())
 _SCALING = frozenset(_AFTER_SCALED.split())
-_COUNTED = NUMBERED | {"hour", "hours"}
+_HOURS = frozenset(("hour", "hours"))
+_COUNTED = NUMBERED | _HOURS
+_TIMES = _HOURS | {"day", "days", "week", "weeks", "month", "months", "year", "years"}
 _CLAUSE = 40
 """Most tokens of a clause in which its first word is looked for."""
 _REACH = 200
@@ -112,7 +114,7 @@ def is_label(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
     """Whether the left side begins with a number that names something: "Week 2 = 3 * 4", "Day 2 - 3 * 4 = 12"."""
     if _is_range(left, tokens) and _is_range(right, tokens):
         return True
-    if _is_range(left, tokens) and _counts_range(left, right, tokens):
+    if _counts_range(left, right, tokens):
         return True
     if left.node is None or left.start == 0:
         return False
@@ -137,9 +139,26 @@ def _is_range(item: Item, tokens: Sequence[Token]) -> bool:
 
 
 def _counts_range(left: Item, right: Item, tokens: Sequence[Token]) -> bool:
-    """Whether a range from a number to a larger one is counted: "pp. 3-5 = 3 pages", "1990-2020 = 30 years"."""
-    is_rising = tokens[left.start].value < tokens[left.end - 1].value
-    return is_rising and any(token.text.lower() in _COUNTED for token in tokens[right.end : right.end + 1])
+    """Whether a range is counted: "pp. 3-5 = 3 pages", "1990 - 2020 = 30 years", "9 - 5 = 8 hours"."""
+    counted = tokens[right.end].text.lower() if right.end < len(tokens) else ""
+    if counted not in _COUNTED or not _is_difference(left):
+        return False
+    length = tokens[left.end - 1].value - tokens[left.start].value
+    is_rising = length > 0
+    if is_rising and _is_range(left, tokens):
+        return True
+    # A clock begins again after twelve hours.
+    spans = {length} if is_rising else {length + 12, length + 24} if counted in _HOURS else set()
+    return counted in _TIMES and isinstance(right.node, Number) and right.node.value in spans
+
+
+def _is_difference(item: Item) -> bool:
+    """Whether the item is one number minus another."""
+    node = item.node
+    if not isinstance(node, Operation) or node.sign != "+" or len(node.args) != 2:
+        return False
+    second = node.args[1]
+    return isinstance(second, Operation) and second.sign == "-" and item.end - item.start == 3
 
 
 def states_count(left: Node, right: Node) -> bool:
