@@ -184,7 +184,14 @@ class RewardConfig(BaseModel):
 
     def without_expert(self) -> Self:
         """Leave out the rules and terms that compare a candidate with the expert solution, and quotations of it."""
-        off = {"max_length_ratio": None, "max_overlap": 1.0, "min_alignment": 0.0, "min_coverage": None}
+        off: dict[str, Any] = {
+            "max_length_ratio": None,
+            "max_overlap": 1.0,
+            "min_alignment": 0.0,
+            "min_coverage": None,
+        }
+        if self.needs_solution:
+            off |= {"alignment": "anchored", "alignment_weight": 0.0}
         return self.model_copy(update={**off, "coverage_weight": 0.0, "quote_expert": False})
 
     @property

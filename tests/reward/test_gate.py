@@ -67,6 +67,7 @@ def test_rules_that_compare_with_the_expert_can_be_left_out(text: str) -> None:
     alone = config.without_expert()
     assert check(PROBLEM, Candidate(text, True), Verdict.EQUAL, alone).passed
     assert not alone.quote_expert
+    assert not RewardConfig(preset="rlt").without_expert().needs_solution
     assert is_alien(PROBLEM, -1.9, config)
     assert not is_alien(PROBLEM, -1.9, alone)
     assert check(PROBLEM, Candidate(text, True), Verdict.DIFFERENT, alone).reason == "wrong_answer"
