@@ -16,10 +16,12 @@ from rewriter_agent.io.progress import clock
 from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.prepare.stage import prepare
+from rewriter_agent.replay.stage import replay
+from rewriter_agent.replay.texts import read_texts
 from rewriter_agent.report.stage import report
 from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
 from rewriter_agent.rewrite.stage import dataset, rewrite
-from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, rewriter_hash
+from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, replay_hash, rewriter_hash
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
@@ -74,6 +76,15 @@ REWRITE = Stage(
         | {COLUMNS: ",".join([*REWRITES.names, *CANDIDATES.names, *PROBLEM_COSTS.names])}
     ),
 )
+REPLAY = Stage(
+    "replay",
+    ("sft.replay", "prepare"),
+    (),
+    replay,
+    wanted=lambda config: config.sft.replay is not None,
+    roles=lambda config: ("backbone",),
+    reads=replay_hash,
+)
 DATASET = Stage("dataset", ("dataset", "method"), (REWRITE,), dataset)
 
 
@@ -84,7 +95,7 @@ def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
     return evaluation_hashes(config) | {"evaluate": config.evaluate.model_dump_json()}
 
 
-def _finetuning(data: SweepData, source: Stage) -> Stage:
+def _finetuning(data: SweepData, *sources: Stage) -> Stage:
     work = partial(finetune, data=data)
 
     def roles(config: RunConfig) -> tuple[str, ...]:
@@ -92,12 +103,12 @@ def _finetuning(data: SweepData, source: Stage) -> Stage:
         evaluated = ("policy",) if config.sft.evaluation else ()
         return ("sft", *evaluated, *((rewriting_roles(config) or ("backbone",)) if refreshed else ()))
 
-    sections = ("sft", "method") if data == "rewritten" else ("sft",)
-    return Stage(f"sft-{data}", sections, (source,), work, sft_gb, roles=roles, reads=evaluated_on_the_way)
+    sections = ("sft", *(("method", "sft.replay") if data == "rewritten" else ()))
+    return Stage(f"sft-{data}", sections, sources, work, sft_gb, roles=roles, reads=evaluated_on_the_way)
 
 
 SFT_EXPERT = _finetuning("expert", PREPARE)
-SFT_REWRITTEN = _finetuning("rewritten", REWRITE)
+SFT_REWRITTEN = _finetuning("rewritten", REWRITE, REPLAY)
 
 
 def _evaluation(arm: str, *after: Stage) -> Stage:
@@ -120,8 +131,8 @@ EVALUATE_REWRITTEN = _evaluation("rewritten", EVALUATE_BASE, SFT_REWRITTEN)
 EVALUATIONS = {"base": EVALUATE_BASE, "expert": EVALUATE_EXPERT, "rewritten": EVALUATE_REWRITTEN}
 SWEEP = Stage(
     "sweep",
-    ("sft", "method", "sft.sweep", "evaluate"),
-    (PREPARE, REWRITE, EVALUATE_BASE),
+    ("sft", "method", "sft.replay", "sft.sweep", "evaluate"),
+    (PREPARE, REWRITE, REPLAY, EVALUATE_BASE),
     sweep,
     sft_gb,
     wanted=lambda config: config.sft.sweep is not None,
@@ -135,6 +146,7 @@ STAGES = (
     TRAIN,
     REWRITE,
     DATASET,
+    REPLAY,
     EVALUATE_BASE,
     SFT_EXPERT,
     SFT_REWRITTEN,
@@ -147,8 +159,8 @@ COMMANDS: dict[str, Sequence[Stage]] = {
     "prepare": (PREPARE,),
     "train": (TRAIN,),
     "rewrite": (PREPARE, TRAIN, REWRITE, DATASET),
-    "sft": (SFT_EXPERT, SFT_REWRITTEN),
-    "sweep": (PREPARE, TRAIN, REWRITE, EVALUATE_BASE, SWEEP),
+    "sft": (REPLAY, SFT_EXPERT, SFT_REWRITTEN),
+    "sweep": (PREPARE, TRAIN, REWRITE, REPLAY, EVALUATE_BASE, SWEEP),
     "report": (REPORT,),
     "run": STAGES,
 }
@@ -158,6 +170,9 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     """Run the stages that are not complete, on the cluster that the config names."""
     if any(stage in EVALUATIONS.values() and not stage.complete(config) for stage in stages):
         check_evaluation(config.evaluate, config.model.max_model_len)
+    if REPLAY in stages and config.sft.replay:
+        # A file that cannot be read is named before anything starts.
+        read_texts(config.sft.replay)
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
     with connect(config.cluster, config.output_dir) as machines:

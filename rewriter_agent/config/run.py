@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cluster.config import ClusterConfig
 from reward.config import RewardConfig
 from rewriter_agent.user_errors import MAX_QUOTED, printable
+from sft.config.replay import REPLAY
 from sft.config.seed import Seed
 from sft.config.sft import SFTConfig
 
@@ -150,10 +151,11 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _outcomes_exist(self) -> "RunConfig":
-        unknown = sorted(self.sft.outcome_weights.keys() - OUTCOMES.keys())
+        known = [*OUTCOMES, *([REPLAY] if self.sft.replay else [])]
+        unknown = sorted(self.sft.outcome_weights.keys() - set(known))
         if unknown:
             raise ValueError(
-                f"sft.outcome_weights names {', '.join(unknown)}; the outcomes of rewriting are {', '.join(OUTCOMES)}"
+                f"sft.outcome_weights names {', '.join(unknown)}; the outcomes of rewriting are {', '.join(known)}"
             )
         return self
 

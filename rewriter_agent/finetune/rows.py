@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 
 from rewriter_agent.config.method import trains_on
@@ -12,7 +12,8 @@ from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import prepared_file
 from rewriter_agent.rewrite.tally import nothing_accepted
 from rewriter_agent.runtime.session import Session
-from sft.data.rows import SFTRow
+from sft.config.replay import REPLAY
+from sft.data.rows import SFTRow, drop_long_rows, read_rows
 
 EXPERT, OWN = "expert", "own"
 TARGET = ("problem_id", "target_ids", "behavior_logprobs", "behavior", "outcome", "prior_logprobs")
@@ -48,6 +49,22 @@ def rewritten_rows(session: Session, rewrites: Path) -> Iterator[tuple[str, SFTR
                 row["prior_logprobs"],
             ),
         )
+
+
+def with_replay(session: Session, rows: Sequence[SFTRow], share: float) -> list[SFTRow]:
+    """Append the replay rows that make up this share of all rows; if there are too few, they repeat.
+
+    Rows that are too long for training do not count.
+
+    Raises:
+        ValueError: all replay rows are too long.
+    """
+    longest = session.config.sft.max_length
+    given = drop_long_rows(read_rows(session.folder.stage(REPLAY).rows), longest)
+    if not given:
+        raise ValueError(f"no row of sft.replay has at most sft.max_length={longest} tokens; raise it")
+    wanted = max(1, round(len(drop_long_rows(rows, longest)) * share / (1 - share)))
+    return [*rows, *islice(cycle(given), wanted)]
 
 
 def own_answers(session: Session) -> Iterator[SFTRow]:

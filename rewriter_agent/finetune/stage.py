@@ -8,10 +8,11 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
+from sft.config.replay import REPLAY, ReplaySection
 from sft.config.sft import SFTConfig
 from sft.config.sweep import SweepData
 from sft.config.weights import NoWeight
-from sft.data.rows import write_rows
+from sft.data.rows import drop_long_rows, read_rows, write_rows
 from sft.data.tokenizer import vocabulary_hash
 from sft.job import SFTJob
 from sft.run import run_sft
@@ -19,7 +20,7 @@ from sft.run import run_sft
 from .curve import chosen, read_curve
 from .evaluation import held_out, train_evaluated
 from .refresh import Part, read_parts, staleness, train_refreshed
-from .rows import expert_rows, own_answers, problems_dropped, require_rewritten, rewritten_rows
+from .rows import expert_rows, own_answers, problems_dropped, require_rewritten, rewritten_rows, with_replay
 
 SHOWN = {
     "loss": "loss",
@@ -34,7 +35,9 @@ SHOWN = {
 
 def plain(sft: SFTConfig) -> SFTConfig:
     """Plain SFT on expert solutions: what a user would do otherwise."""
-    return sft.model_copy(update={"weight": NoWeight(), "outcome_weights": {}, "refresh": None})
+    return sft.model_copy(
+        update={"weight": NoWeight(), "outcome_weights": {}, "refresh": None, "replay": None}
+    )
 
 
 def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepData) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
         progress(f"refreshed every {sft.refresh.steps} steps, {start}")
         result = train_refreshed(session, job, folder, progress, SHOWN)
     else:
-        rows = write_inputs(session, data, folder)
+        rows = write_inputs(session, data, folder, sft.replay)
         progress(f"{rows} rows, {start}")
         if sft.evaluation:
             result = train_evaluated(session, job, folder, progress, SHOWN)
@@ -62,6 +65,7 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
     return {
         "rows": result.num_rows,
         **({} if data == "expert" else problems_dropped(session)),
+        **(replayed(job) if sft.replay else {}),
         "dropped": result.num_dropped,
         "steps": result.global_step,
         "weight": sft.weight.kind,
@@ -81,7 +85,7 @@ def _choice(sft: SFTConfig, folder: Path) -> dict[str, int]:
     return {"evaluations": len(curve), "kept_step": chosen(curve, sft.evaluation).step}
 
 
-def write_inputs(session: Session, data: SweepData, folder: Path) -> int:
+def write_inputs(session: Session, data: SweepData, folder: Path, replay: ReplaySection | None = None) -> int:
     """Write the rows to train on and the probe into `folder`; returns the number of rows."""
     rewrites = session.folder.rewrite.rewrites
     found = expert_rows(session) if data == "expert" else rewritten_rows(session, rewrites)
@@ -89,9 +93,24 @@ def write_inputs(session: Session, data: SweepData, folder: Path) -> int:
     rows = [row for problem_id, row in found if problem_id not in out]
     if data == "rewritten":
         require_rewritten(rows, session.config.rewrite.strategy)
+    if replay:
+        rows = with_replay(session, rows, replay.share)
     write_rows(rows, StageFolder(folder).rows, vocabulary_hash(Path(session.model_path)))
     write_probe(session, folder)
     return len(rows)
+
+
+def replayed(job: SFTJob) -> dict[str, float]:
+    """Count the replay rows that were trained on, and their shares of all rows and of all completion tokens."""
+    rows = drop_long_rows(read_rows(job.rows), job.sft.max_length)
+    tokens = [(len(row.completion_ids), row.outcome == REPLAY) for row in rows]
+    count = sum(is_replay for _, is_replay in tokens)
+    of_replay = sum(length for length, is_replay in tokens if is_replay)
+    return {
+        "replay_rows": count,
+        "replay_share": round(count / len(rows), 4),
+        "replay_token_share": round(of_replay / sum(length for length, _ in tokens), 4),
+    }
 
 
 def write_probe(session: Session, folder: Path) -> None:

@@ -18,7 +18,7 @@ from rewriter_agent.runtime.fingerprints import WORLD
 from rewriter_agent.runtime.run_folder import RunFolder
 
 from .curves import sft_curve, training_curves
-from .data import Cost, EvaluationCurve, LabWorld, ReportData, StageRecord
+from .data import Cost, EvaluationCurve, LabWorld, Replay, ReportData, StageRecord
 from .manifests import ARMS, manifests
 from .rewriting import Pieces, rewriting, samples
 
@@ -54,6 +54,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         rewriting=rewriting(folder, rows, method),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
         evaluation_curves=_evaluation_curves(folder, found),
+        replay=_replay(found["sft-rewritten"]["counts"]),
         samples=samples(folder, rows, pieces),
         stages=_stages(found),
         cost=_cost(found.values()),
@@ -78,6 +79,12 @@ def _lab_world(prepare: dict[str, Any]) -> LabWorld | None:
     """Read the world that the run began with; the installed one may be newer."""
     world = prepare["inputs"].get(WORLD)
     return LabWorld(*world.split()) if world else None
+
+
+def _replay(counts: Mapping[str, Any]) -> Replay | None:
+    if "replay_rows" not in counts:
+        return None
+    return Replay(counts["replay_rows"], counts["replay_share"], counts["replay_token_share"])
 
 
 def _lost_form(arm: ModelSummary) -> float:

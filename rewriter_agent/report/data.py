@@ -186,6 +186,16 @@ class LabWorld:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """Replay rows among the rewritten ones that were trained on."""
+
+    rows: int
+    share: float
+    token_share: float
+    """Share of all completion tokens."""
+
+
+@dataclass(frozen=True)
 class ReportData:
     """A finished run."""
 
@@ -208,6 +218,8 @@ class ReportData:
     """Curves by arm."""
     evaluation_curves: dict[str, EvaluationCurve]
     """Evaluations on the way by arm; empty without a section `sft.evaluation`."""
+    replay: Replay | None
+    """None without replay."""
     samples: list[SampleRow]
     stages: list[StageRecord]
     cost: Cost

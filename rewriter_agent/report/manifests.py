@@ -11,12 +11,13 @@ STAGES = (
     "prepare",
     "train",
     "rewrite",
+    "replay",
     "sft-expert",
     "sft-rewritten",
     *(f"evaluate-{arm}" for arm in ARMS),
     "sweep",
 )
-OPTIONAL = ("train", "sweep")
+OPTIONAL = ("train", "replay", "sweep")
 
 
 def manifests(run_dir: Path, swept: bool) -> dict[str, dict[str, Any]]:
@@ -25,6 +26,8 @@ def manifests(run_dir: Path, swept: bool) -> dict[str, dict[str, Any]]:
     # A run with a given rewriter has not trained one; a training in the folder belongs to an earlier config.
     if "train" in found["rewrite"]["inputs"]:
         found["train"] = _manifest(run_dir, "train")
+    if "replay" in found["sft-rewritten"]["inputs"]:
+        found["replay"] = _manifest(run_dir, "replay")
     if swept:
         found["sweep"] = _manifest(run_dir, "sweep")
     return {stage: found[stage] for stage in STAGES if stage in found}

@@ -9,6 +9,7 @@ from rewriter_agent.config.data import FileData, LabData
 from rewriter_agent.config.evaluate import LAB_PREFIX
 from rewriter_agent.data.lab_world.version import world
 from rewriter_agent.models.lab import LAB, LAB_FOLDER
+from rewriter_agent.replay.texts import PROMPTS
 
 PIECES, PIECE = 4096, 4096
 WORLD = "lab world"
@@ -42,6 +43,13 @@ def evaluation_hashes(config: RunConfig) -> dict[str, str]:
             str(path) for suffix in ("yaml", "py") for path in section.include_path.rglob(f"*.{suffix}")
         ]
     return {path: _file_hash(Path(path)) for path in sorted(files)}
+
+
+def replay_hash(config: RunConfig) -> dict[str, str]:
+    """Content hash of the file of general texts."""
+    assert config.sft.replay is not None, "read by the stage of that section"
+    path = config.sft.replay.path
+    return {str(path or PROMPTS.name): _file_hash(path or PROMPTS)}
 
 
 def rewriter_hash(config: RunConfig) -> dict[str, str]:

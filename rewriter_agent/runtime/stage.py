@@ -15,10 +15,11 @@ from rewriter_agent.io.files import read_json, write_json
 
 from .run_folder import RunFolder, StageFolder
 
-SEPARATE_SUBSECTIONS = ("sft.sweep",)
+SEPARATE_SUBSECTIONS = ("sft.sweep", "sft.replay")
 """Left out of the fingerprint of their section: only a stage that names one depends on it."""
 OMITTED_DEFAULTS = (
     ("method", "rewrite"),
+    ("sft.replay", None),
     ("train.max_staleness", 0),
     ("model.chat_template", None),
     ("model.date", None),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .replay import REPLAY, ReplaySection
 from .sweep import SweepSection
 from .weights import NoWeight, Weight
 
@@ -160,6 +161,10 @@ class SFTConfig(BaseModel):
     """Evaluate during training, keep the best checkpoint, and stop early. Each evaluation restarts the workers, since
     engines need their memory and cores."""
 
+    replay: ReplaySection | None = None
+    """Mix rows of general data into the rewritten rows; SFT on the expert's solutions stays without. Their loss is
+    plain, unless `outcome_weights` has a rule for `replay`."""
+
     sweep: SweepSection | None = None
     """Fine-tune with many settings, in the stage `sweep`."""
 
@@ -170,7 +175,7 @@ class SFTConfig(BaseModel):
 
     def rule(self, outcome: str) -> Weight:
         """The rule of rows with this outcome."""
-        return self.outcome_weights.get(outcome, self.weight)
+        return self.outcome_weights.get(outcome, NoWeight() if outcome == REPLAY else self.weight)
 
     @property
     def dtype(self) -> Literal["bfloat16", "float32"]:
@@ -246,7 +251,12 @@ class SFTConfig(BaseModel):
     def _check_refresh(self) -> "SFTConfig":
         if self.refresh is None:
             return self
-        others = {"packing": self.packing, "sp_size > 1": self.sp_size > 1, "sweep": self.sweep is not None}
+        others = {
+            "packing": self.packing,
+            "sp_size > 1": self.sp_size > 1,
+            "sweep": self.sweep is not None,
+            "replay": self.replay is not None,
+        }
         if given := [name for name, is_set in others.items() if is_set]:
             raise ValueError(f"refresh cannot be combined with {', '.join(given)}; remove one of them")
         interval = max(self.probe_steps, self.logging_steps)

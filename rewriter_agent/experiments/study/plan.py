@@ -147,6 +147,7 @@ class StudyPlan:
             "learning_rate": rate,
             "max_steps": self.steps,
             "refresh": None,
+            "replay": None,
             "sweep": None,
             "weight": {"kind": "none"},
             "outcome_weights": {},

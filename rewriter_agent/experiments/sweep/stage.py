@@ -59,7 +59,7 @@ def _train(session: Session, folder: Path, all_trials: list[Trial], progress: Pr
     at_a_time, threads = concurrent_jobs(session.plan, "sft", len(all_trials))
     inputs = {data: folder / "data" / data for data in {trial.data for trial in todo}}
     for data, place in inputs.items():
-        write_inputs(session, data, place)
+        write_inputs(session, data, place, session.config.sft.replay if data == "rewritten" else None)
     jobs = [
         make_job(session, t.sft, inputs[t.data], folder / t.name, t.seed, threads, reuse_process=True)
         for t in todo

@@ -267,6 +267,21 @@ def test_what_a_method_cannot_have_is_refused(config_file: Path, overrides: list
     assert "\n" not in refused
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sft.replay={share: 0}", "sft.replay.share: Input should be greater than 0"),
+        ("sft.replay={share: 1.0}", "sft.replay.share: Input should be less than 1"),
+        ("sft.replay={source: web}", "sft.replay.source: Input should be 'own' or 'file'"),
+        ("sft.replay={source: file}", "sft.replay: source=file needs a path"),
+        ("sft={replay: {}, refresh: {steps: 2}}", "sft: refresh cannot be combined with replay"),
+        ("sft.outcome_weights={replay: {kind: dft}}", "sft.outcome_weights names replay"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_refused(config_file: Path, override: str, message: str) -> None:
+    assert message in refusal(config_file, MINIMAL, override)
+
+
 def test_the_config_imports_neither_torch_nor_ray() -> None:
     code = "import sys, rewriter_agent.config; print(*sys.modules)"
     result = subprocess.run(
