@@ -19,7 +19,7 @@ from rewriter_agent.config.evaluate import LAB_TASKS
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.finetune.curve import Point
-from rewriter_agent.io.files import write_table
+from rewriter_agent.io.files import read_json, write_json, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.report import format
@@ -152,6 +152,26 @@ def test_a_method_that_drops_problems_says_so(tmp_path):
     assert "SFT on accepted rewrites alone" in (run / "report.md").read_text()
     assert json.loads((run / "report.json").read_text())["method"] == "accepted_only"
     assert "SFT on the model's own samples scores" in verdict(data.rewritten_against_expert, "self_train")
+
+
+def test_the_shares_of_replay_are_shown(tmp_path, html):
+    run = make_run(tmp_path / "run")
+    manifest = read_json(run / "sft-rewritten" / "manifest.json")
+    manifest["counts"] |= {"replay_rows": 6, "replay_share": 0.0476, "replay_token_share": 0.0815}
+    manifest["inputs"]["replay"] = "0123456789abcdef"
+    write_json(run / "sft-rewritten" / "manifest.json", manifest)
+    with pytest.raises(ValueError, match="stage 'replay'"):
+        collect(run)
+    spent = {"rollouts": 64, "generated_tokens": 640, "scored_tokens": 600}
+    write_json(run / "replay" / "manifest.json", {**manifest, "stage": "replay", "counts": spent})
+    data = collect(run)
+    assert [stage.stage for stage in data.stages] == [*[*SECONDS][:3], "replay", *[*SECONDS][3:]]
+    assert data.cost.spent["rollouts"] == 960 + 1280 + 64
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text())
+    assert "6 rows, 4.8 % of its rows and 8.2 % of its completion tokens" in page.text.replace("\u202f", " ")
+    assert json.loads((run / "report.json").read_text())["replay"]["share"] == 0.0476
+    assert "Replay" not in Page(html).text
 
 
 def test_a_step_done_again_after_a_restart_counts_once(tmp_path):
