@@ -172,7 +172,7 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
         check_evaluation(config.evaluate, config.model.max_model_len)
     if REPLAY in stages and config.sft.replay:
         # A file that cannot be read is named before anything starts.
-        read_texts(config.sft.replay)
+        read_texts(config)
     if hint := precision_hint(config):
         print(f"hint: {hint}", flush=True)
     with connect(config.cluster, config.output_dir) as machines:

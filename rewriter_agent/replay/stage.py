@@ -48,7 +48,7 @@ def replay(session: Session, folder: Path, progress: Progress) -> dict[str, Any]
     """
     section = session.config.sft.replay
     assert section is not None, "the stage is wanted only with a replay"
-    texts = list(enumerate(read_texts(section)))
+    texts = list(enumerate(read_texts(session.config)))
     progress(f"{len(texts)} general prompts, source '{section.source}'")
 
     def work(shard: Texts) -> list[dict[str, Any]]:

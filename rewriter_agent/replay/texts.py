@@ -1,13 +1,14 @@
 """General prompts, with or without completions, from the package or from a file of the user's."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from random import Random
 
+from rewriter_agent.config import RunConfig
 from rewriter_agent.data.read import read_file
 from rewriter_agent.data.rows import BadRow, decode_row, text
-from sft.config.replay import ReplaySection
 
-PROMPTS = Path(__file__).parent / "prompts.txt"
+from .package_prompts import package_prompts
+
 PROMPT, COMPLETION = "prompt", "completion"
 
 
@@ -19,21 +20,24 @@ class ReplayText:
     completion: str | None = None
 
 
-def read_texts(replay: ReplaySection) -> list[ReplayText]:
-    """Read the prompts, with completions if `source` is `file`.
+def read_texts(config: RunConfig) -> list[ReplayText]:
+    """Read the prompts of `sft.replay`, with completions if `source` is `file`; a file's are in random order.
 
     Raises:
         ValueError: the file is missing or damaged, has no row, or has a row that cannot be used.
     """
+    replay = config.sft.replay
+    assert replay is not None, "called only with the section"
     if replay.path is None:
-        return [ReplayText(line) for line in PROMPTS.read_text(encoding="utf-8").splitlines()]
+        return [ReplayText(prompt) for prompt in package_prompts(config.model.name_or_path)]
     columns = (PROMPT, COMPLETION) if replay.source == "file" else (PROMPT,)
-    found = [
-        _text(place, row, columns) for place, row in read_file(str(replay.path), "sft.replay.path", columns)
-    ]
+    rows = read_file(str(replay.path), "sft.replay.path", columns)
+    found = [_text(place, row, columns) for place, row in rows]
     if not found:
-        raise ValueError(f"sft.replay.path: {replay.path} has no row; give a file with the columns {columns}")
-    return found
+        raise ValueError(
+            f"sft.replay.path: {replay.path} has no row; give a file with {' and '.join(columns)} in every row"
+        )
+    return Random(f"replay-{config.seed}").sample(found, min(replay.max_texts, len(found)))
 
 
 def _text(place: str, row: object, columns: tuple[str, ...]) -> ReplayText:

@@ -9,7 +9,7 @@ from rewriter_agent.config.data import FileData, LabData
 from rewriter_agent.config.evaluate import LAB_PREFIX
 from rewriter_agent.data.lab_world.version import world
 from rewriter_agent.models.lab import LAB, LAB_FOLDER
-from rewriter_agent.replay.texts import PROMPTS
+from rewriter_agent.replay.package_prompts import PROMPTS
 
 PIECES, PIECE = 4096, 4096
 WORLD = "lab world"
@@ -46,9 +46,11 @@ def evaluation_hashes(config: RunConfig) -> dict[str, str]:
 
 
 def replay_hash(config: RunConfig) -> dict[str, str]:
-    """Content hash of the file of general texts."""
+    """Content hash of the general prompts: of the user's file, of the package's, or of the laboratory's world."""
     assert config.sft.replay is not None, "read by the stage of that section"
     path = config.sft.replay.path
+    if path is None and config.model.name_or_path == LAB:
+        return {WORLD: world()}
     return {str(path or PROMPTS.name): _file_hash(path or PROMPTS)}
 
 

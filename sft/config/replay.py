@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 REPLAY = "replay"
 """Outcome of the rows that are mixed in."""
@@ -23,7 +23,12 @@ class ReplaySection(BaseModel):
 
     path: Path | None = None
     """A .jsonl or .parquet file with the column `prompt`, and with `source: file` the column `completion`. Null takes
-    the prompts that the package brings."""
+    the prompts that the package brings: questions of the laboratory's skills for the model `lab`, English ones for
+    any other."""
+
+    max_texts: PositiveInt = 512
+    """Maximum number of rows of the file, sampled with the run's seed. Each is answered or scored, also if `share`
+    needs fewer."""
 
     @model_validator(mode="after")
     def _file_is_named(self) -> Self:

@@ -11,9 +11,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+import rewriter_agent.replay.stage
 import rewriter_agent.rewrite.job
 from rewriter_agent.config import RunConfig, load_config, make_config
 from rewriter_agent.config.model import ModelConfig
+from rewriter_agent.data.lab_world.skills import SKILLS
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.experiments.compare import compare_strategies, comparison
 from rewriter_agent.experiments.gap.command import gap, gap_table
@@ -21,6 +23,7 @@ from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.pipeline import STAGES, run_stages
 from rewriter_agent.prepare.records import anchored_problems
+from rewriter_agent.replay.package_prompts import A_SKILL
 from rewriter_agent.runtime.fingerprints import model_identity
 from rewriter_agent.train.rewriter import RewriterCard, write_card
 from sft.loss.weights import token_is_weights
@@ -124,6 +127,62 @@ def test_each_method_is_a_whole_run(config: RunConfig, monkeypatch: pytest.Monke
     dropped = manifest(run, "sft-rewritten")["counts"]["problems_dropped"]
     assert manifest(run, "rewrite")["counts"]["rollouts"] == PROBLEMS
     assert manifest(run, "dataset")["counts"]["rows"] == PROBLEMS - dropped
+
+
+def test_replay_is_mixed_into_the_targets_also_after_an_interruption(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Use the folder of the methods, in which only the fine-tuning on the targets is left to do."""
+    tree = with_method(config, "self_train", "self_train_unverified").model_dump(mode="json")
+    tree["sft"]["replay"] = {"share": 0.2}
+    run = make_config(tree)
+    interrupt_replay(run, monkeypatch)
+    first = run.folder / "replay" / "shards" / "part-00000.parquet"
+    written = first.stat().st_mtime_ns
+    run_stages(run, STAGES)
+    assert first.stat().st_mtime_ns == written
+    made = manifest(run, "replay")["counts"]
+    assert made["rollouts"] == made["texts"] == A_SKILL * len(SKILLS)
+    assert min(made["rows"], made["generated_tokens"], made["scored_tokens"]) > 0
+    check_replay(run)
+
+
+def interrupt_replay(run: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run until the second shard of replay is to be answered."""
+    answered: list[int] = []
+    answer_rows = rewriter_agent.replay.stage._rows
+
+    def interrupted(*parts: Any) -> list[dict[str, Any]]:
+        if answered:
+            raise KeyboardInterrupt
+        answered.append(1)
+        return answer_rows(*parts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewriter_agent.replay.stage, "_rows", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_stages(run, STAGES)
+
+
+def check_replay(run: RunConfig) -> None:
+    """Check the rows, that their prior is their writer, and the shares in manifest and report."""
+    rows = pq.read_table(run.folder / "sft-rewritten" / "rows.parquet").to_pylist()
+    replayed = [row for row in rows if row["outcome"] == "replay"]
+    counts = manifest(run, "sft-rewritten")["counts"]
+    assert counts["replay_rows"] == len(replayed) == round((len(rows) - len(replayed)) / 4) > 0
+    assert counts["replay_share"] == pytest.approx(len(replayed) / len(rows), abs=1e-4)
+    for row in replayed:
+        # The backbone wrote them at temperature 1, so both log-probs are the same but for the engine's 16 bits.
+        assert row["behavior_logprobs"] == pytest.approx(row["prior_logprobs"], abs=0.05)
+    expert = pq.read_table(run.folder / "sft-expert" / "rows.parquet").to_pylist()
+    assert "replay" not in {row["outcome"] for row in expert}
+    numbers = json.loads((run.folder / "report" / "report.json").read_text())
+    assert numbers["replay"] == {
+        "rows": counts["replay_rows"],
+        "share": counts["replay_share"],
+        "token_share": counts["replay_token_share"],
+    }
+    assert "replay" in {stage["stage"] for stage in numbers["stages"]}
 
 
 def with_method(config: RunConfig, method: str, strategy: str) -> RunConfig:

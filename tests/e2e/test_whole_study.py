@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rewriter_agent.experiments.study.results import StudyResult, read_study
+from rewriter_agent.io.files import read_json
 from tests.helpers.processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
@@ -43,7 +44,7 @@ evaluate:
   retention: [lab_sort, lab_repeat]
   retention_limit: 4
 tracking: {report_to: none}
-study: {seeds: [1], learning_rates: [1.0e-3], arms: [expert, best_of_budget, rl_greedy]}
+study: {seeds: [1], learning_rates: [1.0e-3], arms: [expert, expert_replay, best_of_budget, rl_greedy]}
 """
 
 
@@ -80,7 +81,7 @@ def result(folder: Path) -> StudyResult:
 
 
 def test_every_arm_is_measured(result: StudyResult) -> None:
-    arms = ["expert", "best_of_budget", "rl_greedy"]
+    arms = ["expert", "expert_replay", "best_of_budget", "rl_greedy"]
     assert [arm.arm for arm in result.arms] == arms
     assert sorted((cell.arm, cell.seed) for cell in result.cells) == [(arm, 1) for arm in sorted(arms)]
     for cell in result.cells:
@@ -118,6 +119,15 @@ def test_greedy_rewriting_writes_one_text_a_problem(folder: Path) -> None:
         folder / "study" / "seed-1" / "rl_greedy" / "rewrite" / "candidates.parquet"
     ).to_pylist()
     assert len({(row["problem_id"], row["text"]) for row in rows}) == len({row["problem_id"] for row in rows})
+
+
+def test_replay_is_in_the_rows_of_its_arm_alone(folder: Path) -> None:
+    seed = folder / "study" / "seed-1" / "expert"
+    counts = read_json(seed / "expert_replay-lr0.001" / "manifest.json")["counts"]
+    # 1 of 17 rows.
+    assert (counts["replay_rows"], counts["replay_share"]) == (1, 0.0588)
+    assert "replay_rows" not in read_json(seed / "expert-lr0.001" / "manifest.json")["counts"]
+    assert read_json(seed / "replay" / "manifest.json")["counts"]["rollouts"] > 0
 
 
 def test_models_are_gone_and_seconds_are_counted(folder: Path, result: StudyResult) -> None:

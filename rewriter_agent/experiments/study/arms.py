@@ -12,6 +12,7 @@ class StudyValue(Enum):
     NUM_TARGETS = "`study.num_targets`"
     IS_WEIGHT = "`study.weight`, the importance sampling"
     SMALL_RATE = "the learning rate times `study.small_rate`"
+    REPLAY = "the section `sft.replay`; without one, its defaults"
     REFRESH = "the section `sft.refresh` that makes `study.refresh_parts` parts"
 
 
@@ -45,6 +46,7 @@ class Arm:
 
 
 IS: Changes = {"weight": StudyValue.IS_WEIGHT}
+REPLAY: Changes = {"replay": StudyValue.REPLAY}
 MASK_FALLBACKS: Changes = {"outcome_weights": {"expert_fallback": {"kind": "low_perplexity_mask"}}}
 """Masks what the backbone finds unlikely in rows that kept the expert's solution, and leaves the others plain."""
 SEVERAL_TARGETS: Changes = {"rewrite.select": "diverse", "rewrite.num_targets": StudyValue.NUM_TARGETS}
@@ -117,6 +119,7 @@ ARMS = {
     ),
     "eaft": Arm("EAFT on expert solutions", EXPERT, {"weight": {"kind": "eaft"}}),
     "prior": Arm("PriFT on expert solutions", EXPERT, {"weight": {"kind": "prior"}}),
+    "expert_replay": Arm("SFT on expert solutions, replay", EXPERT, REPLAY),
     "mind_the_gap": Arm("Mind the Gap", "mind_the_gap"),
     "mind_the_gap_is": Arm("Mind the Gap, IS", "mind_the_gap", IS),
     "mind_the_gap_mask": Arm("Mind the Gap, fallbacks masked", "mind_the_gap", MASK_FALLBACKS),
@@ -134,6 +137,7 @@ ARMS = {
     "rl_is": Arm("RL rewriter, IS", "rl", IS),
     "rl_prior_ratio": Arm("RL rewriter, ratio to the backbone", "rl", {"weight": {"kind": "prior_ratio"}}),
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", MASK_FALLBACKS),
+    "rl_replay": Arm("RL rewriter, replay", "rl", REPLAY),
     "rl_paper": Arm("RL rewriter, published reward", "rl_paper"),
     "rl_paper_is": Arm("RL rewriter, published reward, IS", "rl_paper", IS),
     "rl_rlt": Arm("RL rewriter, reward of RLT", "rl_rlt"),

@@ -9,7 +9,7 @@ from rewriter_agent.experiments.fine_tunings import train_missing
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.precision import precision_hint
-from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
+from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REPLAY, REWRITE, TRAIN
 from rewriter_agent.runtime.first_start import first_start
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
@@ -92,6 +92,7 @@ def _seed(
             progress(f"seed {seed}: targets of {source}")
             stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
             _stages(session, plan.source_config(source, seed), stages)
+        _replay(session, todo)
     with clock(f"seed {seed}, fine-tuning"):
         failed = _finetune(session, todo, progress)
     with clock(f"seed {seed}, evaluation"):
@@ -112,6 +113,14 @@ def _stages(session: Session, config: RunConfig, stages: Sequence[Stage]) -> Non
     for stage in stages:
         if stage.wanted(config) and not stage.complete(config):
             run_stage(stage, session)
+
+
+def _replay(session: Session, todo: Sequence[Cell]) -> None:
+    """Make the missing replay rows; `config.yaml` in their run folder stays that of the source."""
+    for cell in todo:
+        if REPLAY.wanted(cell.config) and not REPLAY.complete(cell.config):
+            session.use_config(cell.config)
+            run_stage(REPLAY, session)
 
 
 def _finetune(session: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:

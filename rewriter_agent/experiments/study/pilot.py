@@ -96,13 +96,7 @@ def pilot_config(plan: StudyPlan) -> RunConfig:
     tree["data"]["num_train"] = min(PROBLEMS, plan.problems)
     tree["train"]["max_steps"] = TRAIN_STEPS
     tree["rewrite"] |= {"strategy": "policy", "rewriter": None, "select": None}
-    tree["sft"] |= {
-        "sweep": None,
-        "refresh": None,
-        "replay": None,
-        "max_steps": SFT_STEPS,
-        "logging_steps": 1,
-    }
+    tree["sft"] |= {"sweep": None, "refresh": None, "max_steps": SFT_STEPS, "logging_steps": 1}
     return make_config(tree)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from rewriter_agent.config import RunConfig, make_config
 from rewriter_agent.config.study import StudyConfig
 from rewriter_agent.data.load import load_problems
+from rewriter_agent.replay.texts import read_texts
+from sft.config.replay import ReplaySection
 from sft.config.sft import SFTConfig
 
 from .arms import ARMS, SOURCES, Arm, Changes, StudyValue
@@ -78,6 +80,10 @@ class StudyPlan:
         plan = cls(config, len(load_problems(config.data).train))
         for source in plan.sources:
             plan.source_config(source, config.study.seeds[0])
+        with_replay = [cell.config for cell in plan.cells(config.study.seeds[0]) if cell.config.sft.replay]
+        for cell_config in with_replay[:1]:
+            # All have the same texts.
+            read_texts(cell_config)
         return plan
 
     @property
@@ -163,6 +169,7 @@ class StudyPlan:
             StudyValue.NUM_TARGETS: self.study.num_targets,
             StudyValue.IS_WEIGHT: self.study.weight.model_dump(),
             StudyValue.SMALL_RATE: rate * self.study.small_rate,
+            StudyValue.REPLAY: (self.config.sft.replay or ReplaySection()).model_dump(),
             StudyValue.REFRESH: {"steps": ceil(self.steps / self.study.refresh_parts)},
         }
         return {

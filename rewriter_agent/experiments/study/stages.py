@@ -7,9 +7,9 @@ from cluster.planning.plan import Plan, concurrent_jobs
 from rewriter_agent.evaluate.summary import counts
 from rewriter_agent.experiments.fine_tunings import measure
 from rewriter_agent.finetune.refresh import train_refreshed
-from rewriter_agent.finetune.stage import SHOWN, make_job, sft_gb, write_inputs, write_probe
+from rewriter_agent.finetune.stage import SHOWN, make_job, replayed, sft_gb, write_inputs, write_probe
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.pipeline import PREPARE, REWRITE
+from rewriter_agent.pipeline import PREPARE, REPLAY, REWRITE
 from rewriter_agent.runtime.fingerprints import evaluation_hashes
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Session
@@ -33,12 +33,13 @@ def cell_stage(cell: Cell) -> Stage:
         # Other cells were trained side by side before.
         assert job.model_dir.exists()
         base = RunFolder(session.config.output_dir.parent / BASE).evaluation("base")
-        return counts(measure(session, folder, job.model_dir, progress, base))
+        found = counts(measure(session, folder, job.model_dir, progress, base))
+        return found | (replayed(job) if cell.config.sft.replay else {})
 
     return Stage(
         cell.stage,
-        ("sft", "method", "evaluate"),
-        (_source_stage(cell),),
+        ("sft", "sft.replay", "method", "evaluate"),
+        _row_stages(cell),
         work,
         sft_gb,
         roles=lambda config: ("sft", "policy"),
@@ -54,10 +55,12 @@ def cell_job(session: Session, cell: Cell, threads: int) -> SFTJob:
         write_probe(session, inputs)
     else:
         kept = "accepted-rows" if cell.config.method == "accepted_only" else "rows"
-        rows = session.folder.stage(f"{kept}-{_source_stage(cell).fingerprint(cell.config)}")
+        made_from = [stage.fingerprint(cell.config) for stage in _row_stages(cell)]
+        rows = session.folder.stage("-".join([kept, *made_from]))
         inputs = rows.path
         if not rows.probe.exists():
-            write_inputs(session, "expert" if cell.spec.source == EXPERT else "rewritten", inputs)
+            data = "expert" if cell.spec.source == EXPERT else "rewritten"
+            write_inputs(session, data, inputs, cell.config.sft.replay)
     many = cell.config.sft.refresh is None
     return make_job(session, cell.config.sft, inputs, cell.folder, cell.seed, threads, reuse_process=many)
 
@@ -70,5 +73,7 @@ def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
     return concurrent_jobs(plan, "sft", plan.cpus)
 
 
-def _source_stage(cell: Cell) -> Stage:
-    return PREPARE if cell.spec.source == EXPERT else REWRITE
+def _row_stages(cell: Cell) -> tuple[Stage, ...]:
+    """Stages whose results are the cell's rows."""
+    source = PREPARE if cell.spec.source == EXPERT else REWRITE
+    return (source, REPLAY) if cell.config.sft.replay else (source,)

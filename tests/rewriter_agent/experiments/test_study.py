@@ -16,10 +16,12 @@ from rewriter_agent.experiments.study.hypotheses import hypotheses
 from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.results import StudyResult, read_study
+from rewriter_agent.experiments.study.stages import cell_stage
 from rewriter_agent.experiments.study.table import study_markdown, study_table
 from rewriter_agent.experiments.study.verdict import differences, study_verdict
 from rewriter_agent.io.files import write_json
-from rewriter_agent.pipeline import REWRITE, TRAIN
+from rewriter_agent.pipeline import REPLAY, REWRITE, TRAIN
+from sft.config.replay import ReplaySection
 
 BASE = """
 name: s
@@ -130,6 +132,34 @@ def test_methods_are_arms(plan: StudyPlan) -> None:
     assert REWRITE.fingerprint(rl.config) == REWRITE.fingerprint(accepted.config)
     assert rl.config.folder == accepted.config.folder
     assert not any(TRAIN.wanted(cells[arm].config) for arm in ("self_train", "self_train_unverified"))
+
+
+def test_replay_is_the_only_difference_of_its_arms(tmp_path: Path, plan: StudyPlan) -> None:
+    cells = {cell.arm: cell for cell in plan.cells(3)}
+    for name in ("expert", "rl"):
+        plain, replayed = cells[name], cells[f"{name}_replay"]
+        assert replayed.config.sft.replay == ReplaySection(share=0.05, source="own", path=None)
+        assert replayed.config.sft.model_copy(update={"replay": None}) == plain.config.sft
+        assert replayed.config.folder == plain.config.folder
+        assert REPLAY in cell_stage(replayed).before(replayed.config)
+        assert cell_stage(plain).fingerprint(plain.config) != cell_stage(replayed).fingerprint(
+            replayed.config
+        )
+    assert {name for name, cell in cells.items() if cell.config.sft.replay} == {"expert_replay", "rl_replay"}
+    config = make(tmp_path, "{arms: [expert, expert_replay]}")
+    config = config.model_copy(
+        update={"sft": config.sft.model_copy(update={"replay": ReplaySection(share=0.2)})}
+    )
+    assert [
+        cell.config.sft.replay and cell.config.sft.replay.share for cell in StudyPlan.of(config).cells(0)
+    ] == [None, None, None, 0.2, 0.2, 0.2]
+
+
+def test_a_replay_file_that_is_missing_is_named_before_any_work(tmp_path: Path) -> None:
+    config = make(tmp_path, "{arms: [expert, expert_replay]}")
+    missing = ReplaySection(path=tmp_path / "none.jsonl")
+    with pytest.raises(ValueError, match=r"sft.replay.path: there is no file"):
+        StudyPlan.of(config.model_copy(update={"sft": config.sft.model_copy(update={"replay": missing})}))
 
 
 def test_a_rewriter_is_made_for_the_arms_that_use_it_even_if_its_own_is_left_out(tmp_path: Path) -> None:

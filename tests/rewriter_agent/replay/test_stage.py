@@ -9,6 +9,7 @@ import pytest
 
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.config import RunConfig
+from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.finetune.rows import with_replay
 from rewriter_agent.finetune.stage import replayed
@@ -19,9 +20,9 @@ from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.pipeline import DATASET, REPLAY, REWRITE, SFT_EXPERT, SFT_REWRITTEN
 from rewriter_agent.replay.stage import replay
 from rewriter_agent.replay.texts import read_texts
+from rewriter_agent.runtime.fingerprints import replay_hash
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Session
-from sft.config.replay import ReplaySection
 from sft.config.sft import SFTConfig
 from sft.data.rows import SFTRow, read_rows, write_rows
 from sft.job import SFTJob
@@ -46,12 +47,12 @@ class Writer(RecordingFleet):
         return [whole] * (len(requests) - 1) + [cut]
 
 
-def made_up(folder: Path, **section: Any) -> tuple[Session, Writer]:
+def made_up(folder: Path, model: str = "lab", **section: Any) -> tuple[Session, Writer]:
     config = RunConfig.model_validate(
         {
             "name": "r",
             "output_dir": folder,
-            "model": {"max_model_len": 400},
+            "model": {"name_or_path": model, "max_model_len": 400},
             "data": {"source": "lab"},
             "prepare": {"shard_size": 2, "max_completion_length": 100},
             "sft": {"replay": section, "max_length": 64},
@@ -127,10 +128,42 @@ def test_no_answer_that_ended_is_one_message(tmp_path: Path) -> None:
         replay(session, session.folder.stage("replay").path, Progress("replay"))
 
 
-def test_the_package_brings_prompts() -> None:
-    texts = read_texts(ReplaySection())
+@pytest.mark.parametrize(
+    ("model", "first"), [("lab", "What is 81 + 94?"), ("smollm2-135m-instruct", "What causes")]
+)
+def test_the_package_brings_prompts(tmp_path: Path, model: str, first: str) -> None:
+    texts = read_texts(made_up(tmp_path, model)[0].config)
     assert len(texts) == len({text.prompt for text in texts}) >= 50
     assert all(text.prompt.strip() and text.completion is None for text in texts)
+    assert first in texts[0].prompt
+
+
+def test_no_prompt_of_the_laboratory_is_an_item_of_retention(tmp_path: Path) -> None:
+    asked = {text.prompt for text in read_texts(made_up(tmp_path)[0].config)}
+    measured = {
+        item.prompt for name in SKILLS for seed in range(3) for item in retention_items(name, 25, seed)
+    }
+    assert not asked & measured
+
+
+def test_the_file_decides_what_is_stale(tmp_path: Path) -> None:
+    path = prompts_file(tmp_path, {"prompt": "a?"})
+    config = made_up(tmp_path, path=path)[0].config
+    before = REPLAY.fingerprint(config)
+    prompts_file(tmp_path, {"prompt": "another?"})
+    assert REPLAY.fingerprint(config) != before
+    assert replay_hash(made_up(tmp_path)[0].config).keys() == {"lab world"}
+    assert replay_hash(made_up(tmp_path, "other")[0].config).keys() == {"prompts.txt"}
+
+
+def test_a_large_file_is_sampled_by_the_seed(tmp_path: Path) -> None:
+    path = prompts_file(tmp_path, *({"prompt": f"{number}?"} for number in range(100)))
+    config = made_up(tmp_path, path=path, max_texts=10)[0].config
+    texts = read_texts(config)
+    assert len(texts) == len(set(texts)) == 10
+    assert texts == read_texts(config)
+    assert texts != sorted(texts, key=lambda text: int(text.prompt[:-1]))
+    assert texts != read_texts(config.model_copy(update={"seed": 1}))
 
 
 @pytest.mark.parametrize(
@@ -148,13 +181,13 @@ def test_a_file_that_cannot_be_used_is_one_message(
 ) -> None:
     path = prompts_file(tmp_path, *rows)
     with pytest.raises(ValueError, match="sft.replay.path: .*" + message) as error:
-        read_texts(ReplaySection.model_validate({"source": source, "path": path}))
+        read_texts(made_up(tmp_path, source=source, path=path)[0].config)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"sft.replay.path: there is no file"):
-        read_texts(ReplaySection(path=tmp_path / "none.jsonl"))
+        read_texts(made_up(tmp_path, path=tmp_path / "none.jsonl")[0].config)
 
 
 def row(tokens: int, outcome: str) -> SFTRow:
