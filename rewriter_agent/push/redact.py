@@ -11,7 +11,13 @@ from rewriter_agent.models.resolve import is_on_hub
 
 NAMES = (("model", "name_or_path"), ("data", "name"), ("reward", "embedding_model"))
 """Keys that hold a name on the Hugging Face hub, or a folder."""
-FILES = (("data", "train"), ("data", "test"), ("rewrite", "rewriter"), ("evaluate", "include_path"))
+FILES = (
+    ("data", "train"),
+    ("data", "test"),
+    ("rewrite", "rewriter"),
+    ("sft.replay", "path"),
+    ("evaluate", "include_path"),
+)
 """Keys that hold a path."""
 
 
@@ -20,13 +26,22 @@ def public_name(name_or_path: str) -> str:
     return name_or_path if is_on_hub(name_or_path) else Path(name_or_path).expanduser().absolute().name
 
 
+def _sections(tree: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Find the section, and the sources in it if the data is a mix; empty if the section is left out."""
+    section = tree
+    for part in name.split("."):
+        section = section.get(part) or {}
+    return [section, *section.get("sources", {}).values()]
+
+
 def public_config(config: RunConfig, sections: Collection[str]) -> str:
     """Dump the sections as YAML; paths are shortened to their last part."""
     tree: dict[str, Any] = config.model_dump(mode="json", include=set(sections))
     for keys, shown in ((NAMES, public_name), (FILES, lambda path: Path(path).name)):
         for section, key in keys:
-            if tree.get(section, {}).get(key):
-                tree[section][key] = shown(tree[section][key])
+            for options in _sections(tree, section):
+                if options.get(key):
+                    options[key] = shown(options[key])
     if evaluate := tree.get("evaluate"):
         evaluate["retention"] = [Path(name).name for name in evaluate["retention"]]
         for benchmark in evaluate["benchmarks"]:

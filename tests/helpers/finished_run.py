@@ -45,7 +45,7 @@ def finished_run(folder: Path, backbone: str, **sections: dict[str, Any]) -> Pat
             "benchmarks": [{"name": "mine", "path": str(folder / "problems.jsonl")}],
             "include_path": str(folder / "tasks"),
         },
-        "sft": {"weight": {"kind": "token_is"}},
+        "sft": {"weight": {"kind": "token_is"}, "replay": {"path": str(folder / "general.jsonl")}},
     }
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(tree | sections))
