@@ -47,7 +47,8 @@ def evaluation_hashes(config: RunConfig) -> dict[str, str]:
 
 def replay_hash(config: RunConfig) -> dict[str, str]:
     """Content hash of the general prompts: of the user's file, of the package's, or of the laboratory's world."""
-    assert config.sft.replay is not None, "read by the stage of that section"
+    if config.sft.replay is None:
+        return {}
     path = config.sft.replay.path
     if path is None and config.model.name_or_path == LAB:
         return {WORLD: world()}
