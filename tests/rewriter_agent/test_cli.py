@@ -124,7 +124,7 @@ def test_plan_prints_every_role(make_config: MakeConfig, capsys: pytest.CaptureF
     assert main(["plan", make_config(), "--set", "sft.num_workers=1", "--set", "method=self_train"]) == 0
     out = capsys.readouterr().out
     assert "method self_train, strategy self_train: prepare, rewrite, dataset, evaluate-base," in out
-    assert "report (without train, sweep)" in out
+    assert "report (without train, replay, sweep)" in out
 
 
 @pytest.mark.usefixtures("two_cores")
