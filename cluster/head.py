@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from .config import ClusterConfig
+from .local_machine import local_machine
 from .loopback import LOOPBACK, LOOPBACK_ONLY, without_proxy
 from .ports import agent_ports, free_ports
-from .session import local_machine
 from .start_limits import START_LIMITS
 from .temporary import ray_folder
 from .token import new_token

@@ -7,15 +7,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 from ray.exceptions import AuthenticationError
 
-from cluster.planning.machine import GB, Machine, machines_from_ray
+from cluster.planning.machine import Machine, machines_from_ray
 
 from .compat.ray import fixed_agent_ports, newest_cluster
 from .config import ClusterConfig
 from .credentials import JOB, hand_over, write_credentials
+from .local_machine import local_machine
 from .loopback import LOOPBACK, answers, is_loopback, loopback_only
 from .ports import agent_ports
 from .start_limits import START_LIMITS
@@ -130,23 +130,3 @@ def _reason(error: BaseException) -> str:
 def cluster_address(config: ClusterConfig) -> str | None:
     """Address of the cluster to join; None if a local one is to be started."""
     return config.address or os.environ.get("RAY_ADDRESS")
-
-
-def local_machine() -> Machine:
-    """Cores that this process may use, memory and GPUs of this machine."""
-    import torch
-
-    return Machine(
-        cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory_gb=psutil.virtual_memory().total / GB,
-        gpus=torch.cuda.device_count(),
-        gpu_memory_gb=_gpu_memory_gb(),
-    )
-
-
-def _gpu_memory_gb() -> float | None:
-    """Memory of the smallest GPU."""
-    import torch
-
-    devices = range(torch.cuda.device_count())
-    return min((torch.cuda.get_device_properties(i).total_memory / GB for i in devices), default=None)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from cluster.session import connect
+from rewriter_agent.config.stages import trains_rewriter
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
 from rewriter_agent.evaluate.evaluator import check_evaluation, forget_grades
 from rewriter_agent.evaluate.result import read_result
@@ -31,11 +32,6 @@ from rewriter_agent.train.stage import train
 from sft.config.sweep import SweepData
 
 from .config import RunConfig
-
-
-def trains_rewriter(config: RunConfig) -> bool:
-    """Tell whether the run trains a rewriter: its strategy needs one, and none is given."""
-    return uses_policy(config.rewrite.strategy) and config.rewrite.rewriter is None
 
 
 def rewriting_roles(config: RunConfig) -> tuple[str, ...]:

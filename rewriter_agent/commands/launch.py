@@ -16,6 +16,10 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
     Returns 0 if the job finished, 1 if it failed, 130 on Ctrl-C.
     """
     config = load_config(config_path, overrides)
+    # Imported here: a wrong config is reported before that.
+    from rewriter_agent.data.load import check_first_rows
+
+    check_first_rows(config.data)
     with local_head(config.cluster) as head:
         # The token is not printed: anyone who has it can run code as this user.
         print(f"Ray dashboard: {head.address}", flush=True)

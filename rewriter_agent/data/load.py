@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from rewriter_agent.config.data import (
@@ -20,6 +21,8 @@ from .lab_world import problems as lab
 from .problem import Problem, ProblemSet
 from .read import RawRow, read_file, read_named
 from .rows import BadRow, parse_row
+
+FIRST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ def load_problems(config: DataConfig) -> ProblemSet:
             return sciq.generate_problems(config)
         case FileData() | HubData():
             return _load_rows(config)
+
+
+def check_first_rows(config: DataConfig) -> None:
+    """Read the first rows of local data files, to report mistakes before anything slow starts.
+
+    Raises:
+        ValueError: a missing file, or a row that cannot be used (unless rows are skipped).
+    """
+    if isinstance(config, FileData):
+        for name, part in zip(("train", "test"), _file_rows(config), strict=True):
+            if part is not None:
+                first = _Part(part.source, islice(part.rows, FIRST_ROWS))
+                _parse(first, config, name, Counter(), [])
 
 
 def _load_rows(config: FileData | HubData) -> ProblemSet:

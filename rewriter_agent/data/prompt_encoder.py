@@ -3,17 +3,19 @@
 from array import array
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.config.prompts import PromptsConfig
+from rewriter_agent.models.chat_template import check_roles, choose_template, fix_date
+from rewriter_agent.models.end_tokens import EndTokens, end_tokens
+from rewriter_agent.models.light_tokenizer import light_tokenizer
+from rewriter_agent.models.resolve import load_tokenizer
 
 from .problem import EncodedProblem, Problem
 from .prompts import Messages, qa_messages, rewrite_messages
 from .text_encoder import text_encoder
-
-if TYPE_CHECKING:
-    from rewriter_agent.models.end_tokens import EndTokens
 
 MOST_BYTES = 4
 """Bytes of the longest character: more tokens that end in the middle of one are not part of any."""
@@ -26,7 +28,7 @@ class Tokens:
         self,
         tokenizer: Any,
         system_prompt: str | None,
-        ends: "EndTokens",
+        ends: EndTokens,
         prompts: PromptsConfig = PromptsConfig(),  # noqa: B008
     ) -> None:
         self.tokenizer = tokenizer
@@ -135,20 +137,21 @@ def load_tokens(
     model: ModelConfig,
     prompt_date: datetime | None = None,
     prompts: PromptsConfig = PromptsConfig(),  # noqa: B008
+    light: bool = False,
 ) -> Tokens:
-    """The tokens of the model that `resolve_model` gave, under the options of a config.
+    """Load the tokens of the model that `resolve_model` gave, under the options of a config.
 
-    A chat template with today's date tells `prompt_date`, unless the config names another.
+    Args:
+        path: The model's folder, or its name on the hub.
+        model: Options.
+        prompt_date: Date that a chat template with today's date tells, unless the config names another.
+        prompts: Options of the prompts.
+        light: Make do with a tokenizer that a plan needs, if the model's files allow one.
 
     Raises:
         ValueError: the model's chat template cannot be used with these options, or nothing says what ends its texts.
     """
-    # A report that is only collected needs no tokenizer, and these import transformers.
-    from rewriter_agent.models.chat_template import check_roles, fix_date
-    from rewriter_agent.models.end_tokens import end_tokens
-    from rewriter_agent.models.resolve import load_tokenizer
-
-    tokenizer = load_tokenizer(path, model.chat_template)
+    tokenizer = _tokenizer(path, model.chat_template, light)
     if now := model.date or prompt_date:
         fix_date(tokenizer, now)
     check_roles(tokenizer, model.system_prompt, path)
@@ -157,3 +160,11 @@ def load_tokens(
         # TRL pads with it if there is no padding token.
         tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(ends.turn[-1]))
     return Tokens(tokenizer, model.system_prompt, ends, prompts)
+
+
+def _tokenizer(path: str, template: str | None, light: bool) -> Any:
+    tokenizer = light_tokenizer(Path(path)) if light else None
+    if tokenizer is None:
+        return load_tokenizer(path, template)
+    choose_template(tokenizer, template, path)
+    return tokenizer

@@ -1,9 +1,12 @@
 """Properties of a model's attention, from its config alone."""
 
-from transformers import PretrainedConfig
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
-def can_share(config: PretrainedConfig, length: int) -> bool:
+def can_share(config: "PretrainedConfig", length: int) -> bool:
     """Tell whether a model of this config computes packed rows of candidates up to `length` tokens correctly.
 
     `length` includes the prompt. Attention has to accept any mask and has to be the only interaction between tokens. A

@@ -2,11 +2,18 @@
 
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
-from transformers import PreTrainedTokenizerBase
 
 from rewriter_agent.user_errors import quoted
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from .light_tokenizer import LightTokenizer
+
+    AnyTokenizer = PreTrainedTokenizerBase | LightTokenizer
 
 TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 """Errors of a template that refuses a conversation, on purpose or by a fault in one of its expressions."""
@@ -15,7 +22,7 @@ QUESTION, SYSTEM = "question", "instruction"
 """Placeholders for texts of the two roles, which a template neither trims nor splits."""
 
 
-def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: str) -> None:
+def choose_template(tokenizer: "AnyTokenizer", name: str | None, path: str) -> None:
     """Select the template of that name for the tokenizer of the model in `path`; None for its only one.
 
     Raises:
@@ -45,19 +52,19 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, name: str | None, path: 
     tokenizer.chat_template = chosen
 
 
-def tells_date(tokenizer: PreTrainedTokenizerBase) -> bool:
+def tells_date(tokenizer: "AnyTokenizer") -> bool:
     """Tell whether the template reads the time."""
     return "strftime_now" in str(tokenizer.chat_template)
 
 
-def fix_date(tokenizer: PreTrainedTokenizerBase, moment: datetime) -> None:
+def fix_date(tokenizer: Any, moment: datetime) -> None:
     """Fix the template's current time to `moment`, for every caller that renders with this tokenizer."""
     # The function is a global of the template, which an argument of the same name hides.
     rendered = partial(tokenizer.apply_chat_template, strftime_now=moment.strftime)
     tokenizer.apply_chat_template = rendered
 
 
-def check_roles(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None, path: str) -> None:
+def check_roles(tokenizer: "AnyTokenizer", system_prompt: str | None, path: str) -> None:
     """Check that the template takes a question, and a system message if there is one.
 
     Raises:
@@ -78,7 +85,7 @@ def check_roles(tokenizer: PreTrainedTokenizerBase, system_prompt: str | None, p
         )
 
 
-def _fault(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], wanted: str) -> str | None:
+def _fault(tokenizer: "AnyTokenizer", messages: list[dict[str, str]], wanted: str) -> str | None:
     """Explain how the template fails on a conversation that should show the `wanted` text; None if it does not."""
     try:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

@@ -1,7 +1,10 @@
 """The longest sequence that a model supports, read from its config as vLLM does."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from .llama import read_llama
 
 KEYS = (
     "max_position_embeddings",
@@ -19,10 +22,7 @@ ALREADY_SCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek
 
 def check_max_model_len(path: str, max_model_len: int) -> None:
     """Raise ValueError if `model.max_model_len` is beyond what engines take of the model in `path`."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
-    longest, key = context_length(config)
+    longest, key = _plain_length(path) or context_length(_text_config(path))
     if longest <= 0:
         raise ValueError(
             f"{key} of the config.json of {path!r} is {int(longest)}; copy or download the model again"
@@ -32,6 +32,19 @@ def check_max_model_len(path: str, max_model_len: int) -> None:
             f"model.max_model_len={max_model_len} is beyond the {int(longest)} tokens that {path!r} was made for "
             f"({key} of its config.json, with its RoPE scaling); set model.max_model_len={int(longest)} or less"
         )
+
+
+def _plain_length(path: str) -> tuple[float, str] | None:
+    plain = read_llama(Path(path))
+    # Its kinds of RoPE scaling leave the length as it is.
+    return (plain.max_position_embeddings, "max_position_embeddings") if plain else None
+
+
+def _text_config(path: str) -> Any:
+    # Imported here: it takes seconds, and most models are plain.
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
 
 
 def context_length(config: Any) -> tuple[float, str]:

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
-
-from transformers import GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rewriter_agent.user_errors import blaming
 
 from .chat_template import TEMPLATE_ERRORS
+from .llama import llama_generation, read_llama
 from .resolve import UNLOADABLE
+
+if TYPE_CHECKING:
+    from .chat_template import AnyTokenizer
 
 UNSAVABLE = "Fine-tuned models are saved with it: correct it, for a model of the hub in a copy of its folder."
 TEMPLATE = "chat template"
@@ -35,7 +38,7 @@ class EndTokens:
         return tuple(sorted(self.sources))
 
 
-def end_tokens(path: str, tokenizer: PreTrainedTokenizerBase) -> EndTokens:
+def end_tokens(path: str, tokenizer: "AnyTokenizer") -> EndTokens:
     """The end tokens of the model in a folder or on the hub, whose tokenizer is given.
 
     All that generation_config, config and tokenizer name are taken, and the one that ends an assistant's turn under
@@ -44,8 +47,7 @@ def end_tokens(path: str, tokenizer: PreTrainedTokenizerBase) -> EndTokens:
     Raises:
         ValueError: there is none.
     """
-    with blaming(f"the config of the model {path!r} cannot be loaded", UNLOADABLE):
-        config, _ = PreTrainedConfig.get_config_dict(path)
+    config = _config(path)
     found = _by_id(
         {
             TEMPLATE: [],
@@ -70,7 +72,7 @@ def end_tokens(path: str, tokenizer: PreTrainedTokenizerBase) -> EndTokens:
     return EndTokens(known, turn, unknown)
 
 
-def end_tokens_text(ends: EndTokens, tokenizer: PreTrainedTokenizerBase) -> str:
+def end_tokens_text(ends: EndTokens, tokenizer: "AnyTokenizer") -> str:
     """Describe the end tokens and the files that name them, in a line or two for the terminal."""
     named = "; ".join(f"{_token(tokenizer, token)} ({', '.join(ends.sources[token])})" for token in ends.ids)
     turn = "".join(_token(tokenizer, token) for token in ends.turn)
@@ -82,12 +84,28 @@ def end_tokens_text(ends: EndTokens, tokenizer: PreTrainedTokenizerBase) -> str:
     return "\n".join(lines)
 
 
+def _config(path: str) -> Mapping[str, Any]:
+    """Entries of config.json."""
+    if plain := read_llama(Path(path)):
+        return plain.model_dump()
+    # Imported here: it takes seconds, and most models are plain.
+    from transformers import PreTrainedConfig
+
+    with blaming(f"the config of the model {path!r} cannot be loaded", UNLOADABLE):
+        return PreTrainedConfig.get_config_dict(path)[0]
+
+
 def _generation_config(path: str) -> Mapping[str, Any]:
     """The generation config as transformers reads it; empty if there is none.
 
     Raises:
         ValueError: transformers reads it, but would not save it with fine-tuned weights.
     """
+    if (plain := llama_generation(Path(path))) is not None:
+        return plain
+    # Imported here: it takes seconds, and most models are plain.
+    from transformers import GenerationConfig
+
     with blaming(f"generation_config.json of the model {path!r} cannot be used", UNSAVABLE):
         try:
             config = GenerationConfig.from_pretrained(path)
@@ -116,7 +134,7 @@ def _by_id(named: Mapping[str, Iterable[int]]) -> dict[int, tuple[str, ...]]:
     return {token: tuple(source for source, tokens in named.items() if token in tokens) for token in ids}
 
 
-def _turn_end(tokenizer: PreTrainedTokenizerBase, named: Mapping[int, Any]) -> tuple[int, ...]:
+def _turn_end(tokenizer: "AnyTokenizer", named: Mapping[int, Any]) -> tuple[int, ...]:
     """Tokens that the chat template puts after an assistant's text, up to the first end token; empty without one.
 
     Some templates add the end of the whole text after the last turn, so the tokens after every turn are examined first.
@@ -138,7 +156,7 @@ def _turn_end(tokenizer: PreTrainedTokenizerBase, named: Mapping[int, Any]) -> t
     return ()
 
 
-def _after_reply(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> list[int]:
+def _after_reply(tokenizer: "AnyTokenizer", messages: list[dict[str, str]]) -> list[int]:
     """Token ids behind the assistant's text; empty if the template does not take the conversation."""
     try:
         text = tokenizer.apply_chat_template(messages, tokenize=False)
@@ -148,7 +166,7 @@ def _after_reply(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, st
     return tokenizer.encode(text.rpartition(REPLY)[2], add_special_tokens=False) if REPLY in text else []
 
 
-def _token(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
+def _token(tokenizer: "AnyTokenizer", token: int) -> str:
     return f"{token} {tokenizer.convert_ids_to_tokens(token)}"
 
 

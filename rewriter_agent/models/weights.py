@@ -4,25 +4,27 @@ import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import safe_open
-from transformers import PreTrainedModel
 
 from rewriter_agent.user_errors import blaming
 
 from .folder import ADAPTER
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 AGAIN = "copy or download the model again, with all its files"
 Shapes = dict[str, tuple[int, ...]]
 
 
-def check_weights(folder: Path, model: PreTrainedModel) -> None:
+def check_weights(folder: Path, model: "PreTrainedModel") -> None:
     """Raise ValueError if the files in `folder` cannot be the weights of a model that its config describes.
 
     A folder without weights is left to others, and so are quantised weights, whose shapes differ.
     """
-    stored = _stored(folder)
+    stored = stored_shapes(folder)
     if stored is None or getattr(model.config, "quantization_config", None) is not None:
         return
     for name, tensor in model.state_dict().items():
@@ -41,7 +43,7 @@ def check_weights(folder: Path, model: PreTrainedModel) -> None:
         )
 
 
-def _stored(folder: Path) -> Shapes | None:
+def stored_shapes(folder: Path) -> Shapes | None:
     """Shapes of the tensors in the folder's weight files, by name; None if there are no files.
 
     Safetensors come first, as in transformers.
@@ -60,6 +62,9 @@ def _safetensors_shapes(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _torch_shapes(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    # Imported here: few models have weights in this format, and the import takes seconds.
+    import torch
+
     with blaming(f"'{path}' holds no weights that are safe to read", f"{AGAIN.capitalize()}."):
         is_archive = zipfile.is_zipfile(path)
         loaded = torch.load(path, map_location="meta", mmap=is_archive, weights_only=True)

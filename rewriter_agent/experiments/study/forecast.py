@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
-from rewriter_agent.pipeline import TRAIN
+from rewriter_agent.config.stages import trains_rewriter
 from rewriter_agent.report.format import duration
 
-from .pilot import Speeds
 from .plan import StudyPlan
+
+if TYPE_CHECKING:
+    from .pilot import Speeds
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def count_work(plan: StudyPlan) -> WorkCounts:
     """Count the work of a study from its plan."""
     seeds, train = len(plan.study.seeds), plan.config.train
     configs = [plan.source_config(name, plan.study.seeds[0]) for name in plan.sources]
-    rewriters = seeds * sum(TRAIN.wanted(config) for config in configs)
+    rewriters = seeds * sum(trains_rewriter(config) for config in configs)
     candidates = train.per_device_train_batch_size * train.gradient_accumulation_steps
     a_problem = sum(sum(config.rewrite.rollouts) for config in configs)
     cells = plan.cells(plan.study.seeds[0])
@@ -50,7 +53,7 @@ def count_work(plan: StudyPlan) -> WorkCounts:
     )
 
 
-def forecast(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> dict[str, float]:
+def forecast(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> dict[str, float]:
     """Seconds by phase, `at_a_time` fine-tunings side by side."""
     work = count_work(plan)
     one = speeds.fine_tuning + work.steps * speeds.fine_tuning_step
@@ -79,7 +82,7 @@ def counts_text(plan: StudyPlan) -> str:
     )
 
 
-def forecast_text(plan: StudyPlan, speeds: Speeds, at_a_time: int) -> str:
+def forecast_text(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> str:
     """Describe the work for the terminal."""
     phases = forecast(plan, speeds, at_a_time)
     work = count_work(plan)
