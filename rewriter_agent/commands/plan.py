@@ -6,6 +6,7 @@ from cluster.local_machine import local_machine
 from cluster.planning.machine import parse_machines
 from cluster.planning.plan import Plan, make_plan
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.data import MixData
 from rewriter_agent.config.stages import stages_line
 from rewriter_agent.data.load import check_first_rows
 from rewriter_agent.data.prompt_encoder import load_tokens
@@ -15,6 +16,7 @@ from rewriter_agent.models.context_length import check_max_model_len
 from rewriter_agent.models.end_tokens import end_tokens_text
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
+from rewriter_agent.replay.texts import read_texts
 from rewriter_agent.runtime.workload import plan_table, workload
 
 
@@ -28,6 +30,8 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     # For other machines a plan needs the model's config only: data and weights may be there.
     if not given:
         check_first_rows(config.data)
+        if config.sft.replay:
+            read_texts(config)
     path = resolve_model(config.model.name_or_path, weights=not given)
     work = workload(config, model_shape(path))
     check_max_model_len(path, config.model.max_model_len)
@@ -35,6 +39,9 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     layout = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(layout, config, work))
     print(stages_line(config))
+    if isinstance(config.data, MixData):
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in config.data.shares.items())
+        print(f"training problems: {shares}")
     print(f"rewriting prompt: {prompt_form(config.convention, show_answer=config.prompts.show_answer)}")
     print(end_tokens_text(tokens.ends, tokens.tokenizer))
     if tells_date(tokens.tokenizer):

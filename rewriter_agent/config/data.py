@@ -1,8 +1,8 @@
-"""Sources of problems: an embedded generator, the laboratory, local files or a Hugging Face data set."""
+"""Sources of problems: an embedded generator, the laboratory, local files, a Hugging Face data set, or a mix."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, field_validator, model_validator
 
 from rewriter_agent.data.lab_world.story import Difficulty
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES
@@ -181,6 +181,104 @@ class HubData(RowData):
         return self
 
 
-DataConfig = Annotated[
+SourceConfig = Annotated[
     GsmSymbolicData | LabData | SciqData | FileData | HubData, Field(discriminator="source")
 ]
+"""Problems for training and testing, from one source."""
+SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+
+
+class MixData(ProblemData):
+    """Several sources, whose training problems are mixed by weight."""
+
+    source: Literal["mix"] = "mix"
+    """Kind of data source."""
+    sources: dict[SourceName, SourceConfig] = Field(min_length=1)
+    """Data sources by a name that you choose, each with the keys of its kind. All have the same convention. The test
+    problems are those of all sources, and evaluation reports scores for each."""
+    weights: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Weights by name; 1 for a source without one. A source's weight, as a share of the sum, is its share of the
+    training problems. The mix ends when a source has no problem left to keep its share: none repeats."""
+    num_train: PositiveInt | None = None
+    """Maximum number of training problems of the whole mix; when not set, as many as the weights allow."""
+    seed: Seed = 0
+    """Seed of the order in which each source's training problems are taken."""
+
+    @property
+    def convention(self) -> str:
+        """Answer convention of all sources."""
+        return convention_of(next(iter(self.sources.values())))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of each source in the training problems, by name."""
+        total = sum(self.weight(name) for name in self.sources)
+        return {name: self.weight(name) / total for name in self.sources}
+
+    def weight(self, name: str) -> float:
+        """Weight of a source."""
+        return self.weights.get(name, 1.0)
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _sources_are_single(cls, sources: object) -> object:
+        if not isinstance(sources, dict):
+            raise ValueError(
+                "sources gives each source a name: {mine: {source: file, train: rows.jsonl}, ...}"
+            )
+        for name, options in sources.items():
+            if isinstance(options, dict) and options.get("source") == "mix":
+                raise ValueError(f"sources.{name} is a mix itself; name its sources here, next to the others")
+            if isinstance(options, dict) and "weight" in options:
+                raise ValueError(f"sources.{name} has a key weight; set data.weights.{name} instead")
+        return sources
+
+    @model_validator(mode="after")
+    def _weights_are_of_sources(self) -> Self:
+        if unknown := sorted(self.weights.keys() - self.sources.keys()):
+            raise ValueError(
+                f"weights names {', '.join(unknown)}; the sources of the mix are {', '.join(self.sources)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _convention_is_one(self) -> Self:
+        found = {name: convention_of(part) for name, part in self.sources.items()}
+        if len(set(found.values())) > 1:
+            given = ", ".join(f"{name}: {convention}" for name, convention in found.items())
+            raise ValueError(
+                f"the sources of a mix need one answer convention, since one verifier reads all answers, and they "
+                f"have several ({given}); rewrite the solutions of some, or make a run for each convention"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_read_once(self) -> Self:
+        default = ProblemData().on_false_step
+        others = [
+            name
+            for name, part in self.sources.items()
+            if part.on_false_step not in (default, self.on_false_step)
+        ]
+        if others:
+            raise ValueError(
+                f"sources.{others[0]}.on_false_step={self.sources[others[0]].on_false_step} would not be read: a mix "
+                "has one rule for all; set data.on_false_step, next to data.sources"
+            )
+        return self
+
+
+DataConfig = Annotated[
+    GsmSymbolicData | LabData | SciqData | FileData | HubData | MixData, Field(discriminator="source")
+]
+"""Problems for training and testing, from any source or a mix."""
+
+
+def sources_of(data: DataConfig) -> list[SourceConfig]:
+    """Configs of the sources: of a mix those in it, else the config itself."""
+    return list(data.sources.values()) if isinstance(data, MixData) else [data]
+
+
+def convention_of(data: ProblemData) -> str:
+    """Answer convention of the problems; generated ones have that of GSM8K."""
+    return getattr(data, "convention", "####")

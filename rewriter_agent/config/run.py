@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -16,7 +16,7 @@ from sft.config.sft import SFTConfig
 
 from .base import Strict, UserPath
 from .compose import read_config_tree
-from .data import DataConfig, SciqData
+from .data import DataConfig, SciqData, convention_of, sources_of
 from .dataset import DatasetConfig
 from .evaluate import EvaluateConfig
 from .method import Method, check_method, with_strategy_of_method
@@ -92,8 +92,8 @@ class RunConfig(Strict):
 
     @property
     def convention(self) -> str:
-        """Answer convention of the data; generated problems have that of GSM8K."""
-        return getattr(self.data, "convention", "####")
+        """Answer convention of the data."""
+        return convention_of(self.data)
 
     @model_validator(mode="before")
     @classmethod
@@ -124,7 +124,8 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _retention_is_not_trained_on(self) -> "RunConfig":
         same = {"sciq_generate"} | ({"sciq"} if self.evaluate.retention_data == "package" else set())
-        if isinstance(self.data, SciqData) and (found := sorted(same & set(self.evaluate.retention))):
+        from_sciq = any(isinstance(part, SciqData) for part in sources_of(self.data))
+        if from_sciq and (found := sorted(same & set(self.evaluate.retention))):
             raise ValueError(
                 f"evaluate.retention has {', '.join(found)}, whose questions data.source=sciq trains on. Name other "
                 "tasks, for example evaluate.retention=[arc_easy, piqa, hellaswag, copa]."
@@ -268,7 +269,13 @@ def _resolve(location: tuple[int | str, ...]) -> tuple[str, list[str]]:
     """
     key: list[str] = []
     models: list[type[BaseModel]] = [RunConfig]
+    chosen_by_user = False
     for place, part in enumerate(location):
+        if chosen_by_user:
+            # A name in a mapping, which may be that of a kind.
+            key.append(str(part))
+            chosen_by_user = False
+            continue
         kinds = [model for model in models if any(f.default == part for f in model.model_fields.values())]
         if len(models) > 1 and kinds:
             models = kinds
@@ -276,9 +283,9 @@ def _resolve(location: tuple[int | str, ...]) -> tuple[str, list[str]]:
         key.append(str(part))
         if place < len(location) - 1:
             fields = [model.model_fields[str(part)] for model in models if str(part) in model.model_fields]
-            # Otherwise the user chose the key (a mapping), and the models stay those of the mapping's field.
             if fields:
                 models = [model for field in fields for model in _models_in(field.annotation)]
+            chosen_by_user = any(get_origin(field.annotation) is dict for field in fields)
     return ".".join(key), sorted({name for model in models for name in model.model_fields})
 
 

@@ -16,6 +16,7 @@ def wanted_stages(config: RunConfig) -> dict[str, bool]:
         "train": trains_rewriter(config),
         "rewrite": True,
         "dataset": True,
+        "replay": config.sft.replay is not None,
         "evaluate-base": True,
         "sft-expert": True,
         "sft-rewritten": True,

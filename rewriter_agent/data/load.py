@@ -1,7 +1,8 @@
 """Problems for training and testing, from any source."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -12,12 +13,15 @@ from rewriter_agent.config.data import (
     GsmSymbolicData,
     HubData,
     LabData,
+    MixData,
     RowData,
     SciqData,
+    SourceConfig,
 )
 
 from . import sciq
 from .lab_world import problems as lab
+from .mix import mix_problems
 from .problem import Problem, ProblemSet
 from .read import RawRow, read_file, read_named
 from .rows import BadRow, parse_row
@@ -40,6 +44,26 @@ def load_problems(config: DataConfig) -> ProblemSet:
     leaves the training set. All of it is in `counts`.
     Raises ValueError for a missing file, an unusable row (unless rows are skipped) or an empty set.
     """
+    if isinstance(config, MixData):
+        return mix_problems(config, {name: _load_part(name, part) for name, part in config.sources.items()})
+    return _load_source(config)
+
+
+def _load_part(name: str, part: SourceConfig) -> ProblemSet:
+    with _named(name):
+        return _load_source(part)
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Put the source of a mix before a message about it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"data.sources.{name}: {error}") from error
+
+
+def _load_source(config: SourceConfig) -> ProblemSet:
     match config:
         case GsmSymbolicData():
             # Imports reasoning-gym, which takes seconds.
@@ -60,6 +84,10 @@ def check_first_rows(config: DataConfig) -> None:
     Raises:
         ValueError: a missing file, or a row that cannot be used (unless rows are skipped).
     """
+    if isinstance(config, MixData):
+        for name, source in config.sources.items():
+            with _named(name):
+                check_first_rows(source)
     if isinstance(config, FileData):
         for name, part in zip(("train", "test"), _file_rows(config), strict=True):
             if part is not None:

@@ -16,6 +16,7 @@ from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.gold import contradicted
 from rewriter_agent.data.load import load_problems
+from rewriter_agent.data.mix import source_counts
 from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.data.step_faults import StepFault, describe, step_faults
@@ -65,7 +66,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     shards = batches(train, config.prepare.shard_size)
     parts = run_shards(shards, folder / "shards", PREPARED, work, after)
     join_shards(parts, prepared_file(config), PREPARED)
-    done = pq.read_table(prepared_file(config), columns=["id", "expert", "own"])
+    done = pq.read_table(prepared_file(config), columns=["id", "source", "expert", "own"])
     left_out = _left_out(problems.train, dropped, train, set(done["id"].to_pylist()))
     write_jsonl(StageFolder(folder).left_out, left_out)
     write_jsonl(StageFolder(folder).test_problems, [asdict(problem) for problem in problems.test])
@@ -74,6 +75,9 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         **problems.counts,
         "train": done.num_rows,
         "test": len(problems.test),
+        **source_counts(
+            config.data, done["source"].to_pylist(), [problem.source for problem in problems.test]
+        ),
         "contradictions": len(contradictions),
         **({} if config.data.on_false_step == "keep" else {"experts_with_false_step": len(faults)}),
         **{reason: reasons[reason] for reason in (FALSE_STEP, TOO_LONG, ENGINE_ERROR)},

@@ -51,7 +51,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
         sweep=read_measurements(folder.stage("sweep").sweep) if swept else [],
         training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
-        rewriting=rewriting(folder, rows, method),
+        rewriting=rewriting(folder, rows, method, tree.get("data", {}).get("source") == "mix"),
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
         evaluation_curves=_evaluation_curves(folder, found),
         replay=_replay(found["sft-rewritten"]["counts"]),

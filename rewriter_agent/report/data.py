@@ -79,6 +79,8 @@ class Rewriting:
     """Share of the expert solutions, and of the targets, that hold a false step; None if none was checked."""
     diversity: dict[str, DatasetDiversity]
     """Diversity of the expert solutions and of the targets that replaced them; empty for a single row."""
+    sources: dict[str, Count]
+    """Targets per source, if the data is a mix; else empty."""
 
 
 @dataclass(frozen=True)

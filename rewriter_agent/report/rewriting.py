@@ -9,6 +9,7 @@ from typing import Any
 from reward.alignment import tail_fraction
 from rewriter_agent.config.method import Method
 from rewriter_agent.config.outcomes import DROPPED
+from rewriter_agent.data.mix import source_name
 from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import expert_false_share
 from rewriter_agent.rewrite.tally import Tally
@@ -27,8 +28,10 @@ SHOWN_PER_OUTCOME = 3
 EXPERTS, TARGETS = "expert solutions", "targets"
 
 
-def rewriting(folder: RunFolder, rows: Sequence[Row], method: Method = "rewrite") -> Rewriting:
-    """Summarise all targets that the method trains on, and each problem's first one."""
+def rewriting(
+    folder: RunFolder, rows: Sequence[Row], method: Method = "rewrite", mixed: bool = False
+) -> Rewriting:
+    """Summarise all targets that the method trains on, and each problem's first one; of a mix also by source."""
     tally = Tally.of(folder.rewrite, method)
     firsts = first_targets(rows)
     prepared = read_table(folder.prepare.prepared, ["expert_logprobs"])
@@ -49,7 +52,15 @@ def rewriting(folder: RunFolder, rows: Sequence[Row], method: Method = "rewrite"
         coverage=tally.coverage,
         false_steps={EXPERTS: expert_false_share(folder.prepare), TARGETS: tally.false_share},
         diversity=_diversity(firsts),
+        sources=_sources(folder, rows) if mixed else {},
     )
+
+
+def _sources(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Count]:
+    """Count the targets by source of the mix."""
+    prepared = read_table(folder.prepare.prepared, ["id", "source"])
+    names = {row["id"]: source_name(row["source"]) for row in prepared}
+    return _counts(Counter(names[row["problem_id"]] for row in rows), len(rows))
 
 
 def samples(folder: RunFolder, rows: Sequence[Row], pieces: Pieces | None) -> list[SampleRow]:

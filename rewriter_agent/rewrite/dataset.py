@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.config.data import HubData
+from rewriter_agent.config.data import HubData, SourceConfig, sources_of
 from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName
@@ -112,9 +112,13 @@ def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
     }
 
 
+def _source(data: SourceConfig) -> str:
+    return f"data set `{public_name(data.name)}`" if isinstance(data, HubData) else f"source: {data.source}"
+
+
 def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
-    strategy, data = config.rewrite.strategy, config.data
-    source = f"data set `{public_name(data.name)}`" if isinstance(data, HubData) else f"source: {data.source}"
+    strategy = config.rewrite.strategy
+    source = " and ".join(map(_source, sources_of(config.data)))
     front = {
         "license": config.dataset.license,
         "task_categories": ["text-generation"],

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.config.data import FileData, LabData
+from rewriter_agent.config.data import FileData, LabData, sources_of
 from rewriter_agent.config.evaluate import LAB_PREFIX
 from rewriter_agent.data.lab_world.version import world
 from rewriter_agent.models.lab import LAB, LAB_FOLDER
@@ -21,10 +21,12 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
 
     If problems or retention items come from the laboratory, its world is hashed, too.
     """
-    found = {}
-    if isinstance(config.data, FileData):
-        found = {path: _file_hash(Path(path)) for path in (config.data.train, config.data.test) if path}
-    if isinstance(config.data, LabData) or any(t.startswith(LAB_PREFIX) for t in config.evaluate.retention):
+    parts = sources_of(config.data)
+    files = [path for part in parts if isinstance(part, FileData) for path in (part.train, part.test) if path]
+    found = {path: _file_hash(Path(path)) for path in files}
+    if any(isinstance(part, LabData) for part in parts) or any(
+        t.startswith(LAB_PREFIX) for t in config.evaluate.retention
+    ):
         found[WORLD] = world()
     name = config.model.name_or_path
     model = LAB_FOLDER if name == LAB else Path(name)

@@ -129,11 +129,14 @@ def test_each_method_is_a_whole_run(config: RunConfig, monkeypatch: pytest.Monke
     assert manifest(run, "dataset")["counts"]["rows"] == PROBLEMS - dropped
 
 
-def test_replay_is_mixed_into_the_targets_also_after_an_interruption(
+def test_a_mix_with_replay_is_a_whole_run_also_after_an_interruption(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Use the folder of the methods, in which only the fine-tuning on the targets is left to do."""
+    lab = {"source": "lab", "num_train": PROBLEMS, "num_test": 2, "steps": [1, 2]}
+    sources = {"machine": lab, "terse": {**lab, "style": "terse", "seed": 1}}
     tree = with_method(config, "self_train", "self_train_unverified").model_dump(mode="json")
+    tree["name"] = "mix"
+    tree["data"] = {"source": "mix", "sources": sources, "weights": {"machine": 2}, "num_train": PROBLEMS}
     tree["sft"]["replay"] = {"share": 0.2}
     run = make_config(tree)
     interrupt_replay(run, monkeypatch)
@@ -145,6 +148,7 @@ def test_replay_is_mixed_into_the_targets_also_after_an_interruption(
     assert made["rollouts"] == made["texts"] == A_SKILL * len(SKILLS)
     assert min(made["rows"], made["generated_tokens"], made["scored_tokens"]) > 0
     check_replay(run)
+    check_mix(run)
 
 
 def interrupt_replay(run: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +187,19 @@ def check_replay(run: RunConfig) -> None:
         "token_share": counts["replay_token_share"],
     }
     assert "replay" in {stage["stage"] for stage in numbers["stages"]}
+
+
+def check_mix(run: RunConfig) -> None:
+    """Check the shares of the sources in manifest and report, and the scores by source."""
+    counts = manifest(run, "prepare")["counts"]
+    given = {key: counts[key] for key in ("train/machine", "train/terse", "test/machine", "test/terse")}
+    assert list(given.values()) == [2 * PROBLEMS // 3, PROBLEMS // 3, 2, 2]
+    numbers = json.loads((run.folder / "report" / "report.json").read_text())
+    targets = {name: found["count"] for name, found in numbers["rewriting"]["sources"].items()}
+    assert targets.keys() == {"machine", "terse"}
+    assert sum(targets.values()) == numbers["rewriting"]["targets"]
+    for arm in numbers["arms"]:
+        assert arm["parts"]["task"]["breakdown"]["source"].keys() == {"machine", "terse"}
 
 
 def with_method(config: RunConfig, method: str, strategy: str) -> RunConfig:

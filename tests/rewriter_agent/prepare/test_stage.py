@@ -103,6 +103,43 @@ EXPERTS = {
 }
 
 
+def test_of_a_mix_the_problems_that_are_left_are_counted_by_source(tmp_path: Path) -> None:
+    sources = {}
+    for name, experts in {"sound": ("true", "true"), "faulty": ("true", "two")}.items():
+        rows = [{"question": f"{name} {k}?", "solution": EXPERTS[text]} for k, text in enumerate(experts)]
+        write_jsonl(tmp_path / f"{name}.jsonl", rows)
+        write_jsonl(tmp_path / f"{name}-test.jsonl", [{"question": f"{name}?", "solution": "#### 1"}])
+        files = {"train": str(tmp_path / f"{name}.jsonl"), "test": str(tmp_path / f"{name}-test.jsonl")}
+        sources[name] = {"source": "file", **files}
+    config = RunConfig.model_validate(
+        {
+            "name": "r",
+            "output_dir": tmp_path,
+            "model": {"max_model_len": 400},
+            "data": {"source": "mix", "sources": sources, "on_false_step": "drop"},
+        }
+    )
+    counts = prepare(cast(Any, session(config)), config.folder / "prepare", Progress("prepare"))
+    assert {key: count for key, count in counts.items() if "/" in key} == {
+        "train/sound": 2,
+        "train/faulty": 1,
+        "test/sound": 1,
+        "test/faulty": 1,
+    }
+    assert (counts["train"], counts["unmixed"]) == (3, 0)
+
+
+def session(config: RunConfig) -> SimpleNamespace:
+    tokenizer = make_tokenizer(0)
+    return SimpleNamespace(
+        config=config,
+        tokens=Tokens(tokenizer, None, EndTokens({}, (tokenizer.eos_token_id,), {})),
+        reference=Writer(),
+        backbone_identity=("m", "float32"),
+        verifier=ExactVerifier(),
+    )
+
+
 @pytest.mark.parametrize(
     ("policy", "kept", "found"), [("keep", 3, []), ("report", 3, [2, 1]), ("drop", 1, [2, 1])]
 )
@@ -116,16 +153,8 @@ def test_expert_solutions_with_a_false_step_are_counted_listed_and_dropped_on_re
     config = RunConfig.model_validate(
         {"name": "r", "output_dir": tmp_path, "model": {"max_model_len": 400}, "data": data}
     )
-    tokenizer = make_tokenizer(0)
-    run = SimpleNamespace(
-        config=config,
-        tokens=Tokens(tokenizer, None, EndTokens({}, (tokenizer.eos_token_id,), {})),
-        reference=Writer(),
-        backbone_identity=("m", "float32"),
-        verifier=ExactVerifier(),
-    )
     folder = config.folder / "prepare"
-    counts = prepare(cast(Any, run), folder, Progress("prepare"))
+    counts = prepare(cast(Any, session(config)), folder, Progress("prepare"))
     assert (counts["train"], counts["test"], counts["false_step"]) == (kept, 1, 3 - kept)
     assert counts.get("experts_with_false_step") == (None if policy == "keep" else 2)
     assert [len(row["false_steps"]) for row in read_jsonl(folder / "false_steps.jsonl")] == found

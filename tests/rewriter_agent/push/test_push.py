@@ -13,11 +13,12 @@ import pytest
 import yaml
 
 from rewriter_agent.cli import main
-from rewriter_agent.config import load_config
+from rewriter_agent.config import load_config, make_config
 from rewriter_agent.data.prompts import ANSWER_FORMAT
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.pipeline import SFT_REWRITTEN
 from rewriter_agent.push.cards import adapter_card, model_card
+from rewriter_agent.push.redact import public_config
 from tests.helpers.fake_hub import FORBIDDEN, FakeHub, fake_hub
 from tests.helpers.finished_run import TABLE, finished_run
 
@@ -162,6 +163,7 @@ def test_the_card_of_a_model(tmp_path: Path) -> None:
     assert config_block
     shown = yaml.safe_load(config_block[1])
     assert shown["data"]["train"] == "train.jsonl"
+    assert shown["sft"]["replay"]["path"] == "general.jsonl"
     assert shown["reward"]["embedding_model"] == "embedder"
     assert shown["model"]["name_or_path"] == "org/backbone"
 
@@ -197,6 +199,19 @@ def test_a_card_asks_as_the_data_did(tmp_path: Path, style: str, convention: str
         tmp_path / "run", "org/backbone", data={"source": "sciq", "style": style}, evaluate=evaluate
     )
     assert ANSWER_FORMAT[convention] in model_card(load_config(path), "ann/m", None)
+
+
+def test_no_source_of_a_mix_shows_where_it_lies(tmp_path: Path) -> None:
+    place = tmp_path / "private-place"
+    sources = {
+        "mine": {"source": "file", "train": str(place / "rows.jsonl"), "test": str(place / "test.jsonl")},
+        "folder": {"source": "hub", "name": str(place / "rows")},
+    }
+    path = finished_run(tmp_path / "run", "org/backbone")
+    tree = yaml.safe_load(path.read_text()) | {"data": {"source": "mix", "sources": sources}}
+    shown = public_config(make_config(tree), ("data",))
+    assert not names_a_place(shown)
+    assert yaml.safe_load(shown)["data"]["sources"]["mine"]["train"] == "rows.jsonl"
 
 
 def test_the_card_of_an_adapter(tmp_path: Path) -> None:

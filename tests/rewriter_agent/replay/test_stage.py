@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from cluster.types import Completion, GenerateRequest
+from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
 from rewriter_agent.data.prompt_encoder import Tokens
@@ -188,6 +189,13 @@ def test_a_file_that_cannot_be_used_is_one_message(
 def test_a_missing_file_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"sft.replay.path: there is no file"):
         read_texts(made_up(tmp_path, path=tmp_path / "none.jsonl")[0].config)
+
+
+def test_plan_refuses_texts_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("{name: r, model: {name_or_path: lab}, data: {source: lab}}")
+    assert main(["plan", str(config), "--set", "sft.replay={path: none.jsonl}"]) == 2
+    assert "sft.replay.path: there is no file" in capsys.readouterr().err
 
 
 def row(tokens: int, outcome: str) -> SFTRow:

@@ -11,8 +11,10 @@ from statistics import fmean
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
@@ -172,6 +174,24 @@ def test_the_shares_of_replay_are_shown(tmp_path, html):
     assert "6 rows, 4.8 % of its rows and 8.2 % of its completion tokens" in page.text.replace("\u202f", " ")
     assert json.loads((run / "report.json").read_text())["replay"]["share"] == 0.0476
     assert "Replay" not in Page(html).text
+
+
+def test_targets_of_a_mix_are_counted_by_source(tmp_path, html):
+    run = make_run(tmp_path / "run")
+    config = yaml.safe_load((run / "config.yaml").read_text()) | {"data": {"source": "mix"}}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    table = pq.read_table(run / "prepare" / "train.parquet")
+    sources = ["mine/easy" if place % 4 else "lab" for place in range(table.num_rows)]
+    pq.write_table(table.append_column("source", pa.array(sources)), run / "prepare" / "train.parquet")
+    data = collect(run)
+    assert {name: (found.count, found.share) for name, found in data.rewriting.sources.items()} == {
+        "mine": (90, 0.75),
+        "lab": (30, 0.25),
+    }
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text()).text.replace("\u202f", " ")
+    assert "Targets by source of the mix: mine 90 (75.0 %), lab 30 (25.0 %)." in page
+    assert "source of the mix" not in Page(html).text
 
 
 def test_a_step_done_again_after_a_restart_counts_once(tmp_path):
