@@ -144,7 +144,7 @@ def test_a_grading_of_bad_rows_imports_nothing_slow(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [[], ["rewrite.strategy=best_of_n"], ["method=self_train"], ["sft.sweep={seeds: [0, 1]}"]]
+    "change", [[], ["method=self_train"], ["sft.sweep={seeds: [0, 1]}"], ["sft.replay={}"]]
 )
 def test_the_stages_of_a_plan_are_those_of_the_pipeline(
     change: list[str], make_config: Callable[..., str]
