@@ -118,7 +118,7 @@ def _source(data: SourceConfig) -> str:
 
 def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
     strategy = config.rewrite.strategy
-    source = " and ".join(map(_source, sources_of(config.data)))
+    source = " and ".join(dict.fromkeys(map(_source, sources_of(config.data))))
     front = {
         "license": config.dataset.license,
         "task_categories": ["text-generation"],

@@ -1,6 +1,7 @@
 """Content hashes of a run's inputs: an edited file makes results that were made from it stale."""
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def _weights_hash(path: Path) -> str:
 
 
 def _file_hash(path: Path) -> str:
+    path = Path(os.path.expanduser(path))
     if not path.exists():
         return "missing"
     status = path.stat()

@@ -224,6 +224,15 @@ def test_an_edited_file_of_a_source_is_seen(tmp_path: Path) -> None:
     assert input_hashes(config) != before
 
 
+def test_an_edited_file_in_the_home_folder_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source(tmp_path, "a", rows("a", 4))
+    config = run_config(sources={"a": {"source": "file", "train": "~/a.jsonl", "test_size": 1}})
+    before = input_hashes(config)
+    write_jsonl(tmp_path / "a.jsonl", rows("c", 4))
+    assert input_hashes(config) != before
+
+
 def test_plan_shows_the_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = {"source": "mix", "sources": {"lab": {"source": "lab"}, "gsm": {"source": "gsm_symbolic"}}}
     path = tmp_path / "config.yaml"
