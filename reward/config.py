@@ -194,6 +194,17 @@ class RewardConfig(BaseModel):
             off |= {"alignment": "anchored", "alignment_weight": 0.0}
         return self.model_copy(update={**off, "coverage_weight": 0.0, "quote_expert": False})
 
+    def gate_alone(self) -> Self:
+        """Leave the gate's 0 or 1 as the only reward, without the rules that need the expert solution."""
+        off = dict.fromkeys((name for name in type(self).model_fields if name.endswith("_weight")), 0.0)
+        return self.without_expert().model_copy(update={**off, "alignment": "anchored"})
+
+    @property
+    def needs_backbone(self) -> bool:
+        """Whether a rule or a term needs the backbone, be it as a judge or for the log-probs of a candidate."""
+        weights = (self.alignment_weight, self.min_alignment, self.tail_weight)
+        return self.judge or self.needs_support or any(weight > 0 for weight in weights)
+
     @property
     def needs_embeddings(self) -> bool:
         """Whether the diversity term needs embeddings."""

@@ -47,7 +47,7 @@ def score_group(
     *,
     config: RewardConfig,
     verify: Verify,
-    backbone: Backbone,
+    backbone: Backbone | None,
     check_steps: CheckSteps | None = None,
     embed: Embed | None = None,
     judge: Judge | None = None,
@@ -65,7 +65,8 @@ def score_group(
     - `backbone` gets the candidates that break no rule before `alien`, and the candidates that `false_step` rejects if
       `config.step_credit_weight` is positive. It returns their tokens' log-probs (nats) given the question alone, with
       entropies if `config.needs_entropies`, tokens' texts if `config.tail_weight`, support if `config.needs_support`,
-      and log-probs of the sampling and of the solution if `config.needs_solution`.
+      and log-probs of the sampling and of the solution if `config.needs_solution`. Without one, which
+      `config.needs_backbone` must allow, scores have no alignment, and no measure of log-probs.
     - `embed` gets the texts that pass the gate, for the diversity kinds on embeddings. For the kind `embedding` it must
       whiten its vectors (`Whitening.around`).
 
@@ -73,18 +74,23 @@ def score_group(
         ValueError: there are fewer than two candidates, the problem's convention is unknown, a service that the config
             needs is not given, or a service returns a wrong number of results or values that are not finite.
     """
-    _require(candidates, config, check_steps, embed, judge)
+    _require(candidates, config, backbone, check_steps, embed, judge)
     results = _gate(problem, candidates, config, verify, check_steps, judge)
-    natural = _naturals(problem, candidates, results, config, backbone)
+    natural = _naturals(problem, candidates, results, config, backbone) if backbone else {}
     credits = _apply_backbone_rules(problem, results, natural, config)
-    passing = [i for i in natural if results[i].passed]
+    passing = [i for i, result in enumerate(results) if result.passed]
     scores = [
         _rejected_score(result, natural.get(i), credits.get(i, 0.0)) for i, result in enumerate(results)
     ]
     if passing:
         chosen = [candidates[i] for i in passing]
         rewarded = _score_passing(
-            problem, chosen, [results[i] for i in passing], [natural[i] for i in passing], config, embed
+            problem,
+            chosen,
+            [results[i] for i in passing],
+            [natural.get(i, UNMEASURED) for i in passing],
+            config,
+            embed,
         )
         for i, score in zip(passing, rewarded, strict=True):
             scores[i] = score
@@ -94,6 +100,7 @@ def score_group(
 def _require(
     candidates: Sequence[Candidate],
     config: RewardConfig,
+    backbone: Backbone | None,
     check_steps: CheckSteps | None,
     embed: Embed | None,
     judge: Judge | None,
@@ -107,6 +114,11 @@ def _require(
         raise ValueError(
             f"diversity={config.diversity} compares embeddings, and no `embed` was given; pass one, or set "
             "diversity=lexical or diversity_weight=0."
+        )
+    if config.needs_backbone and backbone is None:
+        raise ValueError(
+            "the judge, the support, or a weight or rule on log-probs needs the backbone, and no `backbone` was given; "
+            "pass one, or take `config.gate_alone()`."
         )
     if config.checks_steps and check_steps is None:
         raise ValueError(
@@ -149,14 +161,17 @@ def _gate(
 
 @dataclass(frozen=True)
 class _Naturalness:
-    """Summary of one candidate's token scores, in nats per token."""
+    """Summary of one candidate's token scores, in nats per token; empty if there is no backbone."""
 
-    logprob: float
-    tail_fraction: float
-    gap: float | None
-    tail: float | None
-    support: float | None
-    rlt: float | None
+    logprob: float | None = None
+    tail_fraction: float | None = None
+    gap: float | None = None
+    tail: float | None = None
+    support: float | None = None
+    rlt: float | None = None
+
+
+UNMEASURED = _Naturalness()
 
 
 def _naturals(
@@ -186,6 +201,7 @@ def _apply_backbone_rules(
     """Apply the rules on alignment and support to `results` in place; return the step credits by position."""
     credits = dict.fromkeys(natural, 0.0)
     for i, own in natural.items():
+        assert own.logprob is not None, "the backbone was asked"
         if results[i].passed:
             results[i] = apply_alignment(problem, results[i], own.logprob, config)
             if results[i].passed:
@@ -255,7 +271,9 @@ def _score_passing(
 
 
 def _alignments(problem: GradedProblem, natural: list[_Naturalness], config: RewardConfig) -> list[float]:
-    means = [own.logprob for own in natural]
+    means = [own.logprob for own in natural if own.logprob is not None]
+    if not means:
+        return [0.0] * len(natural)
     if config.alignment == "anchored":
         return [alignment.anchored(mean, problem.anchors) for mean in means]
     if config.alignment == "paper":

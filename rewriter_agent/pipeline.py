@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from cluster.session import connect
-from rewriter_agent.config.stages import trains_rewriter
+from rewriter_agent.config.method import trains_student
+from rewriter_agent.config.stages import rewrites, trains_rewriter
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
 from rewriter_agent.evaluate.evaluator import check_evaluation, forget_grades
 from rewriter_agent.evaluate.result import read_result
@@ -27,11 +28,22 @@ from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import COLUMNS, Stage, roles_of
+from rewriter_agent.train.policy import policy_of
 from rewriter_agent.train.rewriter import check_rewriter
-from rewriter_agent.train.stage import train
+from rewriter_agent.train.stage import train, train_policy
 from sft.config.sweep import SweepData
 
 from .config import RunConfig
+
+
+def learner_roles(config: RunConfig) -> tuple[str, ...]:
+    """List the roles of the processes that train the student."""
+    return ("policy", "learner", *(["backbone"] if policy_of(config).asks_backbone(config.reward) else []))
+
+
+def policy_gb(weights: float) -> float:
+    """Disk that the training of a policy takes, from the size of the weights."""
+    return 4 * weights + 0.2
 
 
 def rewriting_roles(config: RunConfig) -> tuple[str, ...]:
@@ -57,7 +69,7 @@ TRAIN = Stage(
     ("train", "prompts"),
     (PREPARE,),
     train,
-    lambda weights: 4 * weights + 0.2,
+    policy_gb,
     wanted=trains_rewriter,
     roles=lambda config: ("encoder", "policy", "backbone", "learner"),
 )
@@ -66,6 +78,7 @@ REWRITE = Stage(
     ("rewrite", "prompts"),
     (PREPARE, TRAIN),
     rewrite,
+    wanted=rewrites,
     roles=rewriting_roles,
     reads=lambda config: (
         rewriter_hash(config)
@@ -81,7 +94,16 @@ REPLAY = Stage(
     roles=lambda config: ("backbone",),
     reads=replay_hash,
 )
-DATASET = Stage("dataset", ("dataset", "method"), (REWRITE,), dataset)
+DATASET = Stage("dataset", ("dataset", "method"), (REWRITE,), dataset, wanted=rewrites)
+STUDENT = Stage(
+    "student",
+    ("train", "method"),
+    (PREPARE,),
+    train_policy,
+    policy_gb,
+    wanted=lambda config: trains_student(config.method),
+    roles=learner_roles,
+)
 
 
 def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
@@ -100,7 +122,16 @@ def _finetuning(data: SweepData, *sources: Stage) -> Stage:
         return ("sft", *evaluated, *((rewriting_roles(config) or ("backbone",)) if refreshed else ()))
 
     sections = ("sft", *(("method", "sft.replay") if data == "rewritten" else ()))
-    return Stage(f"sft-{data}", sections, sources, work, sft_gb, roles=roles, reads=evaluated_on_the_way)
+    return Stage(
+        f"sft-{data}",
+        sections,
+        sources,
+        work,
+        sft_gb,
+        wanted=sources[0].wanted,
+        roles=roles,
+        reads=evaluated_on_the_way,
+    )
 
 
 SFT_EXPERT = _finetuning("expert", PREPARE)
@@ -123,7 +154,7 @@ def _evaluation(arm: str, *after: Stage) -> Stage:
 EVALUATE_BASE = _evaluation("base", PREPARE)
 # Every model is scored on the backbone's own answers.
 EVALUATE_EXPERT = _evaluation("expert", EVALUATE_BASE, SFT_EXPERT)
-EVALUATE_REWRITTEN = _evaluation("rewritten", EVALUATE_BASE, SFT_REWRITTEN)
+EVALUATE_REWRITTEN = _evaluation("rewritten", EVALUATE_BASE, SFT_REWRITTEN, STUDENT)
 EVALUATIONS = {"base": EVALUATE_BASE, "expert": EVALUATE_EXPERT, "rewritten": EVALUATE_REWRITTEN}
 SWEEP = Stage(
     "sweep",
@@ -143,6 +174,7 @@ STAGES = (
     REWRITE,
     DATASET,
     REPLAY,
+    STUDENT,
     EVALUATE_BASE,
     SFT_EXPERT,
     SFT_REWRITTEN,
@@ -153,7 +185,7 @@ STAGES = (
 )
 COMMANDS: dict[str, Sequence[Stage]] = {
     "prepare": (PREPARE,),
-    "train": (TRAIN,),
+    "train": (TRAIN, STUDENT),
     "rewrite": (PREPARE, TRAIN, REWRITE, DATASET),
     "sft": (REPLAY, SFT_EXPERT, SFT_REWRITTEN),
     "sweep": (PREPARE, TRAIN, REWRITE, REPLAY, EVALUATE_BASE, SWEEP),

@@ -1,14 +1,23 @@
-"""Methods: the rows of the rewriting that the model is fine-tuned on."""
+"""Methods: the rows of the rewriting that the model is fine-tuned on, or training of the model itself."""
 
-from collections.abc import Collection
 from typing import Any, Literal
 
+from sft.config.sft import SFTConfig
+
 from .outcomes import EXPERTS
+from .rewrite import RewriteConfig
 from .strategies import STRATEGIES, StrategyName
 
-Method = Literal["rewrite", "accepted_only", "self_train"]
+Method = Literal["rewrite", "accepted_only", "self_train", "grpo"]
 SELF_TRAIN: tuple[StrategyName, ...] = ("self_train", "self_train_unverified")
 """Strategies of `self_train`, the default one first."""
+STUDENT: frozenset[Method] = frozenset({"grpo"})
+"""Methods that train the model on its own rollouts, without rewriting and without rows to fine-tune on."""
+
+
+def trains_student(method: Method) -> bool:
+    """Tell whether the method trains the model on its own rollouts, in the stage `student`."""
+    return method in STUDENT
 
 
 def trains_on(method: Method, outcome: str) -> bool:
@@ -24,13 +33,34 @@ def with_strategy_of_method(tree: Any) -> Any:
     return tree | {"rewrite": {"strategy": SELF_TRAIN[0]} | section} if isinstance(section, dict) else tree
 
 
-def check_method(
-    method: Method, strategy: StrategyName, keep_gap: float | None, weighted: Collection[str]
-) -> None:
-    """Raise ValueError if the method cannot have this strategy, or does not read another option.
+def check_method(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> None:
+    """Raise ValueError if the method cannot have this strategy, or does not read another option."""
+    if trains_student(method):
+        _check_student(method, rewrite, sft)
+    else:
+        _check_strategy(method, rewrite.strategy)
+        _check_rows(method, rewrite, sft)
 
-    The options are `rewrite.keep_gap` and the outcomes `weighted` by `sft.outcome_weights`.
-    """
+
+def _check_student(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> None:
+    given = {
+        "rewrite.strategy": rewrite.strategy != RewriteConfig().strategy,
+        "rewrite.rewriter": rewrite.rewriter is not None,
+        "rewrite.select": rewrite.select is not None,
+        "rewrite.keep_gap": rewrite.keep_gap is not None,
+        "sft.outcome_weights": bool(sft.outcome_weights),
+        "sft.refresh": sft.refresh is not None,
+        "sft.evaluation": sft.evaluation is not None,
+        "sft.sweep": sft.sweep is not None,
+    }
+    if unread := [key for key, is_set in given.items() if is_set]:
+        raise ValueError(
+            f"method={method} trains the model itself, without rewriting and without fine-tuning on rewritten rows, "
+            f"and has no use for {', '.join(unread)}; leave it out, or set method=rewrite"
+        )
+
+
+def _check_strategy(method: Method, strategy: StrategyName) -> None:
     if method == "self_train" and strategy not in SELF_TRAIN:
         raise ValueError(
             f"method=self_train has strategies of its own, and rewrite.strategy={strategy} is none of them; leave it "
@@ -46,12 +76,15 @@ def check_method(
             f"method=accepted_only drops the expert's solutions, and rewrite.strategy={strategy} writes nothing else; "
             "take another strategy, or method=rewrite"
         )
-    if method != "rewrite" and keep_gap is not None:
+
+
+def _check_rows(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> None:
+    if method != "rewrite" and rewrite.keep_gap is not None:
         raise ValueError(
-            f"rewrite.keep_gap={keep_gap:g} keeps solutions of the expert, which method={method} drops; leave it out, "
-            "or set method=rewrite"
+            f"rewrite.keep_gap={rewrite.keep_gap:g} keeps solutions of the expert, which method={method} drops; leave "
+            "it out, or set method=rewrite"
         )
-    if unread := [outcome for outcome in weighted if not trains_on(method, outcome)]:
+    if unread := [outcome for outcome in sft.outcome_weights if not trains_on(method, outcome)]:
         raise ValueError(
             f"sft.outcome_weights has a rule for {', '.join(unread)}, whose rows method={method} drops; leave it out, "
             "or set method=rewrite"

@@ -44,7 +44,8 @@ class RunConfig(Strict):
     method: Method = "rewrite"
     """Rows to fine-tune on: `rewrite` takes the rewritten targets, and the expert's solution of problems without an
     accepted one; `accepted_only` takes the accepted rewrites alone; `self_train` takes the backbone's own samples from
-    the question, verified or not (`rewrite.strategy`)."""
+    the question, verified or not (`rewrite.strategy`). Without rewriting, `grpo` trains the model itself from the
+    question, with the gate as its reward and the options of `train`."""
 
     model: ModelConfig
     """The backbone."""
@@ -65,7 +66,7 @@ class RunConfig(Strict):
     """Ray and its engines."""
 
     train: TrainConfig = TrainConfig()
-    """GRPO of the rewriting policy."""
+    """GRPO of the rewriting policy, or of the model itself."""
 
     rewrite: RewriteConfig = RewriteConfig()
     """Rewriting the training problems."""
@@ -102,7 +103,7 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _method_fits(self) -> "RunConfig":
-        check_method(self.method, self.rewrite.strategy, self.rewrite.keep_gap, self.sft.outcome_weights)
+        check_method(self.method, self.rewrite, self.sft)
         return self
 
     @model_validator(mode="after")

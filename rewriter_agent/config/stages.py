@@ -1,12 +1,18 @@
 """The stages that a run of a config has, by name: a plan lists them without importing their work."""
 
+from .method import trains_student
 from .run import RunConfig
 from .strategies import uses_policy
 
 
 def trains_rewriter(config: RunConfig) -> bool:
-    """Tell whether the run trains a rewriter: its strategy needs one, and none is given."""
-    return uses_policy(config.rewrite.strategy) and config.rewrite.rewriter is None
+    """Tell whether the run trains a rewriter: it rewrites, its strategy needs one, and none is given."""
+    return rewrites(config) and uses_policy(config.rewrite.strategy) and config.rewrite.rewriter is None
+
+
+def rewrites(config: RunConfig) -> bool:
+    """Tell whether the run rewrites the training problems, to fine-tune on the result."""
+    return not trains_student(config.method)
 
 
 def wanted_stages(config: RunConfig) -> dict[str, bool]:
@@ -14,12 +20,13 @@ def wanted_stages(config: RunConfig) -> dict[str, bool]:
     return {
         "prepare": True,
         "train": trains_rewriter(config),
-        "rewrite": True,
-        "dataset": True,
+        "rewrite": rewrites(config),
+        "dataset": rewrites(config),
         "replay": config.sft.replay is not None,
+        "student": trains_student(config.method),
         "evaluate-base": True,
         "sft-expert": True,
-        "sft-rewritten": True,
+        "sft-rewritten": rewrites(config),
         "evaluate-expert": True,
         "evaluate-rewritten": True,
         "sweep": config.sft.sweep is not None,

@@ -1,4 +1,4 @@
-"""The `prepare`, `train` and `tracking` sections: training of the rewriting policy."""
+"""The `prepare`, `train` and `tracking` sections: training of a policy by GRPO."""
 
 from typing import Literal
 
@@ -10,7 +10,10 @@ from .base import Strict
 
 
 class TrainConfig(Strict):
-    """GRPO of the rewriting policy. Names and meanings are TRL's; the default of `scale_rewards` differs."""
+    """GRPO of the rewriting policy, or of the model itself with `method: grpo`.
+
+    Names and meanings are TRL's; the default of `scale_rewards` differs.
+    """
 
     max_steps: int = Field(100, ge=1)
     """Optimiser steps."""

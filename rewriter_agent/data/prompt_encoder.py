@@ -48,6 +48,10 @@ class Tokens:
         """The QA prompt, on which SFT trains and the backbone's log-probs condition."""
         return encode_question(self.tokenizer, problem, self.system_prompt)
 
+    def question_messages(self, problem: Problem) -> Messages:
+        """The QA prompt as messages."""
+        return qa_messages(problem.question, problem.convention, self.system_prompt)
+
     def rewriting(self, problem: Problem) -> list[int]:
         """The policy's prompt."""
         return self.prompt(self.rewrite_messages(problem))

@@ -17,7 +17,7 @@ from .summary import counts
 
 def evaluate(session: Session, folder: Path, progress: Progress, *, arm: str) -> dict[str, Any]:
     """Evaluate one arm's model on the session's engines."""
-    model = None if arm == "base" else session.folder.fine_tuning(arm).model
+    model = None if arm == "base" else session.folder.training(arm, session.config.method).model
     evaluate_checkpoint(session, model, folder, progress)
     return counts(read_result(StageFolder(folder).result))
 

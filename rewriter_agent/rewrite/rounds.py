@@ -122,7 +122,8 @@ class Rewriter:
             else:
                 written.append((one, list(map(self._sample, one.beginnings, completions))))
         groups = [(one.attempt.problem, samples) for one, samples in written]
-        scored = map_isolating_failures(self.scorer, groups, lambda: [self.scorer.backbone])
+        backbone = self.scorer.backbone
+        scored = map_isolating_failures(self.scorer, groups, lambda: [backbone] if backbone else [])
         for (one, _), result in zip(written, scored, strict=True):
             if result is None:
                 one.attempt.skipped = ENGINE_ERROR

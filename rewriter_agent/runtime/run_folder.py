@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rewriter_agent.config.method import Method, trains_student
+
 
 @dataclass(frozen=True)
 class StageFolder:
@@ -212,6 +214,11 @@ class RunFolder:
         return self.stage("train")
 
     @property
+    def student(self) -> StageFolder:
+        """Folder of the stage `student`."""
+        return self.stage("student")
+
+    @property
     def rewrite(self) -> StageFolder:
         """Folder of the stage `rewrite`."""
         return self.stage("rewrite")
@@ -224,6 +231,10 @@ class RunFolder:
     def fine_tuning(self, data: str) -> StageFolder:
         """Folder of the fine-tuning on `expert` or `rewritten` data."""
         return self.stage(f"sft-{data}")
+
+    def training(self, arm: str, method: Method) -> StageFolder:
+        """Folder of the training of an arm: a fine-tuning, or the stage `student` if the method has that instead."""
+        return self.student if arm == "rewritten" and trains_student(method) else self.fine_tuning(arm)
 
     def evaluation(self, arm: str) -> StageFolder:
         """Folder of the evaluation of an arm: `base`, `expert` or `rewritten`."""

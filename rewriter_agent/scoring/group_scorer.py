@@ -93,11 +93,12 @@ class GroupScorer:
     def __init__(
         self,
         tokens: Tokens,
-        backbone: Fleet,
+        backbone: Fleet | None,
         verifier: Verifier,
         config: RewardConfig,
         embed: Embed | None = None,
     ) -> None:
+        """Leave out the measures of log-probs if there is no `backbone`, which `config` must then not need."""
         self.tokens = tokens
         self.backbone = backbone
         self.verifier = verifier
@@ -157,7 +158,7 @@ class GroupScorer:
             config=self.config,
             verify=self.verifier.verify,
             check_steps=self.verifier.check_steps,
-            backbone=backbone,
+            backbone=backbone if self.backbone else None,
             embed=self.embed,
             judge=judge,
         )
@@ -181,6 +182,7 @@ class GroupScorer:
         if text is None or not sample.finished or sample.has_control_tokens:
             return sample
         ids = self.tokens.completion(text)
+        assert self.backbone is not None, "a quotation is compared with the expert, and so is its alignment"
         if len(problem.prompt_ids) + len(ids) >= self.backbone.spec.max_model_len:
             return sample
         return Sample(text, finished=True, token_ids=tuple(ids))

@@ -22,7 +22,8 @@ class RequestBatcher:
     the same ones whichever thread was first.
     """
 
-    def __init__(self, fleet: Fleet, threads: int) -> None:
+    def __init__(self, fleet: Fleet | None, threads: int) -> None:
+        """Ask `fleet`; no thread may ask without one."""
         self.fleet = fleet
         self._lock = Lock()
         self._present = threads
@@ -52,6 +53,7 @@ class RequestBatcher:
             self._batch = _Batch()
         requests = [request for number in sorted(batch.asked) for request in batch.asked[number]]
         try:
+            assert self.fleet is not None
             batch.sent.set_result(self.fleet.score(requests))
         except BaseException as error:  # noqa: BLE001
             # Whatever it is, the other threads wait for it.

@@ -24,6 +24,7 @@ class Output:
 
 OUTPUTS = {
     "train": Output("model", ("adapter",)),
+    "student": Output("model", ("model",)),
     "rewrite": Output("dataset", ("rewrites.parquet", "candidates.parquet", "costs.parquet")),
     "dataset": Output("dataset", ("README.md", "data")),
     "sft-expert": Output("model", ("model",)),

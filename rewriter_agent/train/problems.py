@@ -1,4 +1,4 @@
-"""Selects the problems that a rewriter is trained on."""
+"""Selects the problems that a policy is trained on."""
 
 from collections.abc import Mapping
 
@@ -6,25 +6,29 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, prompt_length
 
+from .policy import policy_of
+
 
 def training_problems(
     problems: Mapping[str, AnchoredProblem], config: RunConfig, tokens: Tokens
 ) -> dict[str, AnchoredProblem]:
-    """Return the problems whose rewriting fits the model's context, by id.
+    """Return the problems of which the policy's completions fit the model's context, by id.
 
     Raises:
         ValueError: none fits.
     """
+    policy = policy_of(config)
+    reward = policy.reward(config.reward)
     max_prompt_length = config.model.max_model_len - 1 - config.train.max_completion_length
 
     def fits(problem: AnchoredProblem) -> bool:
-        length = prompt_length(problem.rewriting_prompt_ids, problem, tokens, config.reward)
+        length = prompt_length(policy.prompt_ids(problem), problem, tokens, reward)
         return length <= max_prompt_length
 
     found = {name: problem for name, problem in problems.items() if fits(problem)}
     if not found:
         raise ValueError(
-            f"no rewriting prompt fits model.max_model_len={config.model.max_model_len} with a completion; raise it, "
+            f"no prompt fits model.max_model_len={config.model.max_model_len} with a completion; raise it, "
             f"or lower train.max_completion_length={config.train.max_completion_length}"
         )
     return found

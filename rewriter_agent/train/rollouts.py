@@ -30,8 +30,8 @@ class Learner(Protocol):
         """TRL's arguments."""
         ...
 
-    def problem_ids(self, step: int) -> list[str]:
-        """Ids of the problems that the step trains on; none after the last step."""
+    def prompts(self, step: int) -> list[tuple[str, list[int]]]:
+        """Ids and prompts of the problems that the step trains on; none after the last step."""
         ...
 
 
@@ -106,12 +106,13 @@ class FleetGeneration:
 
     def _groups(self, step: int) -> list[Group]:
         assert self.prefetch is not None
-        problems = [self.prefetch.problems[name] for name in self.trainer.problem_ids(step)]
-        size = self.trainer.grpo.num_generations
+        prompts, size = self.trainer.prompts(step), self.trainer.grpo.num_generations
         assert size
-        prompts = [list(problem.rewriting_prompt_ids) for problem in problems]
-        requests = self._requests(step, [prompt for prompt in prompts for _ in range(size)])
-        return [(problem, requests[i * size : (i + 1) * size]) for i, problem in enumerate(problems)]
+        requests = self._requests(step, [prompt for _, prompt in prompts for _ in range(size)])
+        return [
+            (self.prefetch.problems[name], requests[i * size : (i + 1) * size])
+            for i, (name, _) in enumerate(prompts)
+        ]
 
     def _requests(self, step: int, prompts: Sequence[list[int]]) -> list[GenerateRequest]:
         args = self.trainer.grpo

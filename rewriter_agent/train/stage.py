@@ -1,6 +1,7 @@
-"""The driver's side of `train`: starts the learner as a Ray Train worker and shows its progress."""
+"""The driver's side of `train` and `student`: starts the learner as a Ray Train worker and shows its progress."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sft.runtime.collector import collector_paused
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
 
+from .policy import policy_of
 from .problems import training_problems
 from .rewriter import MODEL, RewriterCard, write_card
 from .signal_files import EVENTS, LOST
@@ -32,24 +34,31 @@ SHOWN = {
 
 def train(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
-    # If it exists, the run was killed after its last step, and the checkpoints are gone.
-    if not (folder / MODEL).exists():
-        _run_learner(session, folder, progress)
-    section = session.config.train
-    candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
-    counts = _counts(read_jsonl(StageFolder(folder).metrics), candidates)
+    counts = train_policy(session, folder, progress)
     backbone_name, identity = session.config.model.name_or_path, session.backbone_identity[0]
     write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
     return counts
 
 
+def train_policy(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Train the policy of the run's method, and leave it in `folder`."""
+    # If it exists, the run was killed after its last step, and the checkpoints are gone.
+    if not (folder / MODEL).exists():
+        _run_learner(session, folder, progress)
+    section = session.config.train
+    candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
+    return _counts(read_jsonl(StageFolder(folder).metrics), candidates)
+
+
 def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
     problems = training_problems(anchored_problems(session.config), session.config, session.tokens)
     progress(f"{len(problems)} problems; starting the engines")
-    session.start_engines("policy", "backbone")
-    policy, backbone = session.actor, session.reference
+    trained, reward = policy_of(session.config), session.config.reward
+    asks = trained.asks_backbone(reward)
+    session.start_engines("policy", *(("backbone",) if asks else ()))
+    policy, backbone = session.actor, session.reference if asks else None
     if policy.version:
-        # Another rewriter's weights may be loaded.
+        # Another policy's weights may be loaded.
         policy.reset_to_base()
     role = session.plan.role("learner")
     # The worker runs in another directory.
@@ -62,7 +71,7 @@ def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
         "folder": str(folder.absolute()),
         "threads": role.threads,
         "env": worker_env(session.config, folder, role.threads),
-        "embedder": session.embedder,
+        "embedder": session.embedder if trained.reward(reward).needs_embeddings else None,
     }
     session.wait_for_capacity("learner")
     progress("starting the learner")
@@ -74,13 +83,12 @@ def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
         start_timeout=config.cluster.timeout,
         labels=dict(role.labels),
     )
-    with (
-        progress.follow(StageFolder(folder).metrics, SHOWN, folder / EVENTS),
-        policy.transfer(),
-        backbone.transfer(),
-    ):
-        fleets = {"policy": policy, "backbone": backbone}
-        run_workers(_learn, job | fleets, workers, "train", folder / "ray")
+    fleets = {"policy": policy, "backbone": backbone}
+    with ExitStack() as stack:
+        stack.enter_context(progress.follow(StageFolder(folder).metrics, SHOWN, folder / EVENTS))
+        for fleet in filter(None, fleets.values()):
+            stack.enter_context(fleet.transfer())
+        run_workers(_learn, job | fleets, workers, folder.name, folder / "ray")
         if (folder / LOST).exists():
             raise EnginesLostError((folder / LOST).read_text())
 

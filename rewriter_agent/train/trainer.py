@@ -17,7 +17,7 @@ from .rollouts import FleetGeneration
 from .schedule import Schedule
 from .shared_prefix_trainer import SharedPrefixGRPOTrainer
 
-PROMPT_IDS = "rewriting_prompt_ids"
+PROMPT_IDS = "prompt_ids"
 """Column of the training data with the encoded prompt."""
 
 
@@ -28,18 +28,18 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         self,
         *,
         fleet: Fleet,
-        scorers: Fleet,
+        scorers: Fleet | None,
         prefetch: Prefetch | None = None,
         table_rows: int = 0,
         **kwargs: Any,
     ) -> None:
-        """Sample from `fleet`; metrics of it and of the `scorers` are logged with each step.
+        """Sample from `fleet`; metrics of it and of the `scorers`, if there are any, are logged with each step.
 
         `table_rows` is how many of a step's completions go to the W&B run of this process; TRL logs all.
         """
         super().__init__(**kwargs)
         self.table_rows = table_rows
-        self.fleet_metrics = {each.name: FleetMetrics(each.status) for each in (fleet, scorers)}
+        self.fleet_metrics = {each.name: FleetMetrics(each.status) for each in (fleet, scorers) if each}
         self.generation = FleetGeneration(self, fleet, prefetch)
         use_engines(self, self.generation)
         self.schedule: Schedule | None = None
@@ -55,12 +55,13 @@ class FleetGRPOTrainer(SharedPrefixGRPOTrainer):
         assert len(prompts) == len(self._rows)
         return [row[PROMPT_IDS] for row in self._rows], None, {}
 
-    def problem_ids(self, step: int) -> list[str]:
-        """Ids of the problems that the step is trained on; empty after the last step."""
+    def prompts(self, step: int) -> list[tuple[str, list[int]]]:
+        """Ids and prompts of the problems that the step is trained on; empty after the last step."""
         assert self.schedule is not None
         assert isinstance(self.train_dataset, Dataset)
-        rows = self.schedule.problems(step * self.args.gradient_accumulation_steps)
-        return [self.train_dataset[row]["problem_id"] for row in rows]
+        places = self.schedule.problems(step * self.args.gradient_accumulation_steps)
+        rows = [self.train_dataset[place] for place in places]
+        return [(row["problem_id"], row[PROMPT_IDS]) for row in rows]
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> Schedule:
         args = self.grpo

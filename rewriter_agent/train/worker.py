@@ -24,6 +24,7 @@ from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
 from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, finish_reporting
 
+from .policy import REWRITER, Policy, policy_of
 from .prefetch import Prefetch
 from .problems import training_problems
 from .replay_log import ReplayCompletions
@@ -38,7 +39,7 @@ def learn(job: dict[str, Any]) -> None:
     """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
 
     Runs in a Ray Train worker. `job`: config, model (path), prompt_date, folder,
-    threads, policy and backbone (fleets), embedder.
+    threads, policy and backbone (fleets; the second is None if nothing asks it), embedder.
     """
     torch.set_num_threads(job["threads"])
     config = RunConfig.model_validate(job["config"])
@@ -58,17 +59,20 @@ def learn(job: dict[str, Any]) -> None:
 def group_reward(job: dict[str, Any], config: RunConfig, tokens: Tokens, verifier: Verifier) -> GroupReward:
     """The reward function of the run's training problems, with a prefetch if engines may work ahead."""
     say = partial(_note, Path(job["folder"]) / EVENTS)
-    for fleet in (job["policy"], job["backbone"]):
-        fleet.log = say
+    policy, backbone = policy_of(config), job["backbone"]
+    for fleet in (job["policy"], backbone):
+        if fleet:
+            fleet.log = say
     prepared = anchored_problems(config)
     problems = training_problems(prepared, config, tokens)
     # All problems, as when rewriting: they are the reference of the whitened embeddings.
     solutions = [problem.solution for problem in prepared.values()]
-    embed = diversity_embed(job["embedder"], solutions, config.reward)
-    scorer = GroupScorer(tokens, job["backbone"], verifier, config.reward, embed)
+    settings = policy.reward(config.reward)
+    embed = diversity_embed(job["embedder"], solutions, settings)
+    scorer = GroupScorer(tokens, backbone, verifier, settings, embed)
     reward = GroupReward(scorer, problems, config.train.num_generations, say)
     if config.train.max_staleness:
-        shared = isinstance(job["backbone"], BaseModelView)
+        shared = isinstance(backbone, BaseModelView)
         reward.prefetch = Prefetch(job["policy"], scorer, problems, reward.sample, shared)
     return reward
 
@@ -90,7 +94,7 @@ def make_trainer(
         processing_class=tokens.tokenizer,
         reward_funcs=[reward],
         args=grpo_config(config, folder),
-        train_dataset=dataset(reward.problems, tokens),
+        train_dataset=dataset(reward.problems, tokens, policy_of(config)),
         peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
         callbacks=[
             MarkComplete(),
@@ -134,7 +138,7 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
     return GRPOConfig(
         **section,
         output_dir=str(folder),
-        run_name=f"{config.name}-train",
+        run_name=f"{config.name}-{folder.name}",
         use_cpu=cpu,
         bf16=config.model.dtype == "bfloat16",
         seed=config.seed,
@@ -150,13 +154,13 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
     )
 
 
-def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens) -> Dataset:
-    """Make one row per problem: the rewriting prompt as ids, as messages for TRL's tables, and the problem's id."""
+def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens, policy: Policy = REWRITER) -> Dataset:
+    """Make one row per problem: the policy's prompt as ids, as messages for TRL's tables, and the problem's id."""
     return Dataset.from_list(
         [
             {
-                "prompt": tokens.rewrite_messages(problem),
-                PROMPT_IDS: list(problem.rewriting_prompt_ids),
+                "prompt": policy.messages(tokens, problem),
+                PROMPT_IDS: list(policy.prompt_ids(problem)),
                 "problem_id": problem.id,
             }
             for problem in problems.values()

@@ -221,6 +221,7 @@ def test_every_strategy_takes_several_targets(config_file: Path, strategy: str) 
         ("accepted_only", "best_of_n", "best_of_n"),
         ("self_train", None, "self_train"),
         ("self_train", "self_train_unverified", "self_train_unverified"),
+        ("grpo", None, "policy"),
     ],
 )
 def test_a_method_has_its_strategy(
@@ -254,10 +255,24 @@ def test_a_method_has_its_strategy(
         ),
         (["method=self_train", "rewrite.rewriter=x"], "rewriter=x is not used by strategy=self_train"),
         (["method=self_train", "rewrite=3"], "rewrite: Input should be"),
-        (["method=self"], "method: Input should be 'rewrite', 'accepted_only' or 'self_train'"),
+        (["method=self"], "method: Input should be 'rewrite', 'accepted_only', 'self_train' or 'grpo'"),
         (
             ["method=self_train", "rewrite={strategy: self_train_unverified, select: logprob}"],
             "select=logprob has nothing to choose from",
+        ),
+        (
+            ["method=grpo", "rewrite={strategy: best_of_n, select: logprob, keep_gap: 0.1}"],
+            "method=grpo trains the model itself, without rewriting and without fine-tuning on rewritten rows, and has "
+            "no use for rewrite.strategy, rewrite.select, rewrite.keep_gap; leave it out, or set method=rewrite",
+        ),
+        (["method=grpo", "rewrite.rewriter=x"], "has no use for rewrite.rewriter;"),
+        (
+            [
+                "method=grpo",
+                "sft={outcome_weights: {rewritten: {kind: dft}}, refresh: {steps: 2}, evaluation: {eval_steps: 2}, "
+                "sweep: {seeds: [0, 1]}}",
+            ],
+            "has no use for sft.outcome_weights, sft.refresh, sft.evaluation, sft.sweep;",
         ),
     ],
 )
