@@ -266,13 +266,14 @@ def test_a_method_has_its_strategy(
             "no use for rewrite.strategy, rewrite.select, rewrite.keep_gap; leave it out, or set method=rewrite",
         ),
         (["method=grpo", "rewrite.rewriter=x"], "has no use for rewrite.rewriter;"),
+        (["method=grpo", "sft.refresh={steps: 2}"], "has no use for sft.refresh;"),
+        (["method=grpo", "sft.sweep={seeds: [0, 1]}"], "has no use for sft.sweep;"),
         (
             [
                 "method=grpo",
-                "sft={outcome_weights: {rewritten: {kind: dft}}, refresh: {steps: 2}, evaluation: {eval_steps: 2}, "
-                "sweep: {seeds: [0, 1]}}",
+                "sft={outcome_weights: {rewritten: {kind: dft}}, evaluation: {eval_steps: 2}}",
             ],
-            "has no use for sft.outcome_weights, sft.refresh, sft.evaluation, sft.sweep;",
+            "has no use for sft.outcome_weights, sft.evaluation;",
         ),
     ],
 )
