@@ -5,10 +5,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
 from rewriter_agent.evaluate.statistics import Change, Estimate, paired
 from rewriter_agent.evaluate.summary import summarise
-from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.io.files import read_json, read_jsonl
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 from .results import Measurement
@@ -35,22 +37,33 @@ def fine_tuning(
     return Measurement(arm, seed, metrics, learning_rate)
 
 
-def run_measurements(folder: RunFolder, seed: int, learning_rate: float) -> list[Measurement]:
-    """Read the arms of a complete run: the backbone, then a fine-tuning on each kind of data."""
+def student(
+    arm: str, seed: int, learning_rate: float, training: StageFolder, result: ModelResult, base: ModelResult
+) -> Measurement:
+    """Measure one student, whose training on its own rollouts is logged in `training`, against the backbone."""
+    counts = read_json(training.manifest)["counts"]
+    metrics = {
+        **model_metrics(result),
+        **changes(result, base),
+        **{key: counts[key] for key in ("steps", "tokens", "rollouts", "generated_tokens")},
+        "seconds": read_json(training.manifest)["wall_seconds"],
+    }
+    return Measurement(arm, seed, metrics, learning_rate)
+
+
+def run_measurements(folder: RunFolder, config: RunConfig) -> list[Measurement]:
+    """Read the arms of a complete run: the backbone, SFT on the expert's solutions, and the method's own model."""
     base = read_result(folder.evaluation("base").result)
+    expert, rewritten = (read_result(folder.evaluation(arm).result) for arm in ("expert", "rewritten"))
+    seed, rate = config.seed, config.sft.learning_rate
+    if trains_student(config.method):
+        own = student("rewritten", seed, config.train.learning_rate, folder.student, rewritten, base)
+    else:
+        own = fine_tuning("rewritten", seed, rate, folder.fine_tuning("rewritten"), rewritten, base)
     return [
         Measurement("base", seed, {**model_metrics(base), **changes(base, base)}),
-        *(
-            fine_tuning(
-                data,
-                seed,
-                learning_rate,
-                folder.fine_tuning(data),
-                read_result(folder.evaluation(data).result),
-                base,
-            )
-            for data in ("expert", "rewritten")
-        ),
+        fine_tuning("expert", seed, rate, folder.fine_tuning("expert"), expert, base),
+        own,
     ]
 
 

@@ -34,8 +34,8 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
     report.parent.mkdir(exist_ok=True)
     measurements = [
         measurement
-        for seed, seeded in configs.items()
-        for measurement in run_measurements(RunFolder(seeded.folder), seed, seeded.sft.learning_rate)
+        for seeded in configs.values()
+        for measurement in run_measurements(RunFolder(seeded.folder), seeded)
     ]
     collected = {seed: collect(seeded.folder) for seed, seeded in configs.items()}
     build_over_seeds(over_seeds(config.name, collected, measurements), report)

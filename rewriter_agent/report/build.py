@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rewriter_agent.config.method import Method
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.report.figures.changes import changes_figure
 from rewriter_agent.report.figures.curves import rejected_panel, sft_panels, training_panels
@@ -15,7 +16,7 @@ from .data import ReportData
 from .markdown import markdown_table
 from .over_seeds import OverSeeds, over_seeds_verdict
 from .templates import environment
-from .titles import arm_titles
+from .titles import arm_names, arm_titles
 from .verdict import verdict
 
 
@@ -25,16 +26,16 @@ def build_report(data: ReportData, output: Path) -> None:
     The page loads nothing, has no scripts, and escapes all text: questions and model output are untrusted.
     """
     sentence = verdict(data.rewritten_against_expert, data.method)
-    parts = part_changes(data.arms)
+    parts, names = part_changes(data.arms), arm_names(data.method)
     _write(
         output,
         "report.html.j2",
         {"verdict": sentence, **asdict(data)},
-        arm_titles(data.method),
+        data.method,
         data=data,
         parts=parts,
-        tradeoff=tradeoff(data.arms),
-        changes=changes_figure(parts),
+        tradeoff=tradeoff(data.arms, names),
+        changes=changes_figure(parts, names),
         frontier=frontier(data.sweep) if data.sweep else None,
         training=training_panels(data.training) if data.training else [],
         rejected=rejected_panel(data.training) if data.training else None,
@@ -51,17 +52,16 @@ def build_over_seeds(data: OverSeeds, output: Path) -> None:
         output,
         "over_seeds.html.j2",
         {"verdict": over_seeds_verdict(data), **asdict(data)},
-        arm_titles(data.method),
+        data.method,
         data=data,
-        tradeoff=tradeoff_by_seed(data.arms),
+        tradeoff=tradeoff_by_seed(data.arms, arm_names(data.method)),
     )
 
 
-def _write(
-    output: Path, template: str, numbers: dict[str, Any], titles: dict[str, str], **shown: object
-) -> None:
+def _write(output: Path, template: str, numbers: dict[str, Any], method: Method, **shown: object) -> None:
+    called = {"titles": arm_titles(method), "names": arm_names(method)}
     page = environment("rewriter_agent.report").get_template(template)
-    html = page.render(verdict=numbers["verdict"], titles=titles, **shown)
+    html = page.render(verdict=numbers["verdict"], **called, **shown)
     with atomic(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
     write_json(StageFolder(output.parent).numbers, numbers)

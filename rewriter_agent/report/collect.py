@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from rewriter_agent.config.method import Method, trains_on
+from rewriter_agent.config.method import Method, trains_on, trains_student
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
 from rewriter_agent.experiments.results import read_measurements
@@ -17,9 +17,9 @@ from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
 from rewriter_agent.runtime.run_folder import RunFolder
 
-from .curves import sft_curve, training_curves
-from .data import Cost, EvaluationCurve, LabWorld, Replay, ReportData, StageRecord
-from .manifests import ARMS, manifests
+from .curves import STUDENT_TERMS, sft_curve, training_curves
+from .data import Cost, EvaluationCurve, LabWorld, Replay, ReportData, StageRecord, Training
+from .manifests import ARMS, manifests, method_of
 from .rewriting import Pieces, rewriting, samples
 
 
@@ -36,11 +36,9 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     results = {arm: read_result(folder.evaluation(arm).result) for arm in ARMS}
     arms = summarise(results)
     config = folder.config.read_text(encoding="utf-8")
-    tree = yaml.safe_load(config)
-    # A run of an earlier version has no method.
-    method: Method = tree.get("method", "rewrite")
-    rows = [row for row in read_table(folder.rewrite.rewrites) if trains_on(method, row["outcome"])]
-    learned = "train" in found
+    tree, method = yaml.safe_load(config), method_of(run_dir)
+    rewrote = not trains_student(method)
+    rows = _rows(folder, method) if rewrote else []
     return ReportData(
         name=run_dir.resolve().name,
         method=method,
@@ -50,12 +48,12 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
         sweep=read_measurements(folder.stage("sweep").sweep) if swept else [],
-        training=training_curves(read_jsonl(folder.train.metrics)) if learned else None,
-        rewriting=rewriting(folder, rows, method, tree.get("data", {}).get("source") == "mix"),
-        sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in ARMS[1:]},
+        training=_training(folder, found),
+        rewriting=rewriting(folder, rows, method, _is_mix(tree)) if rewrote else None,
+        sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in _tuned(found)},
         evaluation_curves=_evaluation_curves(folder, found),
-        replay=_replay(found["sft-rewritten"]["counts"]),
-        samples=samples(folder, rows, pieces),
+        replay=_replay(found["sft-rewritten"]["counts"]) if rewrote else None,
+        samples=samples(folder, rows, pieces) if rewrote else [],
         stages=_stages(found),
         cost=_cost(found.values()),
         model=tree["model"]["name_or_path"],
@@ -65,9 +63,30 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
     )
 
 
+def _rows(folder: RunFolder, method: Method) -> list[dict[str, Any]]:
+    """Read the targets that the method trains on."""
+    return [row for row in read_table(folder.rewrite.rewrites) if trains_on(method, row["outcome"])]
+
+
+def _is_mix(tree: Mapping[str, Any]) -> bool:
+    return tree.get("data", {}).get("source") == "mix"
+
+
+def _training(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> Training | None:
+    """Read the training of the rewriter or of the student, if the run has one."""
+    if "student" in found:
+        return training_curves(read_jsonl(folder.student.metrics), STUDENT_TERMS)
+    return training_curves(read_jsonl(folder.train.metrics)) if "train" in found else None
+
+
+def _tuned(found: Mapping[str, dict[str, Any]]) -> list[str]:
+    """List the arms that were fine-tuned."""
+    return [arm for arm in ARMS[1:] if f"sft-{arm}" in found]
+
+
 def _evaluation_curves(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> dict[str, EvaluationCurve]:
     """Read the evaluations on the way; a fine-tuning without any counts no kept step."""
-    kept = {arm: found[f"sft-{arm}"]["counts"].get("kept_step") for arm in ARMS[1:]}
+    kept = {arm: found[f"sft-{arm}"]["counts"].get("kept_step") for arm in _tuned(found)}
     return {
         arm: EvaluationCurve(read_curve(folder.fine_tuning(arm).path), step)
         for arm, step in kept.items()

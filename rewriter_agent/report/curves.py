@@ -7,6 +7,7 @@ from typing import Any
 from .data import Series, SFTCurve, Training
 
 REWARD_TERMS = ("gate", "alignment", "diversity", "total")
+STUDENT_TERMS = ("gate",)
 HEALTH = (
     "kl",
     "entropy",
@@ -19,15 +20,14 @@ HEALTH = (
 REJECTED = "rejected/"
 
 
-def training_curves(rows: Sequence[dict[str, Any]]) -> Training:
-    """Collect the series of GRPO's log lines; quantities that no line has are left out."""
-    steps = _steps(rows, "reward_terms/gate_mean")
-    terms = {
-        term: _series(steps, f"reward_terms/{term}_mean", f"reward_terms/{term}_std") for term in REWARD_TERMS
-    }
+def training_curves(rows: Sequence[dict[str, Any]], terms: Sequence[str] = REWARD_TERMS) -> Training:
+    """Collect the series of a policy's log lines; quantities that no line has are left out."""
+    steps = _steps(rows, f"reward_terms/{terms[0]}_mean" if terms else "completions/mean_length")
+    logged = {term: _series(steps, f"reward_terms/{term}_mean", f"reward_terms/{term}_std") for term in terms}
     health = {key: _series(steps, key) for key in HEALTH}
     return Training(
-        reward_terms=terms,
+        steps=len(steps),
+        reward_terms={term: series for term, series in logged.items() if _logged(series)},
         rejected=_rejected(steps),
         health={key: series for key, series in health.items() if _logged(series)},
     )

@@ -22,10 +22,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Training:
-    """GRPO of the rewriting policy."""
+    """Training of the rewriting policy, or of the student."""
 
+    steps: int
+    """Number of logged steps."""
     reward_terms: dict[str, Series]
-    """`gate`, `alignment`, `diversity`, `total`."""
+    """`gate`, `alignment`, `diversity`, `total`; of a student `gate` alone, which is its reward."""
     rejected: dict[str, Series]
     """Share of all candidates that each rule of the gate rejected, by code; the commonest first."""
     health: dict[str, Series]
@@ -207,17 +209,18 @@ class ReportData:
     lab_world: LabWorld | None
     """World of the laboratory's problems or retention items; None without them."""
     arms: list[ModelSummary]
-    """`base`, `expert` (SFT on expert data), `rewritten` (SFT on rewritten data)."""
+    """`base`, `expert` (SFT on expert data), `rewritten` (SFT on rewritten data, or the student)."""
     rewritten_against_expert: Comparison
     lost_form: dict[str, float]
     """Additional forgetting under strict grading, by arm: lost form, not lost knowledge."""
     sweep: list[Measurement]
     """Fine-tunings over learning rates, weights and seeds; empty if the run has no sweep."""
     training: Training | None
-    """Training of the rewriter; None if the strategy needs none."""
-    rewriting: Rewriting
+    """Training of the rewriter, or of the student; None if the run trains neither."""
+    rewriting: Rewriting | None
+    """None if the method trains the student without rewriting."""
     sft: dict[str, SFTCurve]
-    """Curves by arm."""
+    """Curves by arm; a student has none."""
     evaluation_curves: dict[str, EvaluationCurve]
     """Evaluations on the way by arm; empty without a section `sft.evaluation`."""
     replay: Replay | None

@@ -9,7 +9,7 @@ from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
 from .data import LabWorld, ReportData
 from .format import oriented
-from .verdict import subject
+from .titles import subject
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.evaluate.summary import Comparison
 
 from .format import oriented, p_value
-from .titles import DATA
+from .titles import subject
 
 
 def verdict(comparison: Comparison, method: Method = "rewrite") -> str:
@@ -17,11 +17,6 @@ def verdict(comparison: Comparison, method: Method = "rewrite") -> str:
     task = _clause(gain, "scores", ("higher", "lower"), "on the task", "test problems")
     kept = _clause(forgetting, "forgets", ("more", "less"), "elsewhere", "retention items")
     return f"Against SFT on the expert data, {subject(method)} {task}, and {kept}."
-
-
-def subject(method: Method) -> str:
-    """Name the fine-tuned model in a sentence."""
-    return "SFT on the rewritten data" if method == "rewrite" else f"SFT on {DATA[method]}"
 
 
 def chance(value: float) -> str:

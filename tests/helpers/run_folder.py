@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from rewriter_agent.config.evaluate import PRESETS
 from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
 from rewriter_agent.experiments.measurements import changes, model_metrics, over_items
 from rewriter_agent.experiments.results import Measurement, write_measurements
-from rewriter_agent.io.files import write_json, write_jsonl, write_table
+from rewriter_agent.io.files import read_json, write_json, write_jsonl, write_table
 from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -93,6 +94,19 @@ def make_run(
         write_json(folder / f"evaluate-{arm}" / "result.json", asdict(result))
     if swept:
         write_measurements(folder / "sweep" / "sweep.json", sweep(results["base"], retention))
+    return folder
+
+
+def make_student_run(folder: Path) -> Path:
+    """The run folder of a method that trains the student itself; returns `folder`."""
+    make_run(folder)
+    with (folder / "config.yaml").open("a") as config:
+        config.write("method: grpo\n")
+    for stage in ("rewrite", "sft-rewritten"):
+        shutil.rmtree(folder / stage)
+    (folder / "train").rename(folder / "student")
+    manifest = folder / "student" / "manifest.json"
+    write_json(manifest, read_json(manifest) | {"stage": "student"})
     return folder
 
 

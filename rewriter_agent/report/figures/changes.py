@@ -1,6 +1,6 @@
 """Figure of each arm's change from the base model, benchmark by benchmark."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -18,14 +18,14 @@ APART = 0.16
 """Rows between two arms of a part."""
 
 
-def changes_figure(groups: dict[str, list[PartChange]]) -> Markup:
-    """A row a part, a mark an arm, whiskers to the ends of the 95 % intervals; panels by kind of part."""
+def changes_figure(groups: dict[str, list[PartChange]], names: Mapping[str, str]) -> Markup:
+    """A row a part, a mark an arm by its name, whiskers to the ends of the 95 % intervals; panels by kind of part."""
     rows = [len(parts) for parts in groups.values()]
 
     def fill(figure: Figure) -> None:
         panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=rows)[:, 0]
         for axes, (title, parts) in zip(panels, groups.items(), strict=True):
-            _panel(axes, title, parts)
+            _panel(axes, title, parts, names)
         panels[-1].set_xlabel("change against base (points; right is better)")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=9)
@@ -33,7 +33,7 @@ def changes_figure(groups: dict[str, list[PartChange]]) -> Markup:
     return figure_svg("changes", (4.2, ROW * sum(rows) + 0.3 * len(groups) + FRAME), fill)
 
 
-def _panel(axes: Axes, title: str, parts: Sequence[PartChange]) -> None:
+def _panel(axes: Axes, title: str, parts: Sequence[PartChange], names: Mapping[str, str]) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.grid(visible=False, axis="y")
     arms = list(parts[0].changes)
@@ -42,7 +42,7 @@ def _panel(axes: Axes, title: str, parts: Sequence[PartChange]) -> None:
         changes = [part.changes[arm] for part in parts]
         look: dict[str, Any] = {"marker": MARKERS[arm], "color": COLOURS[arm], "linestyle": "none"}
         # The legend shows the mark alone.
-        axes.plot([], [], markersize=6, label=arm, **look)
+        axes.plot([], [], markersize=6, label=names[arm], **look)
         axes.errorbar(
             [in_points(change.value) for change in changes],
             [row + offset for row in range(len(parts))],

@@ -22,17 +22,17 @@ FRONTIER_LINES = ("-", "--", ":", "-.")
 """Line styles, one for each weight."""
 
 
-def tradeoff(arms: Sequence[ModelSummary]) -> Markup:
-    """One point an arm, with 95 % intervals."""
+def tradeoff(arms: Sequence[ModelSummary], names: Mapping[str, str]) -> Markup:
+    """One point an arm, with 95 % intervals; `names` of the arms are in the legend."""
 
     def draw(axes: Axes) -> None:
         for summary in arms:
-            _point(axes, summary)
+            _point(axes, summary, names[summary.arm])
 
     return _tradeoff("tradeoff", draw, len(arms))
 
 
-def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
+def tradeoff_by_seed(arms: Sequence[ArmOverSeeds], names: Mapping[str, str]) -> Markup:
     """One small point a seed, a large one for the mean."""
 
     def draw(axes: Axes) -> None:
@@ -41,7 +41,7 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds]) -> Markup:
             x, y = arm.metrics["forgetting"], arm.metrics["gain"]
             by_seed = [list(map(in_points, of.by_seed.values())) for of in (x, y)]
             axes.plot(*by_seed, markersize=4, alpha=0.6, **look)
-            axes.plot([in_points(x.value)], [in_points(y.value)], markersize=9, label=arm.arm, **look)
+            axes.plot([in_points(x.value)], [in_points(y.value)], markersize=9, label=names[arm.arm], **look)
 
     return _tradeoff("seeds", draw, len(arms))
 
@@ -118,11 +118,11 @@ def _look(arm: str) -> dict[str, Any]:
     return {"marker": MARKERS[arm], "color": COLOURS[arm], "linestyle": "none"}
 
 
-def _point(axes: Axes, summary: ModelSummary) -> None:
+def _point(axes: Axes, summary: ModelSummary, name: str) -> None:
     """Whiskers reach to the ends of the 95 % intervals."""
     gain, forgetting = summary.against_base.gain, summary.against_base.forgetting
     # The legend shows the mark alone.
-    axes.plot([], [], markersize=7, label=summary.arm, **_look(summary.arm))
+    axes.plot([], [], markersize=7, label=name, **_look(summary.arm))
     axes.errorbar(
         in_points(forgetting.value),
         in_points(gain.value),

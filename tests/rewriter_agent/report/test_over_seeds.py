@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rewriter_agent.cli import main
-from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.config import RunConfig, load_config, make_config
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.measurements import run_measurements
 from rewriter_agent.experiments.seeds import run_seeds, with_seed
@@ -17,7 +17,7 @@ from rewriter_agent.report.collect import collect
 from rewriter_agent.report.data import LabWorld, ReportData
 from rewriter_agent.report.over_seeds import OverSeeds, over_seeds, over_seeds_verdict
 from rewriter_agent.runtime.run_folder import RunFolder
-from tests.helpers.run_folder import make_run
+from tests.helpers.run_folder import make_run, make_student_run
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,8 @@ def run(folder: Path) -> ReportData:
 @pytest.fixture
 def data(folder: Path, run: ReportData) -> OverSeeds:
     """The same run twice; with the second seed the rewritten arm's task accuracy and gain are 0.1 higher."""
-    first, second = (run_measurements(RunFolder(folder), seed, 2e-5) for seed in (0, 3))
+    tree = {"name": "lab", "model": {}, "data": {"source": "gsm_symbolic"}}
+    first, second = (run_measurements(RunFolder(folder), make_config({**tree, "seed": s})) for s in (0, 3))
     better = second[2].metrics | {name: second[2].metrics[name] + 0.1 for name in ("task", "gain")}
     second[2] = replace(second[2], metrics=better)
     return over_seeds("lab", {0: run, 3: run}, [*first, *second])
@@ -129,6 +130,22 @@ def test_every_seed_is_run_and_reported_on(
     assert (tmp_path / "lab" / "seed-2" / "config.yaml").exists()
     assert main(["check", str(report.with_name("report.json")), "--min-gain", "1"]) == 0
     assert "over 2 seeds" in capsys.readouterr().out
+
+
+def test_a_student_is_measured_beside_the_fine_tuning(tmp_path: Path) -> None:
+    folder = make_student_run(tmp_path / "seed-0")
+    tree = {"name": "lab", "method": "grpo", "model": {}, "data": {"source": "gsm_symbolic"}}
+    found = [run_measurements(RunFolder(folder), make_config({**tree, "seed": seed})) for seed in (0, 1)]
+    assert [one.arm for one in found[0]] == ["base", "expert", "rewritten"]
+    student, config = found[0][2], make_config(tree)
+    assert student.learning_rate == config.train.learning_rate != config.sft.learning_rate
+    assert (student.metrics["steps"], student.metrics["rollouts"]) == (40, 1280)
+    runs = {seed: collect(folder) for seed in (0, 1)}
+    build_over_seeds(over_seeds("lab", runs, [one for some in found for one in some]), tmp_path / "over.html")
+    page = (tmp_path / "over.html").read_text()
+    assert "GRPO student" in page
+    assert "student − expert" in page
+    assert ">rewritten" not in page
 
 
 def test_the_page_names_the_laboratorys_world(data: OverSeeds, tmp_path: Path) -> None:

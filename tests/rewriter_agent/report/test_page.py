@@ -34,7 +34,7 @@ from rewriter_agent.report.rewriting import EXPERTS, TARGETS
 from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
 from rewriter_agent.rewrite.record import CANDIDATES
-from tests.helpers.run_folder import FALSE, HOSTILE, SECONDS, make_run, pieces
+from tests.helpers.run_folder import FALSE, HOSTILE, SECONDS, make_run, make_student_run, pieces
 
 LAB_WORLD_7 = {"lab world": "7 0123456789abcdef"}
 
@@ -125,6 +125,38 @@ def test_a_strategy_without_a_trained_rewriter_needs_no_training(tmp_path):
     assert "Learning to rewrite" not in page.text
     assert "Strategy best_of_n : 120 problems, 120 targets." in page.text
     assert "frontier" not in page.text
+
+
+def test_a_student_is_reported_without_a_rewriting(tmp_path):
+    run = make_student_run(tmp_path / "run")
+    data = collect(run, pieces)
+    assert (data.method, data.rewriting, data.samples) == ("grpo", None, [])
+    assert (data.training.steps, list(data.training.reward_terms)) == (40, ["gate"])
+    assert list(data.sft) == ["expert"]
+    assert data.cost.spent == {"rollouts": 1280, "generated_tokens": 112640}
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text())
+    for heading in ("What became of the training data", "Samples, before and after", "Learning to rewrite"):
+        assert heading not in page.text
+    assert "Over 40 steps" in page.text
+    assert "1 for an answer that passes the gate" in page.text
+    assert "the GRPO student scores" in page.text
+    # The config and the names of stages are shown as they are.
+    shown = page.text.split("Against SFT")[1].split("Cost")[0]
+    assert "student against expert" in shown
+    assert "rewrit" not in shown
+    assert "| GRPO student |" in (run / "report.md").read_text()
+    gain = json.loads((run / "report.json").read_text())["arms"][2]["against_base"]["gain"]
+    assert check(run / "report.json", Limits(100 * gain["low"] - 0.01, None), "rewritten").passed
+
+
+def test_a_student_whose_training_is_missing_is_named(tmp_path):
+    run = make_student_run(tmp_path / "run")
+    (run / "student" / "manifest.json").unlink()
+    with pytest.raises(
+        ValueError, match=r"stage 'student'.*needs prepare, student, sft-expert, evaluate-base"
+    ):
+        collect(run)
 
 
 def test_a_method_that_drops_problems_says_so(tmp_path):

@@ -1,0 +1,127 @@
+"""Methods that train the student itself: a whole run, killed in the stage `student` and resumed."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from rewriter_agent.cli import main
+from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.data.prompt_encoder import load_tokens
+from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.pipeline import STAGES, run_stages
+from rewriter_agent.prepare.records import anchored_problems
+from tests.helpers.killed_run import STAGE_SECONDS, checkpoint_step, write_config
+from tests.helpers.processes import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
+
+STEPS = 6
+CHANGES: dict[str, Any] = {
+    "data": {"source": "lab", "num_train": 16, "num_test": 2, "steps": [1, 2]},
+    "train": {"max_steps": STEPS, "max_completion_length": 112, "beta": 0.0},
+    "sft": {"outcome_weights": {}, "max_steps": 2},
+    "evaluate": {"retention": ["lab_sort"], "retention_limit": 4, "num_samples": 0, "own_answers": 4},
+    "tracking": {"report_to": "none"},
+}
+
+
+def write(folder: Path, method: str) -> Path:
+    path = write_config(folder)
+    tree = yaml.safe_load(path.read_text())
+    for section, values in CHANGES.items():
+        tree[section] = tree[section] | values if section != "data" else values
+    path.write_text(yaml.safe_dump(tree | {"method": method}))
+    return path
+
+
+@pytest.mark.parametrize("method", ["grpo"])
+def test_a_student_is_a_whole_run_and_resumes(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, method)
+    config = load_config(path)
+    kill_in_student(config, path)
+    run_stages(config, STAGES)
+    assert re.search(r"\[student [0-9:]+\] resuming", capsys.readouterr().out)
+    student = config.folder / "student"
+    steps = read_jsonl(student / "metrics.jsonl")
+    assert [row["step"] for row in steps] == list(range(1, STEPS + 1))
+    assert max(row["loss"] for row in steps) > 0 or min(row["loss"] for row in steps) < 0
+    assert not {"train", "rewrite", "dataset", "sft-rewritten"} & {
+        path.name for path in config.folder.iterdir()
+    }
+    assert sorted(path.name for path in student.glob("*.json")) == [
+        "inputs.json",
+        "manifest.json",
+        "seconds.json",
+    ]
+    counts = manifest(config, "student")["counts"]
+    assert (counts["steps"], counts["rollouts"]) == (STEPS, 16 * STEPS)
+    check_prompts(config)
+    check_model(config)
+    check_report(config, method)
+    capsys.readouterr()
+    run_stages(config, STAGES)
+    assert capsys.readouterr().out.count("complete, skipped") == 7
+
+
+def kill_in_student(config: RunConfig, path: Path) -> None:
+    """Run the command until a checkpoint of the student is there, and steps after it."""
+    student = config.folder / "student"
+    command = [sys.executable, "-m", "rewriter_agent", "run", str(path)]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+        deadline = time.monotonic() + STAGE_SECONDS
+        while not 0 < checkpoint_step(student) < len(read_jsonl(student / "metrics.jsonl")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert not (student / "manifest.json").exists()
+
+
+def check_prompts(config: RunConfig) -> None:
+    """Check that the student answers the question, without the expert's solution."""
+    tokens = load_tokens(str(LAB_FOLDER), config.model)
+    problems = anchored_problems(config)
+    for path in (config.folder / "student" / "completions").glob("*.parquet"):
+        rows = pq.read_table(path).to_pylist()
+        assert len(rows) == 16
+        for row in rows:
+            problem = problems[row["problem_id"]]
+            assert row["prompt"] == tokens.question_messages(problem)
+            assert problem.solution not in str(row["prompt"])
+
+
+def check_model(config: RunConfig) -> None:
+    """Check that the trained student is what is evaluated: it differs from the backbone on the backbone's answers."""
+    drift = {arm: manifest(config, f"evaluate-{arm}")["counts"]["kl"] for arm in ("base", "rewritten")}
+    assert drift["rewritten"] != drift["base"]
+    assert manifest(config, "evaluate-rewritten")["inputs"].keys() >= {"student", "evaluate-base"}
+    assert (config.folder / "student" / "model" / "model.safetensors").exists()
+    assert (config.folder / "student" / "adapter" / "adapter_config.json").exists()
+
+
+def check_report(config: RunConfig, method: str) -> None:
+    numbers = json.loads((config.folder / "report" / "report.json").read_text())
+    assert (numbers["method"], numbers["rewriting"]) == (method, None)
+    assert numbers["training"]["steps"] == STEPS
+    spent = {stage["stage"]: stage for stage in numbers["stages"]}["student"]
+    assert spent["wall_seconds"] > 0
+    assert spent["spent"]["rollouts"] == 16 * STEPS
+    assert spent["spent"]["generated_tokens"] > 0
+    assert f"| {method.upper()} student |" in (config.folder / "report" / "report.md").read_text()
+    assert main(["check", str(config.folder), "--min-gain", "100"]) == 1
+
+
+def manifest(run: RunConfig, stage: str) -> dict[str, Any]:
+    return json.loads((run.folder / stage / "manifest.json").read_text())
