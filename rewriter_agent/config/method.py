@@ -51,6 +51,7 @@ def _check_student(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> No
         "sft.outcome_weights": bool(sft.outcome_weights),
         "sft.refresh": sft.refresh is not None,
         "sft.evaluation": sft.evaluation is not None,
+        "sft.replay": sft.replay is not None,
         "sft.sweep": sft.sweep is not None,
     }
     if unread := [key for key, is_set in given.items() if is_set]:

@@ -74,9 +74,14 @@ class TrainConfig(Strict):
     lora: LoraSection = LoraSection()
     """The adapter."""
 
+    @property
+    def candidates_per_step(self) -> int:
+        """Candidates of an optimiser step."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
     @model_validator(mode="after")
     def _whole_groups(self) -> "TrainConfig":
-        candidates = self.per_device_train_batch_size * self.gradient_accumulation_steps
+        candidates = self.candidates_per_step
         if candidates % self.num_generations:
             raise ValueError(
                 f"per_device_train_batch_size x gradient_accumulation_steps = {candidates} must be a multiple of "

@@ -146,12 +146,15 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
     }
     if not TRAIN.wanted(trained):
         return Measurement(arm, config.seed, metrics)
-    return Measurement(arm, config.seed, metrics | _training_cost(trained), curves=_reward_curves(trained))
+    return Measurement(
+        arm, config.seed, metrics | training_cost(TRAIN, trained), curves=_reward_curves(trained)
+    )
 
 
-def _training_cost(config: RunConfig) -> dict[str, float]:
-    manifest = TRAIN.read_manifest(config)
-    assert manifest is not None, "its rewriter has written"
+def training_cost(stage: Stage, config: RunConfig) -> dict[str, float]:
+    """Read what the training of a policy has cost, in a stage that is complete."""
+    manifest = stage.read_manifest(config)
+    assert manifest is not None, "the policy is in use"
     counts = manifest["counts"]
     return {
         "training_rollouts": counts["rollouts"],

@@ -40,13 +40,26 @@ def train_missing(
 
 
 def measure(
-    session: Session, folder: Path, model: Path, progress: Progress, base: StageFolder | None = None
+    session: Session,
+    folder: Path,
+    model: Path,
+    progress: Progress,
+    base: StageFolder | None = None,
+    *,
+    keep_model: bool = False,
 ) -> ModelResult:
-    """Evaluate the model fine-tuned in `folder` unless its result is there, and delete the model.
+    """Evaluate the model into `folder` unless its result is there, and delete the model.
 
-    `base` is the backbone's evaluation; None for the one of the run.
+    Args:
+        session: The run whose engines serve the model.
+        folder: Folder of the fine-tuning.
+        model: A Hugging Face folder.
+        progress: Called with each message.
+        base: Folder of the backbone's evaluation; None for the one of the run.
+        keep_model: Do not delete the model, which belongs to another stage.
     """
     if not is_measured(folder):
         evaluate_checkpoint(session, model, folder / EVALUATION, progress, base)
-    shutil.rmtree(model, ignore_errors=True)
+    if not keep_model:
+        shutil.rmtree(model, ignore_errors=True)
     return measured(folder)

@@ -45,9 +45,8 @@ def train_policy(session: Session, folder: Path, progress: Progress) -> dict[str
     # If it exists, the run was killed after its last step, and the checkpoints are gone.
     if not (folder / MODEL).exists():
         _run_learner(session, folder, progress)
-    section = session.config.train
-    candidates = section.per_device_train_batch_size * section.gradient_accumulation_steps
-    return _counts(read_jsonl(StageFolder(folder).metrics), candidates)
+    lines = read_jsonl(StageFolder(folder).metrics)
+    return _counts(lines, session.config.train.candidates_per_step)
 
 
 def _run_learner(session: Session, folder: Path, progress: Progress) -> None:

@@ -9,6 +9,7 @@ class StudyValue(Enum):
     """Value that follows from the study's config; `StudyPlan` puts it in."""
 
     BUDGET = "rollouts a problem of the RL rewriter, its training included"
+    STEPS = "steps of a student with all these rollouts, rounded up to whole steps"
     NUM_TARGETS = "`study.num_targets`"
     IS_WEIGHT = "`study.weight`, the importance sampling"
     SMALL_RATE = "the learning rate times `study.small_rate`"
@@ -22,7 +23,10 @@ Changes = Mapping[str, object]
 
 @dataclass(frozen=True)
 class TargetSource:
-    """Origin of an arm's targets: a rewriting of the training problems, done once per seed."""
+    """Origin of an arm's targets: a rewriting of the training problems, done once per seed.
+
+    A method that trains the student itself has the trained student in place of targets.
+    """
 
     text: str
     changes: Changes = field(default_factory=dict)
@@ -78,6 +82,15 @@ SOURCES = {
         "the backbone's own samples, one a target, not verified",
         {"method": "self_train", "rewrite.strategy": "self_train_unverified", "rewrite.keep_gap": None},
     ),
+    "grpo": TargetSource(
+        "no targets: the student trained by GRPO on the gate, at the RL rewriter's budget of rollouts",
+        {
+            "method": "grpo",
+            "train.max_steps": StudyValue.STEPS,
+            "rewrite.keep_gap": None,
+            "sft.refresh": None,
+        },
+    ),
     "rl": TargetSource("the RL rewriter, the config's reward"),
     "rl_paper": TargetSource("the RL rewriter, the published reward", reward_preset="paper"),
     "rl_rlt": TargetSource("the RL rewriter, the reward of RLT", reward_preset="rlt"),
@@ -132,6 +145,7 @@ ARMS = {
     ),
     "self_train": Arm("own samples that pass, at equal rollouts", "self_train"),
     "self_train_unverified": Arm("own samples, not verified", "self_train_unverified"),
+    "grpo": Arm("GRPO student at equal rollouts", "grpo"),
     "rl": Arm("RL rewriter", "rl"),
     "accepted_only": Arm("RL rewriter, accepted rewrites only", "rl", accepted_only=True),
     "rl_is": Arm("RL rewriter, IS", "rl", IS),

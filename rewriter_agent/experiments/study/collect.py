@@ -1,18 +1,19 @@
 """Reads a study's numbers from its folders."""
 
-from rewriter_agent.config import dump_config
+from rewriter_agent.config import RunConfig, dump_config
+from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.result import ModelResult, read_result
-from rewriter_agent.experiments.compare import rewriting_result
-from rewriter_agent.experiments.measurements import fine_tuning, measured, model_metrics
+from rewriter_agent.experiments.compare import rewriting_result, training_cost
+from rewriter_agent.experiments.measurements import fine_tuning, measured, model_metrics, student
 from rewriter_agent.experiments.results import Measurement
-from rewriter_agent.pipeline import REWRITE
+from rewriter_agent.pipeline import REWRITE, STUDENT
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 from .arms import EXPERT, SOURCES
 from .comparison import arm_results
 from .plan import Cell, StudyPlan
 from .results import StudyResult
-from .stages import BASE, cell_stage
+from .stages import BASE, cell_stage, source_stage
 
 
 def collect_study(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
@@ -29,7 +30,7 @@ def collect_study(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
         source_result(plan, source, seed)
         for seed in done
         for source in plan.sources
-        if source != EXPERT and REWRITE.complete(plan.source_config(source, seed))
+        if source != EXPERT and _made(plan.source_config(source, seed), source)
     ]
     return StudyResult(
         name=plan.config.name,
@@ -45,11 +46,22 @@ def collect_study(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
 
 def cell_result(cell: Cell, base: ModelResult) -> Measurement:
     """Read the measurement of a cell that has been evaluated."""
-    training = StageFolder(cell.folder)
-    return fine_tuning(cell.arm, cell.seed, cell.learning_rate, training, measured(cell.folder), base)
+    read = student if cell.is_student else fine_tuning
+    training = RunFolder(cell.config.folder).student if cell.is_student else StageFolder(cell.folder)
+    return read(cell.arm, cell.seed, cell.learning_rate, training, measured(cell.folder), base)
 
 
 def source_result(plan: StudyPlan, source: str, seed: int) -> Measurement:
-    """Read the measurement of a source that has been made, with the training of its rewriter."""
+    """Read the measurement of a source that has been made, with the training of its rewriter.
+
+    A student has costs only.
+    """
+    config = plan.source_config(source, seed)
+    if trains_student(config.method):
+        return Measurement(source, seed, training_cost(STUDENT, config))
     trained = plan.source_config(SOURCES[source].rewriter or source, seed)
-    return rewriting_result(source, REWRITE, plan.source_config(source, seed), trained)
+    return rewriting_result(source, REWRITE, config, trained)
+
+
+def _made(config: RunConfig, source: str) -> bool:
+    return source_stage(config, source).complete(config)

@@ -9,7 +9,7 @@ from rewriter_agent.experiments.fine_tunings import train_missing
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.precision import precision_hint
-from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REPLAY, REWRITE, TRAIN
+from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REPLAY
 from rewriter_agent.runtime.first_start import first_start
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
@@ -21,7 +21,7 @@ from .collect import collect_study
 from .files import write_files
 from .plan import Cell, StudyPlan
 from .results import StudyResult
-from .stages import BASE, cell_job, cell_stage, fine_tunings_at_a_time
+from .stages import BASE, SOURCE_STAGES, cell_job, cell_stage, fine_tunings_at_a_time
 from .table import study_table
 from .timing import Clock
 
@@ -79,7 +79,7 @@ def _write(plan: StudyPlan, clock: Clock) -> StudyResult:
 def _roles(plan: StudyPlan) -> set[str]:
     seed = plan.study.seeds[0]
     configs = [plan.source_config(source, seed) for source in plan.sources]
-    rewriting = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs]
+    rewriting = [roles_of(SOURCE_STAGES, config) for config in configs]
     return set[str]().union(*rewriting) | {"backbone", "policy", "sft"}
 
 
@@ -90,7 +90,7 @@ def _seed(
     with clock(f"seed {seed}, rewriting"):
         for source in plan.sources:
             progress(f"seed {seed}: targets of {source}")
-            stages = (PREPARE,) if source == EXPERT else (PREPARE, TRAIN, REWRITE)
+            stages = (PREPARE,) if source == EXPERT else SOURCE_STAGES
             _stages(session, plan.source_config(source, seed), stages)
         _replay(session, todo)
     with clock(f"seed {seed}, fine-tuning"):
@@ -124,12 +124,14 @@ def _replay(session: Session, todo: Sequence[Cell]) -> None:
 
 
 def _finetune(session: Session, todo: Sequence[Cell], progress: Progress) -> dict[str, str]:
-    """Train the cells without a refresh; return errors by folder."""
+    """Train the cells that are fine-tuned without a refresh; return errors by folder."""
     at_a_time, threads = fine_tunings_at_a_time(session.plan)
     jobs = []
     for cell in todo:
         session.use_config(cell.config)
         cell_stage(cell).open_folder(cell.config, session.weights_gb)
+        if cell.is_student:
+            continue
         job = cell_job(session, cell, threads)
         if not cell.config.sft.refresh:
             jobs.append(job)

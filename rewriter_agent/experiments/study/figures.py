@@ -35,9 +35,11 @@ SMALLEST, LARGEST = 4.0, 9.0
 
 
 def family(arm: str) -> str:
-    """Colour class of an arm: who wrote its targets."""
+    """Colour class of an arm: who wrote what it is trained on."""
     if arm.startswith("rl"):
         return "rewritten"
+    if arm.startswith(("self_train", "grpo")):
+        return "base"
     return "other" if arm.startswith(("best_of", "mind_the_gap")) else "expert"
 
 
@@ -82,6 +84,7 @@ def kl_and_forgetting(arms: Sequence[ArmResult]) -> Markup | None:
         for name, label in (
             ("expert", "expert's text"),
             ("other", "by prompt"),
+            ("base", "own samples"),
             ("rewritten", "RL rewriter"),
         ):
             own = [point for arm, point in points if family(arm) == name]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from rewriter_agent.config.stages import trains_rewriter
+from rewriter_agent.config.stages import rewrites, trains_rewriter
 from rewriter_agent.report.format import duration
 
 from .plan import StudyPlan
@@ -23,6 +23,10 @@ class WorkCounts:
     rewriters: int
     rewriter_steps: int
     training_rollouts: int
+    students: int
+    """Students that are trained themselves."""
+    student_steps: int
+    student_rollouts: int
     rollouts: int
     """Most rollouts of rewriting."""
     fine_tunings: int
@@ -37,15 +41,19 @@ def count_work(plan: StudyPlan) -> WorkCounts:
     seeds, train = len(plan.study.seeds), plan.config.train
     configs = [plan.source_config(name, plan.study.seeds[0]) for name in plan.sources]
     rewriters = seeds * sum(trains_rewriter(config) for config in configs)
-    candidates = train.per_device_train_batch_size * train.gradient_accumulation_steps
-    a_problem = sum(sum(config.rewrite.rollouts) for config in configs)
-    cells = plan.cells(plan.study.seeds[0])
+    candidates = train.candidates_per_step
+    a_problem = sum(sum(config.rewrite.rollouts) for config in configs if rewrites(config))
+    students = [config.train.max_steps for config in configs if not rewrites(config)]
+    cells = [cell for cell in plan.cells(plan.study.seeds[0]) if not cell.is_student]
     return WorkCounts(
         seeds=seeds,
         prepared=seeds * plan.problems,
         rewriters=rewriters,
         rewriter_steps=rewriters * train.max_steps,
         training_rollouts=rewriters * train.max_steps * candidates,
+        students=seeds * len(students),
+        student_steps=seeds * sum(students),
+        student_rollouts=seeds * sum(students) * candidates,
         rollouts=seeds * a_problem * plan.problems,
         fine_tunings=seeds * len(cells),
         steps=plan.steps,
@@ -62,23 +70,28 @@ def forecast(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> dict[str, flo
     refreshed_rollouts = plan.problems * (parts - 1) / parts * plan.config.rewrite.num_generations
     # A part's worker is started for it, as the learner's is.
     refresh = parts * (one / parts + speeds.rewriter_start) + refreshed_rollouts * speeds.rollout
+    # As long as a rewriter's: a little too much, since the backbone scores nothing.
+    students = work.students * speeds.rewriter_start + work.student_steps * speeds.rewriter_step
     return {
         "base": speeds.engines_start + speeds.evaluation,
         "rewriters": work.rewriters * speeds.rewriter_start + work.rewriter_steps * speeds.rewriter_step,
+        **({"students": students} if work.students else {}),
         "rewriting": work.prepared * speeds.problem_prepared + work.rollouts * speeds.rollout,
         "fine-tuning": work.seeds * speeds.processes_start + rounds * one,
         "refreshed": work.refreshed * (refresh + (parts - 1) * speeds.engines_start),
-        "evaluation": work.fine_tunings * speeds.evaluation + 2 * work.seeds * speeds.engines_start,
+        "evaluation": (work.fine_tunings + work.students) * speeds.evaluation
+        + 2 * work.seeds * speeds.engines_start,
     }
 
 
 def counts_text(plan: StudyPlan) -> str:
     """Describe the work for the terminal."""
     work = count_work(plan)
+    students = f"{work.students} students ({work.student_rollouts:,} rollouts), " if work.students else ""
     return (
         f"study: {work.rewriters} rewriters of {plan.config.train.max_steps} steps "
-        f"({work.training_rollouts:,} rollouts), at most {work.rollouts:,} rollouts of rewriting, "
-        f"{work.fine_tunings} fine-tunings of {work.steps} steps, {work.fine_tunings + 1} evaluations"
+        f"({work.training_rollouts:,} rollouts), {students}at most {work.rollouts:,} rollouts of rewriting, "
+        f"{work.fine_tunings} fine-tunings of {work.steps} steps, {work.fine_tunings + work.students + 1} evaluations"
     )
 
 
@@ -86,7 +99,7 @@ def forecast_text(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> str:
     """Describe the work for the terminal."""
     phases = forecast(plan, speeds, at_a_time)
     work = count_work(plan)
-    tokens = speeds.tokens * (work.rollouts + work.training_rollouts)
+    tokens = speeds.tokens * (work.rollouts + work.training_rollouts + work.student_rollouts)
     lines = [f"  {name:<14}{duration(seconds):>16}" for name, seconds in phases.items()]
     total = f"  {'in all':<14}{duration(sum(phases.values())):>16}, about {tokens:,.0f} tokens of rewrites"
     return "\n".join([f"study, {at_a_time} fine-tunings at a time:", *lines, total])

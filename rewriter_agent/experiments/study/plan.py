@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter_agent.config import RunConfig, make_config
+from rewriter_agent.config.method import trains_student
 from rewriter_agent.config.study import StudyConfig
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.replay.texts import read_texts
@@ -32,11 +33,11 @@ JUDGING = (
 
 @dataclass(frozen=True)
 class Cell:
-    """One fine-tuning of one arm, and the run that measures it."""
+    """One fine-tuning of one arm, or its student, and the run that measures it."""
 
     arm: str
     learning_rate: float
-    """Learning rate of the study; an arm with a smaller one has it in `config.sft`."""
+    """Learning rate of the study; an arm with a smaller one has it in `config.sft`. A student has that of `train`."""
     seed: int
     config: RunConfig
     """Config of its source's run, with the cell's own `sft`."""
@@ -45,6 +46,11 @@ class Cell:
     def spec(self) -> Arm:
         """Description of its arm."""
         return ARMS[self.arm]
+
+    @property
+    def is_student(self) -> bool:
+        """Whether its source has trained the model, so that nothing is fine-tuned."""
+        return trains_student(self.config.method)
 
     @property
     def stage(self) -> str:
@@ -108,8 +114,15 @@ class StudyPlan:
     def budget(self) -> int:
         """Rollouts per problem of the RL rewriter, including its training."""
         train = self.config.train
-        training = train.max_steps * train.per_device_train_batch_size * train.gradient_accumulation_steps
-        return self.config.rewrite.num_generations + ceil(training / self.problems)
+        return self.config.rewrite.num_generations + ceil(
+            train.max_steps * train.candidates_per_step / self.problems
+        )
+
+    @property
+    def student_steps(self) -> int:
+        """Steps of a student that has as many rollouts in all as the RL rewriter, rounded up to whole steps."""
+        rewriting = self.config.rewrite.num_generations * self.problems
+        return self.config.train.max_steps + ceil(rewriting / self.config.train.candidates_per_step)
 
     def source_config(self, source: str, seed: int) -> RunConfig:
         """The run that makes a source's targets.
@@ -122,7 +135,7 @@ class StudyPlan:
         tree |= {"name": source, "output_dir": str(folder), "seed": seed, "study": None, "method": "rewrite"}
         tree["tracking"]["group"] = self.config.tracking.group or self.config.name
         # Every cell has its own.
-        tree["sft"] |= {"sweep": None, "outcome_weights": {}}
+        tree["sft"] |= {"sweep": None, "outcome_weights": {}, "refresh": None, "replay": None}
         tree["rewrite"] |= {"strategy": "policy", "select": None, "rewriter": None}
         spec = SOURCES[source]
         if spec.rewriter:
@@ -141,8 +154,12 @@ class StudyPlan:
         return [
             Cell(name, rate, seed, self._cell_config(configs[ARMS[name].source], ARMS[name], rate))
             for name in self.study.arms
-            for rate in self.study.learning_rates
+            for rate in self._rates(configs[ARMS[name].source])
         ]
+
+    def _rates(self, source: RunConfig) -> list[float]:
+        """Learning rates of an arm: a student, which is not fine-tuned, has the one that it was trained with."""
+        return [source.train.learning_rate] if trains_student(source.method) else self.study.learning_rates
 
     def _cell_config(self, source: RunConfig, arm: Arm, rate: float) -> RunConfig:
         method = {"method": "accepted_only"} if arm.accepted_only else {}
@@ -166,6 +183,7 @@ class StudyPlan:
         """Replace each `StudyValue` by its value in this study, at this learning rate."""
         values = {
             StudyValue.BUDGET: self.budget,
+            StudyValue.STEPS: self.student_steps,
             StudyValue.NUM_TARGETS: self.study.num_targets,
             StudyValue.IS_WEIGHT: self.study.weight.model_dump(),
             StudyValue.SMALL_RATE: rate * self.study.small_rate,

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from cluster.planning.plan import Plan, concurrent_jobs
+from rewriter_agent.config import RunConfig
+from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.summary import counts
 from rewriter_agent.experiments.fine_tunings import measure
 from rewriter_agent.finetune.refresh import train_refreshed
 from rewriter_agent.finetune.stage import SHOWN, make_job, replayed, sft_gb, write_inputs, write_probe
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.pipeline import PREPARE, REPLAY, REWRITE
+from rewriter_agent.pipeline import PREPARE, REPLAY, REWRITE, STUDENT, TRAIN
 from rewriter_agent.runtime.fingerprints import evaluation_hashes
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Session
@@ -21,25 +23,30 @@ from .plan import Cell
 
 BASE = "base"
 """Folder of the seedless run that measures the backbone."""
+SOURCE_STAGES = (PREPARE, TRAIN, REWRITE, STUDENT)
+"""Stages of a source's run, as far as its config wants them."""
 
 
 def cell_stage(cell: Cell) -> Stage:
     """Build the stage that measures a cell; it trains only the cells that are refreshed on the way."""
 
     def work(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
+        base = RunFolder(session.config.output_dir.parent / BASE).evaluation("base")
+        if cell.is_student:
+            model = session.folder.student.model
+            return counts(measure(session, folder, model, progress, base, keep_model=True))
         job = cell_job(session, cell, 1)
         if cell.config.sft.refresh:
             train_refreshed(session, job, folder, progress, SHOWN)
         # Other cells were trained side by side before.
         assert job.model_dir.exists()
-        base = RunFolder(session.config.output_dir.parent / BASE).evaluation("base")
         found = counts(measure(session, folder, job.model_dir, progress, base))
         return found | (replayed(job) if cell.config.sft.replay else {})
 
     return Stage(
         cell.stage,
-        ("sft", "sft.replay", "method", "evaluate"),
-        _row_stages(cell),
+        ("evaluate",) if cell.is_student else ("sft", "sft.replay", "method", "evaluate"),
+        _stages_before(cell),
         work,
         sft_gb,
         roles=lambda config: ("sft", "policy"),
@@ -55,7 +62,7 @@ def cell_job(session: Session, cell: Cell, threads: int) -> SFTJob:
         write_probe(session, inputs)
     else:
         kept = "accepted-rows" if cell.config.method == "accepted_only" else "rows"
-        made_from = [stage.fingerprint(cell.config) for stage in _row_stages(cell)]
+        made_from = [stage.fingerprint(cell.config) for stage in _stages_before(cell)]
         rows = session.folder.stage("-".join([kept, *made_from]))
         inputs = rows.path
         if not rows.probe.exists():
@@ -73,7 +80,14 @@ def fine_tunings_at_a_time(plan: Plan) -> tuple[int, int]:
     return concurrent_jobs(plan, "sft", plan.cpus)
 
 
-def _row_stages(cell: Cell) -> tuple[Stage, ...]:
-    """Stages whose results are the cell's rows."""
-    source = PREPARE if cell.spec.source == EXPERT else REWRITE
+def source_stage(config: RunConfig, source: str) -> Stage:
+    """Find the last stage of a source's run, whose result its cells take."""
+    if trains_student(config.method):
+        return STUDENT
+    return PREPARE if source == EXPERT else REWRITE
+
+
+def _stages_before(cell: Cell) -> tuple[Stage, ...]:
+    """Stages whose results are the cell's rows, or its student."""
+    source = source_stage(cell.config, cell.spec.source)
     return (source, REPLAY) if cell.config.sft.replay else (source,)

@@ -74,9 +74,7 @@ def _of_source(arm: ArmResult) -> Sequence[str]:
     found = arm.source
     if not found:
         return "–", "–", "–", "–"
-    rollouts = found["rollouts"].value + (
-        found["training_rollouts"].value if "training_rollouts" in found else 0
-    )
+    rollouts = sum(found[name].value for name in ("rollouts", "training_rollouts") if name in found)
     shares = [
         _percent(found[name].value) if name in found else "–"
         for name in ("rewritten", "accepted", "false_step")

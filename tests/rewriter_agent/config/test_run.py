@@ -268,6 +268,7 @@ def test_a_method_has_its_strategy(
         (["method=grpo", "rewrite.rewriter=x"], "has no use for rewrite.rewriter;"),
         (["method=grpo", "sft.refresh={steps: 2}"], "has no use for sft.refresh;"),
         (["method=grpo", "sft.sweep={seeds: [0, 1]}"], "has no use for sft.sweep;"),
+        (["method=grpo", "sft.replay={share: 0.1}"], "has no use for sft.replay;"),
         (
             [
                 "method=grpo",

@@ -16,7 +16,7 @@ from rewriter_agent.experiments.study.hypotheses import hypotheses
 from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.results import StudyResult, read_study
-from rewriter_agent.experiments.study.stages import cell_stage
+from rewriter_agent.experiments.study.stages import SOURCE_STAGES, cell_stage
 from rewriter_agent.experiments.study.table import study_markdown, study_table
 from rewriter_agent.experiments.study.verdict import differences, study_verdict
 from rewriter_agent.io.files import write_json
@@ -52,7 +52,8 @@ def test_every_arm_has_a_source_and_every_source_an_arm() -> None:
 
 def test_cells_are_the_product_and_no_two_share_a_folder(plan: StudyPlan) -> None:
     found = [cell for seed in plan.study.seeds for cell in plan.cells(seed)]
-    assert len(found) == len({cell.folder for cell in found}) == len(ARMS) * 2 * 2
+    # Two rates and two seeds; a student has the one rate of its training.
+    assert len(found) == len({cell.folder for cell in found}) == (len(ARMS) - 1) * 2 * 2 + 2
     assert {cell.config.seed for cell in plan.cells(4)} == {4}
     # The problems and the measurements are the same for all.
     assert {cell.config.data.model_dump_json() for cell in found} == {plan.config.data.model_dump_json()}
@@ -125,6 +126,7 @@ def test_methods_are_arms(plan: StudyPlan) -> None:
         "accepted_only": "accepted_only",
         "self_train": "self_train",
         "self_train_unverified": "self_train",
+        "grpo": "grpo",
     }
     cells = {cell.arm: cell for cell in plan.cells(3)}
     rl, accepted = cells["rl"], cells["accepted_only"]
@@ -160,6 +162,27 @@ def test_a_replay_file_that_is_missing_is_named_before_any_work(tmp_path: Path) 
     missing = ReplaySection(path=tmp_path / "none.jsonl")
     with pytest.raises(ValueError, match=r"sft.replay.path: there is no file"):
         StudyPlan.of(config.model_copy(update={"sft": config.sft.model_copy(update={"replay": missing})}))
+
+
+def test_a_student_has_the_rollouts_of_the_rl_rewriter_and_one_cell_a_seed(plan: StudyPlan) -> None:
+    (cell,) = [cell for cell in plan.cells(3) if cell.arm == "grpo"]
+    # 10 steps of 32 are 320, and 4 for each of 100 problems are 400: 720 are 22.5 steps.
+    assert cell.config.train.max_steps == 23
+    assert cell.learning_rate == plan.config.train.learning_rate
+    assert cell.is_student
+    assert not any(other.is_student for other in plan.cells(3) if other.arm != "grpo")
+    assert [stage.name for stage in SOURCE_STAGES if stage.wanted(cell.config)] == ["prepare", "student"]
+    assert cell_stage(cell).inputs(cell.config).keys() == {"student"}
+    # What fine-tuning reads is nothing to it.
+    other = cell.config.model_copy(update={"sft": cell.config.sft.model_copy(update={"max_steps": 7})})
+    assert cell_stage(cell).fingerprint(other) == cell_stage(cell).fingerprint(cell.config)
+
+
+def test_a_study_of_a_config_that_fine_tunes_otherwise_has_students(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(BASE.replace("sweep: {seeds: [1]}", "refresh: {steps: 3}"))
+    config = load_config(path, ["study={arms: [expert, grpo]}", "rewrite.keep_gap=0.1"])
+    assert StudyPlan.of(config).source_config("grpo", 0).sft.refresh is None
 
 
 def test_a_rewriter_is_made_for_the_arms_that_use_it_even_if_its_own_is_left_out(tmp_path: Path) -> None:
@@ -288,6 +311,20 @@ def test_the_table_has_a_line_for_each_arm_and_rate() -> None:
     # Training counts.
     assert line.rstrip().endswith("720")
     assert "**0.0001**" in study_markdown(result())
+
+
+def test_a_student_is_in_the_table_and_on_the_page_with_its_cost(tmp_path: Path) -> None:
+    cells = [*CELLS, *(cell("grpo", 1e-5, seed, 0.6, 0.01) for seed in (0, 1))]
+    cost = {"training_rollouts": 736, "training_tokens": 9000, "training_seconds": 60.0}
+    sources = [*result().sources, *(Measurement("grpo", seed, cost) for seed in (0, 1))]
+    arms = arm_results(["expert", "rl", "grpo"], cells, sources)
+    found = replace(result(), arms=arms, cells=cells, sources=sources)
+    line = next(line for line in study_table(found).split("\n") if line.startswith("grpo"))
+    assert "*1e-05" in line
+    assert line.rstrip().endswith("736")
+    assert arms[2].against["expert"]["task"].value == pytest.approx(0.6 - 0.45)
+    write_page(tmp_path / "study.html", found)
+    assert "GRPO student at equal rollouts" in (tmp_path / "study.html").read_text()
 
 
 def test_hypotheses_stand_as_the_numbers_say() -> None:

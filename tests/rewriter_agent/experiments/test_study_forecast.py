@@ -57,6 +57,20 @@ def test_counts_by_hand(plan: StudyPlan) -> None:
     assert (found.fine_tunings, found.steps, found.refreshed) == (2 * 5 * 2, 25, 4)
 
 
+def test_students_count_as_trainings_and_evaluations(plan: StudyPlan) -> None:
+    study = plan.config.study
+    assert study is not None
+    arms = study.model_copy(update={"arms": [*study.arms, "grpo"]})
+    more = StudyPlan(plan.config.model_copy(update={"study": arms}), plan.problems)
+    found, before = count_work(more), count_work(plan)
+    assert (found.students, found.student_steps, found.student_rollouts) == (2, 46, 46 * 32)
+    assert (found.rollouts, found.fine_tunings) == (before.rollouts, before.fine_tunings)
+    assert forecast(more, SPEEDS, 2)["students"] == 2 * 60 + 46 * 10
+    assert forecast(more, SPEEDS, 2)["evaluation"] == 22 * 30 + 2 * 2 * 20
+    assert "2 students (1,472 rollouts)" in counts_text(more)
+    assert "student" not in counts_text(plan)
+
+
 def test_seconds_by_hand(plan: StudyPlan) -> None:
     found = forecast(plan, SPEEDS, 2)
     assert found["base"] == 20 + 30
