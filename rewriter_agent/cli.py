@@ -70,15 +70,11 @@ def _do(options: argparse.Namespace) -> int:
     from .config import load_config
 
     config = load_config(options.config, options.set)
+    _check_command(options.command, config)
     if options.command in FIRST_STAGES:
         from .data.load import check_first_rows
 
         check_first_rows(config.data)
-    if options.command == "sweep" and config.sft.sweep is None:
-        raise ValueError(
-            "sweep needs the values to try, for example "
-            "--set 'sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}'"
-        )
     if options.command == "plan":
         from .commands.plan import plan
 
@@ -110,6 +106,21 @@ def _do(options: argparse.Namespace) -> int:
     if options.command == "run":
         print_summary(config)
     return 0
+
+
+def _check_command(command: str, config: "RunConfig") -> None:
+    from .config.method import trains_student
+
+    if command in ("rewrite", "sweep") and trains_student(config.method):
+        raise ValueError(
+            f"method={config.method} trains the model itself and has no targets for `{command}`; `rewriter-agent run` "
+            "does every stage, and `train` after `prepare` the training alone. For targets, set method=rewrite"
+        )
+    if command == "sweep" and config.sft.sweep is None:
+        raise ValueError(
+            "sweep needs the values to try, for example "
+            "--set 'sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}'"
+        )
 
 
 def _grade(options: argparse.Namespace) -> int:

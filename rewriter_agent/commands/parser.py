@@ -9,7 +9,7 @@ from rewriter_agent.push.options import add_options as add_push_options
 ARMS = ("base", "expert", "rewritten")
 STAGE_TEXTS = {
     "prepare": "load the problems and score them under the backbone",
-    "train": "learn the rewriting policy (GRPO)",
+    "train": "learn the rewriting policy (GRPO), or train the model itself if the method says so",
     "rewrite": "rewrite and verify every training problem, after the stages that this needs",
     "sft": "fine-tune on expert solutions and on the rewritten ones",
     "sweep": "fine-tune with every weight, learning rate and seed of sft.sweep, after the stages that this needs",

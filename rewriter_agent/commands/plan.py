@@ -7,7 +7,7 @@ from cluster.planning.machine import parse_machines
 from cluster.planning.plan import Plan, make_plan
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.data import MixData
-from rewriter_agent.config.stages import stages_line
+from rewriter_agent.config.stages import rewrites, stages_line
 from rewriter_agent.data.load import check_first_rows
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.data.prompts import prompt_form
@@ -42,7 +42,8 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     if isinstance(config.data, MixData):
         shares = ", ".join(f"{name} {share:.1%}" for name, share in config.data.shares.items())
         print(f"training problems: {shares}")
-    print(f"rewriting prompt: {prompt_form(config.convention, show_answer=config.prompts.show_answer)}")
+    if rewrites(config):
+        print(f"rewriting prompt: {prompt_form(config.convention, show_answer=config.prompts.show_answer)}")
     print(end_tokens_text(tokens.ends, tokens.tokenizer))
     if tells_date(tokens.tokenizer):
         told = config.model.date or "that of the run's first start; model.date sets another"

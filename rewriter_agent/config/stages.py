@@ -35,9 +35,10 @@ def wanted_stages(config: RunConfig) -> dict[str, bool]:
 
 
 def stages_line(config: RunConfig) -> str:
-    """Method, strategy and stages of a run in one line."""
+    """Method, strategy if it rewrites, and stages of a run in one line."""
     wanted = wanted_stages(config)
     names = ", ".join(name for name, has in wanted.items() if has)
     without = ", ".join(name for name, has in wanted.items() if not has)
     skipped = f" (without {without})" if without else ""
-    return f"method {config.method}, strategy {config.rewrite.strategy}: {names}{skipped}"
+    strategy = f", strategy {config.rewrite.strategy}" if rewrites(config) else ""
+    return f"method {config.method}{strategy}: {names}{skipped}"

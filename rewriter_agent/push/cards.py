@@ -15,7 +15,7 @@ from rewriter_agent.data.prompts import qa_messages, rewrite_messages
 from rewriter_agent.models.lab import LAB
 from rewriter_agent.models.resolve import is_on_hub
 from rewriter_agent.models.smollm2 import SMOLLM2
-from rewriter_agent.pipeline import PREPARE, REPORT, REWRITE, SFT_REWRITTEN, TRAIN
+from rewriter_agent.pipeline import PREPARE, REPORT, REWRITE, SFT_REWRITTEN, STUDENT, TRAIN
 from rewriter_agent.rewrite.dataset import how_made
 from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.train.rewriter import CARD, rewriter_folder
@@ -74,6 +74,30 @@ def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
     )
 
 
+def student_card(config: RunConfig, repo: str) -> str:
+    """Write the card of a model that was trained on its own answers."""
+    front = ModelCardData(
+        base_model=_base_model(config),
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["rewriter-agent", config.method],
+    )
+    manifest = _manifest(STUDENT, config)
+    return TEMPLATES.get_template("student_card.md.j2").render(
+        front=front.to_yaml(),
+        repo=repo,
+        backbone=_backbone(config),
+        method=config.method,
+        problems=_manifest(PREPARE, config)["counts"]["train"],
+        settings=_policy_settings(config, manifest["counts"]),
+        results=_results(config),
+        messages=qa_messages("QUESTION", config.convention, config.model.system_prompt),
+        max_new_tokens=config.evaluate.max_completion_length,
+        shown=public_config(config, (*SECTIONS, "method", "evaluate")),
+        versions=manifest["versions"],
+    )
+
+
 def adapter_card(config: RunConfig, repo: str) -> str:
     """Write the card of the rewriting policy's adapter."""
     front = ModelCardData(
@@ -92,7 +116,7 @@ def adapter_card(config: RunConfig, repo: str) -> str:
         backbone=_backbone(config),
         base_model=_base_model(config),
         problems=_manifest(PREPARE, config)["counts"]["train"],
-        settings=_grpo_settings(config, manifest["counts"]),
+        settings=_policy_settings(config, manifest["counts"]),
         messages=rewrite_messages(*solved, show_answer=show_answer),
         temperature=train.temperature,
         max_new_tokens=train.max_completion_length,
@@ -115,7 +139,7 @@ def _sft_settings(config: RunConfig, counts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _grpo_settings(config: RunConfig, counts: dict[str, Any]) -> dict[str, Any]:
+def _policy_settings(config: RunConfig, counts: dict[str, Any]) -> dict[str, Any]:
     return {
         "steps": counts["steps"],
         "rollouts": counts["rollouts"],

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.method import trains_student
 from rewriter_agent.models.resolve import is_on_hub
-from rewriter_agent.pipeline import DATASET, SFT_REWRITTEN, TRAIN
+from rewriter_agent.pipeline import DATASET, SFT_REWRITTEN, STUDENT, TRAIN
 from rewriter_agent.runtime.stage import Stage
 
-from .cards import adapter_card, model_card
+from .cards import adapter_card, model_card, student_card
 from .options import Kind
 
 CARD = "README.md"
@@ -30,6 +31,8 @@ class Source:
     """Pattern of the files to upload; hidden files and the stage's own records are excluded."""
 
 
+STUDENT_MODEL = Source(STUDENT, "train", "model", "[!.]*")
+"""The model of a method that trains the student itself."""
 SOURCES: dict[Kind, Source] = {
     "model": Source(SFT_REWRITTEN, "sft", "model", "[!.]*"),
     "adapter": Source(TRAIN, "train", "adapter", "[!.]*"),
@@ -71,8 +74,17 @@ def pack(config: RunConfig, repos: Mapping[Kind, str]) -> list[Upload]:
     return [_upload(kind, repo, config, repos) for kind, repo in repos.items()]
 
 
+def _source(kind: Kind, config: RunConfig) -> Source:
+    return STUDENT_MODEL if kind == "model" and trains_student(config.method) else SOURCES[kind]
+
+
 def _require(kind: Kind, config: RunConfig) -> None:
-    source = SOURCES[kind]
+    source = _source(kind, config)
+    if not source.stage.wanted(config) and trains_student(config.method):
+        raise ValueError(
+            f"method={config.method} trains the model itself, without a rewriter and without a data set; leave "
+            f"--{kind} out, and push the model with --model"
+        )
     if not source.stage.wanted(config):
         raise ValueError(
             f"this run trains no rewriting policy (rewrite.strategy={config.rewrite.strategy}, rewrite.rewriter="
@@ -86,13 +98,14 @@ def _require(kind: Kind, config: RunConfig) -> None:
 
 
 def _upload(kind: Kind, repo: str, config: RunConfig, repos: Mapping[Kind, str]) -> Upload:
-    source = SOURCES[kind]
+    source = _source(kind, config)
     folder = config.folder / source.stage.name / source.folder
     found = sorted(path for path in folder.glob(source.files) if path.is_file())
     files: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in found}
     match kind:
         case "model":
-            card = model_card(config, repo, repos.get("dataset"))
+            student = trains_student(config.method)
+            card = student_card(config, repo) if student else model_card(config, repo, repos.get("dataset"))
         case "adapter":
             card = adapter_card(config, repo)
             files[ADAPTER_CONFIG] = _without_folder(folder / ADAPTER_CONFIG)

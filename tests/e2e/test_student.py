@@ -103,7 +103,7 @@ def check_prompts(config: RunConfig) -> None:
 
 
 def check_model(config: RunConfig) -> None:
-    """Check that the trained student is what is evaluated: it differs from the backbone on the backbone's answers."""
+    """Check that the trained student is evaluated: it differs from the backbone on the backbone's answers."""
     drift = {arm: manifest(config, f"evaluate-{arm}")["counts"]["kl"] for arm in ("base", "rewritten")}
     assert drift["rewritten"] != drift["base"]
     assert manifest(config, "evaluate-rewritten")["inputs"].keys() >= {"student", "evaluate-base"}

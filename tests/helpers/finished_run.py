@@ -8,13 +8,14 @@ import yaml
 
 from rewriter_agent.config import load_config
 from rewriter_agent.io.files import write_json
-from rewriter_agent.pipeline import DATASET, PREPARE, REPORT, REWRITE, SFT_REWRITTEN, TRAIN
+from rewriter_agent.pipeline import DATASET, PREPARE, REPORT, REWRITE, SFT_REWRITTEN, STUDENT, TRAIN
 from rewriter_agent.train.rewriter import RewriterCard, write_card
 
 TABLE = "| model | task |\n| --- | ---: |\n| base | 61.5 |\n| SFT on rewritten data | 70.5 |\n"
 VERSIONS = {"rewriter-agent": "0.1.0", "torch": "2.13.0"}
 COUNTS: dict[str, dict[str, Any]] = {
     "prepare": {"train": 60, "test": 20},
+    "student": {"steps": 40, "rollouts": 640, "reward_first": 0.31, "reward_last": 0.84},
     "train": {"steps": 40, "rollouts": 640, "reward_first": 0.31, "reward_last": 1.24},
     "rewrite": {"problems": 60, "targets": 60, "rewritten": 51, "expert_fallback": 9},
     "dataset": {"rows": 60},
@@ -55,6 +56,8 @@ def finished_run(folder: Path, backbone: str, **sections: dict[str, Any]) -> Pat
         "train/adapter/adapter_model.safetensors": "adapter",
         "train/adapter/README.md": f"PEFT's own card, with base_model: {backbone}",
         "train/metrics.jsonl": "{}",
+        "student/model/config.json": "{}",
+        "student/model/model.safetensors": "weights",
         "sft-rewritten/model/config.json": "{}",
         "sft-rewritten/model/model.safetensors": "weights" * 1000,
         "sft-rewritten/model/.env": "a secret",
@@ -68,7 +71,7 @@ def finished_run(folder: Path, backbone: str, **sections: dict[str, Any]) -> Pat
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
     write_card(config.folder / "train", RewriterCard(backbone, "0123456789abcdef", 40))
-    for stage in (PREPARE, TRAIN, REWRITE, DATASET, SFT_REWRITTEN, REPORT):
+    for stage in (PREPARE, TRAIN, REWRITE, DATASET, STUDENT, SFT_REWRITTEN, REPORT):
         if stage.wanted(config):
             # As `Stage.finish` does, which looks up every version that is installed: a second a stage.
             made_from = {"fingerprint": stage.fingerprint(config), "inputs": stage.inputs(config)}

@@ -333,6 +333,59 @@ def test_typicality_scores_the_gap_to_the_entropy() -> None:
     assert scores[0].alignment == pytest.approx(math.exp(-1))
 
 
+def test_the_gate_alone_pays_one_and_asks_no_backbone() -> None:
+    config = RewardConfig(
+        alignment="typicality",
+        coverage_weight=1.0,
+        tail_weight=1.0,
+        support_weight=1.0,
+        step_credit_weight=0.5,
+        min_coverage=1.0,
+        quote_expert=True,
+    ).gate_alone()
+    assert not config.needs_backbone
+    assert not config.needs_entropies
+    texts = (
+        "Three and four are seven.\n#### 7",
+        "Three and four are eight.\n#### 8",
+        "Three and four, so 3 + 4 = 7, and 7 - 1 = 5.\n#### 7",
+        "three plus four makes seven as everyone who can count well knows\n#### 7",
+    )
+    services = Services()
+    scores = score_group(
+        Problem(),
+        [Candidate(text, True) for text in texts],
+        config=config,
+        verify=services.verify,
+        check_steps=services.check_steps,
+        backbone=None,
+    )
+    assert [score.total for score in scores] == [1, 0, 0, 1]
+    assert [score.reason for score in scores] == [None, "wrong_answer", "false_step", None]
+    assert {score.mean_logprob for score in scores} == {None}
+    assert {score.alignment for score in scores} == {0}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"judge": True}, {"min_support": 0.0}, {"preset": "rlt", "min_support": -1.0}]
+)
+def test_rules_of_the_gate_alone_may_need_the_backbone(settings: dict) -> None:
+    assert RewardConfig.model_validate(settings).gate_alone().needs_backbone
+
+
+def test_a_config_that_needs_the_backbone_is_refused_without_one() -> None:
+    services = Services()
+    with pytest.raises(ValueError, match="needs the backbone, and no `backbone` was given"):
+        score_group(
+            Problem(),
+            [Candidate("a", True)] * 2,
+            config=RewardConfig(),
+            verify=services.verify,
+            check_steps=services.check_steps,
+            backbone=None,
+        )
+
+
 def test_no_service_is_called_if_no_candidate_needs_it() -> None:
     services = Services()
     scores = services.score([Candidate("no", True), Candidate("nor this", False)], preset="paper")

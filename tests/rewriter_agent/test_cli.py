@@ -124,7 +124,22 @@ def test_plan_prints_every_role(make_config: MakeConfig, capsys: pytest.CaptureF
     assert main(["plan", make_config(), "--set", "sft.num_workers=1", "--set", "method=self_train"]) == 0
     out = capsys.readouterr().out
     assert "method self_train, strategy self_train: prepare, rewrite, dataset, evaluate-base," in out
-    assert "report (without train, replay, sweep)" in out
+    assert "report (without train, replay, student, sweep)" in out
+    assert main(["plan", make_config(), "--set", "sft.num_workers=1", "--set", "method=grpo"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "method grpo: prepare, student, evaluate-base, sft-expert, evaluate-expert, evaluate-rewritten, report "
+        "(without train, rewrite, dataset, replay, sft-rewritten, sweep)"
+    ) in out
+    assert "rewriting prompt" not in out
+
+
+@pytest.mark.parametrize("command", ["rewrite", "sweep"])
+def test_a_method_without_targets(
+    make_config: MakeConfig, error_of: Callable[..., str], command: str
+) -> None:
+    message = error_of(command, make_config(), "--set", "method=grpo")
+    assert message.startswith(f"method=grpo trains the model itself and has no targets for `{command}`;")
 
 
 @pytest.mark.usefixtures("two_cores")

@@ -19,6 +19,7 @@ from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.pipeline import SFT_REWRITTEN
 from rewriter_agent.push.cards import adapter_card, model_card
 from rewriter_agent.push.redact import public_config
+from rewriter_agent.push.uploads import pack
 from tests.helpers.fake_hub import FORBIDDEN, FakeHub, fake_hub
 from tests.helpers.finished_run import TABLE, finished_run
 
@@ -190,6 +191,21 @@ def test_the_card_of_a_model_counts_the_rows_of_its_method(
     card = model_card(load_config(finished_run(tmp_path / "run", "org/backbone", **sections)), "ann/m", None)
     assert told in card
     assert "expert_fallback" not in card.split("````yaml")[0]
+
+
+def test_a_student_is_a_model_and_nothing_else(tmp_path: Path) -> None:
+    config = load_config(finished_run(tmp_path / "run", "org/backbone", method="grpo"))
+    (upload,) = pack(config, {"model": "ann/m"})
+    assert upload.files["model.safetensors"] == config.folder / "student" / "model" / "model.safetensors"
+    written = huggingface_hub.ModelCard(upload.card)
+    assert written.data.to_dict()["tags"] == ["rewriter-agent", "grpo"]
+    assert "`org/backbone`, trained with rewriter-agent by GRPO on 60 problems" in written.text
+    assert "reward 0.31 → 0.84" in written.text
+    assert "## Results" in written.text
+    assert "rewrite" not in written.text.replace("rewriter-agent", "").split("## Results")[0]
+    for kind in ("adapter", "dataset"):
+        with pytest.raises(ValueError, match=f"without a data set; leave --{kind} out"):
+            pack(config, {kind: "ann/x"})
 
 
 @pytest.mark.parametrize(("style", "convention"), [("answer", "contains"), ("quote", "text")])

@@ -17,10 +17,12 @@ from rewriter_agent.pipeline import (
     COMMANDS,
     DATASET,
     EVALUATE_BASE,
+    EVALUATE_REWRITTEN,
     PREPARE,
     REWRITE,
     SFT_EXPERT,
     STAGES,
+    STUDENT,
     TRAIN,
 )
 from rewriter_agent.runtime.fingerprints import input_hashes
@@ -277,6 +279,37 @@ def test_every_stage_comes_after_what_it_needs() -> None:
     for place, stage in enumerate(STAGES):
         assert all(before in STAGES[:place] for before in stage.after)
     assert set(COMMANDS["run"]) == {stage for stages in COMMANDS.values() for stage in stages}
+
+
+def test_a_student_is_trained_in_place_of_the_rewriting(tmp_path: Path, config: RunConfig) -> None:
+    student = make_config(tmp_path, method="grpo")
+    assert not STUDENT.wanted(config)
+    assert [stage.name for stage in STAGES if stage.wanted(student)] == [
+        "prepare",
+        "student",
+        "evaluate-base",
+        "sft-expert",
+        "evaluate-expert",
+        "evaluate-rewritten",
+        "report",
+    ]
+    assert STUDENT.inputs(student).keys() == {"prepare"}
+    assert EVALUATE_REWRITTEN.before(student) == [EVALUATE_BASE, STUDENT]
+    # What both have is done once.
+    for stage in (PREPARE, SFT_EXPERT, EVALUATE_BASE):
+        assert stage.fingerprint(student) == stage.fingerprint(config)
+    # How a rewriter is asked is nothing to it.
+    asked = make_config(tmp_path, method="grpo", prompts={"show_answer": False})
+    assert STUDENT.fingerprint(asked) == STUDENT.fingerprint(student)
+    longer = make_config(tmp_path, method="grpo", train={"max_steps": 3})
+    assert STUDENT.fingerprint(longer) != STUDENT.fingerprint(student)
+
+
+def test_engines_of_the_backbone_train_a_student_only_if_the_gate_asks_them(tmp_path: Path) -> None:
+    assert set(STUDENT.roles(make_config(tmp_path, method="grpo"))) == {"policy", "learner"}
+    for reward in ({"judge": True}, {"min_support": 0.0}):
+        asking = make_config(tmp_path, method="grpo", reward=reward)
+        assert set(STUDENT.roles(asking)) == {"policy", "learner", "backbone"}
 
 
 def test_every_stages_fingerprint_takes_sections_of_the_config(config: RunConfig) -> None:

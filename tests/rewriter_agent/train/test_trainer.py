@@ -11,6 +11,7 @@ from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
+from rewriter_agent.train.policy import STUDENT
 from rewriter_agent.train.trainer import FleetGRPOTrainer
 from rewriter_agent.train.worker import dataset
 
@@ -23,6 +24,9 @@ def test_a_problem_writes_no_control_token_into_the_prompt_that_is_trained_on() 
     ]
     anchors = Anchors(expert=-2.0, own=-0.5)
     problems = {p.id: AnchoredProblem(**vars(tokens.encode(p)), anchors=anchors) for p in given}
+    assert [row["prompt_ids"] for row in dataset(problems, tokens, STUDENT)] == [
+        tokens.question(problem) for problem in given
+    ]
     rows = list(dataset(problems, tokens))
     trainer = cast(Any, SimpleNamespace(_rows=rows))
     ids, images, fields = FleetGRPOTrainer._tokenize_prompts(trainer, [row["prompt"] for row in rows])
