@@ -27,8 +27,8 @@ class Section:
 
 
 POLICY = Section(
-    "Rewriting policy (GRPO)",
-    ("train",),
+    "Policy (GRPO)",
+    ("train", "student"),
     TRAINING_STEP,
     (
         Panel("Reward", ("train/reward", "train/reward_std")),
