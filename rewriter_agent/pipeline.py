@@ -223,7 +223,7 @@ def evaluate_arms(config: RunConfig, arms: Sequence[str], regrade: bool = False)
     stages = [EVALUATIONS[arm] for arm in arms]
     done_here = [PREPARE, *stages]
     for stage in stages:
-        stage.require(config, [needed for needed in stage.after if needed not in done_here])
+        stage.require(config, [needed for needed in stage.before(config) if needed not in done_here])
     if regrade:
         with exclusive(config.folder):
             for stage in stages:

@@ -18,7 +18,7 @@ from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
-from rewriter_agent.pipeline import STAGES, run_stages
+from rewriter_agent.pipeline import STAGES, evaluate_arms, run_stages
 from rewriter_agent.prepare.records import anchored_problems
 from tests.helpers.killed_run import STAGE_SECONDS, checkpoint_step, write_config
 from tests.helpers.processes import ROOT
@@ -73,6 +73,7 @@ def test_a_student_is_a_whole_run_and_resumes(
     capsys.readouterr()
     run_stages(config, STAGES)
     assert capsys.readouterr().out.count("complete, skipped") == 7
+    assert "rewritten" in evaluate_arms(config, ["rewritten"])
 
 
 def kill_in_student(config: RunConfig, path: Path) -> None:
