@@ -44,7 +44,7 @@ evaluate:
   retention: [lab_sort, lab_repeat]
   retention_limit: 4
 tracking: {report_to: none}
-study: {seeds: [1], learning_rates: [1.0e-3], arms: [expert, expert_replay, best_of_budget, rl_greedy]}
+study: {seeds: [1], learning_rates: [1.0e-3], arms: [expert, expert_replay, best_of_budget, grpo, rl_greedy]}
 """
 
 
@@ -81,13 +81,13 @@ def result(folder: Path) -> StudyResult:
 
 
 def test_every_arm_is_measured(result: StudyResult) -> None:
-    arms = ["expert", "expert_replay", "best_of_budget", "rl_greedy"]
+    arms = ["expert", "expert_replay", "best_of_budget", "grpo", "rl_greedy"]
     assert [arm.arm for arm in result.arms] == arms
     assert sorted((cell.arm, cell.seed) for cell in result.cells) == [(arm, 1) for arm in sorted(arms)]
     for cell in result.cells:
         assert {"task", "avg@1", "retention/lab_sort", "forgetting", "kl", "nll"} <= cell.metrics.keys()
     # That whose rewriter writes for another is one, too.
-    assert {source.arm for source in result.sources} == {"best_of_budget", "rl", "rl_greedy"}
+    assert {source.arm for source in result.sources} == {"best_of_budget", "grpo", "rl", "rl_greedy"}
 
 
 def test_the_command_ends_with_the_table_and_leaves_page_and_markdown(
@@ -108,6 +108,8 @@ def test_best_of_n_spends_what_the_rewriter_has_spent(result: StudyResult) -> No
     rl = spent["rl"]["rollouts"] + spent["rl"]["training_rollouts"]
     assert rl == 16 * 4 + 2 * 8
     assert spent["best_of_budget"]["rollouts"] == rl
+    # The student itself: 10 steps of 8.
+    assert spent["grpo"]["training_rollouts"] == rl
     # Written by the rewriter of `rl`, whose training counts for it, too.
     assert spent["rl_greedy"]["training_rollouts"] == spent["rl"]["training_rollouts"]
 
