@@ -30,7 +30,7 @@ COUNTS: dict[str, dict[str, Any]] = {
 }
 
 
-def finished_run(folder: Path, backbone: str, **sections: dict[str, Any]) -> Path:
+def finished_run(folder: Path, backbone: str, **sections: Any) -> Path:
     """Every stage that `push` reads, with small files; returns the config's path."""
     folder.mkdir(parents=True)
     rows = folder / "train.jsonl"

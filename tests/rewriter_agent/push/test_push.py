@@ -194,7 +194,7 @@ def test_the_card_of_a_model_counts_the_rows_of_its_method(
 
 
 def test_a_student_is_a_model_and_nothing_else(tmp_path: Path) -> None:
-    config = load_config(finished_run(tmp_path / "run", "org/backbone", method="grpo"))
+    config = load_config(finished_run(tmp_path / "run", "org/backbone", method="grpo", sft={}))
     (upload,) = pack(config, {"model": "ann/m"})
     assert upload.files["model.safetensors"] == config.folder / "student" / "model" / "model.safetensors"
     written = huggingface_hub.ModelCard(upload.card)
