@@ -157,7 +157,7 @@ def log_terms(scores: Sequence[Score], log_metric: LogMetric) -> None:
     passed = [score for score in scores if score.gate]
     terms = {
         "gate": [float(score.gate) for score in scores],
-        "alignment": [score.alignment for score in passed],
+        "alignment": [score.alignment for score in passed if score.mean_logprob is not None],
         "diversity": [score.diversity for score in passed],
         "coverage": [score.coverage for score in passed if score.coverage is not None],
         "tail": [score.tail for score in passed if score.tail is not None],

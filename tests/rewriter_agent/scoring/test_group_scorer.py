@@ -45,6 +45,16 @@ def test_only_passing_candidates_are_scored_and_given_the_question_alone(
     assert fleet.asked == [*texts, answer]
 
 
+def test_the_gate_alone_scores_without_a_backbone(fleet: RecordingFleet) -> None:
+    scorer = group_scorer(fleet, CONFIG.gate_alone())
+    scorer.backbone = None
+    groups = [(make_problem(name), [make_sample(GOOD), make_sample(WRONG)]) for name in ("a", "b")]
+    for group in scorer(groups):
+        assert [score.total for score in group.scores] == [1, 0]
+        assert [score.mean_logprob for score in group.scores] == group.logprobs == [None, None]
+    assert fleet.asked == []
+
+
 def test_logprobs_are_those_of_the_sampled_ids(scorer: GroupScorer) -> None:
     samples = [make_sample(text) for text in (WRONG, GOOD, OTHER)]
     (group,) = scorer([(make_problem("a"), samples)])

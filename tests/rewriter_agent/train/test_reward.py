@@ -188,6 +188,9 @@ def test_a_term_that_no_candidate_has_is_not_logged(logs: Logs) -> None:
     assert "reward_terms/alignment_mean" not in logs.metrics
     assert logs.metrics["reward_terms/gate_mean"] == 0
     assert logs.metrics["rejected/copy"] == 1
+    log_terms([replace(passed(1.0, alignment=0.0), mean_logprob=None)] * 2, logs.metric)
+    assert "reward_terms/alignment_mean" not in logs.metrics
+    assert logs.metrics["reward_terms/gate_mean"] == 1
 
 
 def test_length_correlations_are_over_passing_candidates(logs: Logs) -> None:
