@@ -6,6 +6,7 @@ steps are true if the reward checks at least one claim in it and finds none fals
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -17,7 +18,15 @@ from reward.steps import check_steps
 from rewriter_agent.config import load_config
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.data.prompts import ANSWER_LINE, Messages, qa_messages, rewrite_messages, user_messages
+from rewriter_agent.data.prompts import (
+    ANSWER_LINE,
+    Messages,
+    Prompts,
+    qa_messages,
+    read_prompts,
+    rewrite_messages,
+    user_messages,
+)
 from rewriter_agent.lab.generate import Reply, generate
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 
@@ -25,30 +34,30 @@ EXAMPLE = "12"
 HEADER = f"{'prompt':<24}{'form kept':>12}{'right':>12}{'steps true':>12}{'both':>12}"
 
 
-def shown(problem: Problem) -> Messages:
+def shown(problem: Problem, prompts: Prompts) -> Messages:
     """Build the prompt that shows the answer."""
-    return _rewriting(problem, show_answer=True)
+    return _rewriting(problem, replace(prompts, show_answer=True))
 
 
-def masked(problem: Problem) -> Messages:
+def masked(problem: Problem, prompts: Prompts) -> Messages:
     """Build the prompt that masks the answer."""
-    return _rewriting(problem, show_answer=False)
+    return _rewriting(problem, replace(prompts, show_answer=False))
 
 
-def with_example(problem: Problem) -> Messages:
+def with_example(problem: Problem, prompts: Prompts) -> Messages:
     """Build the prompt that masks the answer, with an example of the last line."""
-    [message] = masked(problem)
+    [message] = masked(problem, prompts)
     return user_messages(
         f"{message['content']}\nFor example:\n{ANSWER_LINE[problem.convention].format(answer=EXAMPLE)}"
     )
 
 
-def question(problem: Problem) -> Messages:
+def question(problem: Problem, prompts: Prompts) -> Messages:
     """Build the prompt of the question alone."""
-    return qa_messages(problem.question, problem.convention)
+    return qa_messages(problem.question, problem.convention, answer_format=prompts.answer_format)
 
 
-FORMS: dict[str, Callable[[Problem], Messages]] = {
+FORMS: dict[str, Callable[[Problem, Prompts], Messages]] = {
     "answer shown": shown,
     "answer masked": masked,
     "masked, with example": with_example,
@@ -65,6 +74,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2, help="replies a problem and form (2)")
     options = parser.parse_args()
     config = load_config(options.config, options.set)
+    prompts = read_prompts(config.prompts, config.convention)
     path = resolve_model(config.model.name_or_path)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(path), load_tokenizer(path)
     problems = load_problems(config.data).train[: options.problems] * options.samples
@@ -73,9 +83,9 @@ def main() -> None:
         flush=True,
     )
     for name, form in FORMS.items():
-        prompts = [form(problem) for problem in problems]
+        asked = [form(problem, prompts) for problem in problems]
         length, temperature = config.rewrite.max_completion_length, config.rewrite.temperature
-        replies = generate(model, tokenizer, prompts, length, temperature, config.seed)
+        replies = generate(model, tokenizer, asked, length, temperature, config.seed)
         print(
             f"{name:<24}{''.join(f'{100 * share:>12.1f}' for share in shares(problems, replies))}", flush=True
         )
@@ -96,9 +106,9 @@ def shares(problems: list[Problem], replies: list[Reply]) -> list[float]:
     return [fmean(values) for values in ([answer is not None for answer in stated], right, true, both)]
 
 
-def _rewriting(problem: Problem, *, show_answer: bool) -> Messages:
+def _rewriting(problem: Problem, prompts: Prompts) -> Messages:
     row = (problem.question, problem.solution, problem.answer, problem.convention)
-    return rewrite_messages(*row, show_answer=show_answer)
+    return rewrite_messages(*row, prompts=prompts)
 
 
 def _is_right(problem: Problem, answer: str) -> bool:

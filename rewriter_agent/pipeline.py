@@ -15,7 +15,6 @@ from rewriter_agent.experiments.sweep.stage import sweep
 from rewriter_agent.finetune.stage import finetune, sft_gb
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import clock
-from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.prepare.stage import prepare
 from rewriter_agent.replay.stage import replay
@@ -23,7 +22,14 @@ from rewriter_agent.replay.texts import read_texts
 from rewriter_agent.report.stage import report
 from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
 from rewriter_agent.rewrite.stage import dataset, rewrite
-from rewriter_agent.runtime.fingerprints import evaluation_hashes, input_hashes, replay_hash, rewriter_hash
+from rewriter_agent.runtime.fingerprints import (
+    evaluation_hashes,
+    input_hashes,
+    replay_hash,
+    rewriter_hash,
+    template_hash,
+)
+from rewriter_agent.runtime.hints import hints
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
@@ -55,14 +61,15 @@ def rewriting_roles(config: RunConfig) -> tuple[str, ...]:
 
 PREPARE = Stage(
     "prepare",
-    ("data", "prepare", "reward"),
+    ("data", "prepare", "reward", "prompts.answer_format"),
     (),
     prepare,
     roles=lambda config: ("backbone",),
     # A different version may have written different columns.
     reads=lambda config: input_hashes(config) | {COLUMNS: ",".join(PREPARED.names)},
-    # Of the prepared columns only the rewriting prompt depends on it.
+    # Of the prepared columns only the rewriting prompt depends on these.
     own_sections=("prompts",),
+    own_reads=template_hash,
 )
 TRAIN = Stage(
     "train",
@@ -71,6 +78,7 @@ TRAIN = Stage(
     train,
     policy_gb,
     wanted=trains_rewriter,
+    reads=template_hash,
     roles=lambda config: ("encoder", "policy", "backbone", "learner"),
 )
 REWRITE = Stage(
@@ -82,6 +90,7 @@ REWRITE = Stage(
     roles=rewriting_roles,
     reads=lambda config: (
         rewriter_hash(config)
+        | template_hash(config)
         | {COLUMNS: ",".join([*REWRITES.names, *CANDIDATES.names, *PROBLEM_COSTS.names])}
     ),
 )
@@ -201,7 +210,7 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
     if REPLAY in stages and config.sft.replay:
         # A file that cannot be read is named before anything starts.
         read_texts(config)
-    if hint := precision_hint(config):
+    for hint in hints(config):
         print(f"hint: {hint}", flush=True)
     with connect(config.cluster, config.output_dir) as machines:
         session = Session(config, machines, roles_of(stages, config))

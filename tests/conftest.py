@@ -16,8 +16,10 @@ import pytest
 from hypothesis import settings
 
 from rewriter_agent.config.data import LabData
+from rewriter_agent.config.prompts import MATHEMATICS
 from rewriter_agent.data import prompts
 from rewriter_agent.data.load import load_problems
+from rewriter_agent.data.rewriting_template import template_path
 from rewriter_agent.models.cache import cached_folder
 
 # As `rewriter_agent.environment` sets it for commands; tqdm reads it when it is imported.
@@ -48,7 +50,8 @@ def tiny_backbone() -> Path:
     """
     from tests.helpers import tiny
 
-    sources = b"".join(Path(str(module.__file__)).read_bytes() for module in (tiny, prompts))
+    files = [Path(str(module.__file__)) for module in (tiny, prompts)]
+    sources = b"".join(file.read_bytes() for file in (*files, template_path(MATHEMATICS)))
     name = f"tiny-{hashlib.sha256(sources).hexdigest()[:12]}"
     return cached_folder(Path(tempfile.gettempdir()) / "rewriter-agent-tests", name, tiny.build_backbone)
 

@@ -10,7 +10,7 @@ from rewriter_agent.config.data import MixData
 from rewriter_agent.config.stages import rewrites, stages_line
 from rewriter_agent.data.load import check_first_rows
 from rewriter_agent.data.prompt_encoder import load_tokens
-from rewriter_agent.data.prompts import prompt_form
+from rewriter_agent.data.prompts import format_hint, question_line, read_prompts, rewriting_line
 from rewriter_agent.models.chat_template import tells_date
 from rewriter_agent.models.context_length import check_max_model_len
 from rewriter_agent.models.end_tokens import end_tokens_text
@@ -24,7 +24,7 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     """Print roles, stages, prompts and end tokens; with `measure`, the time that the config's study would take.
 
     Raises:
-        ValueError: the layout is impossible, or the model or the first rows of the data cannot be used.
+        ValueError: the layout is impossible, or the model, the prompts or the first rows of the data cannot be used.
     """
     given = [machine for text in machines for machine in parse_machines(text)]
     # For other machines a plan needs the model's config only: data and weights may be there.
@@ -32,18 +32,22 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
         check_first_rows(config.data)
         if config.sft.replay:
             read_texts(config)
+    prompts = read_prompts(config.prompts, config.convention)
     path = resolve_model(config.model.name_or_path, weights=not given)
     work = workload(config, model_shape(path))
     check_max_model_len(path, config.model.max_model_len)
-    tokens = load_tokens(path, config.model, light=True)
+    tokens = load_tokens(path, config.model, prompts=prompts, light=True)
     layout = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(layout, config, work))
     print(stages_line(config))
     if isinstance(config.data, MixData):
         shares = ", ".join(f"{name} {share:.1%}" for name, share in config.data.shares.items())
         print(f"training problems: {shares}")
+    print(question_line(prompts, config.convention))
     if rewrites(config):
-        print(f"rewriting prompt: {prompt_form(config.convention, show_answer=config.prompts.show_answer)}")
+        print(rewriting_line(prompts, config.convention))
+    if hint := format_hint(config.prompts, config.convention):
+        print(f"hint: {hint}")
     print(end_tokens_text(tokens.ends, tokens.tokenizer))
     if tells_date(tokens.tokenizer):
         told = config.model.date or "that of the run's first start; model.date sets another"

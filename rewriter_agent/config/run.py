@@ -54,7 +54,7 @@ class RunConfig(Strict):
     """Problems with expert solutions."""
 
     prompts: PromptsConfig = PromptsConfig()
-    """The rewriting prompt."""
+    """The question as models read it, and the rewriting prompt."""
 
     prepare: PrepareConfig = PrepareConfig()
     """Reference points of the alignment reward."""

@@ -8,7 +8,7 @@ from rewriter_agent.config.benchmarks import Benchmark
 
 from .problem import Problem, problem_id
 from .read import RawRow, read_file, read_named
-from .rows import BadRow, answer_text, decode_row, require_gold, text
+from .rows import BadRow, answer_text, decode_row, require_gold, text_as_it_is
 
 
 def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
@@ -43,7 +43,7 @@ def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
 
 
 def _problem(values: dict[str, Any], benchmark: Benchmark) -> Problem:
-    question, answer = text(values, benchmark.question), values.get(benchmark.answer)
+    question, answer = text_as_it_is(values, benchmark.question), values.get(benchmark.answer)
     several = answer if isinstance(answer, list) else [answer]
     answers = [answer_text({**values, benchmark.answer: one}, benchmark.answer) for one in several]
     gold = ", ".join(one.strip("$") for one in answers)

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from rewriter_agent.config.model import ModelConfig
-from rewriter_agent.config.prompts import PromptsConfig
+from rewriter_agent.config.prompts import AUTO
 from rewriter_agent.models.chat_template import check_roles, choose_template, fix_date
 from rewriter_agent.models.end_tokens import EndTokens, end_tokens
 from rewriter_agent.models.light_tokenizer import light_tokenizer
 from rewriter_agent.models.resolve import load_tokenizer
 
 from .problem import EncodedProblem, Problem
-from .prompts import Messages, qa_messages, rewrite_messages
+from .prompts import Messages, Prompts, qa_messages, rewrite_messages
+from .rewriting_template import KEY
 from .text_encoder import text_encoder
 
 MOST_BYTES = 4
@@ -29,12 +30,12 @@ class Tokens:
         tokenizer: Any,
         system_prompt: str | None,
         ends: EndTokens,
-        prompts: PromptsConfig = PromptsConfig(),  # noqa: B008
+        prompts: Prompts | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.system_prompt = system_prompt
         self.ends = ends
-        self.prompts = prompts
+        self.prompts = prompts or Prompts()
 
     def encode(self, problem: Problem) -> EncodedProblem:
         """Encode both prompts of a problem."""
@@ -46,11 +47,12 @@ class Tokens:
 
     def question(self, problem: Problem) -> list[int]:
         """The QA prompt, on which SFT trains and the backbone's log-probs condition."""
-        return encode_question(self.tokenizer, problem, self.system_prompt)
+        return self.prompt(self.question_messages(problem))
 
     def question_messages(self, problem: Problem) -> Messages:
         """The QA prompt as messages."""
-        return qa_messages(problem.question, problem.convention, self.system_prompt)
+        answer_format = self.prompts.answer_format
+        return qa_messages(problem.question, problem.convention, self.system_prompt, answer_format)
 
     def rewriting(self, problem: Problem) -> list[int]:
         """The policy's prompt."""
@@ -64,7 +66,7 @@ class Tokens:
             problem.answer,
             problem.convention,
             self.system_prompt,
-            show_answer=self.prompts.show_answer,
+            self.prompts,
         )
 
     def expert(self, problem: Problem) -> list[int]:
@@ -116,9 +118,12 @@ class Tokens:
         return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
 
 
-def encode_question(tokenizer: Any, problem: Problem, system_prompt: str | None) -> list[int]:
+def encode_question(
+    tokenizer: Any, problem: Problem, system_prompt: str | None, answer_format: str = AUTO
+) -> list[int]:
     """Encode the QA prompt under the chat template."""
-    return text_encoder(tokenizer).chat(qa_messages(problem.question, problem.convention, system_prompt))
+    messages = qa_messages(problem.question, problem.convention, system_prompt, answer_format)
+    return text_encoder(tokenizer).chat(messages)
 
 
 def _pieces(ids: list[int], tokenizer: Any) -> list[str]:
@@ -140,7 +145,7 @@ def load_tokens(
     path: str,
     model: ModelConfig,
     prompt_date: datetime | None = None,
-    prompts: PromptsConfig = PromptsConfig(),  # noqa: B008
+    prompts: Prompts | None = None,
     light: bool = False,
 ) -> Tokens:
     """Load the tokens of the model that `resolve_model` gave, under the options of a config.
@@ -149,11 +154,12 @@ def load_tokens(
         path: The model's folder, or its name on the hub.
         model: Options.
         prompt_date: Date that a chat template with today's date tells, unless the config names another.
-        prompts: Options of the prompts.
+        prompts: The run's prompts; None for the default ones.
         light: Make do with a tokenizer that a plan needs, if the model's files allow one.
 
     Raises:
-        ValueError: the model's chat template cannot be used with these options, or nothing says what ends its texts.
+        ValueError: the model's chat template cannot be used with these options, nothing says what ends its texts, or
+            the prompts hold one of its control tokens.
     """
     tokenizer = _tokenizer(path, model.chat_template, light)
     if now := model.date or prompt_date:
@@ -163,7 +169,24 @@ def load_tokens(
     if tokenizer.eos_token is None:
         # TRL pads with it if there is no padding token.
         tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(ends.turn[-1]))
-    return Tokens(tokenizer, model.system_prompt, ends, prompts)
+    tokens = Tokens(tokenizer, model.system_prompt, ends, prompts)
+    _check_prompts(tokens)
+    return tokens
+
+
+def _check_prompts(tokens: Tokens) -> None:
+    """Raise ValueError if a prompt that the user wrote holds a control token, which would be encoded as text."""
+    prompts, control = tokens.prompts, text_encoder(tokens.tokenizer).control.acting
+    texts = {
+        "prompts.answer_format": prompts.answer_format,
+        f"{KEY}: {prompts.template.name}": prompts.template.source,
+    }
+    for place, text in texts.items():
+        if found := sorted(token for token in control if token in text):
+            raise ValueError(
+                f"{place} holds {', '.join(found)}, which the model reads as plain characters: only its chat template "
+                "writes control tokens. Leave them out; model.system_prompt sets a system message"
+            )
 
 
 def _tokenizer(path: str, template: str | None, light: bool) -> Any:

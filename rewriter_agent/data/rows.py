@@ -39,7 +39,7 @@ def parse_row(row: object, config: RowData, source: str) -> Problem:
     """
     values = decode_row(row)
     columns, convention = config.columns, config.convention
-    question = text(values, columns.question)
+    question = text_as_it_is(values, columns.question)
     solution = text(values, columns.solution)
     if convention == "####":
         solution = CALCULATOR_MARK.sub("", solution)
@@ -116,6 +116,11 @@ def column_names(names: Iterable[str]) -> str:
 
 def text(values: dict[str, object], column: str) -> str:
     """A column that must hold text, without the space around it; raises BadRow."""
+    return text_as_it_is(values, column).strip()
+
+
+def text_as_it_is(values: dict[str, object], column: str) -> str:
+    """A column that must hold text, with the space around it; raises BadRow."""
     value = _value(values, column)
     if not isinstance(value, str):
         raise BadRow(f"column {column!r} holds a {type(value).__name__}, not text")
@@ -124,7 +129,7 @@ def text(values: dict[str, object], column: str) -> str:
     # JSON may escape half a surrogate pair, which no tokenizer and no file format can encode.
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise BadRow(f"column {column!r} holds an unpaired surrogate, which is not valid Unicode")
-    return value.strip()
+    return value
 
 
 def answer_text(values: dict[str, object], column: str) -> str:

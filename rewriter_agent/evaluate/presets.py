@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import PromptName
+from rewriter_agent.config.prompts import AUTO
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import encode_question
 from rewriter_agent.data.text_encoder import text_encoder
@@ -49,14 +51,22 @@ class PromptFormat:
     tokenizer: PreTrainedTokenizerBase
     name: PromptName
     system_prompt: str | None = None
+    answer_format: str = AUTO
+    """Text after the question in a chat (`prompts.answer_format`); a preset has its own."""
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, config: RunConfig) -> PromptFormat:
+        """Format that the evaluations of a run use."""
+        system_prompt, answer_format = config.model.system_prompt, config.prompts.answer_format
+        return cls(tokenizer, config.evaluate.prompt, system_prompt, answer_format)
 
     def prompt_ids(self, problem: Problem) -> list[int]:
         """The prompt's tokens; a preset's as its evaluation makes them, with the tokenizer's own special tokens."""
         if self.name == "chat":
-            return encode_question(self.tokenizer, problem, self.system_prompt)
+            return encode_question(self.tokenizer, problem, self.system_prompt, self.answer_format)
         preset = PRESETS[self.name]
         encoder = text_encoder(self.tokenizer)
-        question = encoder.control.guarded(problem.question)
+        question = encoder.control.guarded(problem.question.strip())
         return encoder.encode(f"{preset.before}{question}{preset.after}", add_special_tokens=True)
 
     def convention(self, problem: Problem) -> str:

@@ -41,7 +41,7 @@ def evaluate_checkpoint(
     config = session.config
     evaluate_model(
         ModelUnderTest.of(session, model),
-        PromptFormat(session.tokens.tokenizer, config.evaluate.prompt, config.model.system_prompt),
+        PromptFormat.of(session.tokens.tokenizer, config),
         session.test_problems(),
         config.evaluate,
         session.verifier.verify,

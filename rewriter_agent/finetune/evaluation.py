@@ -123,7 +123,7 @@ class HeldOutEvaluation:
             config = sample_settings(session.config.evaluate, self.settings)
             evaluate_model(
                 ModelUnderTest.of(session, model),
-                PromptFormat(session.tokens.tokenizer, config.prompt, session.config.model.system_prompt),
+                PromptFormat.of(session.tokens.tokenizer, session.config),
                 self.problems,
                 config,
                 session.verifier.verify,

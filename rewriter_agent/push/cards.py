@@ -6,12 +6,11 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reward.answers.mask.mask import MASK
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
-from rewriter_agent.data.prompts import qa_messages, rewrite_messages
+from rewriter_agent.data.prompts import Messages, example_rewriting, qa_messages, read_prompts
 from rewriter_agent.models.lab import LAB
 from rewriter_agent.models.resolve import is_on_hub
 from rewriter_agent.models.smollm2 import SMOLLM2
@@ -20,6 +19,7 @@ from rewriter_agent.rewrite.dataset import how_made
 from rewriter_agent.runtime.stage import Stage
 from rewriter_agent.train.rewriter import CARD, rewriter_folder
 
+from .fence import fenced
 from .redact import public_config, public_name
 
 EMBEDDED = {
@@ -40,6 +40,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters |= {
     "json": lambda value: json.dumps(value, ensure_ascii=False),
+    "fenced": fenced,
     "listed": lambda values: ", ".join(f"{name} {value}" for name, value in values.items()),
 }
 
@@ -67,7 +68,7 @@ def model_card(config: RunConfig, repo: str, dataset: str | None) -> str:
         verified=STRATEGIES[config.rewrite.strategy].accepts != "finished",
         settings=_sft_settings(config, manifest["counts"]),
         results=_results(config),
-        messages=qa_messages("QUESTION", config.convention, config.model.system_prompt),
+        messages=_question(config),
         max_new_tokens=config.evaluate.max_completion_length,
         shown=public_config(config, (*_rewriter_sections(config), "rewrite", "sft", "evaluate")),
         versions=manifest["versions"],
@@ -91,7 +92,7 @@ def student_card(config: RunConfig, repo: str) -> str:
         problems=_manifest(PREPARE, config)["counts"]["train"],
         settings=_policy_settings(config, manifest["counts"]),
         results=_results(config),
-        messages=qa_messages("QUESTION", config.convention, config.model.system_prompt),
+        messages=_question(config),
         max_new_tokens=config.evaluate.max_completion_length,
         shown=public_config(config, (*SECTIONS, "method", "evaluate")),
         versions=manifest["versions"],
@@ -107,9 +108,7 @@ def adapter_card(config: RunConfig, repo: str) -> str:
         tags=["rewriter-agent", "lora", "grpo"],
     )
     manifest, train = _manifest(TRAIN, config), config.train
-    show_answer = config.prompts.show_answer
-    solution = "EXPERT SOLUTION" if show_answer else f"EXPERT SOLUTION WITH {MASK} FOR ITS RESULT"
-    solved = ("QUESTION", solution, "ANSWER", config.convention, config.model.system_prompt)
+    prompts = read_prompts(config.prompts, config.convention)
     return TEMPLATES.get_template("adapter_card.md.j2").render(
         front=front.to_yaml(),
         repo=repo,
@@ -117,7 +116,7 @@ def adapter_card(config: RunConfig, repo: str) -> str:
         base_model=_base_model(config),
         problems=_manifest(PREPARE, config)["counts"]["train"],
         settings=_policy_settings(config, manifest["counts"]),
-        messages=rewrite_messages(*solved, show_answer=show_answer),
+        messages=example_rewriting(prompts, config.convention, config.model.system_prompt),
         temperature=train.temperature,
         max_new_tokens=train.max_completion_length,
         shown=public_config(config, SECTIONS),
@@ -155,6 +154,11 @@ def _manifest(stage: Stage, config: RunConfig) -> dict[str, Any]:
     manifest = stage.read_manifest(config)
     assert manifest is not None, f"{stage.name} was found complete before"
     return manifest
+
+
+def _question(config: RunConfig) -> Messages:
+    system_prompt, answer_format = config.model.system_prompt, config.prompts.answer_format
+    return qa_messages("QUESTION", config.convention, system_prompt, answer_format)
 
 
 def _base_model(config: RunConfig) -> str | None:

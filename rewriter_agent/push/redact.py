@@ -14,6 +14,7 @@ NAMES = (("model", "name_or_path"), ("data", "name"), ("reward", "embedding_mode
 FILES = (
     ("data", "train"),
     ("data", "test"),
+    ("prompts", "rewrite"),
     ("rewrite", "rewriter"),
     ("sft.replay", "path"),
     ("evaluate", "include_path"),

@@ -12,8 +12,9 @@ from rewriter_agent.config.data import HubData, SourceConfig, sources_of
 from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName
-from rewriter_agent.data.prompts import qa_messages
+from rewriter_agent.data.prompts import example_rewriting, qa_messages, read_prompts
 from rewriter_agent.io.files import atomic, batches, read_table
+from rewriter_agent.push.fence import fenced
 from rewriter_agent.push.redact import public_config, public_name
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -64,7 +65,7 @@ def write_dataset(folder: Path, rewriting: StageFolder, config: RunConfig) -> di
         )
         for rows in batches(targets, ROWS_AT_A_TIME):
             steps = rows[0]["policy_version"]
-            table = [_row(row, config.model.system_prompt) for row in rows]
+            table = [_row(row, config) for row in rows]
             writer.write_table(pa.Table.from_pylist(table, schema=DATASET))
     with atomic(folder / "README.md") as temporary:
         temporary.write_text(_card(tally, steps, config), encoding="utf-8")
@@ -102,9 +103,10 @@ def how_made(config: RunConfig, steps: int | None) -> str:
     return MADE[config.rewrite.strategy].format(model=model, steps=steps)
 
 
-def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
+def _row(row: dict[str, Any], config: RunConfig) -> dict[str, Any]:
+    system_prompt, answer_format = config.model.system_prompt, config.prompts.answer_format
     return {
-        "prompt": qa_messages(row["question"], row["convention"], system_prompt),
+        "prompt": qa_messages(row["question"], row["convention"], system_prompt, answer_format),
         "completion": [{"role": "assistant", "content": row["target_text"]}],
         "problem_id": row["problem_id"],
         "outcome": row["outcome"],
@@ -114,6 +116,25 @@ def _row(row: dict[str, Any], system_prompt: str | None) -> dict[str, Any]:
 
 def _source(data: SourceConfig) -> str:
     return f"data set `{public_name(data.name)}`" if isinstance(data, HubData) else f"source: {data.source}"
+
+
+def _prompts(config: RunConfig) -> list[str]:
+    """The prompts with placeholders; that of rewriting only if the strategy uses it."""
+    prompts = read_prompts(config.prompts, config.convention)
+    question = qa_messages("QUESTION", config.convention, answer_format=prompts.answer_format)
+    lines = [
+        "## Prompts",
+        "",
+        "The question, in the column `prompt`:",
+        "",
+        fenced(question[-1]["content"]),
+        "",
+    ]
+    rounds = STRATEGIES[config.rewrite.strategy].rounds
+    if all(round_.prompt == "question" for round_ in rounds):
+        return lines
+    rewriting = example_rewriting(prompts, config.convention)[-1]["content"]
+    return [*lines, "The prompt that the rewrites were written from:", "", fenced(rewriting), ""]
 
 
 def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
@@ -146,10 +167,11 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
                 for name, value in tally.counts().items()
             ),
             "",
+            *_prompts(config),
             "## Config",
             "",
             "```yaml",
-            public_config(config, ("seed", "reward", "rewrite")),
+            public_config(config, ("seed", "prompts", "reward", "rewrite")),
             "```",
             "",
         ]

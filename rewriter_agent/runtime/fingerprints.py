@@ -8,7 +8,9 @@ from pathlib import Path
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.data import FileData, LabData, sources_of
 from rewriter_agent.config.evaluate import LAB_PREFIX
+from rewriter_agent.config.prompts import MATHEMATICS
 from rewriter_agent.data.lab_world.version import world
+from rewriter_agent.data.rewriting_template import template_path
 from rewriter_agent.models.lab import LAB, LAB_FOLDER
 from rewriter_agent.replay.package_prompts import PROMPTS
 
@@ -62,6 +64,12 @@ def rewriter_hash(config: RunConfig) -> dict[str, str]:
     """Content hash of a rewriter that the config names."""
     folder = config.rewrite.rewriter
     return {str(folder): _folder_hash(folder / "model")} if folder else {}
+
+
+def template_hash(config: RunConfig) -> dict[str, str]:
+    """Content hash of the rewriting prompt's template; empty for the default, which older results were made with."""
+    name = config.prompts.rewrite
+    return {} if name == MATHEMATICS else {name: _file_hash(template_path(name))}
 
 
 def model_identity(path: str) -> str:

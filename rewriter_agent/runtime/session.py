@@ -18,6 +18,7 @@ from reward import Verifier
 from rewriter_agent.config import RunConfig, dump_config
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import load_tokens
+from rewriter_agent.data.prompts import read_prompts
 from rewriter_agent.io.files import atomic, read_jsonl
 from rewriter_agent.models.chat_template import fix_date
 from rewriter_agent.models.context_length import check_max_model_len
@@ -45,7 +46,8 @@ class Session:
         self.model_path = resolve_model(config.model.name_or_path)
         self._shape = model_shape(self.model_path)
         check_max_model_len(self.model_path, config.model.max_model_len)
-        self.tokens = load_tokens(self.model_path, config.model, prompts=config.prompts)
+        prompts = read_prompts(config.prompts, config.convention)
+        self.tokens = load_tokens(self.model_path, config.model, prompts=prompts)
         self.weights_gb = 2 * self._shape.parameters / GB
         # A cluster of its own has no other machines and no other users.
         self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0

@@ -15,14 +15,16 @@ from rewriter_agent.io.files import read_json, write_json
 
 from .run_folder import RunFolder, StageFolder
 
-SEPARATE_SUBSECTIONS = ("sft.sweep", "sft.replay")
-"""Left out of the fingerprint of their section: only a stage that names one depends on it."""
+SEPARATE_SUBSECTIONS = ("sft.sweep", "sft.replay", "prompts.answer_format")
+"""Left out of the fingerprint of their section: only a stage that names one, and later stages, depend on it."""
 OMITTED_DEFAULTS = (
     ("method", "rewrite"),
     ("sft.replay", None),
     ("train.max_staleness", 0),
     ("model.chat_template", None),
     ("model.date", None),
+    ("prompts.answer_format", "auto"),
+    ("prompts.rewrite", "mathematics"),
     ("prompts.show_answer", True),
     ("reward.support_weight", 0.0),
     ("reward.min_support", None),
@@ -55,16 +57,19 @@ class Stage:
     """Content hashes of the files that the stage reads and no stage has written."""
     own_sections: tuple[str, ...] = ()
     """Config sections that decide the result, and the results of only those later stages that name them."""
+    own_reads: Callable[[RunConfig], dict[str, str]] = lambda config: {}
+    """Content hashes of more such files, on which only those later stages depend that name them."""
 
     def fingerprint(self, config: RunConfig) -> str:
         """Hash of everything that decides the result."""
-        return self._hash(config, (*self.sections, *self.own_sections))
+        read = self.reads(config) | self.own_reads(config)
+        return self._hash(config, (*self.sections, *self.own_sections), read)
 
     def passed_on(self, config: RunConfig) -> str:
         """Hash of everything that decides the part of the result that every later stage depends on."""
-        return self._hash(config, self.sections)
+        return self._hash(config, self.sections, self.reads(config))
 
-    def _hash(self, config: RunConfig, names: tuple[str, ...]) -> str:
+    def _hash(self, config: RunConfig, names: tuple[str, ...], read: dict[str, str]) -> str:
         tree = config.model_dump(mode="json")
         sections = {name: _section(tree, name) for name in ("model", "seed", *names)}
         # Older results also lack sections whose options are all neutral.
@@ -74,7 +79,7 @@ class Stage:
             if section != {} and (name, section) not in OMITTED_DEFAULTS
         }
         inputs = [stage.passed_on(config) for stage in self.before(config)]
-        text = json.dumps([self.name, data, inputs, self.reads(config)], sort_keys=True)
+        text = json.dumps([self.name, data, inputs, read], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def before(self, config: RunConfig) -> list["Stage"]:
@@ -83,7 +88,8 @@ class Stage:
 
     def inputs(self, config: RunConfig) -> dict[str, str]:
         """Fingerprints of the stages before, and hashes of the other files that the stage reads."""
-        return {stage.name: stage.passed_on(config) for stage in self.before(config)} | self.reads(config)
+        read = self.reads(config) | self.own_reads(config)
+        return {stage.name: stage.passed_on(config) for stage in self.before(config)} | read
 
     def complete(self, config: RunConfig) -> bool:
         """The manifest is there and was written for the same inputs."""

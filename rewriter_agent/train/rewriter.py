@@ -1,5 +1,7 @@
 """A trained rewriter: the folder that `train` leaves, and the check that it belongs to a run's backbone."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from rewriter_agent.models.folder import check_model_folder
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.session import Session
+from rewriter_agent.user_errors import MAX_QUOTED, printable
 
 CARD = "rewriter.json"
 COPY = "copy the rewriter again, or leave it out to train one"
@@ -31,6 +34,8 @@ class RewriterCard:
     """Content hash of the backbone's folder, or its name on the Hugging Face hub."""
     steps: int
     """Optimiser steps."""
+    prompts: dict[str, Any] | None = None
+    """Prompts of its training, as `Prompts.record` tells them; None in a card from before they were recorded."""
 
 
 def rewriter_folder(config: RunConfig) -> Path:
@@ -39,11 +44,35 @@ def rewriter_folder(config: RunConfig) -> Path:
 
 
 def check_rewriter(session: Session) -> None:
-    """Raise ValueError if the config names a rewriter that cannot be used; see `read_rewriter`."""
+    """Raise ValueError if the config names a rewriter that cannot be used; see `read_rewriter`.
+
+    One that was trained with other prompts is used, with a hint.
+    """
     if folder := session.config.rewrite.rewriter:
-        read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
+        card = read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
+        if hint := prompts_hint(card, session.tokens.prompts.record()):
+            print(f"hint: rewrite.rewriter: {folder} {hint}", flush=True)
         if session.config.cluster.enable_lora:
             check_adapter(folder / ADAPTER, session.config.train.lora.r)
+
+
+def prompts_hint(card: RewriterCard, prompts: Mapping[str, Any]) -> str | None:
+    """Name the prompts that differ from those of the rewriter's training; None if none does, or none was recorded."""
+    if card.prompts is None or card.prompts == prompts:
+        return None
+    keys = ("answer_format", "rewrite", "show_answer")
+    its = {key: card.prompts.get(key) for key in keys}
+    differing = [key for key in keys if its[key] != prompts[key]] or ["rewrite"]
+    told = ", ".join(f"prompts.{key}={_value(its[key])} (now {_value(prompts[key])})" for key in differing)
+    edited = "" if differing != ["rewrite"] or its["rewrite"] != prompts["rewrite"] else ", edited since"
+    return (
+        f"was trained with {told}{edited}; its rewrites may be worse under another prompt. Set the prompts that it was "
+        "trained with, or leave it out to train one"
+    )
+
+
+def _value(value: Any) -> str:
+    return printable(json.dumps(value, ensure_ascii=False), MAX_QUOTED)
 
 
 def check_adapter(folder: Path, rank: int) -> None:
@@ -79,8 +108,10 @@ def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
             f"rewrite.rewriter: there is no trained rewriter in {folder} (no {CARD} next to {MODEL}/); give the folder "
             "`train` of a run, or leave it out to train one"
         )
-    told = read_object(folder / CARD, "rewrite.rewriter", COPY)
-    if told.keys() != {field.name for field in fields(RewriterCard)}:
+    # A card from before prompts were recorded has none.
+    told: dict[str, Any] = {"prompts": None, **read_object(folder / CARD, "rewrite.rewriter", COPY)}
+    has_prompts = isinstance(told["prompts"], dict | None)
+    if told.keys() != {field.name for field in fields(RewriterCard)} or not has_prompts:
         raise ValueError(
             f"rewrite.rewriter: {folder / CARD} is no card of a rewriter of this version; {COPY}"
         )

@@ -36,7 +36,8 @@ def train(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Learn the rewriting policy by GRPO."""
     counts = train_policy(session, folder, progress)
     backbone_name, identity = session.config.model.name_or_path, session.backbone_identity[0]
-    write_card(folder, RewriterCard(backbone_name, identity, counts["steps"]))
+    prompts = session.tokens.prompts.record()
+    write_card(folder, RewriterCard(backbone_name, identity, counts["steps"], prompts))
     return counts
 
 
@@ -67,6 +68,8 @@ def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
         "config": config.model_dump(mode="json"),
         "model": session.model_path,
         "prompt_date": session.prompt_date,
+        # Its template file may be on the driver's machine only.
+        "prompts": session.tokens.prompts,
         "folder": str(folder.absolute()),
         "threads": role.threads,
         "env": worker_env(session.config, folder, role.threads),

@@ -38,7 +38,7 @@ from .weight_sync import ADAPTERS, merged_weights
 def learn(job: dict[str, Any]) -> None:
     """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
 
-    Runs in a Ray Train worker. `job`: config, model (path), prompt_date, folder,
+    Runs in a Ray Train worker. `job`: config, model (path), prompt_date, prompts, folder,
     threads, policy and backbone (fleets; the second is None if nothing asks it), embedder.
     """
     torch.set_num_threads(job["threads"])
@@ -47,7 +47,7 @@ def learn(job: dict[str, Any]) -> None:
     if (folder / MODEL).exists():
         # The attempt before was killed after its last step.
         return
-    tokens = load_tokens(job["model"], config.model, job["prompt_date"], config.prompts)
+    tokens = load_tokens(job["model"], config.model, job["prompt_date"], job["prompts"])
     with Verifier(config.reward) as verifier:
         reward = group_reward(job, config, tokens, verifier)
         trainer = make_trainer(job, config, tokens, reward)

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from rewriter_agent.config import load_config
+from rewriter_agent.data.rewriting_template import template_path
 from rewriter_agent.io.files import write_json
 from rewriter_agent.pipeline import DATASET, PREPARE, REPORT, REWRITE, SFT_REWRITTEN, STUDENT, TRAIN
 from rewriter_agent.train.rewriter import RewriterCard, write_card
@@ -35,11 +36,14 @@ def finished_run(folder: Path, backbone: str, **sections: Any) -> Path:
     folder.mkdir(parents=True)
     rows = folder / "train.jsonl"
     rows.write_text("{}\n")
+    template = folder / "prompt.jinja"
+    template.write_text(template_path("mathematics").read_text())
     tree: dict[str, Any] = {
         "name": "made-up",
         "output_dir": str(folder / "runs"),
         "model": {"name_or_path": backbone, "max_model_len": 640, "system_prompt": "Be brief."},
         "data": {"source": "file", "train": str(rows), "test": str(rows)},
+        "prompts": {"rewrite": str(template)},
         "reward": {"diversity": "embedding", "embedding_model": str(folder / "embedder")},
         "evaluate": {
             "retention": ["quick", str(folder / "items.jsonl")],

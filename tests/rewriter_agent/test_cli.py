@@ -121,6 +121,9 @@ def test_plan_prints_every_role(make_config: MakeConfig, capsys: pytest.CaptureF
     for word in ("policy", "backbone", "learner", "sft", "phase rollout: about", "cores"):
         assert word in out
     assert "method rewrite, strategy policy: prepare, train, rewrite, dataset, evaluate-base," in out
+    assert "question prompt: 'QUESTION\\n\\nEnd with a last line of the form: #### answer'\n" in out
+    assert "rewriting prompt (mathematics): 'QUESTION\\n\\nNotes:\\nEXPERT SOLUTION\\n\\nAnswer the" in out
+    assert "hint: prompts" not in out
     assert main(["plan", make_config(), "--set", "sft.num_workers=1", "--set", "method=self_train"]) == 0
     out = capsys.readouterr().out
     assert "method self_train, strategy self_train: prepare, rewrite, dataset, evaluate-base," in out
@@ -140,6 +143,19 @@ def test_a_method_without_targets(
 ) -> None:
     message = error_of(command, make_config(), "--set", "method=grpo")
     assert message.startswith(f"method=grpo trains the model itself and has no targets for `{command}`;")
+
+
+def test_plan_shows_the_users_prompts_and_refuses_a_broken_one(
+    make_config: MakeConfig, error_of: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--set", "prompts.answer_format=none", "--set", "prompts.rewrite=mathematics-zh"]
+    assert main(["plan", make_config(), "--set", "sft.num_workers=1", *options]) == 0
+    out = capsys.readouterr().out
+    assert "question prompt: 'QUESTION'\n" in out
+    assert "rewriting prompt (mathematics-zh): 'QUESTION\\n\\n笔记：" in out
+    assert "hint: prompts.answer_format=none: answers are found in the form '#### X' only" in out
+    message = error_of("plan", make_config(), "--set", "prompts.rewrite=none.jinja")
+    assert message.startswith("prompts.rewrite: there is no file 'none.jinja'; ")
 
 
 @pytest.mark.usefixtures("two_cores")

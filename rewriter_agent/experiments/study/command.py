@@ -8,9 +8,9 @@ from rewriter_agent.evaluate.evaluator import check_evaluation
 from rewriter_agent.experiments.fine_tunings import train_missing
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.models.precision import precision_hint
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REPLAY
 from rewriter_agent.runtime.first_start import first_start
+from rewriter_agent.runtime.hints import hints
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
@@ -35,7 +35,7 @@ def run_study(config: RunConfig) -> str:
     """
     plan = StudyPlan.of(config)
     check_evaluation(config.evaluate, config.model.max_model_len)
-    if hint := precision_hint(config):
+    for hint in hints(config):
         print(f"hint: {hint}", flush=True)
     progress = Progress("study")
     study = plan.study

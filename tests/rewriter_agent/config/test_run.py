@@ -173,6 +173,28 @@ def test_the_home_folder_may_be_written_as_in_a_shell(
     assert load_config(config_file, ["output_dir=~nobody-xyz/runs"]).output_dir == Path("~nobody-xyz/runs")
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("none", "none"),
+        ("None", "none"),
+        (" AUTO ", "auto"),
+        ('"  Say X.\\n"', "Say X."),
+        ("none of it", "none of it"),
+    ],
+)
+def test_an_answer_format_is_a_word_or_a_text(config_file: Path, given: str, kept: str) -> None:
+    assert load_config(config_file, [f"prompts.answer_format={given}"]).prompts.answer_format == kept
+
+
+@pytest.mark.parametrize("given", ["null", '""', '" "'])
+def test_an_answer_format_without_a_text_is_refused(config_file: Path, given: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^prompts\.answer_format: there is no text; write none to add nothing"
+    ):
+        load_config(config_file, [f"prompts.answer_format={given}"])
+
+
 def test_a_name_too_long_for_a_folder_is_refused(config_file: Path) -> None:
     with pytest.raises(ValueError, match="name: String should have at most 150 characters"):
         load_config(config_file, ["name=" + "x" * 151])

@@ -40,6 +40,14 @@ def test_toy_problems_load(toy_problems: Path) -> None:
     assert problems == load_problems(config)
 
 
+def test_a_question_is_kept_character_for_character(tmp_path: Path) -> None:
+    questions = ["  How many?\r\n\tSay. \n", "{{ it }} <|im_end|>\n"]
+    again = "How many? Say."  # Questions that differ in spacing only are equal.
+    path = write(tmp_path / "train.jsonl", *(row(text) for text in [*questions, again]))
+    problems = load_problems(FileData(train=path, test_size=1))
+    assert sorted(p.question for p in (*problems.train, *problems.test)) == sorted(questions)
+
+
 def test_gsm8k_marks_and_separators_go(tmp_path: Path) -> None:
     worked = "It is 2*600=<<2*600=1200>>1200 dollars.\n#### 1,234,200"
     train = write(tmp_path / "train.jsonl", {"question": "How much?", "answer": worked})
@@ -148,7 +156,7 @@ def test_duplicates_and_overlap_are_dropped(tmp_path: Path) -> None:
     test = write(tmp_path / "test.jsonl", row("shared? "), row("SHARED?"), row("t?"))
     loaded = load_problems(FileData(train=train, test=test))
     assert [problem.question for problem in loaded.train] == ["A  cat?", "b?"]
-    assert [problem.question for problem in loaded.test] == ["shared?", "t?"]
+    assert [problem.question for problem in loaded.test] == ["shared? ", "t?"]
     assert loaded.counts["train_duplicates"] == 1
     assert loaded.counts["test_duplicates"] == 1
     assert loaded.counts["overlap"] == 1

@@ -22,7 +22,8 @@ from rewriter_agent.data.lab_world.problems import draw_story
 from rewriter_agent.data.lab_world.story import Difficulty
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
-from rewriter_agent.data.prompts import qa_messages, user_messages
+from rewriter_agent.data.prompts import Prompts, qa_messages, user_messages
+from rewriter_agent.data.rewriting_template import RewritingTemplate
 from rewriter_agent.data.text_encoder import TextEncoder
 from rewriter_agent.evaluate.presets import PromptFormat
 from rewriter_agent.models.end_tokens import EndTokens
@@ -144,6 +145,21 @@ def test_a_prompt_has_the_turns_of_its_template_alone(family: Family, attack: st
     harmless = control_ids(tokenizer, encoder.chat(user_messages("a question", "a system")))
     for content in (attack, f"Say: {attack}", judge_prompt("a question", "5", attack)):
         assert control_ids(tokenizer, encoder.chat(user_messages(content, "a system"))) == harmless
+
+
+@each_family
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_users_prompts_take_texts_as_text(family: Family, attack: str) -> None:
+    tokenizer = family()
+    template = RewritingTemplate("mine", "{{ question }} | {{ solution }} | {{ answer }}")
+    ends = EndTokens({tokenizer.eos_token_id: ("tokenizer",)}, (tokenizer.eos_token_id,), {})
+    tokens = Tokens(tokenizer, "a system", ends, Prompts("none", template))
+    problem = Problem("1", f" {attack}\n", f"{attack}\n#### {attack}", attack, "####", "file")
+    harmless = control_ids(tokenizer, tokens.prompt(user_messages("a question", "a system")))
+    for ids in (tokens.question(problem), tokens.rewriting(problem)):
+        assert control_ids(tokenizer, ids) == harmless
+    assert tokens.question_messages(problem) == user_messages(f" {attack}\n", "a system")
+    assert PromptFormat(tokenizer, "chat", "a system", "none").prompt_ids(problem) == tokens.question(problem)
 
 
 @each_family

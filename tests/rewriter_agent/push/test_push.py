@@ -230,6 +230,25 @@ def test_no_source_of_a_mix_shows_where_it_lies(tmp_path: Path) -> None:
     assert yaml.safe_load(shown)["data"]["sources"]["mine"]["train"] == "rows.jsonl"
 
 
+def test_a_card_asks_as_the_user_does(tmp_path: Path) -> None:
+    prompts = {"answer_format": "Ende mit #### Zahl", "rewrite": "instructions-de"}
+    config = load_config(finished_run(tmp_path / "run", "org/backbone", prompts=prompts))
+    assert '"QUESTION\\n\\nEnde mit #### Zahl"' in model_card(config, "ann/m", None)
+    written = adapter_card(config, "ann/a")
+    assert "QUESTION\n\nDie Antwort eines Experten:\nEXPERT SOLUTION\n" in written
+    assert "rewrite: instructions-de" in written
+
+
+def test_a_prompt_cannot_end_its_fence(tmp_path: Path) -> None:
+    template = tmp_path / "mine.jinja"
+    template.write_text("{{ question }}\n````\n# Mine\n{{ solution }}")
+    config = load_config(finished_run(tmp_path / "run", "org/backbone", prompts={"rewrite": str(template)}))
+    written = adapter_card(config, "ann/a")
+    assert "`````text\nQUESTION\n````\n# Mine\nEXPERT SOLUTION\n`````\n" in written
+    assert "rewrite: mine.jinja" in written
+    assert not names_a_place(written)
+
+
 def test_the_card_of_an_adapter(tmp_path: Path) -> None:
     config = load_config(finished_run(tmp_path / "private-place", "org/backbone"))
     written = huggingface_hub.ModelCard(adapter_card(config, "ann/a"))

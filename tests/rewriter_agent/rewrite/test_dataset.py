@@ -10,6 +10,7 @@ from trl.data_utils import is_conversational
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.method import SELF_TRAIN
+from rewriter_agent.config.prompts import PromptsConfig
 from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.io.files import write_table
 from rewriter_agent.rewrite.dataset import how_made, write_dataset
@@ -75,6 +76,30 @@ def test_the_card_is_written_from_the_run(folder: Path) -> None:
     assert "strategy: best_of_n" in body
     assert "rewritten by `smollm2-135m-instruct` itself" in body
     assert "private" not in body
+
+
+def test_the_users_prompts_are_in_the_rows_and_in_the_card(tmp_path: Path) -> None:
+    prompts = PromptsConfig(answer_format="none", rewrite="mathematics-es", show_answer=False)
+    config = CONFIG.model_copy(update={"prompts": prompts})
+    write_dataset(
+        tmp_path / "dataset", write_rewriting(tmp_path, [row(1, question=" How\r\nmany? ")]), config
+    )
+    loaded = load_dataset(str(tmp_path / "dataset"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert isinstance(loaded, Dataset)
+    assert loaded[0]["prompt"][1]["content"] == " How\r\nmany? "
+    card = (tmp_path / "dataset" / "README.md").read_text()
+    assert "````text\nQUESTION\n````\n" in card
+    assert "Notas:\nEXPERT SOLUTION WITH ___ FOR ITS RESULT\n" in card
+    assert "answer_format: none\n  rewrite: mathematics-es\n  show_answer: false" in card
+
+
+def test_a_strategy_without_the_rewriting_prompt_does_not_show_it(tmp_path: Path) -> None:
+    section = CONFIG.rewrite.model_copy(update={"strategy": "self_align"})
+    config = CONFIG.model_copy(update={"rewrite": section})
+    write_dataset(tmp_path, write_rewriting(tmp_path, [row(1, outcome="self_correct")]), config)
+    card = (tmp_path / "README.md").read_text()
+    assert "QUESTION\n\nEnd with a last line of the form: #### answer" in card
+    assert "EXPERT SOLUTION" not in card
 
 
 def test_a_method_that_drops_the_experts_rows_publishes_none(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from rewriter_agent.pipeline import (
     PREPARE,
     REWRITE,
     SFT_EXPERT,
+    SFT_REWRITTEN,
     STAGES,
     STUDENT,
     TRAIN,
@@ -134,6 +135,41 @@ def test_another_rewriting_prompt_makes_stale_what_uses_it_alone(tmp_path: Path)
         assert stage.fingerprint(shown) != stage.fingerprint(masked)
     for stage in (SFT_EXPERT, EVALUATE_BASE):
         assert stage.fingerprint(shown) == stage.fingerprint(masked)
+
+
+def test_another_question_prompt_makes_everything_stale_but_replay(tmp_path: Path) -> None:
+    auto, none = (make_config(tmp_path, prompts={"answer_format": text}) for text in ("auto", "none"))
+    for stage in STAGES:
+        # General prompts are asked as they are.
+        assert (stage.fingerprint(auto) != stage.fingerprint(none)) == (stage.name != "replay")
+
+
+def test_an_edited_template_makes_stale_what_is_written_from_it_alone(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jinja"
+    config = make_config(tmp_path, prompts={"rewrite": str(file)})
+    found = []
+    for text in ("{{ question }} {{ solution }}", "{{ solution }} then {{ question }}"):
+        file.write_text(text)
+        found.append({stage: stage.fingerprint(config) for stage in STAGES})
+    changed = {stage for stage in STAGES if found[0][stage] != found[1][stage]}
+    assert {PREPARE, TRAIN, REWRITE, DATASET, SFT_REWRITTEN} <= changed
+    assert not {SFT_EXPERT, EVALUATE_BASE} & changed
+    default = make_config(tmp_path)
+    assert TRAIN.fingerprint(default) not in {found[0][TRAIN], found[1][TRAIN]}
+    assert str(file) in PREPARE.inputs(config)
+    assert str(file) not in EVALUATE_BASE.inputs(config)
+
+
+def test_the_default_prompts_leave_older_results_valid(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    nothing: dict[str, str] = {}
+    prepare = replace(
+        PREPARE, sections=("data", "prepare", "reward"), own_sections=(), own_reads=lambda config: nothing
+    )
+    train = replace(TRAIN, sections=("train",), reads=lambda config: nothing)
+    for stage, older in ((PREPARE, prepare), (TRAIN, train)):
+        assert stage.fingerprint(config) == older.fingerprint(config)
+        assert stage.passed_on(config) == older.passed_on(config)
 
 
 def test_a_section_that_older_results_do_not_have_is_neutral_at_its_old_meaning(tmp_path: Path) -> None:
