@@ -72,9 +72,9 @@ def _do(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.set)
     _check_command(options.command, config)
     if options.command in FIRST_STAGES:
-        from .data.load import check_first_rows
+        from .commands.inputs import check_inputs
 
-        check_first_rows(config.data)
+        check_inputs(config)
     if options.command == "plan":
         from .commands.plan import plan
 
@@ -161,9 +161,9 @@ def _gap(options: argparse.Namespace) -> int:
         from rewriter_agent.experiments.gap.dataset import dataset_config
 
         config = dataset_config(str(options.config), options.model, options.set)
-    from .data.load import check_first_rows
+    from .commands.inputs import check_inputs
 
-    check_first_rows(config.data)
+    check_inputs(config)
     from rewriter_agent.experiments.gap.command import gap, gap_table
 
     print(gap_table(gap(config, options.sample), config.folder))

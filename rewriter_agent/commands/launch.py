@@ -17,9 +17,9 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
     """
     config = load_config(config_path, overrides)
     # Imported here: a wrong config is reported before that.
-    from rewriter_agent.data.load import check_first_rows
+    from .inputs import check_inputs
 
-    check_first_rows(config.data)
+    check_inputs(config)
     with local_head(config.cluster) as head:
         # The token is not printed: anyone who has it can run code as this user.
         print(f"Ray dashboard: {head.address}", flush=True)

@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent / "rewriting_prompts"
 SHIPPED = tuple(sorted(file.stem for file in FOLDER.glob("*.jinja")))
 KEY = "prompts.rewrite"
 MAX_BYTES = 65_536
+MAX_PARTS = 1_000
+"""Fields, conditions and texts between them: Jinja takes seconds to compile more."""
 FIELDS = (
     "question",
     "solution",
@@ -119,19 +121,33 @@ def _compiled(source: str) -> Template:
 def _check(source: str, name: str) -> None:
     """Raise ValueError unless a text is a template; it is compiled only if its parts are allowed."""
     try:
-        for node, line in _nodes(ENVIRONMENT.parse(source), 1):
+        parts = list(_nodes(_parsed(source, name), 1))
+        for node, line in parts:
             if fault := _fault(node):
                 raise ValueError(f"{KEY}: {name}, line {line}: {fault}")
+        if len(parts) > MAX_PARTS:
+            raise ValueError(
+                f"{KEY}: {name} has {len(parts):,} fields, conditions and texts between them; a prompt has at most "
+                f"{MAX_PARTS:,}"
+            )
         _compiled(source)
-    except TemplateSyntaxError as error:
-        raise ValueError(
-            f"{KEY}: {name}, line {error.lineno} is not a Jinja template ({quoted(error)})"
-        ) from error
     # Python's own limits, on the code that Jinja writes.
     except (RecursionError, SyntaxError) as error:
         raise ValueError(
             f"{KEY}: {name} has conditions or brackets too deep inside one another; simplify it"
         ) from error
+
+
+def _parsed(source: str, name: str) -> nodes.Template:
+    try:
+        return ENVIRONMENT.parse(source)
+    except TemplateSyntaxError as error:
+        raise ValueError(
+            f"{KEY}: {name}, line {error.lineno} is not a Jinja template ({quoted(error)})"
+        ) from error
+    except ValueError as error:
+        # Python reads no integer of more digits.
+        raise ValueError(f"{KEY}: {name} holds a number that is too long ({quoted(error)})") from error
 
 
 def _nodes(node: nodes.Node, line: int) -> Iterator[tuple[nodes.Node, int]]:

@@ -107,6 +107,18 @@ def test_bad_data_is_refused_before_anything_slow(
     assert not packages & SLOW
 
 
+@pytest.mark.parametrize("command", ["plan", "run", "launch", "gap"])
+def test_a_bad_template_is_refused_before_anything_slow(
+    command: str, make_config: Callable[..., str], tmp_path: Path
+) -> None:
+    template = tmp_path / "mine.jinja"
+    template.write_text("{{ question }}")
+    status, packages, text = answer(command, make_config(), "--set", f"prompts.rewrite={template}")
+    assert status == 2
+    assert text.startswith(f"error: prompts.rewrite: {template} does not show the solution")
+    assert not packages & SLOW
+
+
 @pytest.mark.parametrize("model", ["lab", "smollm2-135m-instruct"])
 def test_a_plan_for_an_embedded_model_imports_nothing_slow(
     model: str, make_config: Callable[..., str]

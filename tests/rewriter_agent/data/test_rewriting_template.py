@@ -221,6 +221,12 @@ def test_a_template_repeats_no_work_and_reaches_nothing(write: Write, text: str)
         (f"{BOTH}{{{{ {'(' * 2000}question{')' * 2000} }}}}", "too deep"),
         (f"{BOTH}{'{% if answer_shown %}' * 200}a{'{% endif %}' * 200}", "too deep"),
         (f"{BOTH}{{{{ {'not ' * 5000}question }}}}", "too deep"),
+        (
+            f"{BOTH}{{{{ [{'1,' * 20000}] }}}}",
+            "fields, conditions and texts between them; a prompt has at most 1,000",
+        ),
+        (f"{BOTH}{{{{ 1{'<1' * 20000} }}}}", "a prompt has at most 1,000"),
+        (f"{BOTH}{{{{ {'9' * 5000} }}}}", "holds a number that is too long"),
         (b"\n{{ question }} {{ solution }} \xff", "line 2 is not UTF-8"),
         (b"\x1f\x8b\x08", "compressed with gzip"),
         ("{{ question }} {{ solution }}".encode("utf-16"), "UTF-16"),
