@@ -21,6 +21,7 @@ from .curves import STUDENT_TERMS, sft_curve, training_curves
 from .data import Cost, EvaluationCurve, LabWorld, Replay, ReportData, StageRecord, Training
 from .manifests import ARMS, manifests, method_of
 from .rewriting import Pieces, rewriting, samples
+from .ways import ways
 
 
 def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) -> ReportData:
@@ -55,7 +56,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         replay=_replay(found["sft-rewritten"]["counts"]) if rewrote else None,
         samples=samples(folder, rows, pieces) if rewrote else [],
         stages=_stages(found),
-        cost=_cost(found.values()),
+        cost=_cost(folder, found),
         model=tree["model"]["name_or_path"],
         seeds=_seeds(tree),
         config=config,
@@ -131,12 +132,12 @@ def _spent(manifest: dict[str, Any]) -> dict[str, int]:
     return {cost: manifest["counts"][cost] for cost in COSTS if cost in manifest["counts"]}
 
 
-def _cost(manifests: Iterable[dict[str, Any]]) -> Cost:
+def _cost(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> Cost:
     seconds, spent = 0.0, Counter[str]()
-    for manifest in manifests:
+    for manifest in found.values():
         seconds += manifest["wall_seconds"]
         spent.update(_spent(manifest))
-    return Cost(seconds, {cost: spent[cost] for cost in COSTS if spent[cost]})
+    return Cost(seconds, {cost: spent[cost] for cost in COSTS if spent[cost]}, ways(folder, found))
 
 
 def _seeds(tree: Mapping[str, Any], prefix: str = "") -> dict[str, int]:

@@ -8,6 +8,8 @@ from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.finetune.curve import Point
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity
 
+from .ways import Ways
+
 
 @dataclass(frozen=True)
 class Series:
@@ -174,11 +176,12 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall-clock seconds of the whole run."""
+    """Cost of the whole run, and of both ways to a fine-tuned model."""
 
     wall_seconds: float
     spent: dict[str, int]
     """Sums over all stages; a stage that does not count a quantity adds nothing."""
+    ways: Ways
 
 
 @dataclass(frozen=True)

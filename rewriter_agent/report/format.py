@@ -55,6 +55,11 @@ def relative(value: float | None) -> str:
     return "–" if value is None else f"{points(value)} %"
 
 
+def multiple(value: float | None) -> str:
+    """Format a multiple; a dash for None."""
+    return "–" if value is None else f"{value:,.0f} ×" if value >= 100 else f"{value:.3g} ×"
+
+
 def p_value(value: float) -> str:
     """A p-value."""
     return "< 0.001" if value < 0.001 else f"{value:.2g}"

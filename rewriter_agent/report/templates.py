@@ -26,6 +26,7 @@ def environment(package: str) -> Environment:
         "share": format.share,
         "duration": format.duration,
         "number": format.number,
+        "multiple": format.multiple,
         "thousands": format.thousands,
         "chance": format.p_value,
         "summaries": format.summaries,

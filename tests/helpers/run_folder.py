@@ -141,6 +141,7 @@ def grpo_step(step: int) -> dict[str, Any]:
     row: dict[str, Any] = {
         "step": step,
         "max_steps": 40,
+        "num_tokens": 4750.0 * step,
         "reward": gate * 1.3,
         "reward_std": 0.4,
         "entropy": 0.9 - 0.3 * step / 40 + draw.uniform(-0.03, 0.03),

@@ -30,10 +30,13 @@ from rewriter_agent.report.check import Limits, check
 from rewriter_agent.report.collect import collect
 from rewriter_agent.report.curves import sft_curve, training_curves
 from rewriter_agent.report.data import EvaluationCurve
+from rewriter_agent.report.format import multiple
 from rewriter_agent.report.rewriting import EXPERTS, TARGETS
 from rewriter_agent.report.stage import report
 from rewriter_agent.report.verdict import verdict
+from rewriter_agent.report.ways import TOKENS, Way, ways
 from rewriter_agent.rewrite.record import CANDIDATES
+from rewriter_agent.runtime.run_folder import RunFolder
 from tests.helpers.run_folder import FALSE, HOSTILE, SECONDS, make_run, make_student_run, pieces
 
 LAB_WORLD_7 = {"lab world": "7 0123456789abcdef"}
@@ -81,6 +84,28 @@ def data(run):
 def html(run, data):
     build_report(data, run / "report.html")
     return (run / "report.html").read_text()
+
+
+def test_the_whole_way_is_weighed_against_plain_sft(run, data, html):
+    plain, whole = data.cost.ways.expert, data.cost.ways.rewritten
+    assert plain == Way(SECONDS["sft-expert"], 30_000, 0)
+    ways = ("prepare", "train", "rewrite", "sft-rewritten")
+    assert whole.wall_seconds == sum(SECONDS[stage] for stage in ways)
+    assert whole.rollouts == data.cost.spent["rollouts"]
+    counted = sum(data.cost.spent[kind] for kind in TOKENS if kind in data.cost.spent)
+    assert whole.tokens == 30_000 + counted + 190_000
+    assert data.cost.ways.time_multiple == whole.wall_seconds / plain.wall_seconds
+    assert f">{data.cost.ways.token_multiple:.3g} ×<" in html
+    assert (
+        json.loads((run / "report.json").read_text())["cost"]["ways"]["rewritten"]["tokens"] == whole.tokens
+    )
+
+
+def test_a_plain_sft_without_counts_has_no_multiple(tmp_path):
+    found = {"sft-expert": {"wall_seconds": 0.0, "counts": {}}}
+    assert ways(RunFolder(tmp_path), found).time_multiple is None
+    assert ways(RunFolder(tmp_path), found).token_multiple is None
+    assert [multiple(value) for value in (None, 1.0, 12.34, 1234.5)] == ["–", "1 ×", "12.3 ×", "1,234 ×"]
 
 
 def test_collect_counts_what_the_run_wrote(data):
