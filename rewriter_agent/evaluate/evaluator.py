@@ -14,6 +14,7 @@ from rewriter_agent.config.evaluate import LAB_TASKS, EvaluateConfig
 from rewriter_agent.data.benchmarks import load_benchmark
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.io.files import Shard, write_json
+from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
 
 from .answers import answers
@@ -38,7 +39,7 @@ def evaluate_model(
     config: EvaluateConfig,
     verify: Verify,
     output: Path,
-    progress: Callable[[str], None],
+    progress: Progress,
     own_answers: Path,
 ) -> None:
     """Measure a model and write `output/result.json`.
@@ -52,8 +53,9 @@ def evaluate_model(
     def asked(name: str, problems: Sequence[Problem], source: str) -> PartResult:
         def after(shard: Shard) -> None:
             if shard.new:
-                progress(f"{name}: {shard.done}/{len(problems)} problems answered")
+                progress.share(shard.done, len(problems), f"problems answered: {name}", "answers")
 
+        progress.restart("answers")
         found = answers(model.serve, prompt_format, problems, config, output / "answers" / name, after)
         return grade(name, problems, found, prompt_format, verify, source)
 
@@ -61,8 +63,9 @@ def evaluate_model(
         return asked(spec.name, load_benchmark(spec, config.seed), spec.path)
 
     output.mkdir(parents=True, exist_ok=True)
-    task = _part(TASK, lambda: asked(TASK, problems, ""), output, progress)
-    benchmarks = [_part(spec.name, partial(benchmark, spec), output, progress) for spec in config.benchmarks]
+    parts = _Parts([TASK, *(spec.name for spec in config.benchmarks), *config.retention], output, progress)
+    task = parts.measure(TASK, lambda: asked(TASK, problems, ""))
+    benchmarks = [parts.measure(spec.name, partial(benchmark, spec)) for spec in config.benchmarks]
     found = _drift(model, prompt_format, problems, config, output, own_answers)
     skills = [name for name in config.retention if name in LAB_TASKS and not part_file(output, name).exists()]
     if skills:
@@ -73,7 +76,7 @@ def evaluate_model(
     if model.transformers:
         model.release()
     retention = [
-        _part(name, partial(_retention, model, prompt_format, name, config), output, progress)
+        parts.measure(name, partial(_retention, model, prompt_format, name, config))
         for name in config.retention
     ]
     write_json(StageFolder(output).result, asdict(ModelResult(task, retention, benchmarks, found)))
@@ -128,13 +131,25 @@ def part_file(output: Path, name: str) -> Path:
     return output / f"{Path(name).name}.json"
 
 
-def _part(
-    name: str, measure: Callable[[], PartResult], output: Path, progress: Callable[[str], None]
-) -> PartResult:
-    path = part_file(output, name)
-    if not path.exists():
-        write_part(path, measure())
-    part = read_part(path)
-    scores = part.scores[STRICT].values()
-    progress(f"{name}: {part.metric} {fmean(scores):.1%} of {len(scores)}")
-    return part
+class _Parts:
+    """The parts of an evaluation, of which each is measured once."""
+
+    def __init__(self, names: Sequence[str], output: Path, progress: Progress) -> None:
+        self._files = [part_file(output, name) for name in names]
+        self._output = output
+        self._progress = progress
+        progress.begin("parts", self._complete())
+
+    def measure(self, name: str, measure: Callable[[], PartResult]) -> PartResult:
+        """Measure a part unless its file exists, and print its result."""
+        path = part_file(self._output, name)
+        if not path.exists():
+            write_part(path, measure())
+        part = read_part(path)
+        scores = part.scores[STRICT].values()
+        told = f"parts measured | {name}: {part.metric} {fmean(scores):.1%} of {len(scores)}"
+        self._progress.share(self._complete(), len(self._files), told, "parts")
+        return part
+
+    def _complete(self) -> int:
+        return sum(path.exists() for path in self._files)

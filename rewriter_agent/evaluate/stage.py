@@ -1,6 +1,5 @@
 """Stages `evaluate-*`: task accuracy, retention and drift of one arm's model."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def evaluate_checkpoint(
     session: Session,
     model: Path | None,
     output: Path,
-    progress: Callable[[str], None],
+    progress: Progress,
     base: StageFolder | None = None,
 ) -> None:
     """Measure a model on test problems, benchmarks and retention tasks, and write the results to `output`.
@@ -35,7 +34,7 @@ def evaluate_checkpoint(
         session: The run whose engines serve the model.
         model: A Hugging Face folder; None for the backbone.
         output: Folder of the results.
-        progress: Called with each message.
+        progress: Status lines.
         base: Folder of the backbone's evaluation; None for the one of the run.
     """
     config = session.config

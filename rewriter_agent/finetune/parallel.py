@@ -22,7 +22,7 @@ def run_jobs(
 ) -> dict[str, str]:
     """`work` on each dumped job; one that fails leaves the others alone. Returns errors by output folder."""
     waiting, running, failed = list(jobs), {}, {}
-    progress.begin()
+    progress.begin("fine-tunings")
     for done in range(1, len(jobs) + 1):
         while waiting and len(running) < at_a_time:
             job = waiting.pop(0)
@@ -34,7 +34,7 @@ def run_jobs(
         except (RayTaskError, WorkerCrashedError) as error:
             failed[str(job.output_dir)] = str(getattr(error, "cause", error)).strip().split("\n")[-1]
             progress(f"failed: {job.output_dir.name}\n{error}")
-        progress.share(done, len(jobs), f"trained: {job.output_dir.name}")
+        progress.share(done, len(jobs), f"trained: {job.output_dir.name}", "fine-tunings")
     return failed
 
 

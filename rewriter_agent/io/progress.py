@@ -7,18 +7,34 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TextIO
 
-from .files import read_jsonl
+from .files import read_json, read_jsonl, write_json
+
+SOONEST = 1.0
+"""Seconds after which a pace can be told; lines of a shorter time are often written at once."""
 
 
 class Progress:
-    """Prints a stage's status lines: `[train 01:23] step 3/8 ...`."""
+    """Prints a stage's status lines: `[train 01:23] step 3/8 ...`.
 
-    def __init__(self, stage: str, stream: TextIO | None = None) -> None:
-        """`stream` takes the lines instead of standard output."""
+    With a `record`, time and pace of earlier attempts count, even if they were killed.
+    """
+
+    def __init__(self, stage: str, stream: TextIO | None = None, record: Path | None = None) -> None:
+        """Start the clock.
+
+        Args:
+            stage: Name in every line.
+            stream: Takes the lines instead of standard output.
+            record: File that keeps time and pace for the next attempt.
+        """
+        known = read_json(record) if record is not None and record.exists() else {}
         self.stage = stage
         self.stream = stream
+        self.record = record
         self.start = time.monotonic()
-        self._first: tuple[int, float] | None = None
+        self._before: float = known.get("seconds", 0.0)
+        self._paces: dict[str, float] = known.get("paces", {})
+        self._first: dict[str, tuple[int, float]] = {}
 
     def __call__(self, message: str) -> None:
         """Print one line."""
@@ -26,22 +42,34 @@ class Progress:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the stage began."""
-        return time.monotonic() - self.start
+        """Seconds spent in the stage, by earlier attempts too."""
+        return self._before + time.monotonic() - self.start
 
-    def begin(self) -> None:
-        """Reset the counter and the clock."""
-        self._first = (0, self.elapsed)
+    def save(self) -> None:
+        """Write the record, if there is one."""
+        if self.record is not None:
+            write_json(self.record, {"seconds": self.elapsed, "paces": self._paces})
 
-    def share(self, done: int, total: int, message: str) -> None:
-        """Print the stage's progress, and estimate the time left from the pace since `begin` or since the first call.
+    def begin(self, kind: str = "", done: int = 0) -> None:
+        """Let the pace of a kind of work count from now, when `done` items are complete."""
+        self._first[kind] = (done, self.elapsed)
 
-        Items that were complete before that do not count towards the pace."""
-        if self._first is None:
-            self._first = (done, self.elapsed)
-        done_first, elapsed_first = self._first
-        pace = (self.elapsed - elapsed_first) / (done - done_first) if done > done_first else None
-        self(f"{done}/{total} {message}" + (f" | about {clock(pace * (total - done))} left" if pace else ""))
+    def restart(self, kind: str) -> None:
+        """Let the pace of a kind of work count from its next line."""
+        self._first.pop(kind, None)
+
+    def share(self, done: int, total: int, message: str, kind: str = "") -> None:
+        """Print the progress of a kind of work, and estimate the time left.
+
+        The pace is that since `begin` or the first call: items that were complete before do not count towards it.
+        Until that can be told, it is the pace of the attempt before.
+        """
+        done_first, elapsed_first = self._first.setdefault(kind, (done, self.elapsed))
+        if done > done_first and self.elapsed - elapsed_first >= SOONEST:
+            self._paces[kind] = (self.elapsed - elapsed_first) / (done - done_first)
+        left = self._paces.get(kind, 0.0) * (total - done)
+        self(f"{done}/{total} {message}" + (f" | about {clock(left)} left" if left else ""))
+        self.save()
 
     @contextmanager
     def follow(self, metrics: Path, keys: dict[str, str], events: Path | None = None) -> Generator[None]:

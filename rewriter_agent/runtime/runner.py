@@ -1,9 +1,7 @@
 """Runs one stage: skips it, resumes it or starts it, and records what it cost."""
 
-import time
 from typing import Any
 
-from rewriter_agent.io.files import read_json, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.tracking.result import track_result
 
@@ -13,26 +11,25 @@ from .stage import Stage
 def run_stage(stage: Stage, session: Any) -> None:
     """Run a stage unless it is complete or the config does not want it.
 
-    The manifest's time includes earlier attempts, except attempts that were killed by SIGKILL.
+    The manifest's time includes earlier attempts, killed ones up to their last status line.
     """
-    progress = Progress(stage.name)
-    if not stage.wanted(session.config):
-        progress("not needed by this config, skipped")
+    config = session.config
+    if not stage.wanted(config):
+        Progress(stage.name)("not needed by this config, skipped")
         return
-    if stage.complete(session.config):
-        progress("complete, skipped")
+    if stage.complete(config):
+        Progress(stage.name, record=stage.folder(config).seconds)("complete, skipped")
         return
-    stage.require(session.config, stage.before(session.config))
-    folder = stage.open_folder(session.config, session.weights_gb)
+    stage.require(config, stage.before(config))
+    folder = stage.open_folder(config, session.weights_gb)
+    # Only now: results of other inputs have been moved aside, with their time.
+    progress = Progress(stage.name, record=stage.folder(config).seconds)
     # More than the marker means that an earlier attempt was killed here.
     progress("resuming" if len(list(folder.iterdir())) > 1 else "starting")
-    start = time.monotonic()
-    spent = stage.folder(session.config).seconds
-    before = read_json(spent)["seconds"] if spent.exists() else 0.0
     try:
         counts = stage.work(session, folder, progress)
-        track_result(stage, session.config, folder, counts)
+        track_result(stage, config, folder, counts)
     finally:
-        write_json(spent, {"seconds": before + time.monotonic() - start})
-    stage.finish(session.config, folder, counts, before + time.monotonic() - start)
+        progress.save()
+    stage.finish(config, folder, counts, progress.elapsed)
     progress("done: " + ", ".join(f"{key} {value}" for key, value in counts.items()))

@@ -30,8 +30,12 @@ def sweep(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     todo = trials(session.config)
     failed = _train(session, folder, todo, progress)
     trained = [trial for trial in todo if trial.name not in failed]
-    for done, trial in enumerate(trained, 1):
-        progress(f"evaluating {done}/{len(trained)}: {trial.name}")
+    done = sum(is_measured(folder / trial.name) for trial in trained)
+    progress.begin("models", done)
+    for trial in trained:
+        if not is_measured(folder / trial.name):
+            progress.share(done, len(trained), f"models evaluated | next: {trial.name}", "models")
+            done += 1
         measure(session, folder / trial.name, folder / trial.name / "model", progress)
     if trained:
         _write(session, folder, trained)

@@ -1,5 +1,6 @@
 """Skills measured on a fleet."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from rewriter_agent.evaluate.lab_skills import evaluate_skills
 from rewriter_agent.evaluate.model_under_test import ModelUnderTest
 from rewriter_agent.evaluate.presets import PromptFormat
 from rewriter_agent.evaluate.result import PartResult, read_result
+from rewriter_agent.io.progress import Progress
 from rewriter_agent.lab.tokenizer import make_tokenizer
 
 TOKENIZER = make_tokenizer(0)
@@ -74,7 +76,7 @@ def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(evaluator, "answers", lambda *_: [])
     monkeypatch.setattr(evaluator, "grade", lambda *_: empty)
     config = EvaluateConfig(retention=["sciq", "lab_sort"], retention_limit=4, own_answers=0)
-    lines: list[str] = []
+    told = io.StringIO()
     evaluator.evaluate_model(
         ModelUnderTest(Scripted, lambda: None),  # ty: ignore[invalid-argument-type]
         PromptFormat(TOKENIZER, "chat"),
@@ -82,7 +84,7 @@ def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.M
         config,
         lambda *_: [],
         tmp_path,
-        lines.append,
+        Progress("e", told),
         tmp_path / "own.parquet",
     )
     result = read_result(tmp_path / "result.json")
@@ -90,4 +92,4 @@ def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.M
         ("sciq", "accuracy"),
         ("lab_sort", "exact"),
     ]
-    assert lines[2].startswith("lab_sort: exact 50.0% of 4")
+    assert "3/3 parts measured | lab_sort: exact 50.0% of 4" in told.getvalue().splitlines()[2]

@@ -1,9 +1,9 @@
 """Answers to problems, sampled once and graded as often as wanted, and evaluation that resumes."""
 
-from collections.abc import Callable
+import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -19,6 +19,7 @@ from rewriter_agent.evaluate.model_under_test import ModelUnderTest
 from rewriter_agent.evaluate.presets import PRESETS, PromptFormat
 from rewriter_agent.evaluate.result import PartResult, read_result
 from rewriter_agent.evaluate.task import grade
+from rewriter_agent.io.progress import Progress
 from tests.helpers.local_fleet import LocalFleet, ScriptedFleet, make_model, make_tokenizer
 
 TEXTS = ["3 and 4.\n#### 7", "I say 7", "#### 8", "no idea"]
@@ -208,35 +209,45 @@ def evaluate(
     fleet: LocalFleet,
     prompt_format: PromptFormat,
     output: Path,
-    say: Callable[[str], None] = lambda _: None,
+    stream: TextIO | None = None,
     **config: Any,
 ) -> None:
     settings = CONFIG.model_copy(update=config)
     subject = ModelUnderTest(lambda: fleet, lambda: None)  # ty: ignore[invalid-argument-type]
-    evaluate_model(subject, prompt_format, problems(), settings, verify, output, say, output / "own.parquet")
+    evaluate_model(
+        subject,
+        prompt_format,
+        problems(),
+        settings,
+        verify,
+        output,
+        Progress("e", stream),
+        output / "own.parquet",
+    )
 
 
 def test_an_ended_evaluation_goes_on(
     fleet: ScriptedFleet, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
-    lines: list[str] = []
-    evaluate(fleet, prompt_format, tmp_path / "out", lines.append)
+    told = io.StringIO()
+    evaluate(fleet, prompt_format, tmp_path / "out", told)
     before = read_result(tmp_path / "out" / "result.json")
     (tmp_path / "out" / "result.json").unlink()
     (tmp_path / "out" / "arc_easy.json").unlink()
     asked, scored = len(fleet.asked), len(fleet.scored)
-    evaluate(fleet, prompt_format, tmp_path / "out", lines.append)
+    evaluate(fleet, prompt_format, tmp_path / "out", told)
     assert len(fleet.asked) == asked
     assert len(fleet.scored) == 2 * scored
     assert read_result(tmp_path / "out" / "result.json") == before
+    lines = [line.partition("] ")[2].partition(" | about")[0] for line in told.getvalue().splitlines()]
     assert lines == [
-        "task: 4/4 problems answered",
-        "task: accuracy 25.0% of 4",
+        "4/4 problems answered: task",
+        "1/2 parts measured | task: accuracy 25.0% of 4",
         lines[2],
-        "task: accuracy 25.0% of 4",
+        "1/2 parts measured | task: accuracy 25.0% of 4",
         lines[2],
     ]
-    assert lines[2].startswith("arc_easy: acc,none ")
+    assert lines[2].startswith("2/2 parts measured | arc_easy: acc,none ")
 
 
 def test_regrading_asks_no_model(fleet: ScriptedFleet, prompt_format: PromptFormat, tmp_path: Path) -> None:
@@ -255,7 +266,7 @@ def test_regrading_asks_no_model(fleet: ScriptedFleet, prompt_format: PromptForm
         CONFIG,
         lambda checks: [Grade(Verdict.EQUAL)] * len(checks),
         tmp_path,
-        lambda _: None,
+        Progress("e"),
         tmp_path / "own.parquet",
     )
     after = read_result(tmp_path / "result.json")
@@ -291,9 +302,7 @@ def test_drift_of_the_backbone_from_itself_is_nothing(
     )
     subject = ModelUnderTest(lambda: other, lambda: None)  # ty: ignore[invalid-argument-type]
     config = CONFIG.model_copy(update={"own_answers": 3})
-    evaluate_model(
-        subject, prompt_format, problems(), config, verify, tmp_path / "other", lambda _: None, own
-    )
+    evaluate_model(subject, prompt_format, problems(), config, verify, tmp_path / "other", Progress("e"), own)
     moved = read_result(tmp_path / "other" / "result.json").drift
     assert moved is not None
     assert moved.backbone_logprobs == drift.backbone_logprobs

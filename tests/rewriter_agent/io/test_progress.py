@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,72 @@ def test_time_left_follows_the_pace_since_what_is_counted_began(
     progress = Progress("study")
     for begins, ends in ((60.0, 80.0), (200.0, 240.0)):
         monkeypatch.setattr(Progress, "elapsed", begins)
-        progress.begin()
+        progress.begin("models")
         monkeypatch.setattr(Progress, "elapsed", ends)
-        progress.share(2, 6, "trained")
+        progress.share(2, 6, "trained", "models")
     assert capsys.readouterr().out.splitlines() == [
         "[study 01:20] 2/6 trained | about 00:40 left",
         "[study 04:00] 2/6 trained | about 01:20 left",
     ]
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock."""
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    return lambda seconds: monkeypatch.setattr(time, "monotonic", lambda: seconds)
+
+
+def test_time_and_pace_survive_an_interruption(
+    tmp_path: Path, now: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = Progress("rewrite", record=tmp_path / "seconds.json")
+    for seconds, done in ((50.0, 10), (70.0, 20)):
+        now(seconds)
+        first.share(done, 100, "problems")
+    # Killed here: nothing else is written.
+    now(1000.0)
+    second = Progress("rewrite", record=tmp_path / "seconds.json")
+    second("resuming")
+    for seconds, done in ((1010.0, 30), (1050.0, 40)):
+        now(seconds)
+        second.share(done, 100, "problems")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "[rewrite 01:10] 20/100 problems | about 02:40 left",
+        "[rewrite 01:10] resuming",
+        "[rewrite 01:20] 30/100 problems | about 02:20 left",
+        "[rewrite 02:00] 40/100 problems | about 04:00 left",
+    ]
+
+
+def test_a_pace_is_not_told_from_lines_that_come_at_once(
+    now: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("train")
+    for seconds, done in ((10.0, 1), (10.1, 2), (10.2, 3), (14.0, 5)):
+        now(seconds)
+        progress.share(done, 9, "steps")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" | ")[2] for line in lines] == ["", "", "", "about 00:04 left"]
+
+
+def test_kinds_of_work_have_paces_of_their_own(
+    now: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("sweep")
+    progress.begin("models", 2)
+    now(30.0)
+    progress.share(1, 4, "parts", "parts")
+    now(40.0)
+    progress.share(2, 4, "parts", "parts")
+    progress.share(3, 6, "models", "models")
+    progress.restart("parts")
+    now(100.0)
+    progress.share(1, 4, "parts", "parts")
+    now(105.0)
+    progress.share(2, 4, "parts", "parts")
+    left = [line.partition("about ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert left == ["", "00:20 left", "02:00 left", "00:30 left", "00:10 left"]
 
 
 def test_follow_shows_new_rows_only_and_the_last_one(

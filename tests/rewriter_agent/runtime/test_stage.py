@@ -264,7 +264,7 @@ def test_an_unfinished_stage_goes_on_in_its_folder(
     manifest = first.read_manifest(config)
     assert manifest is not None
     assert 100 <= manifest["wall_seconds"] < 110
-    assert "resuming" in capsys.readouterr().out
+    assert "[first 01:40] resuming" in capsys.readouterr().out
 
 
 def test_tables_with_the_columns_of_another_version_are_named(config: RunConfig, second: Stage) -> None:
