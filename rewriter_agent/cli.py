@@ -17,6 +17,7 @@ from .environment import prepare_environment, use_utf8
 if TYPE_CHECKING:
     from .config import RunConfig
 
+INTERRUPTED = 130
 FIRST_STAGES = ("prepare", "rewrite", "sweep", "study", "compare", "run")
 """Commands that begin with the stage `prepare`, which reads the data."""
 
@@ -25,19 +26,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 2 for a user's error, 1 if a `check` fails."""
     if arguments is None:
         use_utf8()
-    options = parse(__doc__, sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parse(__doc__, arguments)
     # Ray's job server ends a job with SIGTERM; engines and files are then closed as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     credentials = None
     try:
         prepare_environment()
         credentials = load_credentials()
-        return _do(options)
+        status = _do(options)
+        if status == INTERRUPTED:
+            # `launch` has stopped its job.
+            _say_kept(options, arguments)
+        return status
     except KeyboardInterrupt:
         starts_over = options.command in ("grade", "gap", "check")
         kept = "nothing was written" if starts_over else "re-run the same command to resume"
         print(f"interrupted; {kept}", file=sys.stderr)
-        return 130
+        if not starts_over:
+            _say_kept(options, arguments)
+        return INTERRUPTED
     except Exception as error:
         message = user_message(error)
         if message is None:
@@ -48,6 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
         # This job is the last one that needs the file.
         if credentials:
             credentials.unlink(missing_ok=True)
+
+
+def _say_kept(options: argparse.Namespace, arguments: Sequence[str]) -> None:
+    """Print which stages of an interrupted run are kept."""
+    from .commands.closing import resume_text
+    from .config import load_config
+
+    print(resume_text(load_config(options.config, options.set), arguments), file=sys.stderr)
 
 
 def _do(options: argparse.Namespace) -> int:
@@ -104,7 +120,10 @@ def _do(options: argparse.Namespace) -> int:
 
     run_stages(config, COMMANDS[options.command])
     if options.command == "run":
+        from .commands.closing import next_text
+
         print_summary(config)
+        print(next_text(config))
     return 0
 
 

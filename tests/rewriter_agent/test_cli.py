@@ -18,6 +18,7 @@ import rewriter_agent.scoring.grade_file
 from cluster.fleet.supervisor import EnginesLostError
 from cluster.planning.machine import Machine
 from rewriter_agent.cli import main
+from rewriter_agent.config import load_config
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.user_errors import user_message
 
@@ -265,8 +266,43 @@ def test_an_interrupt_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", interrupted)
+    path = make_config()
+    folder = load_config(Path(path)).folder
+    for stage in ("prepare", "rewrite", "rewrite.stale-1"):
+        (folder / stage).mkdir(parents=True)
+        (folder / stage / "inputs.json").write_text("{}")
+    (folder / "prepare" / "manifest.json").write_text("{}")
+    assert main(["run", path, "--set", "data.num_train=2 "]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "interrupted; re-run the same command to resume",
+        f"kept in {folder}: prepare is complete, rewrite is begun",
+        f"resume with: rewriter-agent run {path} --set 'data.num_train=2 '",
+    ]
+
+
+def test_an_interrupt_before_the_first_stage(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", interrupted)
     assert main(["run", make_config()]) == 130
-    assert capsys.readouterr().err == "interrupted; re-run the same command to resume\n"
+    assert "no stage is complete, no stage is begun" in capsys.readouterr().err
+
+
+def test_a_finished_run_ends_with_three_commands(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", lambda *_: None)
+    path = make_config()
+    folder = load_config(Path(path)).folder.absolute()
+    assert main(["run", path]) == 0
+    assert [line.partition(":")[2].strip() for line in capsys.readouterr().out.splitlines()[-3:]] == [
+        f"python -m webbrowser file://{folder}/report/report.html",
+        f"vllm serve {folder}/sft-rewritten/model",
+        f"rewriter-agent gap YOUR.jsonl --model {LAB_FOLDER}",
+    ]
 
 
 def test_an_interrupted_grading_leaves_nothing(

@@ -1,0 +1,58 @@
+"""The last lines of a command: what an interrupted run keeps and how to resume it, and useful commands after a run."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
+
+LEVELS = ("*", "*/*", "*/*/*")
+"""Stages of a run, of the runs of several seeds, and of a study lie at different depths."""
+MOST = 12
+"""Maximum stages that a line names."""
+
+
+def resume_text(config: RunConfig, arguments: Sequence[str]) -> str:
+    """Say which stages of an interrupted run are kept, and which command resumes it."""
+    found = _stages(config.folder)
+    complete = [name for name, is_complete in found.items() if is_complete]
+    begun = [name for name, is_complete in found.items() if not is_complete]
+    kept = f"kept in {config.folder}: {_names(complete, 'complete')}, {_names(begun, 'begun')}"
+    return f"{kept}\nresume with: {shlex.join(['rewriter-agent', *arguments])}"
+
+
+def next_text(config: RunConfig) -> str:
+    """Name three commands for after a run: read the report, use the model, measure data of one's own."""
+    folder = RunFolder(config.folder)
+    model = folder.training("rewritten", config.method).model.absolute()
+    commands = {
+        "read the report": ("python", "-m", "webbrowser", folder.report.page.absolute().as_uri()),
+        "use the model": ("vllm", "serve", str(model)),
+        "measure your own data": (
+            "rewriter-agent",
+            "gap",
+            "YOUR.jsonl",
+            "--model",
+            config.model.name_or_path,
+        ),
+    }
+    return "\n".join(f"{purpose + ':':<24}{shlex.join(words)}" for purpose, words in commands.items())
+
+
+def _stages(folder: Path) -> dict[str, bool]:
+    """The stages that have begun, the oldest first, and whether they are complete."""
+    markers = [StageFolder(path).inputs for level in LEVELS for path in folder.glob(level)]
+    there = sorted((path for path in markers if path.exists()), key=lambda path: path.stat().st_mtime)
+    return {
+        str(path.parent.relative_to(folder)): StageFolder(path.parent).manifest.exists()
+        for path in there
+        if ".stale-" not in path.parent.name
+    }
+
+
+def _names(names: Sequence[str], state: str) -> str:
+    if not names:
+        return f"no stage is {state}"
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return f"{', '.join(names[:MOST])}{more} {'is' if len(names) == 1 else 'are'} {state}"
