@@ -47,6 +47,11 @@ def learner_roles(config: RunConfig) -> tuple[str, ...]:
     return ("policy", "learner", *(["backbone"] if policy_of(config).asks_backbone(config.reward) else []))
 
 
+def rewriting_prompt(config: RunConfig) -> dict[str, str]:
+    """Settings and hash of the rewriting prompt."""
+    return {"prompts": config.prompts.model_dump_json()} | template_hash(config)
+
+
 def policy_gb(weights: float) -> float:
     """Disk that the training of a policy takes, from the size of the weights."""
     return 4 * weights + 0.2
@@ -112,6 +117,8 @@ STUDENT = Stage(
     policy_gb,
     wanted=lambda config: trains_student(config.method),
     roles=learner_roles,
+    # Only a teacher sees the rewriting prompt.
+    reads=lambda config: rewriting_prompt(config) if config.method == "sdft" else {},
 )
 
 

@@ -90,7 +90,7 @@ def sequence_gb(config: ClusterConfig, work: Workload) -> float:
 
 
 def learner_footprint(work: Workload, on_gpu: bool) -> Footprint:
-    """Memory of the GRPO trainer: the model with an adapter, and a full copy of the weights to publish."""
+    """Memory of a policy's trainer: the model with an adapter, and a full copy of the weights to publish."""
     training = work.learner
     weights = training.weight_bytes * work.model.parameters / GB
     adapter = training.adapter_rank * work.model.linear_widths / GB
@@ -98,7 +98,7 @@ def learner_footprint(work: Workload, on_gpu: bool) -> Footprint:
         weights + 4 * adapter,
         gradients=4 * adapter,
         optimizer=8 * adapter,
-        activations=activations(work.model, training),
+        activations=_passes(work.model, training),
     )
     if on_gpu:
         return Footprint(Memory(weights, other=TRAINER_BASE_GB), replace(trained, other=CUDA_BASE_GB))
@@ -113,8 +113,7 @@ def sft_footprint(work: Workload, on_gpu: bool) -> Footprint:
     reference = 0.0
     if training.reference and not training.adapter_rank:
         reference = training.weight_bytes * model.parameters / GB
-    passes = activations(model, training) * (2 if training.reference else 1)
-    computing = Memory(gathered + reference, activations=passes)
+    computing = Memory(gathered + reference, activations=_passes(model, training))
     if not on_gpu:
         whole = _sum(states, computing)
         return Footprint(replace(whole, other=TRAINER_BASE_GB))
@@ -124,6 +123,11 @@ def sft_footprint(work: Workload, on_gpu: bool) -> Footprint:
     if training.offload:
         return Footprint(_sum(states, host), replace(computing, other=CUDA_BASE_GB))
     return Footprint(host, replace(_sum(states, computing), other=CUDA_BASE_GB))
+
+
+def _passes(model: ModelShape, training: TrainerWorkload) -> float:
+    """Memory of the activations of a worker, including those of its reference."""
+    return activations(model, training) * (2 if training.reference else 1)
 
 
 def activations(model: ModelShape, training: TrainerWorkload) -> float:

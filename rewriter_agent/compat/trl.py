@@ -1,7 +1,12 @@
-"""Private parts of TRL's GRPOTrainer.
+"""Private parts of TRL's GRPOTrainer and SDFTTrainer.
 
-`train/shared_prefix_trainer.py` and `train/trainer.py` override further private methods of it: TRL has no public way to
-compute a prompt once for its candidates. A test compares a step with TRL's own, bit for bit, with sharing off.
+`train/shared_prefix_trainer.py` and `train/trainer.py` override further private methods of GRPOTrainer: TRL has no
+public way to compute a prompt once for its candidates. A test compares a step with TRL's own, bit for bit, with sharing
+off.
+
+`train/sdft_trainer.py` overrides what turns messages into prompts in SDFTTrainer, which takes no token ids, and cuts
+the teacher's prompt at the student's length (https://github.com/huggingface/trl/pull/5862). SDFTTrainer is
+experimental: a test compares its loss and gradients with those of an independent implementation.
 """
 
 from collections.abc import Generator
@@ -30,7 +35,7 @@ def without_vllm() -> Generator[None]:
 
 
 def use_engines(trainer: Any, generation: Any) -> None:
-    """Have a GRPOTrainer sample with `generation`, and correct for the log-probs of engines elsewhere.
+    """Have a trainer sample with `generation`, and a GRPOTrainer correct for the log-probs of engines elsewhere.
 
     Call it after construction: with `use_vllm` in the config TRL starts an engine of its own. The correction depends on
     that option (https://github.com/huggingface/trl/issues/5119): `rollout_func`, the public way to sample elsewhere,

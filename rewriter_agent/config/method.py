@@ -5,13 +5,14 @@ from typing import Any, Literal
 from sft.config.sft import SFTConfig
 
 from .outcomes import EXPERTS
-from .rewrite import RewriteConfig
+from .rewrite import FEWEST_CANDIDATES, RewriteConfig
 from .strategies import STRATEGIES, StrategyName
+from .train import READ_BY_GRPO, TrainConfig
 
-Method = Literal["rewrite", "accepted_only", "self_train", "grpo"]
+Method = Literal["rewrite", "accepted_only", "self_train", "grpo", "sdft"]
 SELF_TRAIN: tuple[StrategyName, ...] = ("self_train", "self_train_unverified")
 """Strategies of `self_train`, the default one first."""
-STUDENT: frozenset[Method] = frozenset({"grpo"})
+STUDENT: frozenset[Method] = frozenset({"grpo", "sdft"})
 """Methods that train the model on its own rollouts, without rewriting and without rows to fine-tune on."""
 
 
@@ -33,8 +34,9 @@ def with_strategy_of_method(tree: Any) -> Any:
     return tree | {"rewrite": {"strategy": SELF_TRAIN[0]} | section} if isinstance(section, dict) else tree
 
 
-def check_method(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> None:
+def check_method(method: Method, rewrite: RewriteConfig, sft: SFTConfig, train: TrainConfig) -> None:
     """Raise ValueError if the method cannot have this strategy, or does not read another option."""
+    _check_train(method, train)
     if trains_student(method):
         _check_student(method, rewrite, sft)
     else:
@@ -58,6 +60,23 @@ def _check_student(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> No
         raise ValueError(
             f"method={method} trains the model itself, without rewriting and without fine-tuning on rewritten rows, "
             f"and has no use for {', '.join(unread)}; leave it out, or set method=rewrite"
+        )
+
+
+def _check_train(method: Method, train: TrainConfig) -> None:
+    if method != "sdft":
+        if train.num_generations < FEWEST_CANDIDATES:
+            raise ValueError(
+                f"train.num_generations={train.num_generations} is too few for GRPO, which compares the rewards of a "
+                f"problem's candidates; set {FEWEST_CANDIDATES} or more, or method=sdft"
+            )
+        return
+    defaults = {key: TrainConfig.model_fields[key].default for key in READ_BY_GRPO}
+    if changed := {key: value for key, value in defaults.items() if getattr(train, key) != value}:
+        unread = ", ".join(f"train.{key}" for key in changed)
+        defaults_again = ", ".join(f"train.{key}={value}" for key, value in changed.items())
+        raise ValueError(
+            f"method=sdft has no reward to reinforce, and no use for {unread}; set {defaults_again}, or method=grpo"
         )
 
 

@@ -45,7 +45,8 @@ class RunConfig(Strict):
     """Rows to fine-tune on: `rewrite` takes the rewritten targets, and the expert's solution of problems without an
     accepted one; `accepted_only` takes the accepted rewrites alone; `self_train` takes the backbone's own samples from
     the question, verified or not (`rewrite.strategy`). Without rewriting, `grpo` trains the model itself from the
-    question, with the gate as its reward and the options of `train`."""
+    question, with the gate as its reward and the options of `train`; `sdft` trains it to answer the question as the
+    backbone does that is given the rewriting prompt."""
 
     model: ModelConfig
     """The backbone."""
@@ -103,7 +104,7 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _method_fits(self) -> "RunConfig":
-        check_method(self.method, self.rewrite, self.sft)
+        check_method(self.method, self.rewrite, self.sft, self.train)
         return self
 
     @model_validator(mode="after")

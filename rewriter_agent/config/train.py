@@ -1,4 +1,4 @@
-"""The `prepare`, `train` and `tracking` sections: training of a policy by GRPO."""
+"""The `prepare`, `train` and `tracking` sections: training of a policy by GRPO or SDFT."""
 
 from typing import Literal
 
@@ -8,18 +8,32 @@ from sft.config.sft import LoraSection
 
 from .base import Strict
 
+READ_BY_GRPO = (
+    "beta",
+    "epsilon",
+    "loss_type",
+    "scale_rewards",
+    "vllm_importance_sampling_mode",
+    "max_staleness",
+)
+"""Options of GRPO in the section `train`, which SDFT refuses."""
+READ_BY_SDFT = ("num_loss_tokens_to_skip",)
+"""Options of the section `train` that GRPO does not read."""
+
 
 class TrainConfig(Strict):
-    """GRPO of the rewriting policy, or of the model itself with `method: grpo`.
+    """GRPO of the rewriting policy, or of the model itself with `method: grpo`; SDFT of the model with `method: sdft`.
 
-    Names and meanings are TRL's; the default of `scale_rewards` differs.
+    Names and meanings are TRL's; the default of `scale_rewards` differs. SDFT refuses options of GRPO's reward and
+    loss.
     """
 
     max_steps: int = Field(100, ge=1)
     """Optimiser steps."""
 
-    num_generations: int = Field(8, ge=2)
-    """K, candidates per problem; at least 2, since the reward compares candidates within the group."""
+    num_generations: int = Field(8, ge=1)
+    """K, candidates per problem; at least 2, since the reward compares candidates within the group. SDFT compares
+    none and takes 1, too."""
 
     per_device_train_batch_size: int = Field(8, ge=1)
     """Candidates in one forward and backward pass."""
@@ -37,7 +51,7 @@ class TrainConfig(Strict):
     """Maximum tokens of a candidate."""
 
     temperature: float = Field(1.0, gt=0)
-    """Sampling temperature. The importance ratio is computed at the same temperature."""
+    """Sampling temperature. The importance ratio and the distributions of SDFT are computed at the same one."""
 
     beta: float = Field(0.0, ge=0)
     """Weight of KL(policy || backbone) in the loss."""
@@ -61,12 +75,17 @@ class TrainConfig(Strict):
     candidates while the learner works on the previous step. With 0 they take turns, and a run that is killed and
     resumed gives the same result as an undisturbed one."""
 
+    num_loss_tokens_to_skip: int = Field(0, ge=0)
+    """First tokens of a rollout that SDFT leaves out of its loss; GRPO does not read it. The teacher's first words may
+    answer its instruction instead of the question."""
+
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass."""
 
     share_prompts: bool = True
     """Compute a prompt once for all its candidates in a batch if that saves work, and compute log-probs for the loss
-    and its correction in one pass. The numbers equal TRL's up to rounding; false computes as TRL does."""
+    and its correction in one pass. The numbers equal TRL's up to rounding; false computes as TRL does.
+    SDFT does not read it."""
 
     save_steps: int = Field(10, ge=1)
     """Steps between checkpoints; a killed run resumes from the last one."""

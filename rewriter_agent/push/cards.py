@@ -145,7 +145,11 @@ def _policy_settings(config: RunConfig, counts: dict[str, Any]) -> dict[str, Any
         "candidates a problem": config.train.num_generations,
         "learning rate": f"{config.train.learning_rate:g}",
         "LoRA of rank": config.train.lora.r,
-        "reward": f"{counts['reward_first']} → {counts['reward_last']}",
+        **{
+            title: f"{counts[f'{name}_first']} → {counts[f'{name}_last']}"
+            for title, name in (("reward", "reward"), ("KL from the teacher", "distillation_loss"))
+            if f"{name}_first" in counts
+        },
         "seed": config.seed,
     }
 

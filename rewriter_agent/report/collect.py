@@ -49,7 +49,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),
         lost_form={arm.arm: _lost_form(arm) for arm in arms if arm.arm != "base"},
         sweep=read_measurements(folder.stage("sweep").sweep) if swept else [],
-        training=_training(folder, found),
+        training=_training(folder, found, method),
         rewriting=rewriting(folder, rows, method, _is_mix(tree)) if rewrote else None,
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in _tuned(found)},
         evaluation_curves=_evaluation_curves(folder, found),
@@ -73,10 +73,10 @@ def _is_mix(tree: Mapping[str, Any]) -> bool:
     return tree.get("data", {}).get("source") == "mix"
 
 
-def _training(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> Training | None:
+def _training(folder: RunFolder, found: Mapping[str, dict[str, Any]], method: Method) -> Training | None:
     """Read the training of the rewriter or of the student, if the run has one."""
     if "student" in found:
-        return training_curves(read_jsonl(folder.student.metrics), STUDENT_TERMS)
+        return training_curves(read_jsonl(folder.student.metrics), STUDENT_TERMS if method == "grpo" else ())
     return training_curves(read_jsonl(folder.train.metrics)) if "train" in found else None
 
 

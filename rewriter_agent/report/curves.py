@@ -9,6 +9,7 @@ from .data import Series, SFTCurve, Training
 REWARD_TERMS = ("gate", "alignment", "diversity", "total")
 STUDENT_TERMS = ("gate",)
 HEALTH = (
+    "self_distillation/distillation_loss",
     "kl",
     "entropy",
     "completions/mean_length",

@@ -8,7 +8,7 @@ DATA: dict[Method, str] = {
     "self_train": "the model's own samples",
 }
 """Rows of the arm `rewritten`, of the methods that fine-tune."""
-STUDENTS: dict[Method, str] = {"grpo": "GRPO student"}
+STUDENTS: dict[Method, str] = {"grpo": "GRPO student", "sdft": "SDFT student"}
 """Titles of the arm `rewritten`, of the methods that train the student on its own rollouts."""
 
 

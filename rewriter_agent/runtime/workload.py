@@ -23,6 +23,8 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         encoder = (
             encoder_parameters(resolve_model(path, "reward.embedding_model")) if path else shape.parameters
         )
+    distils = config.method == "sdft"
+    shares_prompts = train.share_prompts and shape.shares_prompts and not distils
     learner = TrainerWorkload(
         workers=1,
         batch=train.per_device_train_batch_size,
@@ -30,7 +32,9 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         weight_bytes=BYTES[config.model.dtype],
         adapter_rank=train.lora.r,
         checkpointing=train.gradient_checkpointing,
-        group=train.num_generations if train.share_prompts and shape.shares_prompts else 0,
+        group=train.num_generations if shares_prompts else 0,
+        # The teacher's logits are as large as the student's.
+        reference=distils,
         completion=min(train.max_completion_length, config.model.max_model_len),
     )
     tuning = TrainerWorkload(

@@ -23,7 +23,7 @@ def training_problems(
 
     def fits(problem: AnchoredProblem) -> bool:
         length = prompt_length(policy.prompt_ids(problem), problem, tokens, reward)
-        return length <= max_prompt_length
+        return max(length, len(policy.teacher_ids(problem))) <= max_prompt_length
 
     found = {name: problem for name, problem in problems.items() if fits(problem)}
     if not found:

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
 from transformers import TrainerState
-from trl import GRPOConfig
 
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
@@ -19,16 +18,13 @@ from .weight_sync import publish
 
 
 class Learner(Protocol):
-    """The trainer's facts that sampling depends on; `FleetGRPOTrainer` has them."""
+    """The trainer's facts that sampling depends on; `FleetTrainer` has them."""
 
     state: TrainerState
     accelerator: Any
     model: Any
-
-    @property
-    def grpo(self) -> GRPOConfig:
-        """TRL's arguments."""
-        ...
+    args: Any
+    """TRL's arguments of an online method."""
 
     def prompts(self, step: int) -> list[tuple[str, list[int]]]:
         """Ids and prompts of the problems that the step trains on; none after the last step."""
@@ -36,7 +32,7 @@ class Learner(Protocol):
 
 
 class FleetGeneration:
-    """What GRPOTrainer asks of its `vllm_generation`: to publish weights, and to sample groups under them.
+    """What TRL's trainers ask of their `vllm_generation`: to publish weights, and to sample groups under them.
 
     With prefetch, a step's candidates are sampled under the weights of the step before, while the learner works on it.
     """
@@ -61,8 +57,8 @@ class FleetGeneration:
         waited = time.perf_counter()
         if step > self.fleet.version:
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-            assert self.trainer.grpo.output_dir
-            publish(self.fleet, step, model, Path(self.trainer.grpo.output_dir))
+            assert self.trainer.args.output_dir
+            publish(self.fleet, step, model, Path(self.trainer.args.output_dir))
             self.metrics["perf/weight_sync_s"] = time.perf_counter() - waited
         self.waited = waited - start
 
@@ -71,7 +67,7 @@ class FleetGeneration:
         prompts: list[list[int]],
         images: None,
         num_generations: int,
-        profiler: AbstractContextManager[Any],
+        profiler: AbstractContextManager[Any] | None = None,
     ) -> tuple[list[list[int]], list[list[int]], list[list[list[float]]], None]:
         """Sample one completion a row; rows come as `num_generations` copies of each prompt.
 
@@ -81,7 +77,7 @@ class FleetGeneration:
         # A trainer that resumes from a checkpoint of step 0 still samples from the backbone.
         assert self.fleet.version == step, f"engines serve {self.fleet.version}, the learner is at {step}"
         start = time.perf_counter()
-        with profiler:
+        with profiler or nullcontext():
             completions = self._completions(step, prompts)
         self.metrics["perf/rollout_wait_s"] = self.waited + time.perf_counter() - start
         staleness = [step - completion.version for completion in completions]
@@ -106,7 +102,7 @@ class FleetGeneration:
 
     def _groups(self, step: int) -> list[Group]:
         assert self.prefetch is not None
-        prompts, size = self.trainer.prompts(step), self.trainer.grpo.num_generations
+        prompts, size = self.trainer.prompts(step), self.trainer.args.num_generations
         assert size
         requests = self._requests(step, [prompt for _, prompt in prompts for _ in range(size)])
         return [
@@ -115,7 +111,7 @@ class FleetGeneration:
         ]
 
     def _requests(self, step: int, prompts: Sequence[list[int]]) -> list[GenerateRequest]:
-        args = self.trainer.grpo
+        args = self.trainer.args
         assert args.max_completion_length
         return [
             GenerateRequest(

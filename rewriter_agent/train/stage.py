@@ -21,11 +21,14 @@ from .problems import training_problems
 from .rewriter import MODEL, RewriterCard, write_card
 from .signal_files import EVENTS, LOST
 
+DISTANCE = "self_distillation/distillation_loss"
+"""TRL's name of the student's distance from the teacher, in nats per token."""
 SHOWN = {
     "reward": "reward",
     "reward_terms/gate_mean": "gate",
     "reward_terms/alignment_mean": "align",
     "reward_terms/diversity_mean": "div",
+    DISTANCE: "KL",
     "completions/mean_length": "length",
     "step_time": "seconds",
     "fleet/policy/tokens_per_second": "tok/s",
@@ -73,7 +76,7 @@ def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
         "folder": str(folder.absolute()),
         "threads": role.threads,
         "env": worker_env(session.config, folder, role.threads),
-        "embedder": session.embedder if trained.reward(reward).needs_embeddings else None,
+        "embedder": session.embedder if trained.asks_encoder(reward) else None,
     }
     session.wait_for_capacity("learner")
     progress("starting the learner")
@@ -115,12 +118,23 @@ def _learn(job: dict[str, Any]) -> None:
 
 def _counts(rows: list[dict[str, Any]], candidates: int) -> dict[str, Any]:
     """Counts for the manifest; `candidates` is the number per step."""
-    return {
+    first, last = rows[0], rows[-1]
+    generated = round(candidates * sum(row["completions/mean_length"] for row in rows))
+    counts = {
         "steps": len(rows),
         "rollouts": len(rows) * candidates,
-        "generated_tokens": round(candidates * sum(row["completions/mean_length"] for row in rows)),
-        "tokens": int(rows[-1]["num_tokens"]),
-        "reward_first": round(rows[0]["reward"], 3),
-        "reward_last": round(rows[-1]["reward"], 3),
+        "generated_tokens": generated,
+        "tokens": int(last["num_tokens"]),
+    }
+    if DISTANCE in last:
+        return counts | {
+            # The teacher reads every rollout.
+            "scored_tokens": generated,
+            "distillation_loss_first": round(first[DISTANCE], 4),
+            "distillation_loss_last": round(last[DISTANCE], 4),
+        }
+    return counts | {
+        "reward_first": round(first["reward"], 3),
+        "reward_last": round(last["reward"], 3),
         "zero_variance_groups": round(sum(row["frac_reward_zero_std"] for row in rows) / len(rows), 3),
     }

@@ -10,7 +10,6 @@ from datasets import Dataset
 from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.integrations import get_reporting_integration_callbacks
-from trl import GRPOConfig
 
 from cluster.fleet.base_model_view import BaseModelView
 from reward import Verifier
@@ -24,12 +23,15 @@ from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
 from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, finish_reporting
 
+from .arguments import grpo_config, sdft_config
+from .fleet_trainer import FleetTrainer
 from .policy import REWRITER, Policy, policy_of
 from .prefetch import Prefetch
 from .problems import training_problems
 from .replay_log import ReplayCompletions
 from .reward import GroupReward
 from .rewriter import ADAPTER, MODEL
+from .sdft_trainer import QUESTION_IDS, REWRITING_IDS, FleetSDFTTrainer
 from .signal_files import EVENTS
 from .trainer import PROMPT_IDS, FleetGRPOTrainer
 from .weight_sync import ADAPTERS, merged_weights
@@ -48,12 +50,34 @@ def learn(job: dict[str, Any]) -> None:
         # The attempt before was killed after its last step.
         return
     tokens = load_tokens(job["model"], config.model, job["prompt_date"], job["prompts"])
+    trainer = distil(job, config, tokens) if config.method == "sdft" else reinforce(job, config, tokens)
+    finish_reporting(config.tracking.report_to)
+    save(trainer, tokens, folder)
+
+
+def reinforce(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetGRPOTrainer:
+    """Train by GRPO to the end; return the trainer."""
     with Verifier(config.reward) as verifier:
         reward = group_reward(job, config, tokens, verifier)
         trainer = make_trainer(job, config, tokens, reward)
-        train_to_the_end(trainer, folder)
-    finish_reporting(config.tracking.report_to)
-    save(trainer, tokens, folder)
+        train_to_the_end(trainer, Path(job["folder"]))
+    return trainer
+
+
+def distil(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetSDFTTrainer:
+    """Train by SDFT to the end; return the trainer."""
+    folder = Path(job["folder"])
+    job["policy"].log = partial(_note, folder / EVENTS)
+    problems = training_problems(anchored_problems(config), config, tokens)
+    trainer = FleetSDFTTrainer(
+        fleet=job["policy"],
+        args=sdft_config(config, folder),
+        train_dataset=sdft_dataset(problems),
+        # TRL writes no completions of this trainer.
+        **_parts(job, config, tokens, table_rows=0),
+    )
+    train_to_the_end(trainer, folder)
+    return trainer
 
 
 def group_reward(job: dict[str, Any], config: RunConfig, tokens: Tokens, verifier: Verifier) -> GroupReward:
@@ -68,6 +92,7 @@ def group_reward(job: dict[str, Any], config: RunConfig, tokens: Tokens, verifie
     # All problems, as when rewriting: they are the reference of the whitened embeddings.
     solutions = [problem.solution for problem in prepared.values()]
     settings = policy.reward(config.reward)
+    assert settings is not None, "this policy has a reward"
     embed = diversity_embed(job["embedder"], solutions, settings)
     scorer = GroupScorer(tokens, backbone, verifier, settings, embed)
     reward = GroupReward(scorer, problems, config.train.num_generations, say)
@@ -81,33 +106,39 @@ def make_trainer(
     job: dict[str, Any], config: RunConfig, tokens: Tokens, reward: GroupReward
 ) -> FleetGRPOTrainer:
     """TRL's trainer of a LoRA on the backbone, sampling from the job's engines."""
-    folder = Path(job["folder"])
-    wandb = config.tracking.report_to == "wandb"
-    table_rows = config.tracking.table_rows if wandb else 0
+    table_rows = config.tracking.table_rows if config.tracking.report_to == "wandb" else 0
     trainer = FleetGRPOTrainer(
         fleet=job["policy"],
         scorers=job["backbone"],
         prefetch=reward.prefetch,
         table_rows=table_rows,
         share_prompts=config.train.share_prompts,
-        model=load_model(job["model"], config, tokens),
-        processing_class=tokens.tokenizer,
         reward_funcs=[reward],
-        args=grpo_config(config, folder),
+        args=grpo_config(config, Path(job["folder"])),
         train_dataset=dataset(reward.problems, tokens, policy_of(config)),
-        peft_config=LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
-        callbacks=[
-            MarkComplete(),
-            MetricsWriter(StageFolder(folder).metrics),
-            *get_reporting_integration_callbacks(config.tracking.report_to),
-            *([ReplayCompletions(folder, table_rows)] if wandb else []),
-        ],
+        **_parts(job, config, tokens, table_rows),
     )
     reward.sampled = lambda: trainer.generation.logprobs
     return trainer
 
 
-def train_to_the_end(trainer: FleetGRPOTrainer, folder: Path) -> None:
+def _parts(job: dict[str, Any], config: RunConfig, tokens: Tokens, table_rows: int) -> dict[str, Any]:
+    """Model, tokenizer, adapter and callbacks of a trainer."""
+    folder, report_to = Path(job["folder"]), config.tracking.report_to
+    return {
+        "model": load_model(job["model"], config, tokens),
+        "processing_class": tokens.tokenizer,
+        "peft_config": LoraConfig(task_type="CAUSAL_LM", **config.train.lora.model_dump()),
+        "callbacks": [
+            MarkComplete(),
+            MetricsWriter(StageFolder(folder).metrics),
+            *get_reporting_integration_callbacks(report_to),
+            *([ReplayCompletions(folder, table_rows)] if report_to == "wandb" else []),
+        ],
+    }
+
+
+def train_to_the_end(trainer: FleetTrainer, folder: Path) -> None:
     """Train from the newest complete checkpoint in `folder`, if there is one, to the last step."""
     remove_incomplete(folder)
     checkpoint = newest_complete(folder)
@@ -131,29 +162,6 @@ def _note(path: Path, line: str) -> None:
         events.write(line + "\n")
 
 
-def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
-    """TRL's config: the section's fields keep their names, the rest is fixed by the fleet."""
-    section = config.train.model_dump(exclude={"lora", "max_staleness", "share_prompts"})
-    cpu = config.cluster.device == "cpu"
-    return GRPOConfig(
-        **section,
-        output_dir=str(folder),
-        run_name=f"{config.name}-{folder.name}",
-        use_cpu=cpu,
-        bf16=config.model.dtype == "bfloat16",
-        seed=config.seed,
-        logging_steps=1,
-        save_total_limit=2,
-        save_strategy="steps",
-        log_completions=True,
-        num_completions_to_print=0,
-        # The callback is given to the trainer: by this name TRL would send all completions to W&B, too.
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=not cpu,
-    )
-
-
 def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens, policy: Policy = REWRITER) -> Dataset:
     """Make one row per problem: the policy's prompt as ids, as messages for TRL's tables, and the problem's id."""
     return Dataset.from_list(
@@ -168,7 +176,21 @@ def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens, policy: Policy
     )
 
 
-def save(trainer: FleetGRPOTrainer, tokens: Tokens, folder: Path) -> None:
+def sdft_dataset(problems: dict[str, AnchoredProblem]) -> Dataset:
+    """Make one row per problem: the prompts of the student and of the teacher as ids, and the problem's id."""
+    return Dataset.from_list(
+        [
+            {
+                QUESTION_IDS: list(problem.prompt_ids),
+                REWRITING_IDS: list(problem.rewriting_prompt_ids),
+                "problem_id": problem.id,
+            }
+            for problem in problems.values()
+        ]
+    )
+
+
+def save(trainer: FleetTrainer, tokens: Tokens, folder: Path) -> None:
     """The adapter as PEFT saves it, and the merged model as a Hugging Face folder for the engines."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     with atomic(folder / ADAPTER) as temporary:

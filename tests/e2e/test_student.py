@@ -44,7 +44,7 @@ def write(folder: Path, method: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("method", ["grpo"])
+@pytest.mark.parametrize("method", ["grpo", "sdft"])
 def test_a_student_is_a_whole_run_and_resumes(
     method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from rewriter_agent.config.evaluate import PRESETS
 from rewriter_agent.evaluate.result import Drift, ModelResult, PartResult
 from rewriter_agent.experiments.measurements import changes, model_metrics, over_items
 from rewriter_agent.experiments.results import Measurement, write_measurements
-from rewriter_agent.io.files import read_json, write_json, write_jsonl, write_table
+from rewriter_agent.io.files import read_json, read_jsonl, write_json, write_jsonl, write_table
 from rewriter_agent.rewrite.record import CANDIDATES, PROBLEM_COSTS, REWRITES
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -97,16 +97,24 @@ def make_run(
     return folder
 
 
-def make_student_run(folder: Path) -> Path:
+def make_student_run(folder: Path, method: str = "grpo") -> Path:
     """The run folder of a method that trains the student itself; returns `folder`."""
     make_run(folder)
     with (folder / "config.yaml").open("a") as config:
-        config.write("method: grpo\n")
+        config.write(f"method: {method}\n")
     for stage in ("rewrite", "sft-rewritten"):
         shutil.rmtree(folder / stage)
     (folder / "train").rename(folder / "student")
     manifest = folder / "student" / "manifest.json"
     write_json(manifest, read_json(manifest) | {"stage": "student"})
+    if method == "sdft":
+        metrics = folder / "student" / "metrics.jsonl"
+        rows = [
+            {key: value for key, value in row.items() if "reward" not in key and "rejected" not in key}
+            | {"self_distillation/distillation_loss": 1 / row["step"]}
+            for row in read_jsonl(metrics)
+        ]
+        write_jsonl(metrics, rows)
     return folder
 
 

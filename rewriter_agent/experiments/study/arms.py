@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from rewriter_agent.config.train import READ_BY_GRPO, TrainConfig
+
 
 class StudyValue(Enum):
     """Value that follows from the study's config; `StudyPlan` puts it in."""
@@ -55,6 +57,9 @@ MASK_FALLBACKS: Changes = {"outcome_weights": {"expert_fallback": {"kind": "low_
 """Masks what the backbone finds unlikely in rows that kept the expert's solution, and leaves the others plain."""
 SEVERAL_TARGETS: Changes = {"rewrite.select": "diverse", "rewrite.num_targets": StudyValue.NUM_TARGETS}
 
+GRPO_DEFAULTS: Changes = {f"train.{key}": TrainConfig.model_fields[key].default for key in READ_BY_GRPO}
+"""Options of GRPO, which SDFT refuses if they are set."""
+
 
 EXPERT = "expert"
 SOURCES = {
@@ -87,6 +92,17 @@ SOURCES = {
         {
             "method": "grpo",
             "train.max_steps": StudyValue.STEPS,
+            "rewrite.keep_gap": None,
+            "sft.refresh": None,
+        },
+    ),
+    "sdft": TargetSource(
+        "no targets: the student distilled by SDFT from the backbone that sees the expert's solution, at the RL "
+        "rewriter's budget of rollouts",
+        {
+            "method": "sdft",
+            "train.max_steps": StudyValue.STEPS,
+            **GRPO_DEFAULTS,
             "rewrite.keep_gap": None,
             "sft.refresh": None,
         },
@@ -146,6 +162,7 @@ ARMS = {
     "self_train": Arm("own samples that pass, at equal rollouts", "self_train"),
     "self_train_unverified": Arm("own samples, not verified", "self_train_unverified"),
     "grpo": Arm("GRPO student at equal rollouts", "grpo"),
+    "sdft": Arm("SDFT student at equal rollouts", "sdft"),
     "rl": Arm("RL rewriter", "rl"),
     "accepted_only": Arm("RL rewriter, accepted rewrites only", "rl", accepted_only=True),
     "rl_is": Arm("RL rewriter, IS", "rl", IS),

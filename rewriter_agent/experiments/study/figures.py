@@ -38,7 +38,7 @@ def family(arm: str) -> str:
     """Colour class of an arm: who wrote what it is trained on."""
     if arm.startswith("rl"):
         return "rewritten"
-    if arm.startswith(("self_train", "grpo")):
+    if arm.startswith(("self_train", "grpo", "sdft")):
         return "base"
     return "other" if arm.startswith(("best_of", "mind_the_gap")) else "expert"
 

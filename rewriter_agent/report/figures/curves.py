@@ -18,6 +18,7 @@ TITLES = {
     "alignment": "alignment",
     "diversity": "diversity",
     "total": "reward",
+    "self_distillation/distillation_loss": "KL from the teacher",
     "kl": "KL from the backbone",
     "entropy": "entropy (nats)",
     "completions/mean_length": "length (tokens)",

@@ -114,10 +114,13 @@ def test_a_bad_override_is_refused(config_file: Path, override: str, message: st
     assert message in refusal(config_file, MINIMAL, override)
 
 
-@pytest.mark.parametrize("section", ["train", "rewrite"])
-def test_a_group_of_one_is_refused(config_file: Path, section: str) -> None:
-    message = refusal(config_file, MINIMAL, f"{section}.num_generations=1")
-    assert message == f"{section}.num_generations: Input should be greater than or equal to 2 (got 1)"
+def test_a_group_of_one_is_refused(config_file: Path) -> None:
+    message = refusal(config_file, MINIMAL, "rewrite.num_generations=1")
+    assert message == "rewrite.num_generations: Input should be greater than or equal to 2 (got 1)"
+    message = refusal(config_file, MINIMAL, "train.num_generations=1")
+    assert "train.num_generations=1 is too few for GRPO" in message
+    config_file.write_text(MINIMAL)
+    assert load_config(config_file, ["train.num_generations=1", "method=sdft"]).train.num_generations == 1
 
 
 def test_a_step_takes_whole_groups(config_file: Path) -> None:
@@ -277,7 +280,10 @@ def test_a_method_has_its_strategy(
         ),
         (["method=self_train", "rewrite.rewriter=x"], "rewriter=x is not used by strategy=self_train"),
         (["method=self_train", "rewrite=3"], "rewrite: Input should be"),
-        (["method=self"], "method: Input should be 'rewrite', 'accepted_only', 'self_train' or 'grpo'"),
+        (
+            ["method=self"],
+            "method: Input should be 'rewrite', 'accepted_only', 'self_train', 'grpo' or 'sdft'",
+        ),
         (
             ["method=self_train", "rewrite={strategy: self_train_unverified, select: logprob}"],
             "select=logprob has nothing to choose from",
@@ -291,6 +297,12 @@ def test_a_method_has_its_strategy(
         (["method=grpo", "sft.refresh={steps: 2}"], "has no use for sft.refresh;"),
         (["method=grpo", "sft.sweep={seeds: [0, 1]}"], "has no use for sft.sweep;"),
         (["method=grpo", "sft.replay={share: 0.1}"], "has no use for sft.replay;"),
+        (["method=sdft", "sft.sweep={seeds: [0, 1]}"], "has no use for sft.sweep;"),
+        (
+            ["method=sdft", "train={beta: 0.1, max_staleness: 1}"],
+            "method=sdft has no reward to reinforce, and no use for train.beta, train.max_staleness; set "
+            "train.beta=0.0, train.max_staleness=0, or method=grpo",
+        ),
         (
             [
                 "method=grpo",

@@ -53,7 +53,7 @@ def test_every_arm_has_a_source_and_every_source_an_arm() -> None:
 def test_cells_are_the_product_and_no_two_share_a_folder(plan: StudyPlan) -> None:
     found = [cell for seed in plan.study.seeds for cell in plan.cells(seed)]
     # Two rates and two seeds; a student has the one rate of its training.
-    assert len(found) == len({cell.folder for cell in found}) == (len(ARMS) - 1) * 2 * 2 + 2
+    assert len(found) == len({cell.folder for cell in found}) == (len(ARMS) - 2) * 2 * 2 + 2 * 2
     assert {cell.config.seed for cell in plan.cells(4)} == {4}
     # The problems and the measurements are the same for all.
     assert {cell.config.data.model_dump_json() for cell in found} == {plan.config.data.model_dump_json()}
@@ -127,6 +127,7 @@ def test_methods_are_arms(plan: StudyPlan) -> None:
         "self_train": "self_train",
         "self_train_unverified": "self_train",
         "grpo": "grpo",
+        "sdft": "sdft",
     }
     cells = {cell.arm: cell for cell in plan.cells(3)}
     rl, accepted = cells["rl"], cells["accepted_only"]
@@ -164,13 +165,14 @@ def test_a_replay_file_that_is_missing_is_named_before_any_work(tmp_path: Path) 
         StudyPlan.of(config.model_copy(update={"sft": config.sft.model_copy(update={"replay": missing})}))
 
 
-def test_a_student_has_the_rollouts_of_the_rl_rewriter_and_one_cell_a_seed(plan: StudyPlan) -> None:
-    (cell,) = [cell for cell in plan.cells(3) if cell.arm == "grpo"]
+@pytest.mark.parametrize("arm", ["grpo", "sdft"])
+def test_a_student_has_the_rollouts_of_the_rl_rewriter_and_one_cell_a_seed(plan: StudyPlan, arm: str) -> None:
+    (cell,) = [cell for cell in plan.cells(3) if cell.arm == arm]
     # 10 steps of 32 are 320, and 4 for each of 100 problems are 400: 720 are 22.5 steps.
     assert cell.config.train.max_steps == 23
     assert cell.learning_rate == plan.config.train.learning_rate
     assert cell.is_student
-    assert not any(other.is_student for other in plan.cells(3) if other.arm != "grpo")
+    assert not any(other.is_student for other in plan.cells(3) if other.arm not in ("grpo", "sdft"))
     assert [stage.name for stage in SOURCE_STAGES if stage.wanted(cell.config)] == ["prepare", "student"]
     assert cell_stage(cell).inputs(cell.config).keys() == {"student"}
     # What fine-tuning reads is nothing to it.
@@ -181,7 +183,11 @@ def test_a_student_has_the_rollouts_of_the_rl_rewriter_and_one_cell_a_seed(plan:
 def test_a_study_of_a_config_that_fine_tunes_otherwise_has_students(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(BASE.replace("sweep: {seeds: [1]}", "refresh: {steps: 3}"))
-    config = load_config(path, ["study={arms: [expert, grpo]}", "rewrite.keep_gap=0.1"])
+    config = load_config(path, ["study={arms: [expert, grpo, sdft]}", "rewrite.keep_gap=0.1"])
+    # Options of GRPO stay with the arms that read them.
+    config = config.model_copy(update={"train": config.train.model_copy(update={"beta": 0.1})})
+    assert StudyPlan.of(config).source_config("grpo", 0).train.beta == 0.1
+    assert StudyPlan.of(config).source_config("sdft", 0).train.beta == 0
     assert StudyPlan.of(config).source_config("grpo", 0).sft.refresh is None
 
 

@@ -175,6 +175,19 @@ def test_a_student_is_reported_without_a_rewriting(tmp_path):
     assert check(run / "report.json", Limits(100 * gain["low"] - 0.01, None), "rewritten").passed
 
 
+def test_a_distilled_student_is_reported_without_a_reward(tmp_path):
+    run = make_student_run(tmp_path / "run", "sdft")
+    data = collect(run, pieces)
+    assert (data.training.steps, data.training.reward_terms, data.training.rejected) == (40, {}, {})
+    assert data.training.health["self_distillation/distillation_loss"].mean[-1] == 1 / 40
+    build_report(data, run / "report.html")
+    page = Page((run / "report.html").read_text())
+    assert "Over 40 steps" in page.text
+    assert "KL from the teacher" in page.text
+    assert "the SDFT student scores" in page.text
+    assert "reward of GRPO" not in page.text
+
+
 def test_a_student_whose_training_is_missing_is_named(tmp_path):
     run = make_student_run(tmp_path / "run")
     (run / "student" / "manifest.json").unlink()
