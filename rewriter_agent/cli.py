@@ -67,22 +67,28 @@ def _say_kept(options: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 
 def _do(options: argparse.Namespace) -> int:
-    if options.command == "grade":
-        return _grade(options)
-    if options.command == "check":
-        return _check(options)
-    if options.command == "launch":
-        from rewriter_agent.commands.launch import launch
+    match options.command:
+        case "grade":
+            return _grade(options)
+        case "check":
+            return _check(options)
+        case "launch":
+            from rewriter_agent.commands.launch import launch
 
-        return launch(options.config, options.set, options.seeds)
-    if options.command == "submit":
-        from rewriter_agent.commands.submit import submit
+            return launch(options.config, options.set, options.seeds)
+        case "submit":
+            from rewriter_agent.commands.submit import submit
 
-        return submit(options.config, options.set, options.seeds)
-    if options.command == "gap":
-        return _gap(options)
-    if options.command == "push":
-        return _push(options)
+            return submit(options.config, options.set, options.seeds)
+        case "gap":
+            return _gap(options)
+        case "push":
+            return _push(options)
+    return _do_here(options)
+
+
+def _do_here(options: argparse.Namespace) -> int:
+    """Run a command that works on a config in this process."""
     from .config import load_config
 
     config = load_config(options.config, options.set)
@@ -91,33 +97,34 @@ def _do(options: argparse.Namespace) -> int:
         from .commands.inputs import check_inputs
 
         check_inputs(config)
-    if options.command == "plan":
-        from .commands.plan import plan
+    match options.command:
+        case "plan":
+            from .commands.plan import plan
 
-        plan(config, options.measure, options.machines)
-        return 0
-    if options.command == "dashboard":
-        return _dashboard(config, options.dry_run)
-    if options.command == "run" and options.seeds:
-        from rewriter_agent.experiments.seeds import run_seeds
+            plan(config, options.measure, options.machines)
+            return 0
+        case "dashboard":
+            return _dashboard(config, options.dry_run)
+        case "study":
+            return _study(config, options.join)
+        case "compare":
+            return _compare(config, options)
+        case "run" if options.seeds:
+            from rewriter_agent.experiments.seeds import run_seeds
 
-        print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
-        return 0
-    if options.command == "study":
-        return _study(config, options.join)
-    if options.command == "compare":
-        with collector_paused():
-            from rewriter_agent.experiments.compare import compare_strategies, comparison
+            print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
+            return 0
+    return _run(config, options)
 
-        print(comparison(compare_strategies(config, options.strategies)))
-        return 0
+
+def _run(config: "RunConfig", options: argparse.Namespace) -> int:
+    """Run the stages of a command."""
     with collector_paused():
         from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
 
     if options.command == "evaluate":
         print(evaluate_arms(config, options.arms, options.regrade))
         return 0
-
     run_stages(config, COMMANDS[options.command])
     if options.command == "run":
         from .commands.closing import next_text
@@ -197,6 +204,14 @@ def _push(options: argparse.Namespace) -> int:
     from rewriter_agent.push.command import push
 
     push(config, repos, options.private, options.yes)
+    return 0
+
+
+def _compare(config: "RunConfig", options: argparse.Namespace) -> int:
+    with collector_paused():
+        from rewriter_agent.experiments.compare import compare_strategies, comparison
+
+    print(comparison(compare_strategies(config, options.strategies)))
     return 0
 
 
