@@ -20,6 +20,18 @@ def check_vllm() -> None:
     check_version("vllm", vllm.__version__, VERSION)
 
 
+def allow_amx() -> None:
+    """Ask the kernel for the tile registers of AMX in this process, if the CPU has them.
+
+    vLLM's attention in bfloat16 uses them and does not ask: the process dies of SIGILL, unless oneDNN has asked before,
+    which it does for layers of some sizes only. An upstream issue on it was not found.
+    """
+    import torch
+
+    if torch.cpu._is_amx_tile_supported():
+        torch.cpu._init_amx()
+
+
 def replace_gather_logprobs(worker: Any, gather: Callable[[Any, int, Any], Any]) -> None:
     """Have a worker's sampler choose with `gather` what it reports of the log-probs of all tokens.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cluster.compat.vllm import check_vllm
+from cluster.compat.vllm import allow_amx, check_vllm
 from cluster.types import (
     Completion,
     EngineSpec,
@@ -40,6 +40,8 @@ class VLLMEngine:
         gc.freeze()
         gc.enable()
         check_vllm()
+        if spec.device == "cpu":
+            allow_amx()
         torch.set_num_threads(spec.threads)
         self.version = 0
         # vLLM does not remove the rendezvous file of its workers.
