@@ -119,6 +119,7 @@ def _backend(path: Path) -> Tokenizer | None:
     try:
         backend = Tokenizer.from_file(str(path))
     except Exception as error:
+        # The library raises this class itself, with a message, for every damaged file.
         if type(error) is not Exception:
             raise
         return None

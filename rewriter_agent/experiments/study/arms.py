@@ -93,7 +93,6 @@ SOURCES = {
             "method": "grpo",
             "train.max_steps": StudyValue.STEPS,
             "rewrite.keep_gap": None,
-            "sft.refresh": None,
         },
     ),
     "sdft": TargetSource(
@@ -104,7 +103,6 @@ SOURCES = {
             "train.max_steps": StudyValue.STEPS,
             **GRPO_DEFAULTS,
             "rewrite.keep_gap": None,
-            "sft.refresh": None,
         },
     ),
     "rl": TargetSource("the RL rewriter, the config's reward"),
