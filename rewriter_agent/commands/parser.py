@@ -73,9 +73,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
 def _add_config(command: argparse.ArgumentParser, name: str) -> None:
     text = "YAML file, see configs/"
     if name == "gap":
-        text += (
-            "; or with --model a .jsonl or .parquet file or the name of a data set on the Hugging Face hub"
-        )
+        text += "; or with --model a data file or the name of a data set on the Hugging Face hub"
     command.add_argument("config", type=Path, help=text)
     text = "override a config key, e.g. train.max_steps=5"
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)

@@ -35,7 +35,7 @@ class Benchmark(Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name in reports."""
     path: str
-    """Hugging Face name, or a local .jsonl or .parquet file."""
+    """Hugging Face name, or a local data file: .jsonl, .json, .csv or .parquet, plain or compressed."""
     subset: str | None = None
     """Configuration of the data set."""
     split: str = "test"

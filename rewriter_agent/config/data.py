@@ -14,7 +14,7 @@ Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "c
 
 
 class Columns(Strict):
-    """Names of the columns that hold each part of a problem."""
+    """Names of the columns that hold each part of a problem; `a.b` is the value `b` in the column `a`."""
 
     question: str = "question"
     """Column of the question, in the form that the backbone sees."""
@@ -142,15 +142,20 @@ class RowData(ProblemData):
         return self
 
 
+Paths = str | Annotated[list[str], Field(min_length=1)]
+"""One or more paths or patterns."""
+
+
 class FileData(RowData):
-    """Local files, JSON Lines (.jsonl) or Parquet (.parquet)."""
+    """Local files: JSON Lines (.jsonl), JSON, CSV or Parquet, plain or compressed (.gz, .zst)."""
 
     source: Literal["file"] = "file"
     """Kind of data source."""
-    train: str
-    """Path of the training file."""
-    test: str | None = None
-    """Path of the test file; without one, `test_size` problems are split off the training file."""
+    train: Paths
+    """Training files: a path, a pattern such as `data/*.jsonl`, a folder of `Dataset.save_to_disk`, or a list of
+    these."""
+    test: Paths | None = None
+    """Test files; without any, `test_size` problems are split off the training files."""
     test_size: PositiveInt = 200
     """Problems split off for testing when `test` is not set."""
 
@@ -161,7 +166,7 @@ class HubData(RowData):
     source: Literal["hub"] = "hub"
     """Kind of data source."""
     name: str
-    """Name of the data set, for example `openai/gsm8k`."""
+    """Name of the data set, for example `openai/gsm8k`, or a folder."""
     subset: str | None = None
     """Configuration of the data set, for example `main`."""
     train_split: str = "train"

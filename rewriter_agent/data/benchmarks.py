@@ -6,9 +6,10 @@ from typing import Any
 
 from rewriter_agent.config.benchmarks import Benchmark
 
+from .files import is_data_file
 from .problem import Problem, problem_id
 from .read import RawRow, read_file, read_named
-from .rows import BadRow, answer_text, decode_row, require_gold, text_as_it_is
+from .rows import BadRow, answer_text, decode_row, require_gold, text_as_it_is, value_of
 
 
 def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
@@ -18,7 +19,7 @@ def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
         ValueError: missing file, data set that cannot be loaded, or a row that cannot be used.
     """
     key = f"evaluate.benchmarks, {benchmark.name}"
-    is_file = benchmark.path.endswith((".jsonl", ".parquet"))
+    is_file = is_data_file(benchmark.path)
     columns = [
         c for c in (benchmark.question, benchmark.answer, benchmark.level, benchmark.source) if c is not None
     ]
@@ -43,7 +44,7 @@ def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
 
 
 def _problem(values: dict[str, Any], benchmark: Benchmark) -> Problem:
-    question, answer = text_as_it_is(values, benchmark.question), values.get(benchmark.answer)
+    question, answer = text_as_it_is(values, benchmark.question), value_of(values, benchmark.answer)
     several = answer if isinstance(answer, list) else [answer]
     answers = [answer_text({**values, benchmark.answer: one}, benchmark.answer) for one in several]
     gold = ", ".join(one.strip("$") for one in answers)

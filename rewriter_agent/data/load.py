@@ -1,7 +1,7 @@
 """Problems for training and testing, from any source."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -14,19 +14,19 @@ from rewriter_agent.config.data import (
     HubData,
     LabData,
     MixData,
+    Paths,
     RowData,
     SciqData,
     SourceConfig,
 )
 
 from . import sciq
+from .files import listed
 from .lab_world import problems as lab
 from .mix import mix_problems
 from .problem import Problem, ProblemSet
-from .read import RawRow, read_file, read_named
+from .read import FIRST_ROWS, Table, open_files, open_named
 from .rows import BadRow, parse_row
-
-FIRST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class _Part:
     """Training or test rows, and the name of their source."""
 
     source: str
-    rows: Iterable[RawRow]
+    table: Table
 
 
 def load_problems(config: DataConfig) -> ProblemSet:
@@ -89,17 +89,15 @@ def check_first_rows(config: DataConfig) -> None:
             with _named(name):
                 check_first_rows(source)
     if isinstance(config, FileData):
-        for name, part in zip(("train", "test"), _file_rows(config), strict=True):
-            if part is not None:
-                first = _Part(part.source, islice(part.rows, FIRST_ROWS))
-                _parse(first, config, name, Counter(), [])
+        for name, parts in zip(("train", "test"), _file_parts(config), strict=True):
+            _parse(parts, config, name, Counter(), [], FIRST_ROWS)
 
 
 def _load_rows(config: FileData | HubData) -> ProblemSet:
-    train, test = _file_rows(config) if isinstance(config, FileData) else _hub_rows(config)
+    train, test = _file_parts(config) if isinstance(config, FileData) else _hub_parts(config)
     counts, skipped = Counter[str](), list[str]()
     train_problems = _parse(train, config, "train", counts, skipped)
-    if test is not None:
+    if test:
         test_problems = _parse(test, config, "test", counts, skipped)
     else:
         train_problems, test_problems = _split(train_problems, config, skipped)
@@ -117,32 +115,40 @@ def _load_rows(config: FileData | HubData) -> ProblemSet:
     return ProblemSet(train_problems, test_problems, dict(counts), tuple(skipped))
 
 
-def _file_rows(config: FileData) -> tuple[_Part, _Part | None]:
-    columns = config.columns.names
-    train = _Part(config.train, read_file(config.train, "data.train", columns))
-    return train, _Part(config.test, read_file(config.test, "data.test", columns)) if config.test else None
+def _file_parts(config: FileData) -> tuple[list[_Part], list[_Part]]:
+    def parts(given: Paths | None, key: str) -> list[_Part]:
+        return [_Part(path, open_files(path, key)) for path in listed(given)]
+
+    return parts(config.train, "data.train"), parts(config.test, "data.test")
 
 
-def _hub_rows(config: HubData) -> tuple[_Part, _Part | None]:
+def _hub_parts(config: HubData) -> tuple[list[_Part], list[_Part]]:
     def part(split: str, key: str) -> _Part:
-        return _Part(
-            config.name, read_named(config.name, config.subset, split, f"data.{key}", config.columns.names)
-        )
+        return _Part(config.name, open_named(config.name, config.subset, split, f"data.{key}"))
 
     train = part(config.train_split, "train_split")
-    return train, None if config.test_size else part(config.test_split, "test_split")
+    return [train], [] if config.test_size else [part(config.test_split, "test_split")]
 
 
 def _parse(
-    part: _Part, config: RowData, name: str, counts: Counter[str], skipped: list[str]
+    parts: Sequence[_Part],
+    config: RowData,
+    name: str,
+    counts: Counter[str],
+    skipped: list[str],
+    most: int | None = None,
 ) -> list[Problem]:
+    """Problems of the rows, of `most` rows a part at most."""
     found: dict[str, Problem] = {}
     first_bad = ""
     counts.update({f"{name}_{kind}": 0 for kind in ("rows", "bad_rows", "duplicates")})
-    for place, row in part.rows:
+    rows = (
+        (part.source, *row) for part in parts for row in islice(part.table.rows(config.columns.names), most)
+    )
+    for source, place, row in rows:
         counts[f"{name}_rows"] += 1
         try:
-            problem = parse_row(row, config, part.source)
+            problem = parse_row(row, config, source)
         except BadRow as bad:
             if config.on_bad_row == "error":
                 raise ValueError(f"{place}: {bad}; correct it, or set data.on_bad_row=skip") from bad
@@ -161,7 +167,11 @@ def _split(
 ) -> tuple[list[Problem], list[Problem]]:
     assert config.test_size is not None
     if config.test_size >= len(problems):
-        where = config.train if isinstance(config, FileData) else f"{config.name} [{config.train_split}]"
+        where = (
+            ", ".join(listed(config.train))
+            if isinstance(config, FileData)
+            else f"{config.name} [{config.train_split}]"
+        )
         raise ValueError(
             f"data.test_size is {config.test_size}, but {where!r} holds {len(problems)} different "
             "problems; lower it, or name other test problems" + "".join(f"\n{line}" for line in skipped)

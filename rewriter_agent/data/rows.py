@@ -76,7 +76,7 @@ def require_gold(gold: str, convention: str, column: str) -> None:
 
 
 def decode_row(row: object) -> dict[str, object]:
-    """Columns of a row, which may be a line of JSON or an Arrow batch of one; raises BadRow if it has none."""
+    """Columns of a row in the form that `read` gives; raises BadRow if it has none."""
     values = _decode(row)
     if not isinstance(values, dict):
         raise BadRow(f"the row is a {type(values).__name__}, not an object with columns")
@@ -84,6 +84,8 @@ def decode_row(row: object) -> dict[str, object]:
 
 
 def _decode(row: object) -> object:
+    if isinstance(row, BadRow):
+        raise row
     if isinstance(row, bytes):
         try:
             return decode_json(row)
@@ -101,10 +103,16 @@ def _only_value(row: pa.RecordBatch, column: str) -> object:
         raise BadRow(f"column {column!r} cannot be read ({quoted(error)})") from error
 
 
-def _value(values: dict[str, object], column: str) -> object:
-    if column not in values:
-        raise BadRow(f"column {column!r} is missing (the row has {column_names(values)})")
-    return values[column]
+def value_of(values: dict[str, object], column: str) -> object:
+    """A column, or with a name such as `a.b` the value `b` in the column `a`; raises BadRow if it is missing."""
+    inner, name = values, column
+    while name not in inner:
+        first, _, rest = name.partition(".")
+        found = inner.get(first)
+        if not rest or not isinstance(found, dict):
+            raise BadRow(f"column {column!r} is missing (the row has {column_names(inner)})")
+        inner, name = found, rest
+    return inner[name]
 
 
 def column_names(names: Iterable[str]) -> str:
@@ -121,7 +129,7 @@ def text(values: dict[str, object], column: str) -> str:
 
 def text_as_it_is(values: dict[str, object], column: str) -> str:
     """A column that must hold text, with the space around it; raises BadRow."""
-    value = _value(values, column)
+    value = value_of(values, column)
     if not isinstance(value, str):
         raise BadRow(f"column {column!r} holds a {type(value).__name__}, not text")
     if not value.strip():
@@ -134,7 +142,7 @@ def text_as_it_is(values: dict[str, object], column: str) -> str:
 
 def answer_text(values: dict[str, object], column: str) -> str:
     """A column that may hold a number too; raises BadRow."""
-    value = _value(values, column)
+    value = value_of(values, column)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -35,10 +35,14 @@ def _sections(tree: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [section, *section.get("sources", {}).values()]
 
 
+def _last_part(given: str | list[str]) -> str | list[str]:
+    return Path(given).name if isinstance(given, str) else [Path(path).name for path in given]
+
+
 def public_config(config: RunConfig, sections: Collection[str]) -> str:
     """Dump the sections as YAML; paths are shortened to their last part."""
     tree: dict[str, Any] = config.model_dump(mode="json", include=set(sections))
-    for keys, shown in ((NAMES, public_name), (FILES, lambda path: Path(path).name)):
+    for keys, shown in ((NAMES, public_name), (FILES, _last_part)):
         for section, key in keys:
             for options in _sections(tree, section):
                 if options.get(key):

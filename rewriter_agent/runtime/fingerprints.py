@@ -9,6 +9,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.config.data import FileData, LabData, sources_of
 from rewriter_agent.config.evaluate import LAB_PREFIX
 from rewriter_agent.config.prompts import MATHEMATICS
+from rewriter_agent.data.files import is_saved_set, listed, matching
 from rewriter_agent.data.lab_world.version import world
 from rewriter_agent.data.rewriting_template import template_path
 from rewriter_agent.models.lab import LAB, LAB_FOLDER
@@ -25,8 +26,9 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
     If problems or retention items come from the laboratory, its world is hashed, too.
     """
     parts = sources_of(config.data)
-    files = [path for part in parts if isinstance(part, FileData) for path in (part.train, part.test) if path]
-    found = {path: _file_hash(Path(path)) for path in files}
+    files = [part for part in parts if isinstance(part, FileData)]
+    given = [path for part in files for path in (*listed(part.train), *listed(part.test))]
+    found = {path: _data_hash(path) for path in given}
     if any(isinstance(part, LabData) for part in parts) or any(
         t.startswith(LAB_PREFIX) for t in config.evaluate.retention
     ):
@@ -75,6 +77,18 @@ def template_hash(config: RunConfig) -> dict[str, str]:
 def model_identity(path: str) -> str:
     """A local model's content hash (of its weights, pieces), or the name of one on the Hugging Face hub."""
     return _folder_hash(Path(path)) if Path(path).is_dir() else path
+
+
+def _data_hash(given: str) -> str:
+    """Content hash of a file, of all files that match a pattern, or of a saved data set."""
+    files = [
+        part
+        for path in matching(given)
+        for part in (sorted(path.iterdir()) if is_saved_set(path) else [path])
+    ]
+    if len(files) == 1:
+        return _file_hash(files[0])
+    return hashlib.sha256(repr([(file.name, _file_hash(file)) for file in files]).encode()).hexdigest()[:16]
 
 
 def _folder_hash(folder: Path) -> str:

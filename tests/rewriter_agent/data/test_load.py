@@ -187,9 +187,9 @@ def test_test_size_larger_than_the_file(tmp_path: Path) -> None:
         load_problems(FileData(train=path))
 
 
-@pytest.mark.parametrize("name", ["nowhere.jsonl", "data.csv"])
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "data.tsv"])
 def test_unusable_file_is_named_with_its_key(tmp_path: Path, test_file: str, name: str) -> None:
-    (tmp_path / "data.csv").write_text("question,solution\n")
+    (tmp_path / "data.tsv").write_text("question\tsolution\n")
     with pytest.raises(ValueError, match=r"data\.train: .*" + name):
         load_problems(FileData(train=str(tmp_path / name), test=test_file))
 
