@@ -52,6 +52,18 @@ def rewriting_prompt(config: RunConfig) -> dict[str, str]:
     return {"prompts": config.prompts.model_dump_json()} | template_hash(config)
 
 
+def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
+    """Hashes of the items, and the settings, of evaluations on the way; empty without them."""
+    if config.sft.evaluation is None:
+        return {}
+    return evaluation_hashes(config) | {"evaluate": config.evaluate.model_dump_json()}
+
+
+def student_reads(config: RunConfig) -> dict[str, str]:
+    """Settings and hashes of the items of evaluations on the way, and of the rewriting prompt if a teacher sees it."""
+    return evaluated_on_the_way(config) | (rewriting_prompt(config) if config.method == "sdft" else {})
+
+
 def policy_gb(weights: float) -> float:
     """Disk that the training of a policy takes, from the size of the weights."""
     return 4 * weights + 0.2
@@ -111,22 +123,14 @@ REPLAY = Stage(
 DATASET = Stage("dataset", ("dataset", "method"), (REWRITE,), dataset, wanted=rewrites)
 STUDENT = Stage(
     "student",
-    ("train", "method"),
+    ("train", "method", "sft.evaluation"),
     (PREPARE,),
     train_policy,
     policy_gb,
     wanted=lambda config: trains_student(config.method),
     roles=learner_roles,
-    # Only a teacher sees the rewriting prompt.
-    reads=lambda config: rewriting_prompt(config) if config.method == "sdft" else {},
+    reads=student_reads,
 )
-
-
-def evaluated_on_the_way(config: RunConfig) -> dict[str, str]:
-    """Hashes of the items, and the settings, of evaluations during fine-tuning; empty without them."""
-    if config.sft.evaluation is None:
-        return {}
-    return evaluation_hashes(config) | {"evaluate": config.evaluate.model_dump_json()}
 
 
 def _finetuning(data: SweepData, *sources: Stage) -> Stage:

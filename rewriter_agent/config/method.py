@@ -39,6 +39,7 @@ def check_method(method: Method, rewrite: RewriteConfig, sft: SFTConfig, train: 
     _check_train(method, train)
     if trains_student(method):
         _check_student(method, rewrite, sft)
+        _check_evaluation(sft, train)
     else:
         _check_strategy(method, rewrite.strategy)
         _check_rows(method, rewrite, sft)
@@ -52,7 +53,6 @@ def _check_student(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> No
         "rewrite.keep_gap": rewrite.keep_gap is not None,
         "sft.outcome_weights": bool(sft.outcome_weights),
         "sft.refresh": sft.refresh is not None,
-        "sft.evaluation": sft.evaluation is not None,
         "sft.replay": sft.replay is not None,
         "sft.sweep": sft.sweep is not None,
     }
@@ -60,6 +60,15 @@ def _check_student(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> No
         raise ValueError(
             f"method={method} trains the model itself, without rewriting and without fine-tuning on rewritten rows, "
             f"and has no use for {', '.join(unread)}; leave it out, or set method=rewrite"
+        )
+
+
+def _check_evaluation(sft: SFTConfig, train: TrainConfig) -> None:
+    if sft.evaluation and train.max_steps <= sft.evaluation.eval_steps:
+        raise ValueError(
+            f"sft.evaluation.eval_steps ({sft.evaluation.eval_steps}) leaves one evaluation, at the end of "
+            f"train.max_steps ({train.max_steps}), and so nothing to choose from; lower it, or remove the section "
+            "sft.evaluation"
         )
 
 

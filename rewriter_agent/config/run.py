@@ -147,7 +147,7 @@ class RunConfig(Strict):
     def _a_study_evaluates_at_the_end(self) -> "RunConfig":
         if self.study and self.sft.evaluation:
             raise ValueError(
-                "sft.evaluation evaluates a run's own two fine-tunings on the way, and a study compares models at the "
+                "sft.evaluation evaluates a run's own two trainings on the way, and a study compares models at the "
                 "same number of steps; set sft.evaluation=null or study=null"
             )
         return self

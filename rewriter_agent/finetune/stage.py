@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from rewriter_agent.evaluate.curve import choice_counts
+from rewriter_agent.evaluate.on_the_way import HeldOutEvaluation, train_evaluated
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.prepare.held_out import held_out
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
@@ -15,10 +18,8 @@ from sft.config.weights import NoWeight
 from sft.data.rows import drop_long_rows, read_rows, write_rows
 from sft.data.tokenizer import vocabulary_hash
 from sft.job import SFTJob
-from sft.run import run_sft
+from sft.run import SFTResult, finish_with, finished_result, run_part, run_sft
 
-from .curve import chosen, read_curve
-from .evaluation import held_out, train_evaluated
 from .refresh import Part, read_parts, staleness, train_refreshed
 from .rows import expert_rows, own_answers, problems_dropped, require_rewritten, rewritten_rows, with_replay
 
@@ -54,7 +55,7 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
         rows = write_inputs(session, data, folder, sft.replay)
         progress(f"{rows} rows, {start}")
         if sft.evaluation:
-            result = train_evaluated(session, job, folder, progress, SHOWN)
+            result = _train_evaluated(session, job, folder, progress)
         else:
             session.release_engines()
             session.wait_for_capacity("sft")
@@ -72,17 +73,25 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
         "loss_first": round(metrics[0]["loss"], 4),
         "loss_last": round(metrics[-1]["loss"], 4),
         **kl,
-        **_choice(sft, folder),
+        **choice_counts(folder, sft.evaluation),
         **staleness(read_parts(folder) or [Part(0, result.global_step, 0.0)]),
     }
 
 
-def _choice(sft: SFTConfig, folder: Path) -> dict[str, int]:
-    """Step of the checkpoint that became the model, and the number of evaluations; empty without any."""
-    if sft.evaluation is None:
-        return {}
-    curve = read_curve(folder)
-    return {"evaluations": len(curve), "kept_step": chosen(curve, sft.evaluation).step}
+def _train_evaluated(session: Session, job: SFTJob, folder: Path, progress: Progress) -> SFTResult:
+    """Train with evaluations on the way; the chosen student becomes the job's model."""
+    if result := finished_result(job):
+        return result
+
+    def train_until(step: int) -> int:
+        session.release_engines()
+        session.wait_for_capacity("sft")
+        with progress.follow(job.metrics_path, SHOWN):
+            return run_part(job.model_copy(update={"until": step}))
+
+    evaluation = HeldOutEvaluation.of(session, folder, progress)
+    step = train_evaluated(evaluation, train_until, job.student_dir, job.student_dir)
+    return finish_with(job, evaluation.best, step)
 
 
 def write_inputs(session: Session, data: SweepData, folder: Path, replay: ReplaySection | None = None) -> int:

@@ -40,7 +40,7 @@ def build_report(data: ReportData, output: Path) -> None:
         training=training_panels(data.training) if data.training else [],
         rejected=rejected_panel(data.training) if data.training else None,
         sft=sft_panels(data.sft),
-        on_the_way=curves_on_the_way(data.evaluation_curves) if data.evaluation_curves else None,
+        on_the_way=curves_on_the_way(data.evaluation_curves, names) if data.evaluation_curves else None,
     )
     with atomic(StageFolder(output.parent).table) as temporary:
         temporary.write_text(markdown_table(data, sentence, arm_titles(data.method)), encoding="utf-8")

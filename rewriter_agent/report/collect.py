@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from rewriter_agent.config.method import Method, trains_on, trains_student
+from rewriter_agent.evaluate.curve import read_curve
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.summary import ModelSummary, compare, summarise
 from rewriter_agent.experiments.results import read_measurements
-from rewriter_agent.finetune.curve import read_curve
 from rewriter_agent.io.files import read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
@@ -52,7 +52,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         training=_training(folder, found, method),
         rewriting=rewriting(folder, rows, method, _is_mix(tree)) if rewrote else None,
         sft={arm: sft_curve(read_jsonl(folder.fine_tuning(arm).metrics)) for arm in _tuned(found)},
-        evaluation_curves=_evaluation_curves(folder, found),
+        evaluation_curves=_evaluation_curves(folder, found, method),
         replay=_replay(found["sft-rewritten"]["counts"]) if rewrote else None,
         samples=samples(folder, rows, pieces) if rewrote else [],
         stages=_stages(found),
@@ -85,11 +85,14 @@ def _tuned(found: Mapping[str, dict[str, Any]]) -> list[str]:
     return [arm for arm in ARMS[1:] if f"sft-{arm}" in found]
 
 
-def _evaluation_curves(folder: RunFolder, found: Mapping[str, dict[str, Any]]) -> dict[str, EvaluationCurve]:
-    """Read the evaluations on the way; a fine-tuning without any counts no kept step."""
-    kept = {arm: found[f"sft-{arm}"]["counts"].get("kept_step") for arm in _tuned(found)}
+def _evaluation_curves(
+    folder: RunFolder, found: Mapping[str, dict[str, Any]], method: Method
+) -> dict[str, EvaluationCurve]:
+    """Read the evaluations on the way; a training without any counts no kept step."""
+    trainings = {arm: folder.training(arm, method).path for arm in ARMS[1:]}
+    kept = {arm: found[path.name]["counts"].get("kept_step") for arm, path in trainings.items()}
     return {
-        arm: EvaluationCurve(read_curve(folder.fine_tuning(arm).path), step)
+        arm: EvaluationCurve(read_curve(trainings[arm]), step)
         for arm, step in kept.items()
         if step is not None
     }

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from rewriter_agent.config.method import Method
+from rewriter_agent.evaluate.curve import Point
 from rewriter_agent.evaluate.summary import Comparison, ModelSummary
 from rewriter_agent.experiments.results import Measurement
-from rewriter_agent.finetune.curve import Point
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity
 
 from .ways import Ways

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.method import trains_student
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.prepare.held_out import held_out
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, prompt_length
 
 from .policy import policy_of
@@ -13,6 +15,8 @@ def training_problems(
     problems: Mapping[str, AnchoredProblem], config: RunConfig, tokens: Tokens
 ) -> dict[str, AnchoredProblem]:
     """Return the problems of which the policy's completions fit the model's context, by id.
+
+    A student is not trained on the problems that it is evaluated on.
 
     Raises:
         ValueError: none fits.
@@ -25,7 +29,8 @@ def training_problems(
         length = prompt_length(policy.prompt_ids(problem), problem, tokens, reward)
         return max(length, len(policy.teacher_ids(problem))) <= max_prompt_length
 
-    found = {name: problem for name, problem in problems.items() if fits(problem)}
+    out = held_out(config) if trains_student(config.method) else set()
+    found = {name: problem for name, problem in problems.items() if name not in out and fits(problem)}
     if not found:
         raise ValueError(
             f"no prompt fits model.max_model_len={config.model.max_model_len} with a completion; raise it, "

@@ -22,6 +22,8 @@ MODEL = "model"
 """Name of the folder with the merged weights."""
 ADAPTER = "adapter"
 """Name of the folder with the trained LoRA adapter."""
+ADAPTERS = "published"
+"""Name of the folder with the adapters that engines serve during training."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,15 @@
 """The driver's side of `train` and `student`: starts the learner as a Ray Train worker and shows its progress."""
 
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from cluster.fleet.supervisor import EnginesLostError
+from rewriter_agent.config.method import trains_student
+from rewriter_agent.evaluate.curve import choice_counts
+from rewriter_agent.evaluate.on_the_way import BEST, HeldOutEvaluation, train_evaluated
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import anchored_problems
@@ -18,7 +22,7 @@ from sft.runtime.ray_train import Workers, run_workers
 
 from .policy import policy_of
 from .problems import training_problems
-from .rewriter import MODEL, RewriterCard, write_card
+from .rewriter import ADAPTER, ADAPTERS, MODEL, RewriterCard, write_card
 from .signal_files import EVENTS, LOST
 
 DISTANCE = "self_distillation/distillation_loss"
@@ -46,14 +50,42 @@ def train(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
 
 def train_policy(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Train the policy of the run's method, and leave it in `folder`."""
+    config = session.config
+    evaluated = config.sft.evaluation if trains_student(config.method) else None
     # If it exists, the run was killed after its last step, and the checkpoints are gone.
     if not (folder / MODEL).exists():
-        _run_learner(session, folder, progress)
+        if evaluated:
+            _train_evaluated(session, folder, progress, evaluated.eval_steps)
+        else:
+            _run_learner(session, folder, progress, folder)
+    for used in (*folder.glob("checkpoint-*"), *folder.glob(ADAPTERS), *folder.glob(BEST)):
+        shutil.rmtree(used)
     lines = read_jsonl(StageFolder(folder).metrics)
-    return _counts(lines, session.config.train.candidates_per_step)
+    return _counts(lines, config.train.candidates_per_step) | choice_counts(folder, evaluated)
 
 
-def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
+def _train_evaluated(session: Session, folder: Path, progress: Progress, eval_steps: int) -> None:
+    """Train the student with evaluations on the way; the chosen one is left in `folder`."""
+    newest, last = folder / "newest", session.config.train.max_steps
+
+    def train_until(step: int) -> int:
+        if step - eval_steps < last:
+            shutil.rmtree(newest, ignore_errors=True)
+            _run_learner(session, folder, progress, newest, min(step, last))
+        return min(step, last)
+
+    evaluation = HeldOutEvaluation.of(session, folder, progress)
+    train_evaluated(evaluation, train_until, newest, newest / MODEL)
+    # The model comes last, since it marks the end; a killed process may have moved the adapter already.
+    for name in (ADAPTER, MODEL):
+        if (evaluation.best / name).exists():
+            os.replace(evaluation.best / name, folder / name)
+
+
+def _run_learner(
+    session: Session, folder: Path, progress: Progress, output: Path, until: int | None = None
+) -> None:
+    """Train to the end or until a step, and leave the policy in `output`."""
     problems = training_problems(anchored_problems(session.config), session.config, session.tokens)
     progress(f"{len(problems)} problems; starting the engines")
     trained, reward = policy_of(session.config), session.config.reward
@@ -74,6 +106,8 @@ def _run_learner(session: Session, folder: Path, progress: Progress) -> None:
         # Its template file may be on the driver's machine only.
         "prompts": session.tokens.prompts,
         "folder": str(folder.absolute()),
+        "output": str(output.absolute()),
+        "until": until,
         "threads": role.threads,
         "env": worker_env(session.config, folder, role.threads),
         "embedder": session.embedder if trained.asks_encoder(reward) else None,

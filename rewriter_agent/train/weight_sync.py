@@ -12,7 +12,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from cluster.fleet.fleet import Fleet
 from rewriter_agent.io.files import atomic
 
-ADAPTERS = "published"
+from .rewriter import ADAPTERS
 
 
 def publish(fleet: Fleet, version: int, model: PeftModel, folder: Path) -> None:

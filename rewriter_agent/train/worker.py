@@ -1,6 +1,5 @@
 """The learner: one process that trains the adapter and publishes it to the engines after each step."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
-from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, remove_incomplete
+from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, read_state, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, finish_reporting
+from sft.runtime.stop import StopAt
 
 from .arguments import grpo_config, sdft_config
 from .fleet_trainer import FleetTrainer
@@ -34,25 +34,25 @@ from .rewriter import ADAPTER, MODEL
 from .sdft_trainer import QUESTION_IDS, REWRITING_IDS, FleetSDFTTrainer
 from .signal_files import EVENTS
 from .trainer import PROMPT_IDS, FleetGRPOTrainer
-from .weight_sync import ADAPTERS, merged_weights
+from .weight_sync import merged_weights
 
 
 def learn(job: dict[str, Any]) -> None:
-    """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in the folder.
+    """Train to the end, from the newest checkpoint if there is one; leave `adapter/` and `model/` in `output`.
 
-    Runs in a Ray Train worker. `job`: config, model (path), prompt_date, prompts, folder,
-    threads, policy and backbone (fleets; the second is None if nothing asks it), embedder.
+    Runs in a Ray Train worker. `job`: config, model (path), prompt_date, prompts, folder, output, until (a step to stop
+    after, or None), threads, policy and backbone (fleets; the second is None if nothing asks it), embedder.
     """
     torch.set_num_threads(job["threads"])
     config = RunConfig.model_validate(job["config"])
-    folder = Path(job["folder"])
-    if (folder / MODEL).exists():
+    output = Path(job["output"])
+    if (output / MODEL).exists():
         # The attempt before was killed after its last step.
         return
     tokens = load_tokens(job["model"], config.model, job["prompt_date"], job["prompts"])
     trainer = distil(job, config, tokens) if config.method == "sdft" else reinforce(job, config, tokens)
     finish_reporting(config.tracking.report_to)
-    save(trainer, tokens, folder)
+    save(trainer, tokens, output)
 
 
 def reinforce(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetGRPOTrainer:
@@ -60,7 +60,7 @@ def reinforce(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetGR
     with Verifier(config.reward) as verifier:
         reward = group_reward(job, config, tokens, verifier)
         trainer = make_trainer(job, config, tokens, reward)
-        train_to_the_end(trainer, Path(job["folder"]))
+        train_to_the_end(trainer, job)
     return trainer
 
 
@@ -76,7 +76,7 @@ def distil(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetSDFTT
         # TRL writes no completions of this trainer.
         **_parts(job, config, tokens, table_rows=0),
     )
-    train_to_the_end(trainer, folder)
+    train_to_the_end(trainer, job)
     return trainer
 
 
@@ -138,15 +138,18 @@ def _parts(job: dict[str, Any], config: RunConfig, tokens: Tokens, table_rows: i
     }
 
 
-def train_to_the_end(trainer: FleetTrainer, folder: Path) -> None:
-    """Train from the newest complete checkpoint in `folder`, if there is one, to the last step."""
+def train_to_the_end(trainer: FleetTrainer, job: dict[str, Any]) -> None:
+    """Train from the newest complete checkpoint, if there is one, to the last step of the training or of the part."""
+    folder, until = Path(job["folder"]), job["until"]
     remove_incomplete(folder)
     checkpoint = newest_complete(folder)
-    if checkpoint and is_final(checkpoint):
+    if checkpoint and (is_final(checkpoint) or (until and read_state(checkpoint)["global_step"] >= until)):
         # transformers would train one step more from here.
         set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
-    else:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        return
+    if until:
+        trainer.add_callback(StopAt(until, None))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def load_model(path: str, config: RunConfig, tokens: Tokens) -> PreTrainedModel:
@@ -201,8 +204,6 @@ def save(trainer: FleetTrainer, tokens: Tokens, folder: Path) -> None:
         base.generation_config.save_pretrained(temporary)
         tokens.tokenizer.save_pretrained(temporary)
         save_safetensors(dict(merged_weights(model)), temporary / "model.safetensors")
-    for used in (*folder.glob("checkpoint-*"), *folder.glob(ADAPTERS)):
-        shutil.rmtree(used)
 
 
 def save_safetensors(weights: dict[str, torch.Tensor], path: Path) -> None:

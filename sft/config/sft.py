@@ -46,7 +46,7 @@ class EvaluationSection(BaseModel):
     """Optimizer steps between two evaluations; the last step is evaluated, too."""
 
     num_problems: int = Field(50, ge=2)
-    """Training problems, sampled with the run's seed, that are held out of fine-tuning to measure the task on."""
+    """Training problems, sampled with the run's seed, that are held out of training to measure the task on."""
 
     retention_limit: int = Field(20, ge=2)
     """Items per task of `evaluate.retention`, sampled with another seed than those of the report."""
@@ -158,8 +158,8 @@ class SFTConfig(BaseModel):
     """Rewrite again during training: the next rows are written by and for the current student, with its log-probs."""
 
     evaluation: EvaluationSection | None = None
-    """Evaluate during training, keep the best checkpoint, and stop early. Each evaluation restarts the workers, since
-    engines need their memory and cores."""
+    """Evaluate during training, keep the best checkpoint, and stop early; also the student of `method: grpo` and
+    `method: sdft`. Each evaluation restarts the workers, since engines need their memory and cores."""
 
     replay: ReplaySection | None = None
     """Mix rows of general data into the rewritten rows; SFT on the expert's solutions stays without. Their loss is

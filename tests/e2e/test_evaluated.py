@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.finetune.curve import read_curve
+from rewriter_agent.evaluate.curve import read_curve
 from rewriter_agent.pipeline import PREPARE, SFT_EXPERT, run_stages
 from tests.helpers.killed_run import write_config
 from tests.helpers.processes import ROOT

@@ -16,7 +16,8 @@ import yaml
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.prompt_encoder import load_tokens
-from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.evaluate.curve import read_curve
+from rewriter_agent.io.files import read_json, read_jsonl
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.pipeline import STAGES, evaluate_arms, run_stages
 from rewriter_agent.prepare.records import anchored_problems
@@ -29,10 +30,12 @@ STEPS = 6
 CHANGES: dict[str, Any] = {
     "data": {"source": "lab", "num_train": 16, "num_test": 2, "steps": [1, 2]},
     "train": {"max_steps": STEPS, "max_completion_length": 112, "beta": 0.0},
-    "sft": {"outcome_weights": {}, "max_steps": 2},
+    "sft": {"outcome_weights": {}, "max_steps": 4},
     "evaluate": {"retention": ["lab_sort"], "retention_limit": 4, "num_samples": 0, "own_answers": 4},
     "tracking": {"report_to": "none"},
 }
+EVALUATED = {"grpo": None, "sdft": {"eval_steps": 3, "num_problems": 4, "retention_limit": 4}}
+"""The section `sft.evaluation` of each method."""
 
 
 def write(folder: Path, method: str) -> Path:
@@ -40,6 +43,7 @@ def write(folder: Path, method: str) -> Path:
     tree = yaml.safe_load(path.read_text())
     for section, values in CHANGES.items():
         tree[section] = tree[section] | values if section != "data" else values
+    tree["sft"]["evaluation"] = EVALUATED[method]
     path.write_text(yaml.safe_dump(tree | {"method": method}))
     return path
 
@@ -60,11 +64,7 @@ def test_a_student_is_a_whole_run_and_resumes(
     assert not {"train", "rewrite", "dataset", "sft-rewritten"} & {
         path.name for path in config.folder.iterdir()
     }
-    assert sorted(path.name for path in student.glob("*.json")) == [
-        "inputs.json",
-        "manifest.json",
-        "seconds.json",
-    ]
+    check_left(student, evaluated=EVALUATED[method] is not None)
     counts = manifest(config, "student")["counts"]
     assert (counts["steps"], counts["rollouts"]) == (STEPS, 16 * STEPS)
     check_prompts(config)
@@ -88,6 +88,20 @@ def kill_in_student(config: RunConfig, path: Path) -> None:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
     assert not (student / "manifest.json").exists()
+
+
+def check_left(student: Path, evaluated: bool) -> None:
+    """Check that checkpoints are gone, and that evaluations on the way have left a curve and chosen a step."""
+    files = {"inputs.json", "manifest.json", "seconds.json"}
+    folders = {"adapter", "completions", "evaluations", "model", "ray"}
+    assert {path.name for path in student.glob("*.json")} == files | ({"curve.json"} if evaluated else set())
+    assert {path.name for path in student.iterdir() if path.is_dir()} <= folders
+    if evaluated:
+        curve = read_curve(student)
+        assert [point.step for point in curve] == [0, 3, 6]
+        kept = max(curve[1:], key=lambda point: point.score).step
+        counts = read_json(student / "manifest.json")["counts"]
+        assert (counts["evaluations"], counts["kept_step"]) == (3, kept)
 
 
 def check_prompts(config: RunConfig) -> None:
@@ -116,6 +130,8 @@ def check_report(config: RunConfig, method: str) -> None:
     numbers = json.loads((config.folder / "report" / "report.json").read_text())
     assert (numbers["method"], numbers["rewriting"]) == (method, None)
     assert numbers["training"]["steps"] == STEPS
+    arms = {"expert", "rewritten"} if EVALUATED[method] else set()
+    assert numbers["evaluation_curves"].keys() == arms
     spent = {stage["stage"]: stage for stage in numbers["stages"]}["student"]
     assert spent["wall_seconds"] > 0
     assert spent["spent"]["rollouts"] == 16 * STEPS

@@ -46,14 +46,14 @@ def tradeoff_by_seed(arms: Sequence[ArmOverSeeds], names: Mapping[str, str]) -> 
     return _tradeoff("seeds", draw, len(arms))
 
 
-def curves_on_the_way(evaluation_curves: Mapping[str, EvaluationCurve]) -> Markup:
-    """A line an arm over its evaluated steps, from the backbone; a large mark for the checkpoint that was kept."""
+def curves_on_the_way(evaluation_curves: Mapping[str, EvaluationCurve], names: Mapping[str, str]) -> Markup:
+    """Draw a line an arm over its evaluated steps, from the backbone; a large mark for the checkpoint that was kept."""
 
     def draw(axes: Axes) -> None:
         for arm, of in evaluation_curves.items():
             look: dict[str, Any] = {"color": COLOURS[arm], "marker": MARKERS[arm]}
             places = [(in_points(point.forgetting), in_points(point.gain)) for point in of.points]
-            axes.plot(*zip(*places, strict=True), "-", markersize=4, linewidth=1.2, label=arm, **look)
+            axes.plot(*zip(*places, strict=True), "-", markersize=4, linewidth=1.2, label=names[arm], **look)
             for point, (x, y) in zip(of.points, places, strict=True):
                 if point.step == of.kept_step:
                     axes.plot([x], [y], linestyle="none", markersize=9, **look)

@@ -306,9 +306,13 @@ def test_a_method_has_its_strategy(
         (
             [
                 "method=grpo",
-                "sft={outcome_weights: {rewritten: {kind: dft}}, evaluation: {eval_steps: 2}}",
+                "sft={outcome_weights: {rewritten: {kind: dft}}, replay: {share: 0.1}}",
             ],
-            "has no use for sft.outcome_weights, sft.evaluation;",
+            "has no use for sft.outcome_weights, sft.replay;",
+        ),
+        (
+            ["method=grpo", "train.max_steps=4", "sft.evaluation={eval_steps: 4}"],
+            "sft.evaluation.eval_steps (4) leaves one evaluation, at the end of train.max_steps (4), and so nothing",
         ),
     ],
 )

@@ -19,8 +19,8 @@ import yaml
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.evaluate.curve import Point, write_curve
 from rewriter_agent.evaluate.statistics import Change
-from rewriter_agent.finetune.curve import Point
 from rewriter_agent.io.files import read_json, write_json, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.end_tokens import EndTokens
@@ -546,3 +546,17 @@ def test_evaluations_on_the_way_are_drawn_with_the_kept_checkpoint(run, tmp_path
     assert "10 (kept)" not in Page(page).text
     build_report(collect(run), tmp_path / "report.html")
     assert "On the way" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_evaluations_of_a_student_are_read_and_named(tmp_path):
+    run = make_student_run(tmp_path / "run")
+    points = [Point(step, 0.1, 0.0, 0.0, 0.1) for step in (0, 10)]
+    write_curve(run / "student", points)
+    manifest = run / "student" / "manifest.json"
+    found = read_json(manifest)
+    write_json(manifest, found | {"counts": found["counts"] | {"evaluations": 2, "kept_step": 10}})
+    data = collect(run)
+    assert data.evaluation_curves == {"rewritten": EvaluationCurve(points, 10)}
+    build_report(data, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text()).text
+    assert re.search(r"student\s+10 \(kept\)", page)

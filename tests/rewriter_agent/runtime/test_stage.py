@@ -339,6 +339,8 @@ def test_a_student_is_trained_in_place_of_the_rewriting(tmp_path: Path, config: 
     assert STUDENT.fingerprint(asked) == STUDENT.fingerprint(student)
     longer = make_config(tmp_path, method="grpo", train={"max_steps": 3})
     assert STUDENT.fingerprint(longer) != STUDENT.fingerprint(student)
+    evaluated = make_config(tmp_path, method="grpo", sft={"evaluation": {"eval_steps": 2}})
+    assert STUDENT.fingerprint(evaluated) != STUDENT.fingerprint(student)
 
 
 def test_engines_of_the_backbone_train_a_student_only_if_the_gate_asks_them(tmp_path: Path) -> None:
@@ -353,6 +355,8 @@ def test_every_stages_fingerprint_takes_sections_of_the_config(config: RunConfig
     assert {section for stage in STAGES for section in stage.sections} <= {
         *RunConfig.model_fields,
         *SEPARATE_SUBSECTIONS,
+        # Of the section that fine-tunings depend on as a whole, all that a student reads.
+        "sft.evaluation",
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
@@ -15,12 +16,16 @@ from cluster.types import Completion, GenerateRequest
 from reward import Anchors, RewardConfig
 from rewriter_agent.config import RunConfig, make_config
 from rewriter_agent.data.problem import Problem
+from rewriter_agent.io.files import write_table
 from rewriter_agent.pipeline import STUDENT
+from rewriter_agent.prepare.held_out import held_out
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 from rewriter_agent.train.arguments import sdft_config
 from rewriter_agent.train.problems import training_problems
 from rewriter_agent.train.sdft_trainer import FleetSDFTTrainer
 from rewriter_agent.train.worker import sdft_dataset
+from sft.config.sft import SFTConfig
 from tests.helpers.short_grpo import tokens_of
 from tests.helpers.small_fleet import SmallFleet
 from tests.helpers.tiny import distinct_rows
@@ -186,6 +191,19 @@ def test_a_problem_whose_rewriting_prompt_does_not_fit_is_left_out(tiny_backbone
     assert len(problems["2"].prompt_ids) < lengths[1]
     config = config_of(tiny_backbone, max_model_len=lengths[1] + LENGTH + 1)
     assert list(training_problems(problems, config, tokens)) == ["0", "1"]
+
+
+def test_a_student_is_not_trained_on_problems_that_it_is_evaluated_on(
+    tiny_backbone: Path, tmp_path: Path
+) -> None:
+    tokens, problems = tokens_of(tiny_backbone), problems_of(tiny_backbone, 4)
+    sft = SFTConfig.model_validate({"evaluation": {"eval_steps": 1, "num_problems": 2}})
+    config = config_of(tiny_backbone).model_copy(update={"output_dir": tmp_path, "sft": sft})
+    ids = pa.schema([("id", pa.string())])
+    write_table(RunFolder(config.folder).prepare.prepared, [{"id": name} for name in problems], ids)
+    out = held_out(config)
+    assert len(out) == 2
+    assert training_problems(problems, config, tokens).keys() == problems.keys() - out
 
 
 def test_the_backbone_needs_no_engines(tiny_backbone: Path) -> None:

@@ -1,4 +1,4 @@
-"""The course of a fine-tuning that is evaluated on the way, and the choice of its checkpoint."""
+"""The course of a training that is evaluated on the way, and the choice of its checkpoint."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -50,3 +50,11 @@ def read_curve(folder: Path) -> list[Point]:
 def write_curve(folder: Path, curve: Sequence[Point]) -> None:
     """Write the points, step 0 first."""
     write_json(StageFolder(folder).curve, [asdict(point) for point in curve])
+
+
+def choice_counts(folder: Path, settings: EvaluationSection | None) -> dict[str, int]:
+    """Count the evaluations, and tell the step of the checkpoint that became the model; empty without evaluations."""
+    if settings is None:
+        return {}
+    curve = read_curve(folder)
+    return {"evaluations": len(curve), "kept_step": chosen(curve, settings).step}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rewriter_agent.finetune.curve import Point, chosen, read_curve, stops_early, write_curve
+from rewriter_agent.evaluate.curve import Point, chosen, read_curve, stops_early, write_curve
 from sft.config.sft import EvaluationSection, SFTConfig
 
 

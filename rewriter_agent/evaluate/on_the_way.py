@@ -1,83 +1,57 @@
-"""Fine-tuning that is evaluated on the way, keeps its best checkpoint, and may stop early."""
+"""Training that is evaluated on the way, keeps its best checkpoint, and may stop early."""
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.evaluate.evaluator import evaluate_model
-from rewriter_agent.evaluate.model_under_test import ModelUnderTest
-from rewriter_agent.evaluate.presets import PromptFormat
-from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
-from rewriter_agent.evaluate.summary import compare
-from rewriter_agent.io.files import read_table
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.prepare.records import anchored_problems, prepared_file
+from rewriter_agent.prepare.held_out import held_out
+from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from sft.config.sft import EvaluationSection
-from sft.job import SFTJob
-from sft.run import SFTResult, finish_with, finished_result, run_part
 
 from .curve import Point, chosen, read_curve, stops_early, write_curve
+from .evaluator import evaluate_model
+from .model_under_test import ModelUnderTest
+from .presets import PromptFormat
+from .result import STRICT, ModelResult, read_result
+from .summary import compare
 
-
-def held_out(config: RunConfig) -> set[str]:
-    """Choose the prepared problems that are not fine-tuned on, by id; empty without a section `sft.evaluation`.
-
-    Raises:
-        ValueError: they would be more than half of the problems.
-    """
-    if config.sft.evaluation is None:
-        return set()
-    ids = [row["id"] for row in read_table(prepared_file(config), ("id",))]
-    wanted = config.sft.evaluation.num_problems
-    if 2 * wanted > len(ids):
-        raise ValueError(
-            f"sft.evaluation.num_problems={wanted} holds out more than half of the {len(ids)} training problems; "
-            f"set it to {max(2, len(ids) // 10)} or so, or give more problems"
-        )
-    return set(Random(f"held-out-{config.seed}").sample(sorted(ids), wanted))
+BEST = "best"
+"""Name of the folder with the best student so far."""
 
 
 def train_evaluated(
-    session: Session, job: SFTJob, folder: Path, progress: Progress, shown: dict[str, str]
-) -> SFTResult:
-    """Train part by part, evaluating the student after each; the chosen one becomes the job's model.
+    evaluation: "HeldOutEvaluation", train_until: Callable[[int], int], newest: Path, model: Path
+) -> int:
+    """Train part by part, evaluating the student after each; returns the last step.
 
-    `folder/curve.json` has the points so far, step 0 (the backbone) first. The parts together are the same training
-    as without evaluations.
+    `train_until` trains to a step, or to the end if that comes first, and returns the step it has reached. It leaves
+    the student in the folder `newest`, with its model in `model`. The chosen student is left in `evaluation.best`.
+
+    `curve.json` has the points so far, step 0 (the backbone) first. The parts together are the same training as without
+    evaluations.
     """
-    if result := finished_result(job):
-        return result
-    settings = job.sft.evaluation
-    assert settings is not None, "called only if an evaluation is configured"
-    evaluation = HeldOutEvaluation.of(session, settings, folder, progress)
-    curve = read_curve(folder) or evaluation.add_point([], Path(session.model_path), 0)
-    best = job.output_dir / "best"
+    folder, settings = evaluation.folder, evaluation.settings
+    curve = read_curve(folder) or evaluation.add_point([], Path(evaluation.session.model_path), 0)
     while not stops_early(curve, settings):
-        part = job.model_copy(update={"until": curve[-1].step + settings.eval_steps})
-        session.release_engines()
-        session.wait_for_capacity("sft")
-        with progress.follow(job.metrics_path, shown):
-            step = run_part(part)
+        step = train_until(curve[-1].step + settings.eval_steps)
         if step == curve[-1].step:
             # The part before took the last step.
             break
-        curve = evaluation.add_point(curve, job.student_dir, step)
+        curve = evaluation.add_point(curve, model, step)
         if chosen(curve, settings) == curve[-1]:
             # Before the point is written: a killed run makes the same student again.
-            shutil.rmtree(best, ignore_errors=True)
-            os.replace(job.student_dir, best)
+            shutil.rmtree(evaluation.best, ignore_errors=True)
+            os.replace(newest, evaluation.best)
         write_curve(folder, curve)
-    result = finish_with(job, best, curve[-1].step)
-    shutil.rmtree(job.student_dir, ignore_errors=True)
-    return result
+    shutil.rmtree(newest, ignore_errors=True)
+    return curve[-1].step
 
 
 @dataclass(frozen=True)
@@ -91,13 +65,18 @@ class HeldOutEvaluation:
     problems: Sequence[Problem]
 
     @classmethod
-    def of(
-        cls, session: Session, settings: EvaluationSection, folder: Path, progress: Progress
-    ) -> "HeldOutEvaluation":
-        """Collect the held-out problems of a run."""
+    def of(cls, session: Session, folder: Path, progress: Progress) -> "HeldOutEvaluation":
+        """Collect the held-out problems of a run that is evaluated on the way, of the stage in `folder`."""
+        settings = session.config.sft.evaluation
+        assert settings is not None, "called only if an evaluation is configured"
         problems = anchored_problems(session.config)
         kept = sorted(held_out(session.config))
         return cls(session, settings, folder, progress, [problems[name] for name in kept])
+
+    @property
+    def best(self) -> Path:
+        """Folder of the best student so far."""
+        return self.folder / BEST
 
     def add_point(self, curve: Sequence[Point], model: Path, step: int) -> list[Point]:
         """Measure a model, and return the curve with its point."""
