@@ -92,7 +92,7 @@ def _do_here(options: argparse.Namespace) -> int:
     from .config import load_config
 
     config = load_config(options.config, options.set)
-    _check_command(options.command, config)
+    _check_command(options, config)
     if options.command in FIRST_STAGES:
         from .commands.inputs import check_inputs
 
@@ -134,10 +134,16 @@ def _run(config: "RunConfig", options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_command(command: str, config: "RunConfig") -> None:
+def _check_command(options: argparse.Namespace, config: "RunConfig") -> None:
     from .config.method import trains_student
 
-    if command in ("rewrite", "sweep") and trains_student(config.method):
+    command, student = options.command, trains_student(config.method)
+    if command == "compare" and student and not options.methods:
+        raise ValueError(
+            f"method={config.method} rewrites nothing, and `compare` compares strategies of rewriting; set "
+            f"method=rewrite, or compare methods: --methods rewrite {config.method}"
+        )
+    if command in ("rewrite", "sweep") and student:
         raise ValueError(
             f"method={config.method} trains the model itself and has no targets for `{command}`; `rewriter-agent run` "
             "does every stage, and `train` after `prepare` the training alone. For targets, set method=rewrite"
@@ -208,6 +214,10 @@ def _push(options: argparse.Namespace) -> int:
 
 
 def _compare(config: "RunConfig", options: argparse.Namespace) -> int:
+    if options.methods:
+        from rewriter_agent.experiments.study.methods import methods_study
+
+        return _study(methods_study(config, options.methods), [])
     with collector_paused():
         from rewriter_agent.experiments.compare import compare_strategies, comparison
 

@@ -19,7 +19,7 @@ STAGE_TEXTS = {
 }
 TEXTS = {
     "plan": "print roles, threads and memory; refuse an impossible layout",
-    "compare": "rewrite the training problems by several strategies at equal rollouts, and compare them",
+    "compare": "rewrite the training problems by several strategies at equal rollouts, or train by several methods",
     "study": "fine-tune every arm at every learning rate with every seed of the section study, one table",
     "gap": "measure how far a sample of the data is from the backbone, before anything is trained",
     **STAGE_TEXTS,
@@ -84,11 +84,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     add = command.add_argument
     match name:
         case "compare":
-            # Imported here: the config takes half a second.
-            from rewriter_agent.config.strategies import STRATEGIES
-
-            text, names = "strategies to compare (default: all)", [*STRATEGIES, "accepted_only"]
-            add("--strategies", nargs="+", choices=names, default=names, metavar="NAME", help=text)
+            _add_compare_options(command)
         case "study":
             text = "run nothing; join the study.json files of parts with other seeds or arms"
             add("--join", type=Path, nargs="+", default=[], metavar="FILE", help=text)
@@ -121,6 +117,25 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         case "run" | "launch" | "submit":
             text = "run all stages once per seed, and report on all seeds together"
             add("--seeds", type=_seed, nargs="+", default=[], metavar="N", help=text)
+
+
+def _add_compare_options(command: argparse.ArgumentParser) -> None:
+    # Imported here: the config takes half a second.
+    from rewriter_agent.config.strategies import STRATEGIES
+    from rewriter_agent.experiments.study.methods import ARM_OF
+
+    add = command.add_mutually_exclusive_group().add_argument
+    text, names = "strategies of rewriting to compare (default: all)", [*STRATEGIES, "accepted_only"]
+    add("--strategies", nargs="+", choices=names, default=names, metavar="NAME", help=text)
+    text, methods = "whole methods to compare instead: train and measure a model by each", list(ARM_OF)
+    add(
+        "--methods",
+        nargs="+",
+        choices=methods,
+        default=[],
+        metavar="NAME",
+        help=f"{text} ({', '.join(methods)})",
+    )
 
 
 def _positive(text: str) -> int:

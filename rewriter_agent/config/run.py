@@ -147,8 +147,8 @@ class RunConfig(Strict):
     def _a_study_evaluates_at_the_end(self) -> "RunConfig":
         if self.study and self.sft.evaluation:
             raise ValueError(
-                "sft.evaluation evaluates a run's own two trainings on the way, and a study compares models at the "
-                "same number of steps; set sft.evaluation=null or study=null"
+                "sft.evaluation evaluates a run's own two trainings on the way, and a study and `compare --methods` "
+                "compare models at the same number of steps; set sft.evaluation=null, or study=null for a run"
             )
         return self
 

@@ -229,6 +229,14 @@ def test_a_strategy_whose_rounds_cannot_share_the_budget(
     assert message.startswith("rewrite: num_generations=3 is too few for strategy=mind_the_gap")
 
 
+def test_strategies_of_a_method_without_rewriting(
+    make_config: MakeConfig, error_of: Callable[..., str]
+) -> None:
+    message = error_of("compare", make_config(), "--set", "method=sdft")
+    assert message.startswith("method=sdft rewrites nothing, and `compare` compares strategies")
+    assert message.endswith("set method=rewrite, or compare methods: --methods rewrite sdft")
+
+
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("command", ["rewrite", "compare"])
 def test_a_folder_without_a_rewriter(

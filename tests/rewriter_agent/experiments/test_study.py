@@ -13,6 +13,7 @@ from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.experiments.study.arms import ARMS, SOURCES
 from rewriter_agent.experiments.study.comparison import arm_results
 from rewriter_agent.experiments.study.hypotheses import hypotheses
+from rewriter_agent.experiments.study.methods import ARM_OF, methods_study
 from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
 from rewriter_agent.experiments.study.results import StudyResult, read_study
@@ -135,6 +136,24 @@ def test_methods_are_arms(plan: StudyPlan) -> None:
     assert REWRITE.fingerprint(rl.config) == REWRITE.fingerprint(accepted.config)
     assert rl.config.folder == accepted.config.folder
     assert not any(TRAIN.wanted(cells[arm].config) for arm in ("self_train", "self_train_unverified"))
+
+
+def test_compared_methods_are_a_study_at_equal_rollouts(tmp_path: Path) -> None:
+    make(tmp_path, "null")
+    for method in ARM_OF:
+        changes = [f"method={method}", "sft.sweep=null", "seed=7", f"output_dir={tmp_path}"]
+        given = load_config(tmp_path / "config.yaml", changes)
+        plan = StudyPlan.of(methods_study(given, list(ARM_OF)))
+        assert plan.config.folder == given.folder / "methods"
+        assert [(cell.arm, cell.config.method, cell.seed) for cell in plan.cells(7)] == [
+            ("expert", "rewrite", 7),
+            *((ARM_OF[name], name, 7) for name in ARM_OF),
+        ]
+        # 4 a problem and 10 steps of 32.
+        work = {cell.arm: cell.config for cell in plan.cells(7)}
+        assert work["rl"].rewrite.num_generations * 100 + 10 * 32 == 720
+        assert work["self_train"].rewrite.num_generations == 8
+        assert {work[name].train.max_steps * 32 for name in ("grpo", "sdft")} == {736}
 
 
 def test_replay_is_the_only_difference_of_its_arms(tmp_path: Path, plan: StudyPlan) -> None:
