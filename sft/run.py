@@ -44,7 +44,7 @@ def run_sft(job: SFTJob) -> SFTResult:
     """
     from sft.runtime.checkpoints import read_state
 
-    from .save_model import save_adapter, save_model
+    from .save_model import save_adapter
 
     num_rows, num_dropped = _check(job)
     if result := finished_result(job):
@@ -52,7 +52,7 @@ def run_sft(job: SFTJob) -> SFTResult:
     checkpoint = _train_to_end(job)
     if job.sft.lora:
         save_adapter(checkpoint, job.adapter_dir)
-    save_model(checkpoint, job.model, job.model_dir, job.sft.dtype, job.end_token_ids)
+    _save(checkpoint, job, job.model_dir)
     return _finish(job, SFTResult(num_rows, num_dropped, read_state(checkpoint)["global_step"]))
 
 
@@ -64,11 +64,11 @@ def run_part(job: SFTJob) -> int:
     """
     from sft.runtime.checkpoints import read_state
 
-    from .save_model import save_adapter, save_model
+    from .save_model import save_adapter
 
     _check(job)
     checkpoint = _train_to_end(job)
-    save_model(checkpoint, job.model, job.student_dir, job.sft.dtype, job.end_token_ids)
+    _save(checkpoint, job, job.student_dir)
     if job.sft.lora:
         save_adapter(checkpoint, job.student_dir / job.adapter_dir.name)
     return read_state(checkpoint)["global_step"]
@@ -92,6 +92,14 @@ def finish_with(job: SFTJob, model: Path, step: int) -> SFTResult:
         shutil.rmtree(job.adapter_dir, ignore_errors=True)
         os.replace(adapter, job.adapter_dir)
     return _finish(job, SFTResult(num_rows, num_dropped, step))
+
+
+def _save(checkpoint: Path, job: SFTJob, target: Path) -> None:
+    from .save_model import save_model
+
+    save_model(
+        checkpoint, job.model, target, job.sft.dtype, job.end_token_ids, wise_ft_alpha=job.sft.wise_ft_alpha
+    )
 
 
 def _finish(job: SFTJob, result: SFTResult) -> SFTResult:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
@@ -17,9 +18,17 @@ ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def save_model(
-    checkpoint: Path, base_model: Path, target: Path, dtype: str, end_token_ids: Sequence[int]
+    checkpoint: Path,
+    base_model: Path,
+    target: Path,
+    dtype: str,
+    end_token_ids: Sequence[int],
+    wise_ft_alpha: float | None = None,
 ) -> None:
     """Save the weights of a checkpoint in `target`, with an adapter merged into `base_model` in `dtype`.
+
+    If `wise_ft_alpha` is given, the saved weights are that share of them and the rest of the base model's (WiSE-FT,
+    arXiv 2109.01903, equation 1).
 
     The tokenizer is the one of the base model, since the trainer may have set a padding token on its own copy. The
     generation config names all of `end_token_ids`, which other software stops at as well.
@@ -31,6 +40,8 @@ def save_model(
         else:
             _copy(checkpoint, WEIGHTS, folder)
         assert any(folder.glob("*.safetensors")), f"{checkpoint} holds no weights"
+        if wise_ft_alpha is not None:
+            _average(folder, base_model, wise_ft_alpha)
         load_tokenizer(base_model).save_pretrained(folder)
         _set_end_tokens(folder / "generation_config.json", end_token_ids)
 
@@ -39,6 +50,15 @@ def save_adapter(checkpoint: Path, target: Path) -> None:
     """Copy the adapter of a checkpoint to `target`."""
     with _atomic_folder(target) as folder:
         _copy(checkpoint, ADAPTER, folder)
+
+
+def _average(folder: Path, base_model: Path, tuned_share: float) -> None:
+    tuned = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", trust_remote_code=False)
+    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=tuned.dtype, trust_remote_code=False)
+    with torch.no_grad():
+        for weights, others in zip(tuned.parameters(), base.parameters(), strict=True):
+            weights.lerp_(others, 1 - tuned_share)
+    tuned.save_pretrained(folder)
 
 
 def _set_end_tokens(path: Path, end_token_ids: Sequence[int]) -> None:

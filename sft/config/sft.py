@@ -76,6 +76,10 @@ class SFTConfig(BaseModel):
     lora: LoraSection | None = None
     """Train an adapter and merge it at the end; unset, all weights are trained. It needs about ten times the rate."""
 
+    wise_ft_alpha: float | None = Field(None, gt=0, lt=1)
+    """Share of the trained weights in the saved model; the rest are the backbone's (WiSE-FT, arXiv 2109.01903). Unset,
+    the model is saved as it was trained."""
+
     learning_rate: float = Field(2e-5, gt=0)
     """Peak learning rate. DFT losses are about ten times smaller: rates do not carry over."""
 
@@ -266,6 +270,13 @@ class SFTConfig(BaseModel):
                 f"probe_steps {self.probe_steps} and logging_steps {self.logging_steps} never happens before "
                 f"refresh.steps ({self.refresh.steps}). Make them smaller (probe_size positive), or remove probe_kl."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_average(self) -> "SFTConfig":
+        others = {"lora": self.lora is not None, "refresh": self.refresh is not None}
+        if self.wise_ft_alpha and (given := [name for name, is_set in others.items() if is_set]):
+            raise ValueError(f"wise_ft_alpha cannot be combined with {', '.join(given)}; remove one of them")
         return self
 
     @model_validator(mode="after")

@@ -131,9 +131,9 @@ def test_two_zero3_workers_train_and_die(
 ) -> None:
     master_weights: dict[str, torch.Tensor] = {}
 
-    def publish_and_keep_master_weights(checkpoint: Path, *others: Any) -> None:
+    def publish_and_keep_master_weights(checkpoint: Path, *others: Any, **options: Any) -> None:
         master_weights.update(get_fp32_state_dict_from_zero_checkpoint(str(checkpoint)))
-        save_model(checkpoint, *others)
+        save_model(checkpoint, *others, **options)
 
     monkeypatch.setattr(sft.save_model, "save_model", publish_and_keep_master_weights)
     job = make_job("whole")
@@ -307,6 +307,24 @@ def test_incomplete_checkpoints_are_not_resumed(tmp_path: Path) -> None:
     assert not half.exists()
     assert newest_complete(tmp_path) == newest
     assert is_final(fake_checkpoint(tmp_path, 20, 20, complete=True))
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.5])
+def test_saved_weights_are_averaged_with_the_backbone(
+    sft_model_dir: Path, tmp_path: Path, alpha: float
+) -> None:
+    base = AutoModelForCausalLM.from_pretrained(sft_model_dir, dtype=torch.float32)
+    tuned = AutoModelForCausalLM.from_pretrained(sft_model_dir, dtype=torch.float32)
+    with torch.no_grad():
+        for weights in tuned.parameters():
+            weights.add_(torch.randn_like(weights))
+    tuned.save_pretrained(tmp_path / "checkpoint")
+    save_model(
+        tmp_path / "checkpoint", sft_model_dir, tmp_path / "model", "float32", [2], wise_ft_alpha=alpha
+    )
+    saved = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    for found, trained, old in zip(saved.parameters(), tuned.parameters(), base.parameters(), strict=True):
+        torch.testing.assert_close(found, alpha * trained + (1 - alpha) * old)
 
 
 def test_metrics_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:

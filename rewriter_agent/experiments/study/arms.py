@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rewriter_agent.config.train import READ_BY_GRPO, TrainConfig
+from sft.config.sft import LoraSection
 
 
 class StudyValue(Enum):
@@ -15,6 +16,7 @@ class StudyValue(Enum):
     NUM_TARGETS = "`study.num_targets`"
     IS_WEIGHT = "`study.weight`, the importance sampling"
     SMALL_RATE = "the learning rate times `study.small_rate`"
+    LORA_RATE = "ten times the learning rate, which an adapter needs"
     REPLAY = "the section `sft.replay`; without one, its defaults"
     REFRESH = "the section `sft.refresh` that makes `study.refresh_parts` parts"
 
@@ -127,6 +129,10 @@ SOURCES = {
         {"rewrite.temperature": 0.0, "rewrite.num_generations": 2},
         rewriter="rl",
     ),
+    "rl_blind": TargetSource(
+        "the RL rewriter that does not see the answer",
+        {"prompts.show_answer": False},
+    ),
     "rl_many": TargetSource("the RL rewriter, several targets a problem", SEVERAL_TARGETS, rewriter="rl"),
     "rl_many_no_diversity": TargetSource(
         "the rewriter without a diversity term, several targets a problem",
@@ -147,6 +153,12 @@ ARMS = {
     "eaft": Arm("EAFT on expert solutions", EXPERT, {"weight": {"kind": "eaft"}}),
     "prior": Arm("PriFT on expert solutions", EXPERT, {"weight": {"kind": "prior"}}),
     "expert_replay": Arm("SFT on expert solutions, replay", EXPERT, REPLAY),
+    "expert_lora": Arm(
+        "SFT on expert solutions, LoRA",
+        EXPERT,
+        {"lora": LoraSection().model_dump(), "learning_rate": StudyValue.LORA_RATE},
+    ),
+    "wise_ft": Arm("SFT on expert solutions, averaged with the base", EXPERT, {"wise_ft_alpha": 0.5}),
     "mind_the_gap": Arm("Mind the Gap", "mind_the_gap"),
     "mind_the_gap_is": Arm("Mind the Gap, IS", "mind_the_gap", IS),
     "mind_the_gap_mask": Arm("Mind the Gap, fallbacks masked", "mind_the_gap", MASK_FALLBACKS),
@@ -178,7 +190,9 @@ ARMS = {
     "rl_coverage": Arm("RL rewriter, coverage", "rl_coverage"),
     "rl_false_steps": Arm("RL rewriter, false steps allowed", "rl_false_steps"),
     "rl_greedy": Arm("RL rewriter, greedy", "rl_greedy"),
+    "rl_blind": Arm("RL rewriter, answer not shown", "rl_blind"),
     "rl_many": Arm("RL rewriter, several targets", "rl_many"),
+    "rl_many_mask": Arm("RL rewriter, several targets, fallbacks masked", "rl_many", MASK_FALLBACKS),
     "rl_many_no_diversity": Arm("RL rewriter without diversity, several targets", "rl_many_no_diversity"),
     "rl_refresh": Arm("RL rewriter, refreshed", "rl", {"refresh": StudyValue.REFRESH}),
 }

@@ -187,6 +187,7 @@ class StudyPlan:
             StudyValue.NUM_TARGETS: self.study.num_targets,
             StudyValue.IS_WEIGHT: self.study.weight.model_dump(),
             StudyValue.SMALL_RATE: rate * self.study.small_rate,
+            StudyValue.LORA_RATE: rate * 10,
             StudyValue.REPLAY: (self.config.sft.replay or ReplaySection()).model_dump(),
             StudyValue.REFRESH: {"steps": ceil(self.steps / self.study.refresh_parts)},
         }

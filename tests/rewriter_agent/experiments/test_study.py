@@ -85,12 +85,20 @@ def test_weights_and_rates_are_those_of_the_arm(plan: StudyPlan) -> None:
         if sft.outcome_weights
     }
     assert masked == dict.fromkeys(
-        ("mind_the_gap_mask", "best_of_budget_mask", "rl_mask"), "low_perplexity_mask"
+        ("mind_the_gap_mask", "best_of_budget_mask", "rl_mask", "rl_many_mask"), "low_perplexity_mask"
     )
+    assert {name for name, sft in found.items() if sft.lora} == {"expert_lora"}
+    assert found["expert_lora"].learning_rate == pytest.approx(1e-3)
+    assert {name for name, sft in found.items() if sft.wise_ft_alpha} == {"wise_ft"}
     assert found["expert_small_rate"].learning_rate == pytest.approx(1e-5)
     assert found["rl_refresh"].refresh is not None
     assert found["rl_refresh"].refresh.steps == 13
     assert all(sft.sweep is None for sft in found.values())
+
+
+def test_the_blind_rewriter_sees_no_answer(plan: StudyPlan) -> None:
+    shown = {source: plan.source_config(source, 3).prompts.show_answer for source in ("rl", "rl_blind")}
+    assert shown == {"rl": True, "rl_blind": False}
 
 
 def test_best_of_n_has_the_rollouts_of_the_rl_rewriter(plan: StudyPlan) -> None:

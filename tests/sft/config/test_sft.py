@@ -80,3 +80,9 @@ def test_config_and_rows_import_nothing_heavy() -> None:
     code = f"import sys, sft.config.sft, sft.data.rows; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("other", [{"lora": {}}, {"refresh": {"steps": 5}}])
+def test_averaging_refuses_what_saves_other_weights(other: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=f"wise_ft_alpha cannot be combined with {next(iter(other))}"):
+        SFTConfig.model_validate({"wise_ft_alpha": 0.5, **other})
