@@ -23,6 +23,7 @@ from .types import (
     TokenScores,
     Verdict,
     Verify,
+    check_of,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Verdict",
     "Verifier",
     "Verify",
+    "check_of",
     "extract_answer",
     "score_group",
 ]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from .phrases import Language
+from .reference.config import ReferenceConfig
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -133,14 +134,18 @@ class RewardConfig(BaseModel):
     normalisation."""
     json_schema: dict[str, Any] | None = None
     """JSON Schema that an answer under the `json` convention must satisfy, in addition to being equal to gold."""
+    reference: ReferenceConfig = ReferenceConfig()
+    """Checks under the convention `reference`, which has no answer: the expert's solution is the standard."""
     timeout: float = Field(2.0, gt=0)
     """Wall-clock limit in seconds for comparing one pair of answers."""
     code_timeout: float = Field(10.0, gt=0)
-    """Wall-clock limit in seconds for running one answer's tests under the `python` convention."""
+    """Wall-clock limit in seconds for running one answer's tests under the `python` convention, or a function of your
+    own (`reference.verifier`)."""
     memory_limit_gb: float = Field(1.0, ge=0.5)
     """Address space of each verifier process in GiB."""
     max_answer_chars: int = Field(1000, ge=1, le=4000)
-    """Longest answer that is compared; longer ones are undecided (code may be 20 times as long)."""
+    """Longest answer that is compared; longer ones are undecided (code, and texts under `reference`, may be 20 times
+    as long)."""
     max_verifiers: int | None = Field(None, ge=1)
     """Most verifier processes, each of which uses one core while it compares; null uses all usable cores. They start on
     demand."""
@@ -198,6 +203,10 @@ class RewardConfig(BaseModel):
         """Leave the gate's 0 or 1 as the only reward, without the rules that need the expert solution."""
         off = dict.fromkeys((name for name in type(self).model_fields if name.endswith("_weight")), 0.0)
         return self.without_expert().model_copy(update={**off, "alignment": "anchored"})
+
+    def time_limit(self, convention: str) -> float:
+        """Wall-clock limit in seconds for comparing one pair of answers under a convention."""
+        return self.code_timeout if convention in ("python", "reference") else self.timeout
 
     @property
     def needs_backbone(self) -> bool:

@@ -1,6 +1,6 @@
 """Coverage: how much of what the expert's solution brings beyond the question a text still holds."""
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -9,16 +9,13 @@ from reward.answers.conventions import FENCED
 from reward.answers.extract.final_answer import strip_answer_line
 
 from .mentions.find import Kind, Mention, mentions
+from .mentions.keys import all_keys, name_keys
 from .readings import readings
 
 WEIGHTS: dict[Kind, float] = {"number": 1.0, "name": 1.0, "term": 0.5}
 """Weight of a fact of each kind. A term may have a synonym; a number or a name has none."""
 SHORTEST_TERM = 4
 """Fewest letters of a term; most shorter words are function words, in every language."""
-MOST_NAMES = 0.4
-"""Share of names among names and terms above which capitals tell nothing, as in German or in a text of capitals."""
-FEWEST_WORDS = 12
-"""Fewest names and terms for that rule."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,9 @@ def brought(question: str, solution: str) -> tuple[Fact, ...]:
 
     An answer line is left out, because the gate checks the answer.
     """
-    known = _keys(mentions(question))
+    known = all_keys(mentions(question))
     said = list(mentions(strip_answer_line(solution)))
-    names = _names(said)
+    names = name_keys(said)
     facts: dict[tuple[Hashable, ...], Fact] = {}
     for mention in said:
         kind = _kind(mention, names)
@@ -53,7 +50,7 @@ def coverage(text: str, facts: Collection[Fact]) -> float | None:
     """
     if not facts:
         return None
-    said = _keys(mentions(strip_answer_line(text)))
+    said = all_keys(mentions(strip_answer_line(text)))
     held = sum(WEIGHTS[fact.kind] for fact in facts if not said.isdisjoint(fact.keys))
     return held / sum(WEIGHTS[fact.kind] for fact in facts)
 
@@ -71,7 +68,7 @@ def told_by_expert(pieces: Sequence[str], solution: str, answer: str) -> list[bo
     These are the numbers, names and terms of the solution and of the answer, whether or not the question holds them:
     what the expert says of a known word may be new. A token of blanks counts as part of what follows it.
     """
-    keys = _keys(mentions(f"{solution}\n\n{answer}"))
+    keys = all_keys(mentions(f"{solution}\n\n{answer}"))
     inside = bytearray(sum(map(len, pieces)))
     for mention in mentions("".join(pieces)):
         if not (keys.isdisjoint(mention.keys) and keys.isdisjoint(mention.parts)):
@@ -82,22 +79,6 @@ def told_by_expert(pieces: Sequence[str], solution: str, answer: str) -> list[bo
         if not pieces[i].strip(" "):
             told[i] = told[i + 1]
     return told
-
-
-def _keys(found: Iterable[Mention]) -> set[Hashable]:
-    keys: set[Hashable] = set()
-    for mention in found:
-        keys.update(mention.keys, mention.parts)
-    return keys
-
-
-def _names(said: Collection[Mention]) -> set[Hashable]:
-    """Return the keys of names, which may stand at a sentence's start as well."""
-    words = [mention for mention in said if mention.kind != "number"]
-    names = [mention for mention in words if mention.kind == "name"]
-    if len(words) >= FEWEST_WORDS and len(names) > MOST_NAMES * len(words):
-        return set()
-    return {mention.keys[0] for mention in names}
 
 
 def _kind(mention: Mention, names: Collection[Hashable]) -> Kind | None:

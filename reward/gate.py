@@ -23,7 +23,10 @@ MIN_EXPERT_WORDS = 40
 CANONICAL_FORM_CONVENTIONS = ("json", "python")
 """Conventions whose right answers have a canonical form, which leaves no choice of words."""
 
-ANSWER_IS_TEXT = ("contains", *CANONICAL_FORM_CONVENTIONS)
+FREE_FORM_CONVENTIONS = ("contains", "reference")
+"""Conventions whose answer is the whole text, in words of the model's choice."""
+
+ANSWER_IS_TEXT = (*FREE_FORM_CONVENTIONS, *CANONICAL_FORM_CONVENTIONS)
 """Conventions whose answer is the whole text."""
 
 _REASON_OF: dict[Verdict, Reason | None] = {
@@ -217,7 +220,8 @@ def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
 
 def _repeats_mask(problem: GradedProblem, text: str) -> bool:
     """Whether the text holds the blank that hides answers in the rewriting prompt; the question may have blanks."""
-    if problem.convention in FENCED or MASK not in text or MASK in problem.question:
+    hides_nothing = problem.convention in (*FENCED, "reference")
+    if hides_nothing or MASK not in text or MASK in problem.question:
         return False
     # A line of underscores alone is a rule in Markdown.
     return any(MASK in line for line in text.splitlines() if line.strip("_ \t"))
@@ -227,7 +231,9 @@ def _is_copying(problem: GradedProblem, margin: float) -> bool:
     if problem.convention in CANONICAL_FORM_CONVENTIONS or not _is_unlikely(problem.anchors, margin):
         return False
     # If the expert text is only the answer, every right candidate repeats it or holds it among its words.
-    return problem.convention == "contains" or reasoning_words(problem.solution, problem.answer) > 0
+    return (
+        problem.convention in FREE_FORM_CONVENTIONS or reasoning_words(problem.solution, problem.answer) > 0
+    )
 
 
 def _is_unlikely(anchors: Anchors, margin: float) -> bool:

@@ -27,7 +27,6 @@ from .support import support_term
 from .types import (
     Backbone,
     Candidate,
-    Check,
     CheckSteps,
     Embed,
     GradedProblem,
@@ -36,6 +35,7 @@ from .types import (
     StepCheck,
     TokenScores,
     Verify,
+    check_of,
 )
 
 T = TypeVar("T")
@@ -140,7 +140,10 @@ def _gate(
     results = [check(problem, candidate, None, config) for candidate in candidates]
     pending = [i for i, result in enumerate(results) if result.passed]
     if pending:
-        checks = [Check(problem.answer, results[i].extracted or "", problem.convention) for i in pending]
+        checks = [
+            check_of(problem.question, problem.answer, results[i].extracted or "", problem.convention)
+            for i in pending
+        ]
         for i, grade in zip(pending, _checked("verify", verify(checks), checks), strict=True):
             results[i] = apply_verdict(results[i], grade.verdict)
     if pending and config.checks_steps:

@@ -39,10 +39,13 @@ GradeReason = Literal[
     "test_failed",
     "no_assertion",
     "own_word",
+    "coverage",
+    "verifier",
 ]
 """Reason for a verdict that does not follow from comparing two values.
 
-`own_word` accompanies an equal program whose tests compare objects of its own classes by their own methods.
+`own_word` accompanies an equal program whose tests compare objects of its own classes by their own methods. The last
+ones name the check against a reference that a text fails.
 """
 
 
@@ -56,11 +59,20 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """Request to the verifier: is `answer`, extracted under `convention`, equivalent to `gold`?"""
+    """Request to the verifier: is `answer`, extracted under `convention`, equivalent to `gold`?
+
+    `question` is only read under `reference`, whose gold is a whole text; make such a check with `check_of`.
+    """
 
     gold: str
     answer: str
     convention: str
+    question: str = ""
+
+
+def check_of(question: str, gold: str, answer: str, convention: str) -> Check:
+    """Make the check of an answer, with the question if the convention reads it: equal checks are decided once."""
+    return Check(gold, answer, convention, question if convention == "reference" else "")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from reward.types import Check, GradeReason, Verdict
 from .compare import exact
 from .extract import final_answer as extract
 from .extract.visible import is_blank, visible, visible_blocks
-from .formats import choice, code, contains, json_text, json_value, text_answer
+from .formats import choice, code, contains, json_text, json_value, reference, text_answer
 
 Result = tuple[Verdict, GradeReason | None]
 
@@ -19,8 +19,8 @@ MAX_CHARS_HERE = 64
 FENCED = ("json", "python")
 """Conventions whose answer is a fenced block, in which nothing is hidden."""
 
-CODE_LENGTH_FACTOR = 20
-"""Factor on `max_answer_chars` for code and its tests."""
+LENGTH_FACTOR = {"python": 20, "reference": 20}
+"""Factors on `max_answer_chars`: for code and its tests, and for whole texts."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ def _domain(convention: str) -> Domain:
 
 
 def _is_too_long(check: Check, config: RewardConfig) -> bool:
-    is_code = check.convention == "python"
-    longest = config.max_answer_chars * (CODE_LENGTH_FACTOR if is_code else 1)
-    if max(len(check.gold), len(check.answer)) <= longest:
+    factor = LENGTH_FACTOR.get(check.convention)
+    if max(len(check.gold), len(check.answer)) <= config.max_answer_chars * (factor or 1):
         return False
-    # Equal texts are equal answers at any length, but the tests of a program are not the program.
-    return is_code or extract.clean_answer(check.gold) != extract.clean_answer(check.answer)
+    # Equal texts are equal answers at any length, but the tests of a program are not the program, and a check against
+    # a reference reads both.
+    return factor is not None or extract.clean_answer(check.gold) != extract.clean_answer(check.answer)
 
 
 def _decide_math(check: Check, config: RewardConfig) -> Result | None:
@@ -132,6 +132,7 @@ _DOMAINS = {
     "contains": Domain(contains.extract, contains.decide, contains.decide),
     "json": Domain(json_text.extract, json_value.decide, json_value.compare),
     "python": Domain(code.extract, _decide_code, _compare_code),
+    "reference": Domain(contains.extract, reference.decide, reference.compare),
 }
 CONVENTIONS: tuple[str, ...] = tuple(_DOMAINS)
 """Names of all conventions."""

@@ -92,5 +92,7 @@ tres trois tutta tutte tutti tutto uber umas unas unos unter vers viele vielen v
 welche welcher wenn werden wieder wird wurde wurden zuerst zusammen zwar zwischen
 """
 
-COMMON = frozenset(stem(word) for word in f"{_ENGLISH} {_OTHERS}".split())
+FOREIGN_FUNCTION_WORDS = frozenset(stem(word) for word in _OTHERS.split())
+"""Stems of the function words of four letters or more of the other languages."""
+COMMON = frozenset(stem(word) for word in _ENGLISH.split()) | FOREIGN_FUNCTION_WORDS
 """Stems of the common words."""

@@ -54,16 +54,17 @@ class Child:
         self._exit_code: int | None = None
 
     def ask(self, check: Check) -> _Answer:
-        """Decide a check within `timeout` seconds (`code_timeout` for code).
+        """Decide a check within the time limit of its convention.
 
         Raises:
             TimeoutError: no reply came in time.
             ChildDied: the child ended before it replied (ChildGone: before it read the request).
         """
+        seconds = self._config.time_limit(check.convention)
         if self.kind is Kind.CODE:
             request = {"answer": check.answer, "tests": check.gold}
-            return _ANSWERS[self._exchange(request, self._config.code_timeout)]
-        answer = _ANSWERS[self._exchange(vars(check), self._config.timeout)]
+            return _ANSWERS[self._exchange(request, seconds)]
+        answer = _ANSWERS[self._exchange(vars(check), seconds)]
         self.spent = self.spent or answer[1] == "memory"
         return answer
 

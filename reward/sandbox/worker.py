@@ -90,8 +90,8 @@ def answer_line(verdict: Verdict, reason: GradeReason | None) -> str:
 def _serve_texts(channel: Channel, config: RewardConfig, patterns: list[StepPattern]) -> None:
     while (line := _next(channel, config.idle_timeout)) is not None:
         request = json.loads(line)
-        renew_cpu_limit(config.timeout)
         is_answer = "gold" in request
+        renew_cpu_limit(config.time_limit(request["convention"]) if is_answer else config.timeout)
         reply = _compare(Check(**request), config) if is_answer else _steps(patterns=patterns, **request)
         channel.send(reply)
         if reply in (answer_line(Verdict.UNDECIDED, "memory"), OUT_OF_MEMORY):

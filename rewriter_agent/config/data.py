@@ -10,7 +10,9 @@ from sft.config.seed import Seed
 
 from .base import Strict
 
-Convention = Literal["####", "boxed", "answer_is", "plain", "choice", "text", "contains", "json", "python"]
+Convention = Literal[
+    "####", "boxed", "answer_is", "plain", "choice", "text", "contains", "json", "python", "reference"
+]
 
 
 class Columns(Strict):
@@ -123,7 +125,8 @@ class RowData(ProblemData):
     """Names of the columns."""
     convention: Convention = "####"
     """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` (number or formula:
-    `answer_is`, `plain`; words: `text`; letter: `choice`), anywhere (`contains`), or a block of `json` or `python`."""
+    `answer_is`, `plain`; words: `text`; letter: `choice`), anywhere (`contains`), or a block of `json` or `python`.
+    `reference`: it states none, and the solution itself is the standard (`reward.reference`)."""
     num_train: PositiveInt | None = None
     """Maximum number of training problems, sampled with `seed`; all when not set."""
     num_test: PositiveInt | None = None
@@ -132,6 +135,16 @@ class RowData(ProblemData):
     """Handling of an unusable row: stop with its place and column, or skip and count it."""
     seed: Seed = 0
     """Seed of the sampling."""
+
+    @model_validator(mode="after")
+    def _references_have_no_answer(self) -> Self:
+        if self.convention == "reference" and self.columns.answer is not None:
+            raise ValueError(
+                f"convention reference has no answer: the solution is the standard, and columns.answer="
+                f"{self.columns.answer} would not be read. Leave columns.answer out, or name the convention in which "
+                "that column is compared"
+            )
+        return self
 
     @model_validator(mode="after")
     def _programs_have_tests(self) -> Self:

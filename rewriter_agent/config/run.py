@@ -174,10 +174,19 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _answers_can_be_boxed(self) -> "RunConfig":
-        if self.evaluate.prompt != "chat" and self.convention in ("json", "python"):
+        if self.evaluate.prompt != "chat" and self.convention in ("json", "python", "reference"):
             raise ValueError(
                 f"evaluate.prompt={self.evaluate.prompt} asks for a boxed answer, and data.convention="
                 f"{self.convention} has none that fits a box. Set evaluate.prompt=chat."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_masked_answer_exists(self) -> "RunConfig":
+        if self.convention == "reference" and not self.prompts.show_answer:
+            raise ValueError(
+                "prompts.show_answer=false masks the answer in the rewriting prompt, and data.convention=reference has "
+                "none: a rewrite is made from the whole solution. Set prompts.show_answer=true."
             )
         return self
 

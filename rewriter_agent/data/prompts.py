@@ -20,8 +20,9 @@ ANSWER_FORMAT = {
     "contains": "Answer in one sentence.",
     "json": "End with the answer as JSON in a code block that begins with ```json.",
     "python": "End with the whole program in a code block that begins with ```python.",
+    "reference": "",
 }
-"""Instruction on the form of the answer under each convention."""
+"""Instruction on the form of the answer under each convention; empty if it has none."""
 
 ANSWER_LINE = {
     "####": "#### {answer}",
@@ -33,8 +34,9 @@ ANSWER_LINE = {
     "contains": "{answer}",
     "json": "```json\n{answer}\n```",
     "python": "```python\n{answer}\n```",
+    "reference": "",
 }
-"""Statement of the answer under each convention."""
+"""Statement of the answer under each convention; empty if there is none."""
 
 SELDOM_UNASKED = ("####", "answer_is", "choice", "text")
 """Conventions whose statement models seldom write unless they are asked to."""
@@ -88,7 +90,8 @@ def qa_messages(
     if answer_format == NONE:
         return user_messages(question, system_prompt)
     form = ANSWER_FORMAT[convention] if answer_format == AUTO else answer_format
-    return user_messages(f"{question.strip()}\n\n{form}", system_prompt)
+    asked = question.strip()
+    return user_messages(f"{asked}\n\n{form}" if form else asked, system_prompt)
 
 
 def rewrite_messages(
@@ -153,8 +156,8 @@ def _fields(
     question: str, solution: str, answer: str, convention: str, prompts: Prompts, *, shown: bool
 ) -> Fields:
     """Fields of the template; the answer is one of them only if it is shown."""
-    # The gold answer of a program is its tests.
-    shown = shown and convention != "python"
+    # The gold answer of a program is its tests, and that of a reference the solution itself.
+    shown = shown and convention not in ("python", "reference")
     form = prompts.answer_form(convention)
     return {
         "question": question,
@@ -171,7 +174,7 @@ def _fields(
 
 def _example_fields(prompts: Prompts, convention: str) -> Fields:
     # Under these conventions nothing is masked.
-    masked = not prompts.show_answer and convention not in ("contains", "python")
+    masked = not prompts.show_answer and convention not in ("contains", "python", "reference")
     solution = f"EXPERT SOLUTION WITH {MASK} FOR ITS RESULT" if masked else "EXPERT SOLUTION"
     return _fields("QUESTION", solution, "ANSWER", convention, prompts, shown=not masked)
 

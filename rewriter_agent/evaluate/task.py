@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from reward import Check, Verdict, Verify, extract_answer
+from reward import Verdict, Verify, check_of, extract_answer
 from rewriter_agent.data.problem import Problem
 
 from .answers import Answer
@@ -31,7 +31,7 @@ def grade(
     source: str,
 ) -> PartResult:
     """Scores of every problem: `strict` and `lenient` of the greedy answer; of k sampled ones `avg@k` (strict),
-    `avg@k lenient`, `pass@j` and `maj@j` for the j of `sampling.sizes`.
+    `avg@k lenient`, `pass@j` and, but for texts without an answer, `maj@j` for the j of `sampling.sizes`.
 
     `answers` are `num_samples + 1` a problem, in the order of the problems, the greedy one first.
     """
@@ -81,7 +81,9 @@ def _grade(
     ]
     asked = zip(problems, found, conventions, strict=True)
     checks = [
-        Check(problem.answer, text, convention) for problem, text, convention in asked if text is not None
+        check_of(problem.question, problem.answer, text, convention)
+        for problem, text, convention in asked
+        if text is not None
     ]
     grades = iter(verify(checks))
     return _Graded(found, [text is not None and next(grades).verdict is Verdict.EQUAL for text in found])
@@ -99,13 +101,15 @@ def _sampled(
     slices = [slice(start + 1, start + each) for start in range(0, len(strict.right), each)]
     right = [strict.right[s] for s in slices]
     conventions = [prompt_format.convention(problem) for problem in problems]
-    drawn = votes(conventions, [strict.found[s] for s in slices], right, verify)
     scores = {
         f"avg@{n}": [fmean(of) for of in right],
         f"avg@{n} lenient": [fmean(lenient.right[s]) for s in slices],
         **{f"pass@{k}": [pass_at_k(n, sum(of), k) for of in right] for k in sizes(n)},
-        **{f"maj@{k}": [maj_at_k(of, 0, k) for of in drawn] for k in sizes(n)},
     }
+    # Whole texts have no majority.
+    if "reference" not in conventions:
+        drawn = votes(conventions, [strict.found[s] for s in slices], right, verify)
+        scores |= {f"maj@{k}": [maj_at_k(of, 0, k) for of in drawn] for k in sizes(n)}
     return {name: _scores(problems, values) for name, values in scores.items()}
 
 

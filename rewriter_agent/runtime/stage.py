@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
+from reward.reference.config import ReferenceConfig
 from rewriter_agent.config import RunConfig
 from rewriter_agent.io.files import read_json, write_json
 
@@ -29,6 +30,7 @@ OMITTED_DEFAULTS = (
     ("reward.support_weight", 0.0),
     ("reward.min_support", None),
     ("reward.quote_expert", False),
+    ("reward.reference", ReferenceConfig().model_dump(mode="json")),
     ("sft.evaluation", None),
 )
 """Options and values left out of fingerprints, so results from before the option existed stay valid."""

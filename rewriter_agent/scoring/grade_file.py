@@ -10,7 +10,17 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
-from reward import Check, Grade, RewardConfig, StepCheck, StepReport, Verdict, Verifier, extract_answer
+from reward import (
+    Check,
+    Grade,
+    RewardConfig,
+    StepCheck,
+    StepReport,
+    Verdict,
+    Verifier,
+    check_of,
+    extract_answer,
+)
 from rewriter_agent.data.gold import answer_in, gold_fault
 from rewriter_agent.io.files import atomic
 from rewriter_agent.io.progress import Progress
@@ -177,7 +187,8 @@ def _ask(row: GradeRow, steps: bool) -> _Asked:
     fault = gold_fault(gold, row.convention)
     # The verifier reports invalid tests as well.
     is_refused = fault is not None and row.convention != "python"
-    check = None if extracted is None or is_refused else Check(gold, extracted, row.convention)
+    is_graded = extracted is not None and not is_refused
+    check = check_of(row.question, gold, extracted, row.convention) if is_graded else None
     step_check = StepCheck(row.text, row.question, row.convention) if steps else None
     return _Asked(row.id, extracted, check, fault, step_check)
 

@@ -20,6 +20,7 @@ STATED = {
     "contains": "It is hot in Paris.",
     "json": 'Here:\n```json\n{"a": 1}\n```',
     "python": "So:\n```python\nx = 1\n```",
+    "reference": "It is hot in Paris, 40 degrees.",
 }
 ANSWERS = {
     "choice": "B",
@@ -27,6 +28,7 @@ ANSWERS = {
     "contains": "It is hot in Paris.",
     "json": '{"a": 1}',
     "python": "x = 1",
+    "reference": "It is hot in Paris, 40 degrees.",
 }
 
 
@@ -41,6 +43,7 @@ def test_the_conventions_are_those_documented() -> None:
         "contains",
         "json",
         "python",
+        "reference",
     )
 
 
@@ -79,6 +82,9 @@ def test_an_unknown_convention_names_the_allowed_ones(ask: Callable[[], object])
         (Check("B", "(b)", "choice"), (Verdict.EQUAL, None)),
         (Check("Paris", "paris", "text"), (Verdict.EQUAL, None)),
         (Check("Paris", "In paris.", "contains"), (Verdict.EQUAL, None)),
+        (Check("It is 5.", "It's 5!", "reference"), (Verdict.EQUAL, None)),
+        (Check("It is 5.", "It's 6!", "reference"), (Verdict.DIFFERENT, "coverage")),
+        (Check("<!-- 5 -->", "It's 6!", "reference"), (Verdict.UNDECIDED, "invalid_gold")),
         (Check('{"a": 1}', '{"a": true}', "json"), (Verdict.DIFFERENT, None)),
         (Check("{", "1", "json"), (Verdict.UNDECIDED, "invalid_gold")),
         (Check(" ", "18", "boxed"), (Verdict.UNDECIDED, "invalid_gold")),
@@ -113,7 +119,7 @@ def test_programs_are_left_to_processes_of_their_own() -> None:
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_answers_that_are_too_long_are_undecided(convention: str) -> None:
     config = RewardConfig(max_answer_chars=10)
-    longest = 200 if convention == "python" else 10
+    longest = 200 if convention in ("python", "reference") else 10
     too_long = "1" * (longest + 1)
     assert decide(Check("1", too_long, convention), config) == (Verdict.UNDECIDED, "too_long")
     assert decide(Check(too_long, "1", convention), config) == (Verdict.UNDECIDED, "too_long")

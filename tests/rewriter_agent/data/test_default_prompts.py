@@ -64,6 +64,7 @@ GOLDEN = {
         "End with the whole program in a code block that begins with ```python.",
         None,
     ),
+    "reference": ("Nine and nine make 18.", "So it is.", "", "", None),
 }
 
 
@@ -75,14 +76,15 @@ def test_every_convention_has_its_prompts_here() -> None:
 @pytest.mark.parametrize("show_answer", [True, False])
 def test_prompts_are_as_they_have_always_been(convention: str, show_answer: bool) -> None:
     answer, statement, asked, ending, masked = GOLDEN[convention]
-    assert qa_messages("How many?", convention) == [{"role": "user", "content": f"How many?\n\n{asked}"}]
+    question = f"How many?\n\n{asked}".strip()
+    assert qa_messages("How many?", convention) == [{"role": "user", "content": question}]
     config = PromptsConfig(show_answer=show_answer)
     is_masked = not show_answer and masked is not None
     told = f"{BEFORE}{masked}{AFTER}{asked}" if is_masked else f"{BEFORE}18.\n{statement}{AFTER}{ending}"
     solution = f"Nine and nine make 18.\n{statement}"
     for prompts in (read_prompts(config, convention), Prompts(show_answer=show_answer)):
         messages = rewrite_messages("How many?", solution, answer, convention, prompts=prompts)
-        assert messages == [{"role": "user", "content": told}]
+        assert messages == [{"role": "user", "content": told.strip()}]
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,14 @@ def test_config_and_prompts_know_every_convention() -> None:
 def test_an_answer_line_is_extracted_strictly_again(convention: str) -> None:
     answer = ANSWERS.get(convention, "-3/4")
     text = f"First we look at it.\nThen we count 12.\n{ANSWER_LINE[convention].format(answer=answer)}"
-    assert extract_answer(text, convention) == (text if convention == "contains" else answer)
+    is_text = convention in ("contains", "reference")
+    assert extract_answer(text, convention) == (text.strip() if is_text else answer)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_a_question_ends_with_the_format_of_its_answer(convention: str) -> None:
     (message,) = qa_messages("How many?", convention)
-    assert message == {"role": "user", "content": f"How many?\n\n{ANSWER_FORMAT[convention]}"}
+    assert message == {"role": "user", "content": f"How many?\n\n{ANSWER_FORMAT[convention]}".strip()}
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -84,7 +85,7 @@ def test_a_prompt_that_hides_the_answer_names_its_form_only(convention: str) -> 
     shown, hidden = (
         rewriting(solution, answer, convention, Prompts(show_answer=value)) for value in (True, False)
     )
-    if convention in ("contains", "python"):
+    if convention in ("contains", "python", "reference"):
         assert hidden == shown
         return
     assert answer in shown
@@ -104,13 +105,13 @@ def test_a_hidden_answer_is_asked_for_in_the_users_words(convention: str) -> Non
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_a_plan_shows_both_prompts(convention: str) -> None:
     assert question_line(Prompts(), convention) == (
-        f"question prompt: {f'QUESTION{chr(10)}{chr(10)}{ANSWER_FORMAT[convention]}'!r}"
+        f"question prompt: {f'QUESTION{chr(10)}{chr(10)}{ANSWER_FORMAT[convention]}'.strip()!r}"
     )
     assert question_line(Prompts("none"), convention) == "question prompt: 'QUESTION'"
     shown, hidden = (rewriting_line(Prompts(show_answer=value), convention) for value in (True, False))
     assert shown.startswith("rewriting prompt (mathematics): 'QUESTION\\n\\nNotes:\\nEXPERT SOLUTION\\n")
     assert MASK not in shown
-    assert (MASK in hidden) == (convention not in ("contains", "python"))
+    assert (MASK in hidden) == (convention not in ("contains", "python", "reference"))
 
 
 def test_a_hint_names_the_form_that_nothing_asks_for() -> None:

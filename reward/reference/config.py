@@ -1,0 +1,62 @@
+"""Settings of the checks against a reference."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .function import UserFunction, read_function
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        allow_inf_nan=False,
+    )
+
+
+class CoverageCheck(_Section):
+    """Comparison of the facts of two texts: numbers, names, code, quoted terms and negations."""
+
+    min_kept: float = Field(1.0, ge=0, le=1)
+    """Smallest share of the reference's facts that a text must hold."""
+    max_added: float = Field(0.0, ge=0, le=1)
+    """Largest share of a text's facts that neither the reference nor the question holds."""
+    min_sentence_kept: float = Field(0.4, ge=0, le=1)
+    """Smallest share of the content words of each sentence of the reference that a text must hold; a sentence that was
+    dropped has few."""
+    min_sentence_known: float = Field(0.2, ge=0, le=1)
+    """Smallest share of the content words of each sentence of a text that the reference or the question must hold; a
+    sentence about something else has few."""
+
+
+class ReferenceConfig(_Section):
+    """Checks that a text must all pass if the expert's solution itself is the standard (convention `reference`)."""
+
+    coverage: CoverageCheck | None = CoverageCheck()
+    """Facts of the reference are in the text, and it adds none of its own; null leaves the check out."""
+    verifier: UserFunction | None = None
+    """Your own function, as `path/to/file.py:function`. It gets question, reference and text, and returns true or
+    false, or a score. It runs in the sandbox, within `code_timeout` and `memory_limit_gb`."""
+    min_score: float = 0.5
+    """Smallest score of `verifier` with which a text passes."""
+    max_false_acceptance: float | None = Field(0.2, ge=0, le=1)
+    """Largest share of texts known to be wrong, of each kind, that the checks may accept. The run stops before any
+    training if they accept more, beyond chance; null only reports it."""
+    max_false_rejection: float | None = Field(0.1, ge=0, le=1)
+    """Largest share of reformatted references, of each kind, that the checks may refuse; null only reports it."""
+
+    @field_validator("verifier", mode="before")
+    @classmethod
+    def _read_verifier(cls, given: Any) -> Any:
+        return read_function(given) if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _some_check_is_chosen(self) -> Self:
+        if self.coverage is None and self.verifier is None:
+            raise ValueError("no check is left, so every text would pass; choose coverage or verifier")
+        return self
