@@ -71,7 +71,7 @@ def drop_sentence(text: str, other: str, rng: Random) -> str | None:
 def add_sentence(text: str, other: str, rng: Random) -> str | None:
     """Put a sentence of the other row's text into this one."""
     sentences, foreign = _sentences(text), _sentences(other)
-    if not foreign:
+    if not foreign or other == text:
         return None
     place = rng.randint(0, len(sentences))
     return " ".join([*sentences[:place], max(foreign, key=len), *sentences[place:]])

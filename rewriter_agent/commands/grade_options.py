@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from reward import CONVENTIONS, RewardConfig
 from reward.answers.formats.json_schema import check_schema
+from rewriter_agent.config.safe_yaml import parse_yaml
 from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.scoring.grade_rows import MODES
 
@@ -51,6 +52,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file of further patterns of arithmetic in words, one a line; may be given several times",
     )
+    parser.add_argument(
+        "--reference",
+        metavar="YAML",
+        help="checks of rows under the convention reference, as in reward.reference of a config, such as "
+        "'{verifier: checks.py:same}' (default: coverage)",
+    )
     parser.add_argument("--json-schema", type=Path, metavar="FILE", help=_help("json_schema"))
     for option, (key, kind) in REWARD_OPTIONS.items():
         parser.add_argument(option, dest=key, type=kind, metavar="N", help=_help(key))
@@ -65,13 +72,15 @@ def reward_config(options: argparse.Namespace) -> RewardConfig:
     given: dict[str, Any] = {key: getattr(options, key) for key, _ in REWARD_OPTIONS.values()}
     given = {key: value for key, value in given.items() if value is not None}
     given["step_patterns"] = options.step_patterns
+    if options.reference is not None:
+        given["reference"] = parse_yaml(options.reference, "--reference")
     if options.json_schema is not None:
         given["json_schema"] = _read_schema(options.json_schema)
     try:
         return RewardConfig(**given)
     except ValidationError as error:
         names = {key: option for option, (key, _) in REWARD_OPTIONS.items()}
-        names["step_patterns"] = "--step-patterns"
+        names |= {"step_patterns": "--step-patterns", "reference": "--reference"}
         details = [(names[str(detail["loc"][0])], detail) for detail in error.errors()]
         raise ValueError("\n".join(f"{n}: {d['msg']} (got {d['input']!r})" for n, d in details)) from None
 

@@ -19,6 +19,7 @@ from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.mix import source_counts
 from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.reference_errors import limit_fault, reference_errors
 from rewriter_agent.data.step_faults import StepFault, describe, step_faults
 from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
 from rewriter_agent.io.progress import Progress
@@ -45,6 +46,11 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     faults = read_experts(problems.train, session, progress)
     if config.data.on_false_step != "keep":
         write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
+    errors = reference_errors(problems.train, session.verifier.verify, config.seed)
+    if errors:
+        write_jsonl(StageFolder(folder).reference_errors, [error.record() for error in errors])
+    if fault := limit_fault(errors, config.reward.reference):
+        raise ValueError(fault)
     dropped = to_drop(faults, config)
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
     train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]

@@ -53,6 +53,11 @@ class StageFolder:
         return self.path / "false_steps.jsonl"
 
     @property
+    def reference_errors(self) -> Path:
+        """Errors of the checks against a reference, by kind of change; missing under other conventions."""
+        return self.path / "reference_errors.jsonl"
+
+    @property
     def rewrites(self) -> Path:
         """Targets, at least one per problem."""
         return self.path / "rewrites.parquet"

@@ -246,3 +246,24 @@ def test_a_copy_in_a_script_without_spaces_is_one() -> None:
     assert reason(expert, problem=Problem(solution=expert)) == "copy"
     own = "十六减去三等于十三,每个蛋两美元,一共是二十六美元。\n#### 26"
     assert reason(own, problem=Problem(solution=expert)) is None
+
+
+REPLY = (
+    "Keep it in the fridge for 3 days at most, and do not freeze it, because freezing ruins the cream.\n___"
+)
+REFERENCE = replace(
+    PROBLEM, question="How do I keep it?", solution=REPLY, answer=REPLY, convention="reference"
+)
+
+
+def test_under_a_reference_the_text_itself_is_the_answer() -> None:
+    own = "It lasts 3 days in the fridge. Don't freeze it: that would ruin the cream."
+    assert reason(own, problem=REFERENCE) is None
+    assert reason("3 days.", problem=REFERENCE) is None
+    assert reason(" ", problem=REFERENCE) == "no_answer"
+    assert reason(own, Verdict.DIFFERENT, problem=REFERENCE) == "wrong_answer"
+    assert reason(REPLY, problem=REFERENCE) == "copy"
+    assert reason(f"As the reference solution says: {own}", problem=REFERENCE) == "leak"
+    # The reference may talk so itself, and its blank hides nothing.
+    talks = replace(REFERENCE, answer=f"{REPLY} The reference solution is this.")
+    assert reason(f"The reference solution says so. {own}\n____ days", problem=talks) is None

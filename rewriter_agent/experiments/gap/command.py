@@ -10,6 +10,7 @@ from cluster.session import connect
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.reference_errors import ERROR_COLUMNS, error_rows, limit_fault, reference_errors
 from rewriter_agent.data.step_faults import describe
 from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
@@ -57,6 +58,7 @@ def _measure(session: Session, sample: int, progress: Progress) -> Gap:
     for line in loaded.skipped:
         progress(line)
     faults = read_experts(loaded.train, session, progress)
+    errors = reference_errors(loaded.train, session.verifier.verify, config.seed)
     dropped = to_drop(faults, config)
     kept = [p for p in loaded.train if p.id not in dropped]
     problems = [p for p in kept if fits(tokens.question(p), tokens.expert(p), config)]
@@ -89,6 +91,8 @@ def _measure(session: Session, sample: int, progress: Progress) -> Gap:
         rows=sorted(rows, key=lambda row: row.expert.mean),
         experts_read=0 if config.data.on_false_step == "keep" else len(loaded.train),
         faults=faults,
+        reference_errors=errors,
+        reference_fault=limit_fault(errors, config.reward.reference),
     )
 
 
@@ -113,6 +117,7 @@ def _numbers(found: Gap) -> dict[str, Any]:
         "experts_read": found.experts_read,
         "experts_with_false_step": len(found.faults),
         "false_steps": [fault.row() for fault in found.faults],
+        "reference_errors": [error.record() for error in found.reference_errors],
         "rows": [
             {
                 "problem_id": row.problem.id,
@@ -149,9 +154,20 @@ def gap_table(found: Gap, folder: Path) -> str:
         f"{t.solved} of {t.problems} problems have one ({_share(t.solved, t.problems)})",
         f"rewriting all rows like this: {cost_text(found)}",
         *([describe(found.faults, found.experts_read)] if found.faults else []),
+        *_reference_lines(found),
         f"page: {(folder / 'gap' / 'gap.html').absolute()}",
     ]
     return "\n".join(lines)
+
+
+def _reference_lines(found: Gap) -> list[str]:
+    if not found.reference_errors:
+        return []
+    lines = [
+        "checks against the reference, on changed references of this data:",
+        text_table(ERROR_COLUMNS, error_rows(found.reference_errors), labels=2),
+    ]
+    return [*lines, f"training would not start: {found.reference_fault}"] if found.reference_fault else lines
 
 
 def _share(part: int, whole: int) -> str:

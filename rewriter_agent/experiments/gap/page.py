@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.reference_errors import ERROR_COLUMNS, error_rows
 from rewriter_agent.io.files import atomic
 from rewriter_agent.report.coloured import Token, coloured
 from rewriter_agent.report.templates import environment
@@ -38,6 +39,8 @@ def write_page(path: Path, found: Gap, cost: str, tokens: Tokens) -> None:
                 for row in found.rows[:SHOWN_ROWS]
             ],
             shown_faults=SHOWN_FAULTS,
+            error_columns=ERROR_COLUMNS,
+            error_rows=error_rows(found.reference_errors),
             spans=alien_spans(found.rows, SHOWN_SPANS, tokens),
         )
     )

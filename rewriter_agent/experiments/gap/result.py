@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from rewriter_agent.data.reference_errors import KindOfError
 from rewriter_agent.data.step_faults import StepFault
 
 from .measure import RewritingTrial, RowGap
@@ -28,6 +29,10 @@ class Gap:
     """Expert solutions whose steps were checked: those of all training problems, or none."""
     faults: list[StepFault] = field(default_factory=list)
     """Problems whose expert solution holds a false step, the one with most of them first."""
+    reference_errors: list[KindOfError] = field(default_factory=list)
+    """Errors of the checks against the reference; empty under every other convention."""
+    reference_fault: str | None = None
+    """Reason for which training would not start, if these errors are above a limit of the config."""
 
     @property
     def cost(self) -> dict[str, float]:

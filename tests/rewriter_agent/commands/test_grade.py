@@ -186,6 +186,10 @@ BAD_CALLS = {
     "no time": (["in.jsonl", "--output", "o", "--timeout", "0"], "--timeout: Input should be greater than 0"),
     "no worker": (["in.jsonl", "--output", "o", "--workers", "0"], "--workers: Input should be greater"),
     "no schema": (["in.jsonl", "--output", "o", "--json-schema", "s"], "--json-schema: there is no file 's'"),
+    "no function": (
+        ["in.jsonl", "--output", "o", "--reference", "{verifier: no.py:f}"],
+        "--reference: Value error, there is no file 'no.py'",
+    ),
     "bad schema": (["in.jsonl", "--output", "o", "--json-schema", "bad.json"], "bad.json: not a JSON Schema"),
     "a pipe": (["in.jsonl", "--output", "pipe"], "'pipe' is a device or pipe, no file"),
     "a link to a pipe": (["in.jsonl", "--output", "link"], "pipe' is a device or pipe, no file"),
@@ -342,3 +346,23 @@ def test_golds_that_nothing_can_meet_are_named(tmp_path: Path) -> None:
     assert "golds that no answer can meet: 3; the first: row 'place': '2' is the place of a choice" in str(
         summary
     )
+
+
+def test_texts_are_graded_against_a_reference_by_the_chosen_checks(write: Write, tmp_path: Path) -> None:
+    row = {"gold": "Paris is the capital of France.", "convention": "reference"}
+    source = write(
+        {"id": 1, "text": "The capital of France is Paris.", **row},
+        {"id": 2, "text": "The capital of France is Lyon.", **row},
+        {"id": 3, "text": "In 2024 the capital of France is Paris.", "question": "And in 2024?", **row},
+    )
+    assert [(one["verdict"], one["reason"]) for one in graded(source)] == [
+        ("equal", None),
+        ("different", "coverage"),
+        ("equal", None),
+    ]
+    (tmp_path / "checks.py").write_text("def asked(question, reference, rewrite): return bool(question)\n")
+    checks = f"{{coverage: null, verifier: {tmp_path / 'checks.py'}:asked}}"
+    output = tmp_path / "own.jsonl"
+    assert main(["grade", str(source), "--output", str(output), "--reference", checks]) == 0
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [one["reason"] for one in rows] == ["verifier", "verifier", None]

@@ -428,3 +428,20 @@ def test_retention_that_is_trained_on_is_refused(config_file: Path) -> None:
     with pytest.raises(ValueError, match="has sciq_generate, whose"):
         load_config(config_file, [sciq[0], "evaluate.retention=[quick]", "evaluate.retention_data=hub"])
     load_config(config_file, [sciq[0], "evaluate.retention=[arc_easy]"])
+
+
+def test_a_reference_has_no_answer_to_mask_to_box_or_to_read(config_file: Path) -> None:
+    text = "name: r\nmodel: {}\ndata: {source: file, train: t.jsonl, convention: reference}\n"
+    assert "none: a rewrite is made from the whole solution" in refusal(
+        config_file, text, "prompts.show_answer=false"
+    )
+    assert "asks for a boxed answer" in refusal(config_file, text, "evaluate.prompt=qwen-boxed")
+    assert "columns.answer=gold would not be read" in refusal(config_file, text, "data.columns.answer=gold")
+    assert "unknown config key 'reward.reference.coverrage'; did you mean 'coverage'?" in refusal(
+        config_file, text, "reward.reference.coverrage={}"
+    )
+    assert "there is no file 'nowhere.py'" in refusal(
+        config_file, text, "reward.reference.verifier=nowhere.py:same"
+    )
+    for method in ("grpo", "self_train"):
+        load_config(config_file, [f"method={method}"])

@@ -9,7 +9,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from cluster.types import Completion
-from reward import Check, Grade, Verdict
+from reward import Check, Grade, RewardConfig, Verdict, Verifier
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.evaluate.answers import Answer, answers
@@ -307,3 +307,17 @@ def test_drift_of_the_backbone_from_itself_is_nothing(
     assert moved is not None
     assert moved.backbone_logprobs == drift.backbone_logprobs
     assert all(moved.logprobs[name] < drift.logprobs[name] - 0.1 for name in drift.logprobs)
+
+
+def test_replies_are_graded_against_the_reference() -> None:
+    text = "Keep it in the fridge for 3 days, do not freeze it."
+    asked = [Problem(f"p{i}", f"How do I keep {i}?", text, text, "reference", "test") for i in range(2)]
+    replies = ["In the fridge, 3 days; don't freeze it, keep it there.", "Freeze it.", text, "4 days"] * 2
+    found = [Answer(asked[i // 4].id, i % 4, reply, 5, True) for i, reply in enumerate(replies)]
+    with Verifier(RewardConfig()) as verifier:
+        part = grade("task", asked, found, PromptFormat(None, "chat"), verifier.verify, "test")  # ty: ignore
+    assert part.scores["strict"] == part.scores["lenient"] == {"p0": 1.0, "p1": 1.0}
+    assert part.scores["avg@3"]["p0"] == pytest.approx(1 / 3)
+    assert part.scores["pass@2"]["p0"] == pytest.approx(2 / 3)
+    assert not [name for name in part.scores if name.startswith("maj")]
+    assert part.metrics["mean_length"] == 5

@@ -1,5 +1,6 @@
 """What the gap command measures and shows."""
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
@@ -12,6 +13,7 @@ from reward import FalseStep
 from rewriter_agent.config.data import RowData
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.prompt_encoder import Tokens
+from rewriter_agent.data.reference_errors import KindOfError
 from rewriter_agent.data.step_faults import StepFault
 from rewriter_agent.experiments.gap.command import Gap, cost_text, gap_table
 from rewriter_agent.experiments.gap.dataset import dataset_config
@@ -116,3 +118,25 @@ def test_page_and_table_show_the_numbers_and_no_markup_of_the_data(tmp_path: Pat
     cost = "600 rollouts, 9,000 prompt tokens, 48,300 generated tokens, 18,000 scored tokens"
     assert f"{cost}; 25% of the rows stay as they are" in shown
     assert cost in page
+
+
+def test_page_and_table_show_the_errors_of_the_checks_against_a_reference(tmp_path: Path) -> None:
+    errors = [KindOfError("line breaks", True, 20, 20, 0), KindOfError("a number changed", False, 20, 9, 2)]
+    found = replace(
+        Gap("made-up", "some/model", 100, 0.7, 0.25, summarise(ROWS), TRIAL, ROWS),
+        reference_errors=errors,
+        reference_fault="too <many>",
+    )
+    shown = gap_table(found, tmp_path)
+    assert "line breaks" in shown
+    assert "45.0% (26% to 66%)" in shown
+    assert "training would not start: too <many>" in shown
+    write_page(tmp_path / "gap.html", found, cost_text(found), TOKENS)
+    page = (tmp_path / "gap.html").read_text()
+    assert "Training would not start: too &lt;many&gt;" in page
+    assert "<td>a number changed</td><td>be refused</td>" in page
+    assert "45.0% (26% to 66%)" in page
+    write_page(
+        tmp_path / "gap.html", replace(found, reference_errors=[], reference_fault=None), "none", TOKENS
+    )
+    assert "Checks against the reference" not in (tmp_path / "gap.html").read_text()
