@@ -41,6 +41,8 @@ GradeReason = Literal[
     "own_word",
     "coverage",
     "verifier",
+    "entailment",
+    "similarity",
 ]
 """Reason for a verdict that does not follow from comparing two values.
 
@@ -192,6 +194,9 @@ class Score:
 
 Verify = Callable[[list[Check]], list[Grade]]
 """Function that grades answers, in order, such as `reward.Verifier.verify`."""
+
+FurtherCheck = Callable[[Sequence[Check]], Sequence[bool]]
+"""Function that tells for each check against a reference, in order, whether the text passes; a model may decide it."""
 
 CheckSteps = Callable[[list[StepCheck]], Sequence[StepReport | None]]
 """Function that checks steps, in order, such as `reward.Verifier.check_steps`; None if a check reached a limit."""

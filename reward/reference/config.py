@@ -34,6 +34,24 @@ class CoverageCheck(_Section):
     sentence about something else has few."""
 
 
+class EntailmentCheck(_Section):
+    """Natural-language inference: every sentence of one text follows from the other, in both directions."""
+
+    model: str
+    """Cross-encoder with a label for entailment (Hugging Face name or folder); it runs on the CPU."""
+    min_probability: float = Field(0.5, ge=0, le=1)
+    """Smallest probability of entailment of each sentence."""
+
+
+class SimilarityCheck(_Section):
+    """Cosine of the embeddings of the two texts."""
+
+    model: str
+    """Encoder whose mean-pooled last hidden states are compared (Hugging Face name or folder); it runs on the CPU."""
+    min_cosine: float = Field(0.8, ge=-1, le=1)
+    """Smallest cosine with which a text passes; encoders differ in the cosines of unrelated texts."""
+
+
 class ReferenceConfig(_Section):
     """Checks that a text must all pass if the expert's solution itself is the standard (convention `reference`)."""
 
@@ -44,6 +62,10 @@ class ReferenceConfig(_Section):
     false, or a score. It runs in the sandbox, within `code_timeout` and `memory_limit_gb`."""
     min_score: float = 0.5
     """Smallest score of `verifier` with which a text passes."""
+    entailment: EntailmentCheck | None = None
+    """Natural-language inference by a small model of your choice."""
+    similarity: SimilarityCheck | None = None
+    """Embeddings by an encoder of your choice."""
     max_false_acceptance: float | None = Field(0.2, ge=0, le=1)
     """Largest share of texts known to be wrong, of each kind, that the checks may accept. The run stops before any
     training if they accept more, beyond chance; null only reports it."""
@@ -57,6 +79,7 @@ class ReferenceConfig(_Section):
 
     @model_validator(mode="after")
     def _some_check_is_chosen(self) -> Self:
-        if self.coverage is None and self.verifier is None:
-            raise ValueError("no check is left, so every text would pass; choose coverage or verifier")
+        checks = ("coverage", "verifier", "entailment", "similarity")
+        if all(getattr(self, check) is None for check in checks):
+            raise ValueError(f"no check is left, so every text would pass; choose one of {', '.join(checks)}")
         return self

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,7 +12,7 @@ from reward.answers.conventions import decide
 from reward.config import RewardConfig
 from reward.readings import merge_reports, step_readings
 from reward.steps import StepReport
-from reward.types import Check, Grade, GradeReason, StepCheck, Verdict
+from reward.types import Check, FurtherCheck, Grade, GradeReason, StepCheck, Verdict
 
 from .child import Child, ChildDied, ChildGone
 from .pool import Pool
@@ -32,9 +32,13 @@ class Verifier:
     memory.
     """
 
-    def __init__(self, config: RewardConfig) -> None:
+    def __init__(
+        self, config: RewardConfig, further: Mapping[GradeReason, FurtherCheck] | None = None
+    ) -> None:
+        """Checks in `further` decide, in this process, on texts that pass all others against a reference."""
         size = config.max_verifiers or usable_cores()
         self._config = config
+        self._further = further or {}
         self._owner = os.getpid()
         self._pool = Pool(config, size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="verifier")
@@ -56,7 +60,9 @@ class Verifier:
         grades = {check: self._decide_here(check) for check in dict.fromkeys(checks)}
         hard = [check for check, grade in grades.items() if grade is None]
         asked = dict(zip(hard, self._threads.map(self._ask_child, hard), strict=True))
-        return [grades[check] or asked[check] for check in checks]
+        decided = {check: grade or asked[check] for check, grade in grades.items()}
+        self._check_further(decided)
+        return [decided[check] for check in checks]
 
     def check_steps(self, checks: Sequence[StepCheck]) -> list[StepReport | None]:
         """One report for each text, in order; equal checks are decided once.
@@ -113,6 +119,18 @@ class Verifier:
         start = time.perf_counter()
         result = decide(check, self._config)
         return None if result is None else Grade(*result, time.perf_counter() - start)
+
+    def _check_further(self, grades: dict[Check, Grade]) -> None:
+        """Refuse texts, in place, that a further check against the reference refuses."""
+        for reason, passes in self._further.items():
+            left = [
+                check
+                for check, grade in grades.items()
+                if check.convention == "reference" and grade.verdict is Verdict.EQUAL
+            ]
+            if left:
+                refused = [check for check, passed in zip(left, passes(left), strict=True) if not passed]
+                grades.update(dict.fromkeys(refused, Grade(Verdict.DIFFERENT, reason)))
 
     def _ask_child(self, check: Check) -> Grade:
         start = time.perf_counter()

@@ -25,6 +25,7 @@ from rewriter_agent.models.context_length import check_max_model_len
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 from rewriter_agent.scoring.embedder import Embedder, start_embedder
+from rewriter_agent.scoring.verifier import make_verifier
 
 from .fingerprints import model_identity
 from .first_start import first_start
@@ -173,7 +174,7 @@ class Session:
     @cached_property
     def verifier(self) -> Verifier:
         """Answer checks in child processes."""
-        return Verifier(self.config.reward)
+        return make_verifier(self.config.reward)
 
     def test_problems(self) -> list[Problem]:
         """Held-out problems."""

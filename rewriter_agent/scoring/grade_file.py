@@ -26,6 +26,7 @@ from rewriter_agent.io.files import atomic
 from rewriter_agent.io.progress import Progress
 
 from .grade_rows import GradeRow, read_rows
+from .verifier import make_verifier
 
 CHUNK = 2048
 """Rows graded together; memory does not grow with the file."""
@@ -126,7 +127,7 @@ def grade_file(
     total = sum(1 for _ in read_rows(source, convention, mode))
     progress, summary = Progress("grade", sys.stderr), Summary()
     shown = 0.0
-    with Verifier(config) as verifier, atomic(output) as temporary, temporary.open("w") as lines:
+    with make_verifier(config) as verifier, atomic(output) as temporary, temporary.open("w") as lines:
         for rows in _chunks(read_rows(source, convention, mode), steps):
             grades = _grade_chunk(rows, verifier)
             reports = verifier.check_steps([row.steps for row in rows if row.steps is not None])

@@ -19,6 +19,7 @@ from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
+from rewriter_agent.scoring.verifier import make_verifier
 from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, read_state, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, finish_reporting
 from sft.runtime.stop import StopAt
@@ -57,7 +58,7 @@ def learn(job: dict[str, Any]) -> None:
 
 def reinforce(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetGRPOTrainer:
     """Train by GRPO to the end; return the trainer."""
-    with Verifier(config.reward) as verifier:
+    with make_verifier(config.reward) as verifier:
         reward = group_reward(job, config, tokens, verifier)
         trainer = make_trainer(job, config, tokens, reward)
         train_to_the_end(trainer, job)

@@ -87,5 +87,5 @@ def test_a_function_that_cannot_be_used_is_refused(tmp_path: Path, given: str, m
 
 
 def test_some_check_must_be_left() -> None:
-    with pytest.raises(ValueError, match="every text would pass; choose coverage or verifier"):
+    with pytest.raises(ValueError, match="every text would pass; choose one of coverage, verifier"):
         RewardConfig.model_validate({"reference": {"coverage": None}})
