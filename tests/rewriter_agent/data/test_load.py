@@ -66,6 +66,7 @@ def test_gsm8k_marks_and_separators_go(tmp_path: Path) -> None:
         ("answer_is", "Add them. The answer is 12.", "12"),
         ("text", "It is big.\nThe answer is the blue whale.", "the blue whale"),
         ("json", 'So:\n```json\n{"a": 1}\n```', '{"a": 1}'),
+        ("reference", "Keep it cold. <!-- not shown -->", "Keep it cold."),
     ],
 )
 def test_answers_follow_the_convention(tmp_path: Path, convention: Any, solution: str, answer: str) -> None:

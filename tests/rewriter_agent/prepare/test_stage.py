@@ -20,6 +20,7 @@ from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.prepare.logprob_cache import AnchorCache
 from rewriter_agent.prepare.records import prepared, prepared_file
 from rewriter_agent.prepare.stage import _own_samples, prepare
+from rewriter_agent.scoring.verifier import make_verifier
 from tests.helpers.groups import EOS, ExactVerifier, RecordingFleet, fake_logprobs, make_problem
 
 TEXTS = ("one way", "another")
@@ -163,3 +164,38 @@ def test_expert_solutions_with_a_false_step_are_counted_listed_and_dropped_on_re
     )
     told = "2 of 3 expert solutions hold a false step; the worst: 'two?', where '3 + 1 = 5 (the value is 4)' and 1 more"
     assert (told in capsys.readouterr().out) == (policy != "keep")
+
+
+@pytest.mark.parametrize(
+    ("checks", "stops"), [({}, False), ({"coverage": {"max_added": 1, "min_kept": 0}}, True)]
+)
+def test_checks_against_a_reference_that_err_too_often_stop_the_run(
+    tmp_path: Path, checks: dict[str, Any], stops: bool
+) -> None:
+    rows = [
+        {"question": f"Number {k}?", "solution": f"The box holds {k + 5} pens. It is kept on shelf {k}."}
+        for k in range(24)
+    ]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    data = {
+        "source": "file",
+        "train": str(tmp_path / "rows.jsonl"),
+        "test_size": 4,
+        "convention": "reference",
+    }
+    tree = {"name": "r", "output_dir": tmp_path, "model": {"max_model_len": 400}, "data": data}
+    config = RunConfig.model_validate(tree | {"reward": {"reference": checks}})
+    folder = config.folder / "prepare"
+    with make_verifier(config.reward) as verifier:
+        run = session(config)
+        run.verifier = verifier
+        if stops:
+            with pytest.raises(
+                ValueError, match="accept 20 of 20 references after this change: a number changed"
+            ):
+                prepare(cast(Any, run), folder, Progress("prepare"))
+        else:
+            assert prepare(cast(Any, run), folder, Progress("prepare"))["train"] == 20
+    kinds = {row["change"]: row for row in read_jsonl(folder / "reference_errors.jsonl")}
+    assert kinds["a number changed"]["error"] == "false acceptance"
+    assert kinds["a number changed"]["passed"] == (20 if stops else 0)
