@@ -26,10 +26,11 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     Raises:
         ValueError: the layout is impossible, or the model, the prompts or the first rows of the data cannot be used.
     """
+    formats: list[str] = []
     given = [machine for text in machines for machine in parse_machines(text)]
     # For other machines a plan needs the model's config only: data and weights may be there.
     if not given:
-        check_first_rows(config.data)
+        formats = check_first_rows(config.data)
         if config.sft.replay:
             read_texts(config)
     prompts = read_prompts(config.prompts, config.convention)
@@ -40,6 +41,8 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     layout = make_plan(config.cluster, work, given or [local_machine()])
     print(plan_table(layout, config, work))
     print(stages_line(config))
+    for line in formats:
+        print(line)
     if isinstance(config.data, MixData):
         shares = ", ".join(f"{name} {share:.1%}" for name, share in config.data.shares.items())
         print(f"training problems: {shares}")

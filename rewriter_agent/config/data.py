@@ -13,6 +13,8 @@ from .base import Strict
 Convention = Literal[
     "####", "boxed", "answer_is", "plain", "choice", "text", "contains", "json", "python", "reference"
 ]
+FormatName = Literal["auto", "columns", "conversational", "sharegpt", "alpaca"]
+TurnsName = Literal["last", "all"]
 
 
 class Columns(Strict):
@@ -29,11 +31,18 @@ class Columns(Strict):
     source: str | None = None
     """Column of a row's origin; evaluation reports scores for each. When not set, the file or data set."""
 
+    messages: str | None = Field(None, exclude_if=lambda name: name is None)
+    """Column of the conversation, if its name is another than `messages` (with `format: sharegpt`, `conversations`)."""
+
     @property
     def names(self) -> list[str]:
-        """Columns that are read."""
-        given = (self.question, self.solution, self.answer, self.level, self.source)
-        return [name for name in given if name is not None]
+        """Columns of plain rows that are read."""
+        return [self.question, self.solution, *self.beside]
+
+    @property
+    def beside(self) -> list[str]:
+        """Columns that are read in addition to question and solution."""
+        return [name for name in (self.answer, self.level, self.source) if name is not None]
 
 
 class ProblemData(Strict):
@@ -121,6 +130,13 @@ class SciqData(ProblemData):
 class RowData(ProblemData):
     """Keys that the row-wise sources share."""
 
+    format: FormatName = Field("auto", exclude_if=lambda name: name == "auto")
+    """Form of the rows: `columns` of question and solution, `conversational` (TRL's `messages`, or `prompt` and
+    `completion` as lists), `sharegpt` (`conversations`) or `alpaca` (`instruction`, `input`, `output`). `auto` finds it
+    by the columns, and `plan` and `prepare` name it."""
+    turns: TurnsName = Field("last", exclude_if=lambda name: name == "last")
+    """Replies of a conversation that are rewritten: its last one, or `all`, each given the conversation before it as
+    the data has it."""
     columns: Columns = Columns()
     """Names of the columns."""
     convention: Convention = "####"
@@ -143,6 +159,20 @@ class RowData(ProblemData):
                 f"convention reference has no answer: the solution is the standard, and columns.answer="
                 f"{self.columns.answer} would not be read. Leave columns.answer out, or name the convention in which "
                 "that column is compared"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _format_has_messages(self) -> Self:
+        if self.columns.messages and self.format in ("columns", "alpaca"):
+            raise ValueError(
+                f"format={self.format} has no column of messages, and columns.messages={self.columns.messages} names "
+                "one; leave it out, or set format to conversational or sharegpt"
+            )
+        if self.turns == "all" and self.columns.answer:
+            raise ValueError(
+                f"turns=all rewrites several replies of a row, and columns.answer={self.columns.answer} holds one "
+                "answer; leave one of the two out"
             )
         return self
 

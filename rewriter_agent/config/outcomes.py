@@ -2,13 +2,16 @@
 
 SELF_CORRECT, REWRITTEN = "self_correct", "rewritten"
 EXPERT_KEPT, EXPERT_FALLBACK, EXPERT = "expert_kept", "expert_fallback", "expert"
-EXPERTS = frozenset({EXPERT_KEPT, EXPERT_FALLBACK, EXPERT})
+TOOL_CALL = "tool_call"
+"""Outcome, and the reason for it."""
+EXPERTS = frozenset({EXPERT_KEPT, EXPERT_FALLBACK, EXPERT, TOOL_CALL})
 OUTCOMES = {
     SELF_CORRECT: "the backbone's own, from the question alone",
     REWRITTEN: "a rewrite that passed",
     EXPERT_KEPT: "the expert's, which was in distribution already",
     EXPERT_FALLBACK: "the expert's, as no candidate passed or none could be had",
     EXPERT: "the expert's, as the strategy says",
+    TOOL_CALL: "the expert's, as it calls tools",
 }
 
 DROPPED = "dropped"

@@ -9,7 +9,8 @@ from rewriter_agent.config.benchmarks import Benchmark
 from .files import is_data_file
 from .problem import Problem, problem_id
 from .read import RawRow, read_file, read_named
-from .rows import BadRow, answer_text, decode_row, require_gold, text_as_it_is, value_of
+from .rows import require_gold
+from .values import BadRow, answer_text, decode_row, text_as_it_is, value_of
 
 
 def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
@@ -48,7 +49,7 @@ def _problem(values: dict[str, Any], benchmark: Benchmark) -> Problem:
     several = answer if isinstance(answer, list) else [answer]
     answers = [answer_text({**values, benchmark.answer: one}, benchmark.answer) for one in several]
     gold = ", ".join(one.strip("$") for one in answers)
-    require_gold(gold, benchmark.convention, benchmark.answer)
+    require_gold(gold, benchmark.convention, f"column {benchmark.answer!r}")
     return Problem(
         id=problem_id(question),
         question=question,

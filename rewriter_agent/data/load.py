@@ -1,7 +1,7 @@
 """Problems for training and testing, from any source."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,18 +15,19 @@ from rewriter_agent.config.data import (
     LabData,
     MixData,
     Paths,
-    RowData,
     SciqData,
     SourceConfig,
 )
 
 from . import sciq
 from .files import listed
+from .formats import find_format
 from .lab_world import problems as lab
 from .mix import mix_problems
 from .problem import Problem, ProblemSet
 from .read import FIRST_ROWS, Table, open_files, open_named
-from .rows import BadRow, parse_row
+from .rows import RowParser
+from .values import BadRow
 
 
 @dataclass(frozen=True)
@@ -78,41 +79,51 @@ def _load_source(config: SourceConfig) -> ProblemSet:
             return _load_rows(config)
 
 
-def check_first_rows(config: DataConfig) -> None:
-    """Read the first rows of local data files, to report mistakes before anything slow starts.
+def check_first_rows(config: DataConfig) -> list[str]:
+    """Read the first rows of local data files, to report mistakes before anything slow starts; returns their formats.
 
     Raises:
         ValueError: a missing file, or a row that cannot be used (unless rows are skipped).
     """
+    lines: list[str] = []
     if isinstance(config, MixData):
         for name, source in config.sources.items():
             with _named(name):
-                check_first_rows(source)
+                lines += [f"data.sources.{name}: {line}" for line in check_first_rows(source)]
     if isinstance(config, FileData):
+        loading = _Loading(config)
         for name, parts in zip(("train", "test"), _file_parts(config), strict=True):
-            _parse(parts, config, name, Counter(), [], FIRST_ROWS)
+            if parts:
+                loading.parse(parts, name, FIRST_ROWS)
+        lines += loading.formats
+    return lines
 
 
 def _load_rows(config: FileData | HubData) -> ProblemSet:
-    train, test = _file_parts(config) if isinstance(config, FileData) else _hub_parts(config)
-    counts, skipped = Counter[str](), list[str]()
-    train_problems = _parse(train, config, "train", counts, skipped)
-    if test:
-        test_problems = _parse(test, config, "test", counts, skipped)
-    else:
-        train_problems, test_problems = _split(train_problems, config, skipped)
-    test_ids = {problem.id for problem in test_problems}
-    kept = [problem for problem in train_problems if problem.id not in test_ids]
-    counts["overlap"] = len(train_problems) - len(kept)
-    train_problems = _draw(kept, config.num_train, config.seed)
-    test_problems = _draw(test_problems, config.num_test, config.seed)
+    train_parts, test_parts = _file_parts(config) if isinstance(config, FileData) else _hub_parts(config)
+    loading = _Loading(config)
+    counts = loading.counts
+    train = loading.parse(train_parts, "train")
+    train, test = (train, loading.parse(test_parts, "test")) if test_parts else loading.split(train)
+    test_ids = {problem.id for row in test for problem in row}
+    kept = [[problem for problem in row if problem.id not in test_ids] for row in train]
+    counts["overlap"] = sum(map(len, train)) - sum(map(len, kept))
+    train_problems = _drawn([row for row in kept if row], config.num_train, config.seed)
+    test_problems = _drawn(test, config.num_test, config.seed)
+    if calls := sum(problem.calls_tools for problem in test_problems):
+        # Nothing compares a call with the expert's yet.
+        counts["test_tool_calls"] = calls
+        test_problems = [problem for problem in test_problems if not problem.calls_tools]
     if not train_problems or not test_problems:
         raise ValueError(
             f"data: {len(train_problems)} training and {len(test_problems)} test problems are left after "
-            f"reading ({dict(counts)}); both need at least one" + "".join(f"\n{line}" for line in skipped)
+            f"reading ({dict(counts)}); both need at least one"
+            + "".join(f"\n{line}" for line in loading.skipped)
         )
     counts.update(train=len(train_problems), test=len(test_problems))
-    return ProblemSet(train_problems, test_problems, dict(counts), tuple(skipped))
+    return ProblemSet(
+        train_problems, test_problems, dict(counts), tuple(loading.skipped), tuple(loading.formats)
+    )
 
 
 def _file_parts(config: FileData) -> tuple[list[_Part], list[_Part]]:
@@ -130,59 +141,96 @@ def _hub_parts(config: HubData) -> tuple[list[_Part], list[_Part]]:
     return [train], [] if config.test_size else [part(config.test_split, "test_split")]
 
 
-def _parse(
-    parts: Sequence[_Part],
-    config: RowData,
-    name: str,
-    counts: Counter[str],
-    skipped: list[str],
-    most: int | None = None,
-) -> list[Problem]:
-    """Problems of the rows, of `most` rows a part at most."""
-    found: dict[str, Problem] = {}
-    first_bad = ""
-    counts.update({f"{name}_{kind}": 0 for kind in ("rows", "bad_rows", "duplicates")})
-    rows = (
-        (part.source, *row) for part in parts for row in islice(part.table.rows(config.columns.names), most)
+class _Loading:
+    """Reading of one source: its counts, and lines for the user."""
+
+    def __init__(self, config: FileData | HubData) -> None:
+        self.config = config
+        self.counts = Counter[str]()
+        self.skipped: list[str] = []
+        self.formats: list[str] = []
+
+    def parse(self, parts: Sequence[_Part], name: str, most: int | None = None) -> list[list[Problem]]:
+        """New problems of each row, of `most` rows a part at most."""
+        parser = self._parser(parts, name)
+        found: dict[str, Problem] = {}
+        rows: list[list[Problem]] = []
+        first_bad, counts = "", self.counts
+        counts.update({f"{name}_{kind}": 0 for kind in ("rows", "bad_rows", "duplicates")})
+        for source, place, row in _raw_rows(parts, parser, most):
+            counts[f"{name}_rows"] += 1
+            try:
+                problems = parser.problems(row, place, source)
+            except BadRow as bad:
+                if self.config.on_bad_row == "error":
+                    raise ValueError(f"{place}: {bad}; correct it, or set data.on_bad_row=skip") from bad
+                counts[f"{name}_bad_rows"] += 1
+                first_bad = first_bad or f"{place}: {bad}"
+                continue
+            new = {problem.id: problem for problem in problems if problem.id not in found}
+            counts[f"{name}_duplicates"] += len(problems) - len(new)
+            found |= new
+            rows.append(list(new.values()))
+        if bad_rows := counts[f"{name}_bad_rows"]:
+            self.skipped.append(
+                f"{bad_rows} of {counts[f'{name}_rows']} rows skipped; the first: {first_bad}"
+            )
+        self.formats.append(_format_line(parts, parser, name, counts[f"{name}_rows"], most))
+        return [row for row in rows if row]
+
+    def split(self, rows: list[list[Problem]]) -> tuple[list[list[Problem]], list[list[Problem]]]:
+        """Training and test rows; the replies of a row stay together."""
+        config = self.config
+        assert config.test_size is not None
+        if config.test_size >= len(rows):
+            where = (
+                ", ".join(listed(config.train))
+                if isinstance(config, FileData)
+                else f"{config.name} [{config.train_split}]"
+            )
+            raise ValueError(
+                f"data.test_size is {config.test_size}, but {where!r} holds {len(rows)} different "
+                "problems; lower it, or name other test problems"
+                + "".join(f"\n{line}" for line in self.skipped)
+            )
+        chosen = _chosen(len(rows), config.test_size, config.seed)
+        return [row for i, row in enumerate(rows) if i not in chosen], [rows[i] for i in sorted(chosen)]
+
+    def _parser(self, parts: Sequence[_Part], name: str) -> RowParser:
+        config = self.config
+        columns = parts[0].table.columns()
+        return RowParser(config, find_format(columns, config.format, config.columns, f"data.{name}"))
+
+
+def _raw_rows(
+    parts: Sequence[_Part], parser: RowParser, most: int | None
+) -> Iterator[tuple[str, str, object]]:
+    """Source, place and columns of each row."""
+    for part in parts:
+        for place, row in islice(part.table.rows(parser.columns(part.table.columns())), most):
+            yield part.source, place, row
+
+
+def _format_line(parts: Sequence[_Part], parser: RowParser, name: str, rows: int, most: int | None) -> str:
+    title = (
+        parser.format.title if parser.format else f"columns ({', '.join(parser.config.columns.names[:2])})"
     )
-    for source, place, row in rows:
-        counts[f"{name}_rows"] += 1
-        try:
-            problem = parse_row(row, config, source)
-        except BadRow as bad:
-            if config.on_bad_row == "error":
-                raise ValueError(f"{place}: {bad}; correct it, or set data.on_bad_row=skip") from bad
-            counts[f"{name}_bad_rows"] += 1
-            first_bad = first_bad or f"{place}: {bad}"
-            continue
-        counts[f"{name}_duplicates"] += problem.id in found
-        found.setdefault(problem.id, problem)
-    if bad_rows := counts[f"{name}_bad_rows"]:
-        skipped.append(f"{bad_rows} of {counts[f'{name}_rows']} rows skipped; the first: {first_bad}")
-    return list(found.values())
+    files = sum(part.table.files for part in parts)
+    counted = [f"{files:,} file{'s' * (files > 1)}"] if files else []
+    more = " or more" if most and rows >= most else ""
+    data = "training" if name == "train" else "test"
+    counted.append(f"{rows:,} row{'s' * (rows != 1)}{more}")
+    prompts = "; each prompt is the row's own messages" if parser.format else ""
+    return ", ".join([f"format of the {data} data: {title}", *counted]) + prompts
 
 
-def _split(
-    problems: list[Problem], config: FileData | HubData, skipped: list[str]
-) -> tuple[list[Problem], list[Problem]]:
-    assert config.test_size is not None
-    if config.test_size >= len(problems):
-        where = (
-            ", ".join(listed(config.train))
-            if isinstance(config, FileData)
-            else f"{config.name} [{config.train_split}]"
-        )
-        raise ValueError(
-            f"data.test_size is {config.test_size}, but {where!r} holds {len(problems)} different "
-            "problems; lower it, or name other test problems" + "".join(f"\n{line}" for line in skipped)
-        )
-    test = _draw(problems, config.test_size, config.seed)
-    test_ids = {problem.id for problem in test}
-    return [problem for problem in problems if problem.id not in test_ids], test
+def _drawn(rows: list[list[Problem]], count: int | None, seed: int) -> list[Problem]:
+    """Problems of `count` rows in their old order; a larger count draws the same ones and more."""
+    chosen = _chosen(len(rows), count, seed)
+    return [problem for i in sorted(chosen) for problem in rows[i]]
 
 
-def _draw(problems: list[Problem], count: int | None, seed: int) -> list[Problem]:
-    """`count` problems in their old order; a larger count draws the same ones and more."""
-    order = list(range(len(problems)))
+def _chosen(given: int, count: int | None, seed: int) -> set[int]:
+    order = list(range(given))
     Random(seed).shuffle(order)
-    return [problems[index] for index in sorted(order[:count])]
+    return set(order[:count])

@@ -39,7 +39,8 @@ def mix_problems(config: MixData, sets: Mapping[str, ProblemSet]) -> ProblemSet:
     counts.update(unmixed=len(seen) - len(train))
     sizes = {"train": len(train), "test": len(test)}
     skipped = tuple(f"data.sources.{name}: {line}" for name, loaded in by_name for line in loaded.skipped)
-    return ProblemSet(train, list(test.values()), {**counts, **sizes}, skipped)
+    formats = tuple(f"data.sources.{name}: {line}" for name, loaded in by_name for line in loaded.formats)
+    return ProblemSet(train, list(test.values()), {**counts, **sizes}, skipped, formats)
 
 
 def source_counts(data: DataConfig, train: Iterable[str], test: Iterable[str]) -> dict[str, int]:

@@ -3,7 +3,10 @@
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .conversation import Conversation, load_conversation
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,25 @@ class Problem:
     template: str | None = None
     level: str | None = None
     """Level of difficulty, if the data states it."""
+    conversation: str | None = None
+    """The row of a conversation as `Conversation.dumps` writes it, whose transcript is the question."""
+
+    @property
+    def chat(self) -> Conversation | None:
+        """The conversation; None for a plain question."""
+        return None if self.conversation is None else load_conversation(self.conversation)
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether the expert's reply calls tools, and so is not rewritten."""
+        return self.chat is not None and self.chat.calls_tools
+
+    def row(self) -> dict[str, Any]:
+        """The fields for a record, of which a plain question has no conversation."""
+        fields = asdict(self)
+        if self.conversation is None:
+            del fields["conversation"]
+        return fields
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,8 @@ class ProblemSet:
     counts: dict[str, int]
     skipped: tuple[str, ...] = ()
     """One line per file or split with skipped rows: their number, and the reason of the first."""
+    formats: tuple[str, ...] = ()
+    """One line for the training rows and one for the test rows: their format and number."""
 
 
 def problem_id(question: str) -> str:

@@ -1,18 +1,22 @@
 """Texts to the token ids that engines, trainers and scorers share."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rewriter_agent.config.model import ModelConfig
-from rewriter_agent.config.prompts import AUTO
-from rewriter_agent.models.chat_template import check_roles, choose_template, fix_date
+from rewriter_agent.config.prompts import AUTO, NONE
+from rewriter_agent.models.chat_template import TEMPLATE_ERRORS, check_roles, choose_template, fix_date
 from rewriter_agent.models.end_tokens import EndTokens, end_tokens
 from rewriter_agent.models.light_tokenizer import light_tokenizer
 from rewriter_agent.models.resolve import load_tokenizer
+from rewriter_agent.user_errors import quoted
 
+from .conversation import Conversation, fenced
+from .formats import TOOLS
 from .problem import EncodedProblem, Problem
 from .prompts import Messages, Prompts, qa_messages, rewrite_messages
 from .rewriting_template import KEY
@@ -47,12 +51,11 @@ class Tokens:
 
     def question(self, problem: Problem) -> list[int]:
         """The QA prompt, on which SFT trains and the backbone's log-probs condition."""
-        return self.prompt(self.question_messages(problem))
+        return encode_question(self.tokenizer, problem, self.system_prompt, self.prompts.answer_format)
 
     def question_messages(self, problem: Problem) -> Messages:
         """The QA prompt as messages."""
-        answer_format = self.prompts.answer_format
-        return qa_messages(problem.question, problem.convention, self.system_prompt, answer_format)
+        return question_messages(problem, self.system_prompt, self.prompts.answer_format)
 
     def rewriting(self, problem: Problem) -> list[int]:
         """The policy's prompt."""
@@ -60,8 +63,9 @@ class Tokens:
 
     def rewrite_messages(self, problem: Problem) -> Messages:
         """The policy's prompt as messages."""
+        chat = problem.chat
         return rewrite_messages(
-            problem.question,
+            problem.question if chat is None or chat.is_question else fenced(problem.question),
             problem.solution,
             problem.answer,
             problem.convention,
@@ -71,7 +75,21 @@ class Tokens:
 
     def expert(self, problem: Problem) -> list[int]:
         """The expert solution as a completion."""
-        return self.completion(problem.solution)
+        chat = problem.chat
+        return self._tool_calls(chat) if chat and chat.calls_tools else self.completion(problem.solution)
+
+    def _tool_calls(self, chat: Conversation) -> list[int]:
+        """The expert's tool calls as the chat template writes them."""
+        with refused(chat):
+            messages = chat.messages(self.system_prompt)
+            ids = text_encoder(self.tokenizer).reply(messages, chat.reply, chat.options)
+        ends = [i for i, token in enumerate(ids or ()) if token in self.ends.sources]
+        if not ids or not ends:
+            raise ValueError(
+                f"{chat.place}: the chat template leaves out the tool calls of the expert's reply; take a model whose "
+                "template writes them, or leave the row out"
+            )
+        return ids[: ends[-1] + 1]
 
     def completion(self, text: str) -> list[int]:
         """Encode a completion, with the end that the model writes after an assistant's turn."""
@@ -118,12 +136,53 @@ class Tokens:
         return list(ids[: -len(turn)] if tuple(ids[-len(turn) :]) == turn else ids[:-1])
 
 
+def question_messages(problem: Problem, system_prompt: str | None, answer_format: str = AUTO) -> Messages:
+    """The QA prompt as messages."""
+    if problem.chat is not None:
+        return chat_messages(problem.chat, system_prompt, answer_format)
+    return qa_messages(problem.question, problem.convention, system_prompt, answer_format)
+
+
+def chat_messages(chat: Conversation, system_prompt: str | None, answer_format: str = AUTO) -> Messages:
+    """The prompt of a conversation: its own messages, to which `auto` adds nothing.
+
+    The system prompt is for conversations without one of their own.
+    """
+    messages = chat.messages(system_prompt)
+    if answer_format in (AUTO, NONE) or messages[-1]["role"] != "user":
+        return messages
+    last = messages[-1]
+    return [*messages[:-1], {**last, "content": f"{last['content'].strip()}\n\n{answer_format}"}]
+
+
 def encode_question(
     tokenizer: Any, problem: Problem, system_prompt: str | None, answer_format: str = AUTO
 ) -> list[int]:
-    """Encode the QA prompt under the chat template."""
-    messages = qa_messages(problem.question, problem.convention, system_prompt, answer_format)
-    return text_encoder(tokenizer).chat(messages)
+    """Encode the QA prompt under the chat template, with a conversation's tools and variables.
+
+    Raises:
+        ValueError: the template refuses the conversation, or leaves out its tools.
+    """
+    messages, chat = question_messages(problem, system_prompt, answer_format), problem.chat
+    if chat is None:
+        return text_encoder(tokenizer).chat(messages)
+    with refused(chat):
+        ids = text_encoder(tokenizer).chat(messages, chat.options)
+        if chat.options.get(TOOLS) and ids == text_encoder(tokenizer).chat(messages, chat.variables):
+            raise ValueError("it leaves out the tools")
+    return ids
+
+
+@contextmanager
+def refused(chat: Conversation) -> Generator[None]:
+    """Name the row of a conversation that the chat template refuses."""
+    try:
+        yield
+    except TEMPLATE_ERRORS as error:
+        raise ValueError(
+            f"{chat.place}: the model's chat template cannot write this conversation ({quoted(error)}); leave the row "
+            "out, or take a model whose template can"
+        ) from error
 
 
 def _pieces(ids: list[int], tokenizer: Any) -> list[str]:

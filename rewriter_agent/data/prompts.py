@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from reward.answers.mask.mask import MASK, mask_answer
 from rewriter_agent.config.prompts import AUTO, MATHEMATICS, NONE, PromptsConfig
@@ -43,7 +44,8 @@ SELDOM_UNASKED = ("####", "answer_is", "choice", "text")
 PLACEHOLDER = "X"
 """Answer in a line whose answer is not shown."""
 
-Messages = list[dict[str, str]]
+Message = dict[str, Any]
+Messages = list[Message]
 Fields = dict[str, str | bool]
 
 

@@ -17,7 +17,7 @@ from rewriter_agent.io.given_file import HEAD, PARQUET, check_file, check_kind
 from rewriter_agent.user_errors import blaming, writing
 
 from .files import COMPRESSED, FILE, find_files, is_saved_set, kind_of, saved_splits
-from .rows import UNREADABLE, BadRow, column_names, decode_row
+from .values import UNREADABLE, BadRow, column_names, decode_row
 
 T = TypeVar("T")
 RawRow = tuple[str, object]

@@ -1,152 +1,134 @@
-"""Conversion of a raw row to a problem."""
+"""Conversion of raw rows to problems."""
 
-import math
 import re
-from collections.abc import Iterable
-from decimal import Decimal
-
-import pyarrow as pa
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from reward import extract_answer
 from reward.answers.formats.contains import holds
 from rewriter_agent.config.data import RowData
-from rewriter_agent.io.foreign_json import decode_json
-from rewriter_agent.user_errors import quoted
 
+from .conversation import Conversation, find_conversations, shown
+from .formats import FORMATS, Format
 from .gold import gold_fault
 from .problem import Problem, problem_id
 from .prompts import ANSWER_LINE
+from .values import BadRow, answer_text, decode_row, text, text_as_it_is
 
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
-UNREADABLE = (ValueError, OverflowError, KeyError, NotImplementedError)
-"""Errors of Arrow values that Python cannot hold: text that is not UTF-8, a year after 9999, an unknown time zone."""
-SHOWN_COLUMNS, SHOWN_CHARS = 20, 40
-"""Maximum column names in a message, and characters of each."""
+
+@dataclass(frozen=True)
+class RowParser:
+    """Converts the rows of one source, which all have one format."""
+
+    config: RowData
+    format: Format | None
+    """Format of conversations; None for plain columns."""
+
+    def columns(self, given: Mapping[str, bool]) -> list[str]:
+        """Columns to read, if the rows have the given ones."""
+        columns = self.config.columns
+        if self.format is None:
+            return columns.names
+        first, *others = self.format.columns
+        optional = [name for name in self.format.optional if name in given]
+        return [columns.messages or first, *others, *optional, *columns.beside]
+
+    def problems(self, row: object, place: str, source: str) -> list[Problem]:
+        """Problems of a row in the form that `read` gives, one for each reply that is rewritten; raises BadRow."""
+        values = decode_row(row)
+        try:
+            if self.format is None:
+                return [parse_row(values, self.config, source)]
+            given = self.format.row(values, self.config.columns.messages)
+            found = find_conversations(self.format, given, place, every=self.config.turns == "all")
+            return [self._problem(one, values, source) for one in found]
+        except BadRow as bad:
+            raise BadRow(f"{bad}{self._other_format(values)}") from bad
+
+    def _problem(self, chat: Conversation, values: dict[str, object], source: str) -> Problem:
+        record = chat.dumps()
+        if any("\ud800" <= character <= "\udfff" for character in record):
+            raise BadRow("the row holds an unpaired surrogate, which is not valid Unicode")
+        label, question = chat.turns[chat.turn].label, chat.transcript()
+        if chat.calls_tools:
+            found = bare_problem(question, shown(chat.reply), "", values, self.config, source)
+        else:
+            reply = chat.reply["content"].strip()
+            found = make_problem(question, reply, values, self.config, source, label)
+        return replace(found, conversation=record)
+
+    def _other_format(self, values: Mapping[str, object]) -> str:
+        """Tell that a row is in another format than the first one; empty if it is not."""
+        columns = {name: isinstance(value, list) for name, value in values.items()}
+        others = [one for one in FORMATS.values() if one is not self.format and one.fits(columns)]
+        named = {self.config.columns.question, self.config.columns.solution}
+        fits = self.format.fits(columns) if self.format else named & columns.keys()
+        if not others or fits:
+            return ""
+        own = self.format.title if self.format else "plain columns"
+        return (
+            f". The row is {others[0].title}, and the first row is {own}: a source has one format; convert some rows, "
+            "or make a source of a mix for each"
+        )
 
 
-class BadRow(ValueError):
-    """The row cannot be used; the message names the column and the reason."""
-
-
-def parse_row(row: object, config: RowData, source: str) -> Problem:
-    """Convert a row, in the form that `read` gives, to a problem.
+def parse_row(values: dict[str, object], config: RowData, source: str) -> Problem:
+    """Convert a row of plain columns to a problem.
 
     GSM8K's calculator marks `<<2*3=6>>` and thousands separators after `####` are removed. If the
     answer has its own column and the solution does not state it, it is appended to the solution as the last line.
     Raises BadRow.
     """
-    values = decode_row(row)
+    columns = config.columns
+    question, solution = text_as_it_is(values, columns.question), text(values, columns.solution)
+    return make_problem(question, solution, values, config, source, f"column {columns.solution!r}")
+
+
+def make_problem(
+    question: str, solution: str, values: dict[str, object], config: RowData, source: str, where: str
+) -> Problem:
+    """Problem of a question and a solution, which stands at `where` in the row of these values; raises BadRow."""
     columns, convention = config.columns, config.convention
-    question = text_as_it_is(values, columns.question)
-    solution = text(values, columns.solution)
     if convention == "####":
         solution = CALCULATOR_MARK.sub("", solution)
     answer = extract_answer(solution, convention)
     if columns.answer is not None:
         given = answer_text(values, columns.answer)
-        require_gold(given, convention, columns.answer)
+        require_gold(given, convention, f"column {columns.answer!r}")
         is_missing = not holds(solution, given) if convention == "contains" else answer is None
         # The gold answer of a program is its tests, which complete no solution.
         if is_missing and convention != "python":
             solution += "\n" + ANSWER_LINE[convention].format(answer=given)
         answer = given
     if answer is None or extract_answer(solution, convention) is None:
-        raise BadRow(f"column {columns.solution!r} states no answer in the convention {convention!r}")
+        raise BadRow(f"{where} states no answer in the convention {convention!r}")
     if columns.answer is None:
-        require_gold(answer, convention, columns.solution)
+        require_gold(answer, convention, where)
     if convention == "####":
         answer = THOUSANDS_SEPARATOR.sub("", answer)
+    return bare_problem(question, solution, answer, values, config, source)
+
+
+def bare_problem(
+    question: str, solution: str, answer: str, values: dict[str, object], config: RowData, source: str
+) -> Problem:
+    """Problem with the answer as it is; raises BadRow."""
+    columns = config.columns
     return Problem(
         problem_id(question),
         question,
         solution,
         answer,
-        convention,
+        config.convention,
         source if columns.source is None else answer_text(values, columns.source),
         level=None if columns.level is None else answer_text(values, columns.level),
     )
 
 
-def require_gold(gold: str, convention: str, column: str) -> None:
-    """Raise BadRow if no answer can equal `gold`."""
+def require_gold(gold: str, convention: str, where: str) -> None:
+    """Raise BadRow if no answer can equal `gold`, which stands at `where` in the row."""
     if fault := gold_fault(gold, convention):
-        raise BadRow(f"column {column!r}: {fault}")
-
-
-def decode_row(row: object) -> dict[str, object]:
-    """Columns of a row in the form that `read` gives; raises BadRow if it has none."""
-    values = _decode(row)
-    if not isinstance(values, dict):
-        raise BadRow(f"the row is a {type(values).__name__}, not an object with columns")
-    return values
-
-
-def _decode(row: object) -> object:
-    if isinstance(row, BadRow):
-        raise row
-    if isinstance(row, bytes):
-        try:
-            return decode_json(row)
-        except ValueError as error:
-            raise BadRow(str(error)) from error
-    if isinstance(row, pa.RecordBatch):
-        return {name: _only_value(row, name) for name in row.schema.names}
-    return row
-
-
-def _only_value(row: pa.RecordBatch, column: str) -> object:
-    try:
-        return row[column][0].as_py()
-    except UNREADABLE as error:
-        raise BadRow(f"column {column!r} cannot be read ({quoted(error)})") from error
-
-
-def value_of(values: dict[str, object], column: str) -> object:
-    """A column, or with a name such as `a.b` the value `b` in the column `a`; raises BadRow if it is missing."""
-    inner, name = values, column
-    while name not in inner:
-        first, _, rest = name.partition(".")
-        found = inner.get(first)
-        if not rest or not isinstance(found, dict):
-            raise BadRow(f"column {column!r} is missing (the row has {column_names(inner)})")
-        inner, name = found, rest
-    return inner[name]
-
-
-def column_names(names: Iterable[str]) -> str:
-    """List for a message, which names as many as a reader takes in."""
-    shown = [repr(name if len(name) <= SHOWN_CHARS else f"{name[:SHOWN_CHARS]}...") for name in names]
-    more = f" and {len(shown) - SHOWN_COLUMNS} more" if len(shown) > SHOWN_COLUMNS else ""
-    return ", ".join(shown[:SHOWN_COLUMNS]) + more
-
-
-def text(values: dict[str, object], column: str) -> str:
-    """A column that must hold text, without the space around it; raises BadRow."""
-    return text_as_it_is(values, column).strip()
-
-
-def text_as_it_is(values: dict[str, object], column: str) -> str:
-    """A column that must hold text, with the space around it; raises BadRow."""
-    value = value_of(values, column)
-    if not isinstance(value, str):
-        raise BadRow(f"column {column!r} holds a {type(value).__name__}, not text")
-    if not value.strip():
-        raise BadRow(f"column {column!r} is empty")
-    # JSON may escape half a surrogate pair, which no tokenizer and no file format can encode.
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise BadRow(f"column {column!r} holds an unpaired surrogate, which is not valid Unicode")
-    return value
-
-
-def answer_text(values: dict[str, object], column: str) -> str:
-    """A column that may hold a number too; raises BadRow."""
-    value = value_of(values, column)
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise BadRow(f"column {column!r} holds {value}, not a finite number")
-        return str(value)
-    return text(values, column)
+        raise BadRow(f"{where}: {fault}")

@@ -23,7 +23,7 @@ class StepFault:
     def row(self) -> dict[str, Any]:
         """Convert to a row for a file."""
         steps = [asdict(step) for step in self.false]
-        return {**asdict(self.problem), "steps_checked": self.checked, "false_steps": steps}
+        return {**self.problem.row(), "steps_checked": self.checked, "false_steps": steps}
 
 
 def step_faults(problems: Sequence[Problem], check_steps: CheckSteps) -> list[StepFault]:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from tokenizers import Tokenizer
 
 from .control_tokens import GUARD, ControlTokens
-from .prompts import Messages
+from .prompts import Message, Messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+NO_OPTIONS: Mapping[str, Any] = {}
 
 
 @lru_cache(maxsize=8)
@@ -34,13 +36,33 @@ class TextEncoder:
         self.tokenizer = tokenizer
         self.control = ControlTokens(tokenizer)
 
-    def chat(self, messages: Messages) -> list[int]:
-        """A conversation under the chat template, open for the model's turn."""
-        guarded = self._guarded(messages)
-        if not any(GUARD in message["content"] for message in guarded):
-            ids = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    def chat(self, messages: Messages, options: Mapping[str, Any] = NO_OPTIONS) -> list[int]:
+        """A conversation under the chat template with these arguments, open for the model's turn."""
+        if not _is_guarded([self._guarded(messages), self._guarded(options)]):
+            ids = self.tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, return_dict=False, **options
+            )
             return cast("list[int]", ids)
-        return self.encode(self.chat_text(messages), add_special_tokens=False)
+        return self.encode(
+            self._rendered(messages, options, add_generation_prompt=True), add_special_tokens=False
+        )
+
+    def reply(self, messages: Messages, reply: Message, options: Mapping[str, Any]) -> list[int] | None:
+        """What the template writes for a reply with tool calls; None if it opens another prompt for one."""
+        prompt = self._rendered(messages, options, add_generation_prompt=True)
+        whole = self._rendered([*messages, reply], options, add_generation_prompt=False)
+        if not whole.startswith(prompt):
+            return None
+        return self.encode(whole[len(prompt) :], add_special_tokens=False)
+
+    def _rendered(self, messages: Messages, options: Mapping[str, Any], add_generation_prompt: bool) -> str:
+        text = self.tokenizer.apply_chat_template(
+            self._guarded(messages),
+            add_generation_prompt=add_generation_prompt,
+            tokenize=False,
+            **self._guarded(options),
+        )
+        return cast("str", text)
 
     def chat_text(self, messages: Messages, add_generation_prompt: bool = True) -> str:
         """The same as text for `encode`, with guards; without a generation prompt its last message stays open."""
@@ -67,8 +89,13 @@ class TextEncoder:
         encoded = copy.encode(self.control.unguarded(text), add_special_tokens=add_special_tokens).ids
         return [ids.get(id_, id_) for id_ in encoded]
 
-    def _guarded(self, messages: Messages) -> Messages:
-        return [{**message, "content": self.control.guarded(message["content"])} for message in messages]
+    def _guarded(self, value: Any) -> Any:
+        """A value for the template with guards in all of its texts."""
+        if isinstance(value, str):
+            return self.control.guarded(value)
+        if isinstance(value, Mapping):
+            return {self._guarded(name): self._guarded(item) for name, item in value.items()}
+        return [self._guarded(item) for item in value] if isinstance(value, list) else value
 
     @cached_property
     def _renamed(self) -> tuple[Tokenizer, dict[int, int]]:
@@ -88,6 +115,14 @@ class TextEncoder:
         _rename(plan["model"], aliases)
         copy = Tokenizer.from_str(json.dumps(plan))
         return copy, {cast("int", copy.token_to_id(name)): id_ for name, id_ in ids.items()}
+
+
+def _is_guarded(value: Any) -> bool:
+    if isinstance(value, str):
+        return GUARD in value
+    if isinstance(value, dict):
+        return any(_is_guarded(name) or _is_guarded(item) for name, item in value.items())
+    return isinstance(value, list) and any(map(_is_guarded, value))
 
 
 def _rename(model: dict[str, Any], aliases: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from rewriter_agent.config.method import trains_on
-from rewriter_agent.config.outcomes import EXPERT_FALLBACK
+from rewriter_agent.config.outcomes import EXPERT_FALLBACK, TOOL_CALL
 from rewriter_agent.config.strategies import StrategyName
 from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import prepared_file
@@ -76,7 +76,7 @@ def own_answers(session: Session) -> Iterator[SFTRow]:
 
 def require_rewritten(rows: Sequence[SFTRow], strategy: StrategyName) -> None:
     """Raise ValueError if no target was accepted: the rows are none, or equal those of the expert's solutions."""
-    if all(row.outcome == EXPERT_FALLBACK for row in rows):
+    if all(row.outcome in (EXPERT_FALLBACK, TOOL_CALL) for row in rows):
         left = (
             f"all {len(rows)} targets are the expert's solutions"
             if rows

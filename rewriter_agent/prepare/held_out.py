@@ -3,9 +3,8 @@
 from random import Random
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.io.files import read_table
 
-from .records import prepared_file
+from .records import answerable_ids, prepared_file
 
 
 def held_out(config: RunConfig) -> set[str]:
@@ -16,7 +15,7 @@ def held_out(config: RunConfig) -> set[str]:
     """
     if config.sft.evaluation is None:
         return set()
-    ids = [row["id"] for row in read_table(prepared_file(config), ("id",))]
+    ids = answerable_ids(prepared_file(config))
     wanted = config.sft.evaluation.num_problems
     if 2 * wanted > len(ids):
         raise ValueError(

@@ -1,13 +1,14 @@
 """Output of `prepare` for later stages: training problems with the backbone's log-probs."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reward import Anchors
 from rewriter_agent.config import RunConfig
@@ -16,9 +17,10 @@ from rewriter_agent.io.files import read_jsonl, read_table
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 
+CONVERSATION = "conversation"
 PREPARED = pa.schema(
     [
-        *((field.name, pa.string()) for field in fields(Problem)),
+        *((field.name, pa.string()) for field in fields(Problem) if field.name != CONVERSATION),
         ("prompt_ids", pa.list_(pa.int32())),
         ("rewriting_prompt_ids", pa.list_(pa.int32())),
         ("expert_ids", pa.list_(pa.int32())),
@@ -29,6 +31,13 @@ PREPARED = pa.schema(
         ("own_logprobs", pa.list_(pa.float32())),
     ]
 )
+"""Columns of the prepared problems; if some are conversations, they have one more."""
+
+
+def prepared_schema(problems: Iterable[Problem]) -> pa.Schema:
+    """Columns of these problems."""
+    has_chats = any(problem.conversation is not None for problem in problems)
+    return PREPARED.append(pa.field(CONVERSATION, pa.string())) if has_chats else PREPARED
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,13 @@ def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
     return {row.problem.id: row.problem for row in prepared(prepared_file(config))}
 
 
+def answerable_ids(path: Path) -> list[str]:
+    """Ids of the problems whose reply is a text, which an answer can be compared with."""
+    if CONVERSATION not in pq.read_schema(path).names:
+        return [row["id"] for row in read_table(path, ("id",))]
+    return [row.problem.id for row in prepared(path) if not row.problem.calls_tools]
+
+
 def expert_false_share(prepare: StageFolder) -> float | None:
     """Share of the prepared problems whose expert solution holds a false step; None if none was looked for."""
     if not prepare.false_steps.exists():
@@ -66,7 +82,7 @@ def expert_false_share(prepare: StageFolder) -> float | None:
 
 
 def _anchored(row: dict[str, Any]) -> AnchoredProblem:
-    values = {field.name: row[field.name] for field in fields(Problem)}
+    values: dict[str, Any] = {field.name: row.get(field.name) for field in fields(Problem)}
     return AnchoredProblem(
         **values,
         prompt_ids=array("i", row["prompt_ids"]),

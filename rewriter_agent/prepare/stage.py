@@ -30,7 +30,7 @@ from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.scoring.retry import map_isolating_failures
 
 from .logprob_cache import AnchorCache, cache_key
-from .records import PREPARED, prepared_file
+from .records import prepared_file, prepared_schema
 
 CACHE_FILE = "cache/anchors.sqlite"
 """Path below output_dir; runs with the same backbone and prompts share the cache."""
@@ -40,13 +40,14 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     """Load the data; compute l(y*) and l_self of every training problem under the backbone."""
     config = session.config
     problems = load_problems(config.data)
-    for line in problems.skipped:
+    for line in (*problems.formats, *problems.skipped):
         progress(line)
     tokens = session.tokens
     faults = read_experts(problems.train, session, progress)
     if config.data.on_false_step != "keep":
         write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
-    errors = reference_errors(problems.train, session.verifier.verify, config.seed)
+    replies = [problem for problem in problems.train if not problem.calls_tools]
+    errors = reference_errors(replies, session.verifier.verify, config.seed)
     if errors:
         write_jsonl(StageFolder(folder).reference_errors, [error.record() for error in errors])
     if fault := limit_fault(errors, config.reward.reference):
@@ -55,10 +56,10 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
     train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]
     require_some(train, config)
-    contradictions = contradicted(problems.train, config.reward)
+    contradictions = contradicted(replies, config.reward)
     if contradictions:
         progress(_contradictions(contradictions, len(problems.train)))
-    write_jsonl(folder / "contradictions.jsonl", [asdict(problem) for problem in contradictions])
+    write_jsonl(folder / "contradictions.jsonl", [problem.row() for problem in contradictions])
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
     def work(shard: Sequence[EncodedProblem]) -> list[dict[str, Any]]:
@@ -70,12 +71,13 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
             progress.share(shard.done, len(train), "problems scored under the backbone")
 
     shards = batches(train, config.prepare.shard_size)
-    parts = run_shards(shards, folder / "shards", PREPARED, work, after)
-    join_shards(parts, prepared_file(config), PREPARED)
+    schema = prepared_schema(train)
+    parts = run_shards(shards, folder / "shards", schema, work, after)
+    join_shards(parts, prepared_file(config), schema)
     done = pq.read_table(prepared_file(config), columns=["id", "source", "expert", "own"])
     left_out = _left_out(problems.train, dropped, train, set(done["id"].to_pylist()))
     write_jsonl(StageFolder(folder).left_out, left_out)
-    write_jsonl(StageFolder(folder).test_problems, [asdict(problem) for problem in problems.test])
+    write_jsonl(StageFolder(folder).test_problems, [problem.row() for problem in problems.test])
     reasons = Counter(row["reason"] for row in left_out)
     return {
         **problems.counts,
@@ -112,7 +114,7 @@ def _left_out(
         dropped, FALSE_STEP
     )
     return [
-        {"reason": reasons.get(problem.id, TOO_LONG), **asdict(problem)}
+        {"reason": reasons.get(problem.id, TOO_LONG), **problem.row()}
         for problem in given
         if problem.id not in done
     ]

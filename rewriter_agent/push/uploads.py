@@ -36,7 +36,7 @@ STUDENT_MODEL = Source(STUDENT, "train", "model", "[!.]*")
 SOURCES: dict[Kind, Source] = {
     "model": Source(SFT_REWRITTEN, "sft", "model", "[!.]*"),
     "adapter": Source(TRAIN, "train", "adapter", "[!.]*"),
-    "dataset": Source(DATASET, "rewrite", "", "data/*.parquet"),
+    "dataset": Source(DATASET, "rewrite", "", "[!.]*/[!.]*"),
 }
 
 

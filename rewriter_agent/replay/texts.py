@@ -5,7 +5,7 @@ from random import Random
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.read import read_file
-from rewriter_agent.data.rows import BadRow, decode_row, text
+from rewriter_agent.data.values import BadRow, decode_row, text
 
 from .package_prompts import package_prompts
 

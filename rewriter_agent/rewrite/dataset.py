@@ -1,5 +1,6 @@
 """The targets as a Hugging Face data set that other trainers read, with its card."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,15 @@ from rewriter_agent.push.fence import fenced
 from rewriter_agent.push.redact import public_config, public_name
 from rewriter_agent.runtime.run_folder import StageFolder
 
+from .conversations import (
+    ORIGINAL,
+    Originals,
+    Target,
+    has_conversations,
+    trl_row,
+    with_conversations,
+    write_lines,
+)
 from .tally import Tally, nothing_accepted
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -47,29 +57,55 @@ MADE: dict[StrategyName, str] = {
 }
 
 
-def write_dataset(folder: Path, rewriting: StageFolder, config: RunConfig) -> dict[str, Any]:
+def write_dataset(
+    folder: Path, rewriting: StageFolder, config: RunConfig, prepared: Path | None = None
+) -> dict[str, Any]:
     """Write data and card to `folder`, in the form of `datasets.load_dataset`; returns the counts.
 
-    The prompts are the ones that the targets' log-probs and the package's own SFT use.
+    The prompts are the ones that the targets' log-probs and the package's own SFT use. If some of the `prepared`
+    problems are conversations, the rows are written in the form that they came in, too.
     """
-    steps, tally = None, Tally.of(rewriting, config.method)
+    tally = Tally.of(rewriting, config.method)
     if not tally.targets:
         left = f"method={config.method} drops all {tally.problems} problems"
         raise ValueError(nothing_accepted(config.rewrite.strategy, left))
+    steps = next(read_table(rewriting.rewrites, ("policy_version",)))["policy_version"]
+    targets = (
+        row for row in read_table(rewriting.rewrites, SHOWN) if trains_on(config.method, row["outcome"])
+    )
+    formats: list[str] = []
+    if prepared is not None and has_conversations(prepared):
+        formats = _write_lines(folder, with_conversations(targets, prepared), config)
+    else:
+        _write_table(folder, targets, config)
+    with atomic(folder / "README.md") as temporary:
+        temporary.write_text(_card(tally, steps, config, formats), encoding="utf-8")
+    return {"rows": tally.targets}
+
+
+def _write_table(folder: Path, targets: Iterable[dict[str, Any]], config: RunConfig) -> None:
     with (
         atomic(folder / "data" / "train-00000-of-00001.parquet") as temporary,
         pq.ParquetWriter(temporary, DATASET) as writer,
     ):
-        targets = (
-            row for row in read_table(rewriting.rewrites, SHOWN) if trains_on(config.method, row["outcome"])
-        )
         for rows in batches(targets, ROWS_AT_A_TIME):
-            steps = rows[0]["policy_version"]
             table = [_row(row, config) for row in rows]
             writer.write_table(pa.Table.from_pylist(table, schema=DATASET))
-    with atomic(folder / "README.md") as temporary:
-        temporary.write_text(_card(tally, steps, config), encoding="utf-8")
-    return {"rows": tally.targets}
+
+
+def _write_lines(folder: Path, targets: Iterable[Target], config: RunConfig) -> list[str]:
+    """Write both forms; returns the formats of the rows."""
+    originals = Originals()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for row, chat in targets:
+            if chat is not None:
+                originals.add(row, chat)
+            yield _row(row, config) if chat is None else trl_row(row, chat, config)
+
+    write_lines(folder / "data" / "train.jsonl", rows())
+    originals.write(folder / ORIGINAL / "train.jsonl")
+    return sorted({chat.format.title for chat in originals.found.values()})
 
 
 def _false_steps(tally: Tally) -> str:
@@ -114,18 +150,43 @@ def _row(row: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     }
 
 
+def _files(has_originals: bool) -> dict[str, str]:
+    """Files of each configuration of the data set."""
+    if not has_originals:
+        return {"default": "data/*.parquet"}
+    return {"default": "data/*.jsonl", ORIGINAL: f"{ORIGINAL}/*.jsonl"}
+
+
+def _own_messages(formats: Sequence[str]) -> str:
+    return (
+        "; the prompt of a conversation is its own messages, and only a plain question has this form"
+        if formats
+        else ""
+    )
+
+
+def _originals(formats: Sequence[str]) -> list[str]:
+    if not formats:
+        return []
+    return [
+        "",
+        f"The configuration `{ORIGINAL}` has the rows in the form that they came in, {' and '.join(formats)}, with the "
+        "replies replaced. `rewritten_turns` names the replies, and `outcomes` and `problem_ids` tell of each.",
+    ]
+
+
 def _source(data: SourceConfig) -> str:
     return f"data set `{public_name(data.name)}`" if isinstance(data, HubData) else f"source: {data.source}"
 
 
-def _prompts(config: RunConfig) -> list[str]:
+def _prompts(config: RunConfig, formats: Sequence[str]) -> list[str]:
     """The prompts with placeholders; that of rewriting only if the strategy uses it."""
     prompts = read_prompts(config.prompts, config.convention)
     question = qa_messages("QUESTION", config.convention, answer_format=prompts.answer_format)
     lines = [
         "## Prompts",
         "",
-        "The question, in the column `prompt`:",
+        f"The question, in the column `prompt`{_own_messages(formats)}:",
         "",
         fenced(question[-1]["content"]),
         "",
@@ -137,7 +198,7 @@ def _prompts(config: RunConfig) -> list[str]:
     return [*lines, "The prompt that the rewrites were written from:", "", fenced(rewriting), ""]
 
 
-def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
+def _card(tally: Tally, steps: int | None, config: RunConfig, formats: Sequence[str] = ()) -> str:
     strategy = config.rewrite.strategy
     source = " and ".join(dict.fromkeys(map(_source, sources_of(config.data))))
     front = {
@@ -145,7 +206,10 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in SIZES if tally.targets < limit), "n>1M")],
         "tags": ["rewriter-agent", "sft", strategy],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.parquet"}]}],
+        "configs": [
+            {"config_name": name, "data_files": [{"split": "train", "path": path}]}
+            for name, path in _files(bool(formats)).items()
+        ],
     }
     return "\n".join(
         [
@@ -159,6 +223,7 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
             f"{how_made(config, steps)}. {_checks(config)}{_false_steps(tally)}Columns "
             "`prompt` and `completion` are in TRL's conversational prompt-completion form; `outcome` says how a target "
             f"came about: {_outcomes(tally)}.",
+            *_originals(formats),
             "",
             "| | count |",
             "| --- | ---: |",
@@ -167,7 +232,7 @@ def _card(tally: Tally, steps: int | None, config: RunConfig) -> str:
                 for name, value in tally.counts().items()
             ),
             "",
-            *_prompts(config),
+            *_prompts(config, formats),
             "## Config",
             "",
             "```yaml",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from reward import CheckSteps, Score, StepCheck
 from reward.coverage import held
-from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION
+from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, IN_DISTRIBUTION, TOOL_CALL
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import STRATEGIES
 from rewriter_agent.scoring.group_scorer import Sample
@@ -229,10 +229,11 @@ def fallback(attempt: Attempt, tried: _Tried, expert: ExpertTokens) -> dict[str,
     reasons = Counter(score.reason for score in tried.scores)
     commonest = reasons.most_common(1)[0][0] if reasons else None
     outcome = EXPERT_FALLBACK if tried.scores or attempt.skipped else EXPERT
+    kept = {IN_DISTRIBUTION: EXPERT_KEPT, TOOL_CALL: TOOL_CALL}
     return {
         "target_text": attempt.problem.solution,
         "target_ids": expert.ids,
-        "outcome": EXPERT_KEPT if attempt.skipped == IN_DISTRIBUTION else outcome,
+        "outcome": kept.get(attempt.skipped or "", outcome),
         "reason": attempt.skipped or commonest,
         "selected": None,
         "writer": None,

@@ -7,7 +7,7 @@ from functools import partial
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
 from reward.quotation import quote_next_step
-from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG
+from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG, TOOL_CALL
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import STRATEGIES, Round, Writer
 from rewriter_agent.data.prompt_encoder import Tokens
@@ -88,17 +88,18 @@ class Rewriter:
 
     def __call__(self, shard: Sequence[AnchoredProblem]) -> list[Attempt]:
         """Make one attempt per problem, in order."""
-        attempts = [
-            Attempt(problem, skipped=IN_DISTRIBUTION if self._keeps(problem) else None) for problem in shard
-        ]
+        attempts = [Attempt(problem, skipped=self._reason_to_keep(problem)) for problem in shard]
         strategy = STRATEGIES[self.config.strategy]
         for number, (round_, count) in enumerate(zip(strategy.rounds, self.config.rollouts, strict=True)):
             self._run_round(round_, number, count, [attempt for attempt in attempts if attempt.unresolved])
         return attempts
 
-    def _keeps(self, problem: AnchoredProblem) -> bool:
+    def _reason_to_keep(self, problem: AnchoredProblem) -> str | None:
+        """Reason for the expert's solution without a try; None if there is none."""
+        if problem.calls_tools:
+            return TOOL_CALL
         gap = problem.anchors.own - problem.anchors.expert
-        return self.config.keep_gap is not None and gap <= self.config.keep_gap
+        return IN_DISTRIBUTION if self.config.keep_gap is not None and gap <= self.config.keep_gap else None
 
     def _run_round(self, round_: Round, number: int, count: int, attempts: Sequence[Attempt]) -> None:
         """Add a scored group of `count` candidates to each attempt, or the reason why there is none."""

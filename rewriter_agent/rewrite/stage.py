@@ -72,7 +72,8 @@ def rewrite_problems(
 
 def dataset(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """The targets in TRL's form, with a card."""
-    return write_dataset(folder, session.folder.rewrite, session.config)
+    prepared = prepared_file(session.config)
+    return write_dataset(folder, session.folder.rewrite, session.config, prepared)
 
 
 def disk_gb(config: RewriteConfig, problems: int) -> float:

@@ -13,6 +13,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from cluster.fleet.base_model_view import BaseModelView
 from reward import Verifier
 from rewriter_agent.config import RunConfig
+from rewriter_agent.data.conversation import plain
 from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
 from rewriter_agent.io.files import atomic
 from rewriter_agent.prepare.records import anchored_problems
@@ -171,7 +172,7 @@ def dataset(problems: dict[str, AnchoredProblem], tokens: Tokens, policy: Policy
     return Dataset.from_list(
         [
             {
-                "prompt": policy.messages(tokens, problem),
+                "prompt": plain(policy.messages(tokens, problem)),
                 PROMPT_IDS: list(policy.prompt_ids(problem)),
                 "problem_id": problem.id,
             }

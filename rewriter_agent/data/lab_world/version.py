@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -37,7 +36,7 @@ def world_hash() -> str:
         problems = generate_problems(LabData(num_train=ITEMS, num_test=ITEMS, style=style))
         # The world knows no level: a field of other data.
         seen += [
-            {key: value for key, value in asdict(problem).items() if key != "level"}
+            {key: value for key, value in problem.row().items() if key != "level"}
             for problem in problems.train + problems.test
         ]
     for number, story in enumerate(stories("train", STORIES, 0, Difficulty())):

@@ -55,12 +55,13 @@ def gap(config: RunConfig, sample: int) -> Gap:
 def _measure(session: Session, sample: int, progress: Progress) -> Gap:
     config, tokens = session.config, session.tokens
     loaded = load_problems(config.data)
-    for line in loaded.skipped:
+    for line in (*loaded.formats, *loaded.skipped):
         progress(line)
     faults = read_experts(loaded.train, session, progress)
-    errors = reference_errors(loaded.train, session.verifier.verify, config.seed)
+    replies = [problem for problem in loaded.train if not problem.calls_tools]
+    errors = reference_errors(replies, session.verifier.verify, config.seed)
     dropped = to_drop(faults, config)
-    kept = [p for p in loaded.train if p.id not in dropped]
+    kept = [p for p in replies if p.id not in dropped]
     problems = [p for p in kept if fits(tokens.question(p), tokens.expert(p), config)]
     require_some(problems, config)
     chosen = [tokens.encode(problem) for problem in _sample(problems, sample, config.seed)]

@@ -1,0 +1,98 @@
+"""Targets of conversations as data sets: in TRL's form, and in the form that the rows came in."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from rewriter_agent.config import RunConfig
+from rewriter_agent.data.conversation import Conversation, load_conversation
+from rewriter_agent.data.formats import OPTIONS, TOOLS, as_json, with_text
+from rewriter_agent.data.prompt_encoder import chat_messages
+from rewriter_agent.io.files import atomic, read_table
+from rewriter_agent.prepare.records import CONVERSATION
+
+ORIGINAL = "original"
+Target = tuple[dict[str, Any], Conversation | None]
+"""Row of the rewriting's table, and the conversation that it is a reply in."""
+
+
+def has_conversations(prepared: Path) -> bool:
+    """Tell whether some of the prepared problems are conversations."""
+    return CONVERSATION in pq.read_schema(prepared).names
+
+
+def with_conversations(targets: Iterable[dict[str, Any]], prepared: Path) -> Iterator[Target]:
+    """Targets with their conversations; both tables have the problems in the same order."""
+    problems = read_table(prepared, ("id", CONVERSATION))
+    problem: dict[str, Any] = {"id": None}
+    for row in targets:
+        while problem["id"] != row["problem_id"]:
+            problem = next(problems)
+        text = problem[CONVERSATION]
+        yield row, None if text is None else load_conversation(text)
+
+
+def trl_row(row: dict[str, Any], chat: Conversation, config: RunConfig) -> dict[str, Any]:
+    """Row in TRL's conversational prompt-completion form, with its tools as TRL reads them."""
+    reply = chat.reply if chat.calls_tools else {"role": "assistant", "content": row["target_text"]}
+    tools, variables = chat.options.get(TOOLS), chat.variables
+    return {
+        "prompt": chat_messages(chat, config.model.system_prompt, config.prompts.answer_format),
+        "completion": [reply],
+        **({TOOLS: as_json(tools)} if tools else {}),
+        **({OPTIONS: variables} if variables else {}),
+        "problem_id": row["problem_id"],
+        "outcome": row["outcome"],
+        "answer": row["answer"],
+    }
+
+
+@dataclass
+class Originals:
+    """Rows in the form that they came in, by their place, with the targets of their replies."""
+
+    found: dict[str, Conversation] = field(default_factory=dict)
+    replies: dict[str, dict[int, list[dict[str, Any]]]] = field(default_factory=dict)
+    """Targets of each row, by the number of the turn."""
+
+    def add(self, row: dict[str, Any], chat: Conversation) -> None:
+        """Add a target of a reply."""
+        kept = {name: row[name] for name in ("problem_id", "outcome", "target_text")}
+        self.found.setdefault(chat.place, chat)
+        self.replies.setdefault(chat.place, {}).setdefault(chat.turn, []).append(kept)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Each row with its replies replaced, as many times as a reply has targets."""
+        for place, chat in self.found.items():
+            replies = sorted(self.replies[place].items())
+            for number in range(max(len(targets) for _, targets in replies)):
+                chosen = [(turn, targets[min(number, len(targets) - 1)]) for turn, targets in replies]
+                yield _with_replies(chat, chosen)
+
+    def write(self, path: Path) -> None:
+        """Write the rows as JSON Lines."""
+        write_lines(path, self.rows())
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write JSON Lines, whole or not at all: rows of conversations have no common columns."""
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as lines:
+        for row in rows:
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _with_replies(chat: Conversation, chosen: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
+    turns, changed = chat.turns, dict(chat.row)
+    for number, target in chosen:
+        if "tool_calls" not in turns[number].message:
+            changed = with_text(changed, turns[number].path, target["target_text"])
+    return {
+        **changed,
+        "rewritten_turns": [turns[number].label for number, _ in chosen],
+        "outcomes": [target["outcome"] for _, target in chosen],
+        "problem_ids": [target["problem_id"] for _, target in chosen],
+    }
