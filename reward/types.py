@@ -43,6 +43,7 @@ GradeReason = Literal[
     "verifier",
     "entailment",
     "similarity",
+    "judge",
 ]
 """Reason for a verdict that does not follow from comparing two values.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -52,6 +54,40 @@ class SimilarityCheck(_Section):
     """Smallest cosine with which a text passes; encoders differ in the cosines of unrelated texts."""
 
 
+class Rubric(_Section):
+    """Text of a file with instructions for the judge, which is read with the config; write the path of the file."""
+
+    text: str
+    """Text of the file."""
+
+
+class JudgeCheck(_Section):
+    """A language model behind an OpenAI-compatible endpoint, asked YES or NO."""
+
+    url: str = Field(pattern=r"^https?://\S+$")
+    """Base URL of the endpoint, such as `http://localhost:8000/v1`."""
+    model: str
+    """Name of the model there."""
+    key_env: str | None = None
+    """Environment variable that holds the key; null sends none. The key itself is in no file."""
+    rubric: Rubric | None = None
+    """Path of a text file that tells the judge what counts as the same."""
+    max_tokens: int = Field(16, ge=1)
+    """Most tokens of a reply; a model that thinks before it replies needs more. Its last YES or NO counts."""
+    max_parallel: int = Field(8, ge=1)
+    """Most requests under way at once."""
+
+    @field_validator("rubric", mode="before")
+    @classmethod
+    def _read_rubric(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        path = Path(os.path.expanduser(given))
+        if not path.is_file():
+            raise ValueError(f"there is no file {given!r}; give the path of a text file")
+        return Rubric(text=path.read_text(encoding="utf-8"))
+
+
 class ReferenceConfig(_Section):
     """Checks that a text must all pass if the expert's solution itself is the standard (convention `reference`)."""
 
@@ -66,6 +102,8 @@ class ReferenceConfig(_Section):
     """Natural-language inference by a small model of your choice."""
     similarity: SimilarityCheck | None = None
     """Embeddings by an encoder of your choice."""
+    judge: JudgeCheck | None = None
+    """A language model of your choice, by the URL of its endpoint."""
     max_false_acceptance: float | None = Field(0.2, ge=0, le=1)
     """Largest share of texts known to be wrong, of each kind, that the checks may accept. The run stops before any
     training if they accept more, beyond chance; null only reports it."""
@@ -79,7 +117,7 @@ class ReferenceConfig(_Section):
 
     @model_validator(mode="after")
     def _some_check_is_chosen(self) -> Self:
-        checks = ("coverage", "verifier", "entailment", "similarity")
+        checks = ("coverage", "verifier", "entailment", "similarity", "judge")
         if all(getattr(self, check) is None for check in checks):
             raise ValueError(f"no check is left, so every text would pass; choose one of {', '.join(checks)}")
         return self

@@ -38,7 +38,7 @@ class Verifier:
         """Checks in `further` decide, in this process, on texts that pass all others against a reference."""
         size = config.max_verifiers or usable_cores()
         self._config = config
-        self._further = further or {}
+        self.further = further or {}
         self._owner = os.getpid()
         self._pool = Pool(config, size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="verifier")
@@ -122,7 +122,7 @@ class Verifier:
 
     def _check_further(self, grades: dict[Check, Grade]) -> None:
         """Refuse texts, in place, that a further check against the reference refuses."""
-        for reason, passes in self._further.items():
+        for reason, passes in self.further.items():
             left = [
                 check
                 for check, grade in grades.items()

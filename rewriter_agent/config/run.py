@@ -191,6 +191,15 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _a_judged_answer_exists(self) -> "RunConfig":
+        if self.convention == "reference" and self.reward.judge:
+            raise ValueError(
+                "reward.judge=true judges the reasoning after a right answer, and data.convention=reference has no "
+                "answer. Set reward.judge=false, and name a judge of whole texts in reward.reference.judge."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _texts_are_sampled(self) -> "RunConfig":
         if self.rewrite.strategy == "quote_align" and self.reward.needs_solution:
             raise ValueError(

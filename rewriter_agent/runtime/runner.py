@@ -27,7 +27,7 @@ def run_stage(stage: Stage, session: Any) -> None:
     # More than the marker means that an earlier attempt was killed here.
     progress("resuming" if len(list(folder.iterdir())) > 1 else "starting")
     try:
-        counts = stage.work(session, folder, progress)
+        counts = stage.work(session, folder, progress) | session.take_judge_cost()
         track_result(stage, config, folder, counts)
     finally:
         progress.save()

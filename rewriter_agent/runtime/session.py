@@ -25,7 +25,7 @@ from rewriter_agent.models.context_length import check_max_model_len
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 from rewriter_agent.scoring.embedder import Embedder, start_embedder
-from rewriter_agent.scoring.verifier import make_verifier
+from rewriter_agent.scoring.verifier import judge_cost, make_verifier
 
 from .fingerprints import model_identity
 from .first_start import first_start
@@ -175,6 +175,10 @@ class Session:
     def verifier(self) -> Verifier:
         """Answer checks in child processes."""
         return make_verifier(self.config.reward)
+
+    def take_judge_cost(self) -> dict[str, int]:
+        """Requests and tokens of the judge behind an endpoint since the last call; empty if there is none."""
+        return judge_cost(self.__dict__.get("verifier"))
 
     def test_problems(self) -> list[Problem]:
         """Held-out problems."""

@@ -436,6 +436,7 @@ def test_a_reference_has_no_answer_to_mask_to_box_or_to_read(config_file: Path) 
         config_file, text, "prompts.show_answer=false"
     )
     assert "asks for a boxed answer" in refusal(config_file, text, "evaluate.prompt=qwen-boxed")
+    assert "reward.judge=true judges the reasoning" in refusal(config_file, text, "reward.judge=true")
     assert "columns.answer=gold would not be read" in refusal(config_file, text, "data.columns.answer=gold")
     assert "unknown config key 'reward.reference.coverrage'; did you mean 'coverage'?" in refusal(
         config_file, text, "reward.reference.coverrage={}"

@@ -76,7 +76,7 @@ def second(first: Stage) -> Stage:
 
 
 def do(stage: Stage, config: RunConfig, weights_gb: float = 0.0) -> None:
-    run_stage(stage, SimpleNamespace(config=config, weights_gb=weights_gb))
+    run_stage(stage, SimpleNamespace(config=config, weights_gb=weights_gb, take_judge_cost=dict))
 
 
 def calls(stage: Stage) -> int:

@@ -197,7 +197,7 @@ def finish_stages(config: RunConfig) -> None:
     scores = {"task": 0.5, "retention": 0.75}
     evaluate = Stage("evaluate-rewritten", ("evaluate",), (sft,), write(scores, "result.json"))
     for stage in (rewrite, sft, evaluate):
-        run_stage(stage, SimpleNamespace(config=config, weights_gb=0.0))
+        run_stage(stage, SimpleNamespace(config=config, weights_gb=0.0, take_judge_cost=dict))
 
 
 def by_stage(config: RunConfig) -> dict[str, OfflineRun]:
