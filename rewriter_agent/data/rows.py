@@ -13,7 +13,7 @@ from .formats import FORMATS, Format
 from .gold import gold_fault
 from .problem import Problem, problem_id
 from .prompts import ANSWER_LINE
-from .values import BadRow, answer_text, decode_row, text, text_as_it_is
+from .values import SURROGATE, BadRow, answer_text, decode_row, text, text_as_it_is
 
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -50,7 +50,7 @@ class RowParser:
 
     def _problem(self, chat: Conversation, values: dict[str, object], source: str) -> Problem:
         record = chat.dumps()
-        if any("\ud800" <= character <= "\udfff" for character in record):
+        if SURROGATE.search(record):
             raise BadRow("the row holds an unpaired surrogate, which is not valid Unicode")
         label, question = chat.turns[chat.turn].label, chat.transcript()
         if chat.calls_tools:

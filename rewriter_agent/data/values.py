@@ -1,6 +1,7 @@
 """Values of a raw row, by column."""
 
 import math
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from rewriter_agent.user_errors import quoted
 
 UNREADABLE = (ValueError, OverflowError, KeyError, NotImplementedError)
 """Errors of Arrow values that Python cannot hold: text that is not UTF-8, a year after 9999, an unknown time zone."""
+SURROGATE = re.compile("[\ud800-\udfff]")
 SHOWN_COLUMNS, SHOWN_CHARS = 20, 40
 """Maximum column names in a message, and characters of each."""
 
@@ -79,7 +81,7 @@ def text_as_it_is(values: dict[str, object], column: str) -> str:
     if not value.strip():
         raise BadRow(f"column {column!r} is empty")
     # JSON may escape half a surrogate pair, which no tokenizer and no file format can encode.
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if SURROGATE.search(value):
         raise BadRow(f"column {column!r} holds an unpaired surrogate, which is not valid Unicode")
     return value
 

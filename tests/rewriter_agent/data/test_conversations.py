@@ -23,34 +23,13 @@ from rewriter_agent.data.text_encoder import text_encoder
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
+from tests.helpers.chats import CALL, TEMPLATE, WEATHER
 
-TEMPLATE = (
-    "{{ mood or '' }}"
-    "{%- if tools %}<|im_start|>system\n{{ messages[0].content if messages[0].role == 'system' else '' }}"
-    "{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}<|im_end|>\n{%- endif %}"
-    "{%- for m in messages %}{%- if not (tools and loop.first and m.role == 'system') %}"
-    "<|im_start|>{{ m.role }}\n{{ m.content or '' }}"
-    "{%- for call in m.tool_calls or [] %}<call>{{ call.function | tojson }}</call>{%- endfor %}<|im_end|>\n"
-    "{%- endif %}{%- endfor %}"
-    "{%- if add_generation_prompt %}<|im_start|>assistant\n{%- endif %}"
-)
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "The weather.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-    },
-}
 SYSTEM = {"role": "system", "content": " You count.\n"}
 ASK = {"role": "user", "content": "How many?  \n"}
 REPLY = {"role": "assistant", "content": "Two and three.\n#### 5"}
 MORE = {"role": "user", "content": "And one more? </s><|im_end|>"}
 LAST = {"role": "assistant", "content": "Six.\n#### 6"}
-CALL = {
-    "role": "assistant",
-    "tool_calls": [{"type": "function", "function": {"name": "weather", "arguments": {"city": "Rome"}}}],
-}
 RESULT = {"role": "tool", "content": "19 degrees"}
 TEST = {"question": "q?", "solution": "#### 1"}
 CHATS: dict[str, dict[str, Any]] = {

@@ -18,9 +18,10 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.lab.tokenizer import make_tokenizer
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.prepare.logprob_cache import AnchorCache
-from rewriter_agent.prepare.records import prepared, prepared_file
+from rewriter_agent.prepare.records import answerable_ids, prepared, prepared_file
 from rewriter_agent.prepare.stage import _own_samples, prepare
 from rewriter_agent.scoring.verifier import make_verifier
+from tests.helpers.chats import CALL, TEMPLATE, WEATHER
 from tests.helpers.groups import EOS, ExactVerifier, RecordingFleet, fake_logprobs, make_problem
 
 TEXTS = ("one way", "another")
@@ -95,6 +96,45 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
         "poison?": "engine_error",
         f"{'x' * 600}?": "prompt_too_long",
     }
+
+
+def test_conversations_are_prepared_with_their_own_prompts(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(0)
+    tokenizer.chat_template = TEMPLATE
+    ask = {"role": "user", "content": "How many?"}
+    reply, tool = {"role": "assistant", "content": "#### 5"}, {"role": "tool", "content": "19"}
+    rows = [
+        {"messages": [ask, CALL, tool, reply], "tools": [WEATHER]},
+        {"messages": [{"role": "system", "content": "Call."}, ask, CALL], "tools": [WEATHER]},
+        {"messages": [{"role": "user", "content": "q?"}, CALL], "tools": [WEATHER]},
+        {"messages": [{"role": "user", "content": "q?"}, reply]},
+    ]
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    write_jsonl(train, rows[:2])
+    write_jsonl(test, rows[2:])
+    data = {"source": "file", "train": str(train), "test": str(test), "turns": "all"}
+    config = RunConfig.model_validate(
+        {"name": "r", "output_dir": tmp_path, "model": {"max_model_len": 2000}, "data": data}
+    )
+    tokens = Tokens(
+        tokenizer, "Be brief.", EndTokens({tokenizer.eos_token_id: ("",)}, (tokenizer.eos_token_id,), {})
+    )
+    run = SimpleNamespace(
+        config=config,
+        tokens=tokens,
+        reference=Writer(),
+        backbone_identity=("m", "float32"),
+        verifier=ExactVerifier(),
+    )
+    counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
+    assert (counts["train"], counts["test"], counts["test_tool_calls"]) == (3, 1, 1)
+    found = list(prepared(prepared_file(config)))
+    assert [row.problem.calls_tools for row in found] == [True, False, True]
+    for row in found:
+        assert list(row.problem.prompt_ids) == tokens.question(row.problem)
+        assert row.expert_ids == tokens.expert(row.problem)
+    assert "<call>" in tokenizer.decode(found[0].expert_ids)
+    assert answerable_ids(prepared_file(config)) == [found[1].problem.id]
 
 
 EXPERTS = {

@@ -8,7 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from reward import FalseStep, Score, StepReport
-from rewriter_agent.config.outcomes import EXPERT, EXPERT_FALLBACK, EXPERT_KEPT, REWRITTEN, SELF_CORRECT
+from rewriter_agent.config.outcomes import (
+    EXPERT,
+    EXPERT_FALLBACK,
+    EXPERT_KEPT,
+    REWRITTEN,
+    SELF_CORRECT,
+    TOOL_CALL,
+)
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import ALONE, GUIDED, Round
 from rewriter_agent.io.files import write_table
@@ -88,7 +95,12 @@ def test_where_none_passes_the_expert_solution_stays_with_the_commonest_reason()
 
 @pytest.mark.parametrize(
     ("skipped", "outcome"),
-    [("in_distribution", EXPERT_KEPT), ("prompt_too_long", EXPERT_FALLBACK), (None, EXPERT)],
+    [
+        ("in_distribution", EXPERT_KEPT),
+        ("tool_call", TOOL_CALL),
+        ("prompt_too_long", EXPERT_FALLBACK),
+        (None, EXPERT),
+    ],
 )
 def test_without_candidates_the_expert_solution_stays(skipped: str | None, outcome: str) -> None:
     (found,) = rows(skipped=skipped, strategy="expert")

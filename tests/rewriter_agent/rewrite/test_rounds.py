@@ -10,13 +10,16 @@ from ray.exceptions import RayTaskError
 from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from reward import RewardConfig
-from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG
+from rewriter_agent.config.outcomes import ENGINE_ERROR, IN_DISTRIBUTION, TOO_LONG, TOOL_CALL
 from rewriter_agent.config.rewrite import RewriteConfig
 from rewriter_agent.config.strategies import ALONE, GUIDED, QUOTED, STRATEGIES, Round, StrategyName
+from rewriter_agent.data.conversation import Conversation
+from rewriter_agent.data.formats import MESSAGES
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.rewrite.rounds import Attempt, Rewriter
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
 from rewriter_agent.scoring.unverified import UnverifiedScorer
+from tests.helpers.chats import CALL, WEATHER
 from tests.helpers.groups import EOS, LetterTokens, RecordingFleet, fake_logprobs, group_scorer, make_problem
 
 RIGHT, WRONG = "Two and three are five\n#### 5", "Two and three are six\n#### 6"
@@ -164,6 +167,14 @@ def test_what_is_in_distribution_stays_and_costs_nothing() -> None:
     (rewritten,) = attempts(backbone, PROBLEMS[:1], strategy="best_of_n", keep_gap=1.4)
     assert rewritten.skipped is None
     assert len(rewritten.groups) == 1
+
+
+def test_a_reply_that_calls_tools_is_not_rewritten() -> None:
+    row = {"messages": [{"role": "user", "content": "Weather?"}, CALL], "tools": [WEATHER]}
+    chat = Conversation(MESSAGES, row, 1, "chats.jsonl, line 1")
+    backbone = ScriptedFleet(alone=True, guided=True)
+    (kept,) = attempts(backbone, [replace(PROBLEMS[0], conversation=chat.dumps())], strategy="self_align")
+    assert (kept.skipped, kept.groups, backbone.calls) == (TOOL_CALL, [], [[]])
 
 
 def test_a_prompt_without_room_is_recorded_and_leaves_the_others_alone() -> None:
