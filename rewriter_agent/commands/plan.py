@@ -17,7 +17,7 @@ from rewriter_agent.models.end_tokens import end_tokens_text
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 from rewriter_agent.replay.texts import read_texts
-from rewriter_agent.runtime.workload import plan_table, workload
+from rewriter_agent.runtime.workload import cluster_layout, plan_table, workload
 
 
 def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     work = workload(config, model_shape(path))
     check_max_model_len(path, config.model.max_model_len)
     tokens = load_tokens(path, config.model, prompts=prompts, light=True)
-    layout = make_plan(config.cluster, work, given or [local_machine()])
+    layout = make_plan(cluster_layout(config), work, given or [local_machine()])
     print(plan_table(layout, config, work))
     print(stages_line(config))
     for line in formats:

@@ -1,5 +1,6 @@
 """Methods: the rows of the rewriting that the model is fine-tuned on, or training of the model itself."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from sft.config.sft import SFTConfig
@@ -47,20 +48,27 @@ def check_method(method: Method, rewrite: RewriteConfig, sft: SFTConfig, train: 
 
 def _check_student(method: Method, rewrite: RewriteConfig, sft: SFTConfig) -> None:
     given = {
-        "rewrite.strategy": rewrite.strategy != RewriteConfig().strategy,
-        "rewrite.rewriter": rewrite.rewriter is not None,
-        "rewrite.select": rewrite.select is not None,
-        "rewrite.keep_gap": rewrite.keep_gap is not None,
-        "sft.outcome_weights": bool(sft.outcome_weights),
-        "sft.refresh": sft.refresh is not None,
-        "sft.replay": sft.replay is not None,
-        "sft.sweep": sft.sweep is not None,
+        "rewrite.strategy": (rewrite.strategy, RewriteConfig().strategy),
+        "rewrite.rewriter": (rewrite.rewriter, None),
+        "rewrite.select": (rewrite.select, None),
+        "rewrite.keep_gap": (rewrite.keep_gap, None),
+        "sft.outcome_weights": (sft.outcome_weights, {}),
+        "sft.refresh": (sft.refresh, None),
+        "sft.replay": (sft.replay, None),
+        "sft.sweep": (sft.sweep, None),
     }
-    if unread := [key for key, is_set in given.items() if is_set]:
+    if unread := {key: neutral for key, (value, neutral) in given.items() if value != neutral}:
         raise ValueError(
             f"method={method} trains the model itself, without rewriting and without fine-tuning on rewritten rows, "
-            f"and has no use for {', '.join(unread)}; leave it out, or set method=rewrite"
+            f"and has no use for {', '.join(unread)}; {_set_to(unread)}, or method=rewrite"
         )
+
+
+def _set_to(values: Mapping[str, object]) -> str:
+    """Say how to override options of a config, whatever its file and the files that it is based on have."""
+    return "add " + " ".join(
+        f"--set {key}={'null' if value is None else value}" for key, value in values.items()
+    )
 
 
 def _check_evaluation(sft: SFTConfig, train: TrainConfig) -> None:
@@ -81,19 +89,18 @@ def _check_train(method: Method, train: TrainConfig) -> None:
             )
         return
     defaults = {key: TrainConfig.model_fields[key].default for key in READ_BY_GRPO}
-    if changed := {key: value for key, value in defaults.items() if getattr(train, key) != value}:
-        unread = ", ".join(f"train.{key}" for key in changed)
-        defaults_again = ", ".join(f"train.{key}={value}" for key, value in changed.items())
+    if changed := {f"train.{key}": value for key, value in defaults.items() if getattr(train, key) != value}:
         raise ValueError(
-            f"method=sdft has no reward to reinforce, and no use for {unread}; set {defaults_again}, or method=grpo"
+            f"method=sdft has no reward to reinforce, and no use for {', '.join(changed)}; {_set_to(changed)}, or "
+            "method=grpo"
         )
 
 
 def _check_strategy(method: Method, strategy: StrategyName) -> None:
     if method == "self_train" and strategy not in SELF_TRAIN:
         raise ValueError(
-            f"method=self_train has strategies of its own, and rewrite.strategy={strategy} is none of them; leave it "
-            f"out, or set {' or '.join(SELF_TRAIN)}"
+            f"method=self_train has strategies of its own, and rewrite.strategy={strategy} is none of them; "
+            f"{_set_to({'rewrite.strategy': SELF_TRAIN[0]})} or {SELF_TRAIN[1]}"
         )
     if method != "self_train" and strategy in SELF_TRAIN:
         raise ValueError(

@@ -30,7 +30,7 @@ from rewriter_agent.scoring.verifier import judge_cost, make_verifier
 from .fingerprints import model_identity
 from .first_start import first_start
 from .run_folder import RunFolder
-from .workload import workload
+from .workload import cluster_layout, workload
 
 EngineName = Literal["policy", "backbone"]
 
@@ -43,6 +43,7 @@ class Session:
     ) -> None:
         """Plan the run for the processes in `roles`; None plans for all of a whole run."""
         self.config = config
+        self._cluster = cluster_layout(config)
         self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
         self.model_path = resolve_model(config.model.name_or_path)
         self._shape = model_shape(self.model_path)
@@ -53,7 +54,7 @@ class Session:
         # A cluster of its own has no other machines and no other users.
         self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0
         self.plan: Plan = wait_for_plan(
-            config.cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
+            self._cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
         )
         # Only now: a run that does not fit leaves nothing behind.
         self.prompt_date = config.model.date or first_start(config.folder)
@@ -68,7 +69,7 @@ class Session:
         if config.reward != self.config.reward:
             self._end_reward_services()
         self.config = config
-        self.plan = make_plan(config.cluster, workload(config, self._shape), self.plan.machines, self._roles)
+        self.plan = make_plan(self._cluster, workload(config, self._shape), self.plan.machines, self._roles)
 
     def write_config(self) -> None:
         """Write the resolved config to the run folder."""
@@ -79,7 +80,7 @@ class Session:
         """Start engines in the background, in parallel, while the stage does something else."""
         # A shard's thread may still be at work when the run has ended; Ray would start a cluster of its own for it.
         assert not self._closed, "the run is closed"
-        model, cluster = self.config.model, self.config.cluster
+        model, cluster = self.config.model, self._cluster
         counts = {"policy": cluster.engines, "backbone": cluster.scorers}
         if not self._fleets:
             self.wait_for_capacity(*(role.name for role in self.plan.roles_in("rollout")))
@@ -105,7 +106,7 @@ class Session:
 
     def engine_role(self, name: str) -> str:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""
-        return "policy" if name == "backbone" and not self.config.cluster.scorers else name
+        return "policy" if name == "backbone" and not self._cluster.scorers else name
 
     def wait_for_capacity(self, *roles: str) -> None:
         """Return when the cluster has capacity for all processes of the roles, whoever else uses it.

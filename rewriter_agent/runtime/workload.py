@@ -2,23 +2,37 @@
 
 from dataclasses import fields
 
+from cluster.config import ClusterConfig
 from cluster.planning.memory import Memory, sequence_gb
 from cluster.planning.plan import Plan
 from cluster.planning.roles import Role
 from cluster.planning.workload import ModelShape, TrainerWorkload, Workload
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.stages import rewrites
 from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import encoder_parameters
+from rewriter_agent.train.policy import policy_of
 
 BYTES = {"bfloat16": 2, "float32": 4}
 PARTS = tuple(part.name for part in fields(Memory))
+
+
+def cluster_layout(config: RunConfig) -> ClusterConfig:
+    """Return the section `cluster` as the run uses it.
+
+    Engines of the backbone would be idle while a student learns that never asks it. The policy's engines do their work,
+    before and after the training.
+    """
+    if rewrites(config) or policy_of(config).asks_backbone(config.reward):
+        return config.cluster
+    return config.cluster.model_copy(update={"scorers": 0})
 
 
 def workload(config: RunConfig, shape: ModelShape) -> Workload:
     """What the plan's memory estimate needs to know of a run."""
     reward, train, sft = config.reward, config.train, config.sft
     encoder = 0
-    if reward.needs_embeddings:
+    if reward.needs_embeddings and rewrites(config):
         path = reward.embedding_model
         encoder = (
             encoder_parameters(resolve_model(path, "reward.embedding_model")) if path else shape.parameters

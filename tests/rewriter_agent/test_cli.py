@@ -138,6 +138,22 @@ def test_plan_prints_every_role(make_config: MakeConfig, capsys: pytest.CaptureF
     assert "rewriting prompt" not in out
 
 
+def test_plan_has_engines_of_the_backbone_only_if_a_student_asks_them(
+    make_config: MakeConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def roles(*changes: str) -> set[str]:
+        given = [f"--set={change}" for change in ("sft.num_workers=1", *changes)]
+        assert main(["plan", make_config(), *given]) == 0
+        table = capsys.readouterr().out.split("phase rollout:")[0]
+        return {name for name in ("policy", "backbone", "encoder", "learner", "sft") if f" {name} " in table}
+
+    embedded = "reward.diversity=embedding"
+    assert roles(embedded) == {"policy", "backbone", "encoder", "learner", "sft"}
+    for method in ("grpo", "sdft"):
+        assert roles(f"method={method}", embedded) == {"policy", "learner", "sft"}
+    assert roles("method=grpo", "reward.judge=true") == {"policy", "backbone", "learner", "sft"}
+
+
 @pytest.mark.parametrize("command", ["rewrite", "sweep"])
 def test_a_method_without_targets(
     make_config: MakeConfig, error_of: Callable[..., str], command: str

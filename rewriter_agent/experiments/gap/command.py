@@ -39,6 +39,8 @@ def gap(config: RunConfig, sample: int) -> Gap:
         ValueError: no problem fits the model's context.
     """
     progress = Progress("gap")
+    # Rewriting is tried whatever the run's method is.
+    config = config.model_copy(update={"method": "rewrite"})
     with connect(config.cluster, config.output_dir) as machines:
         session = Session(config, machines, ("encoder", "backbone"))
         with exclusive(config.folder):

@@ -1,15 +1,17 @@
 """The config file: accepted values, and messages of refusals."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
 from rewriter_agent.config import RunConfig, dump_config, load_config, make_config
-from rewriter_agent.config.method import SELF_TRAIN
+from rewriter_agent.config.method import SELF_TRAIN, Method
 from rewriter_agent.config.run import _models_in
 from rewriter_agent.config.strategies import STRATEGIES
 
@@ -238,6 +240,17 @@ def test_every_strategy_takes_several_targets(config_file: Path, strategy: str) 
     assert load_config(config_file).rewrite.num_targets == 2
 
 
+@pytest.mark.parametrize("method", get_args(Method))
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.name)
+def test_a_shipped_config_takes_every_method_or_says_what_to_set(path: Path, method: Method) -> None:
+    changes = [f"method={method}"]
+    try:
+        config = load_config(path, changes)
+    except ValueError as error:
+        config = load_config(path, changes + re.findall(r"--set ([^ ,]+)", str(error)))
+    assert config.method == method
+
+
 @pytest.mark.parametrize(
     ("method", "strategy", "resolved"),
     [
@@ -291,7 +304,8 @@ def test_a_method_has_its_strategy(
         (
             ["method=grpo", "rewrite={strategy: best_of_n, select: logprob, keep_gap: 0.1}"],
             "method=grpo trains the model itself, without rewriting and without fine-tuning on rewritten rows, and has "
-            "no use for rewrite.strategy, rewrite.select, rewrite.keep_gap; leave it out, or set method=rewrite",
+            "no use for rewrite.strategy, rewrite.select, rewrite.keep_gap; add --set rewrite.strategy=policy --set "
+            "rewrite.select=null --set rewrite.keep_gap=null, or method=rewrite",
         ),
         (["method=grpo", "rewrite.rewriter=x"], "has no use for rewrite.rewriter;"),
         (["method=grpo", "sft.refresh={steps: 2}"], "has no use for sft.refresh;"),
@@ -300,8 +314,8 @@ def test_a_method_has_its_strategy(
         (["method=sdft", "sft.sweep={seeds: [0, 1]}"], "has no use for sft.sweep;"),
         (
             ["method=sdft", "train={beta: 0.1, max_staleness: 1}"],
-            "method=sdft has no reward to reinforce, and no use for train.beta, train.max_staleness; set "
-            "train.beta=0.0, train.max_staleness=0, or method=grpo",
+            "method=sdft has no reward to reinforce, and no use for train.beta, train.max_staleness; add --set "
+            "train.beta=0.0 --set train.max_staleness=0, or method=grpo",
         ),
         (
             [
