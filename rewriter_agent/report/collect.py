@@ -20,6 +20,7 @@ from rewriter_agent.runtime.run_folder import RunFolder
 from .curves import STUDENT_TERMS, sft_curve, training_curves
 from .data import Cost, EvaluationCurve, LabWorld, Replay, ReportData, StageRecord, Training
 from .manifests import ARMS, manifests, method_of
+from .replies import replies
 from .rewriting import Pieces, rewriting, samples
 from .ways import ways
 
@@ -55,6 +56,7 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         evaluation_curves=_evaluation_curves(folder, found, method),
         replay=_replay(found["sft-rewritten"]["counts"]) if rewrote else None,
         samples=samples(folder, rows, pieces) if rewrote else [],
+        replies=[] if rewrote else replies(folder, results),
         stages=_stages(found),
         cost=_cost(folder, found),
         model=tree["model"]["name_or_path"],

@@ -156,6 +156,25 @@ class SampleRow:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """Greedy reply of a model to a test question."""
+
+    text: str
+    right: bool
+    """Whether the final answer is right and in the requested form."""
+
+
+@dataclass(frozen=True)
+class Replies:
+    """A test question with the replies of the backbone and of the student."""
+
+    question: str
+    answer: str
+    base: Reply
+    student: Reply
+
+
+@dataclass(frozen=True)
 class StageRecord:
     """A stage's manifest."""
 
@@ -229,6 +248,8 @@ class ReportData:
     replay: Replay | None
     """None without replay."""
     samples: list[SampleRow]
+    replies: list[Replies]
+    """Replies to test questions, if the method leaves no rows."""
     stages: list[StageRecord]
     cost: Cost
     model: str

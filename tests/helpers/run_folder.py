@@ -105,6 +105,7 @@ def make_student_run(folder: Path, method: str = "grpo") -> Path:
     for stage in ("rewrite", "sft-rewritten"):
         shutil.rmtree(folder / stage)
     (folder / "train").rename(folder / "student")
+    write_replies(folder)
     manifest = folder / "student" / "manifest.json"
     write_json(manifest, read_json(manifest) | {"stage": "student"})
     if method == "sdft":
@@ -116,6 +117,18 @@ def make_student_run(folder: Path, method: str = "grpo") -> Path:
         ]
         write_jsonl(metrics, rows)
     return folder
+
+
+def write_replies(folder: Path) -> None:
+    """Write four test questions, and the replies of both models to them."""
+    ids = [f"task-{i}" for i in range(4)]
+    rows = [{"id": name, "question": f"Question {name}?", "answer": "<7>"} for name in ids]
+    write_jsonl(folder / "prepare" / "test.jsonl", rows)
+    for arm, model in (("base", "base"), ("rewritten", "student")):
+        path = folder / f"evaluate-{arm}" / "result.json"
+        result = read_json(path)
+        result["task"]["samples"] = [{"id": name, "text": f"{model} on {name}: {HOSTILE}"} for name in ids]
+        write_json(path, result)
 
 
 def sweep(base: ModelResult, retention: Sequence[str]) -> list[Measurement]:

@@ -20,6 +20,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.curve import Point, write_curve
+from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.io.files import read_json, write_json, write_table
 from rewriter_agent.io.progress import Progress
@@ -560,3 +561,22 @@ def test_the_evaluations_of_a_student_are_read_and_named(tmp_path):
     build_report(data, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text()).text
     assert re.search(r"student\s+10 \(kept\)", page)
+
+
+def test_replies_of_a_student_are_beside_those_of_the_backbone(tmp_path):
+    run = make_student_run(tmp_path / "run")
+    data = collect(run)
+    assert [sample.question for sample in data.replies] == [f"Question task-{i}?" for i in range(3)]
+    scores = {
+        arm: read_result(run / f"evaluate-{arm}" / "result.json").task.scores for arm in ("base", "rewritten")
+    }
+    for i, sample in enumerate(data.replies):
+        for arm, model, reply in (("base", "base", sample.base), ("rewritten", "student", sample.student)):
+            assert reply.text.startswith(f"{model} on task-{i}: ")
+            assert reply.right == scores[arm]["strict"][f"task-{i}"]
+    build_report(data, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    assert "<script>" not in html
+    assert "Before: base, wrong" in Page(html).text
+    assert "After: GRPO student, " in Page(html).text
+    assert collect(make_run(tmp_path / "other")).replies == []
