@@ -64,8 +64,8 @@ class Rubric(_Section):
 class JudgeCheck(_Section):
     """A language model behind an OpenAI-compatible endpoint, asked YES or NO."""
 
-    url: str = Field(pattern=r"^https?://\S+$")
-    """Base URL of the endpoint, such as `http://localhost:8000/v1`."""
+    url: str = Field(pattern=r"^https?://[^\s@]+$")
+    """Base URL of the endpoint without a password, such as `http://localhost:8000/v1`."""
     model: str
     """Name of the model there."""
     key_env: str | None = None

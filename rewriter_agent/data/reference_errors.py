@@ -80,10 +80,17 @@ def limit_fault(errors: Sequence[KindOfError], config: ReferenceConfig) -> str |
         if limit is not None and one.interval[0] > limit:
             return (
                 f"the checks in reward.reference {verb} {one.errors} of {one.trials} references after this change: "
-                f"{one.change} ({one.rate:.0%}), more than reward.reference.{key}={limit:g}. `rewriter-agent gap` "
+                f"{one.change} ({one.rate:.0%}{_undecided(one)}), more than reward.reference.{key}={limit:g}. "
+                "`rewriter-agent gap` "
                 f"shows all changes. Choose other checks or limits in reward.reference, or set {key} higher"
             )
     return None
+
+
+def _undecided(one: KindOfError) -> str:
+    if not one.undecided:
+        return ""
+    return f"; {one.undecided} are undecided: their check reached a limit, or the function in verifier failed"
 
 
 def error_rows(errors: Sequence[KindOfError]) -> list[list[str]]:

@@ -28,8 +28,8 @@ CHANGES: dict[Reason, str] = {
     "copy": "raise train.temperature, reward.max_overlap or reward.copy_margin",
     "undecided": "raise reward.timeout, reward.code_timeout or reward.memory_limit_gb, or see the gold answers",
     "wrong_answer": (
-        "see whether the gold answers and data.convention are right; if they are, take easier problems or a stronger "
-        "model"
+        "see whether the gold answers and data.convention are right, and under data.convention=reference the errors of "
+        "reward.reference in `rewriter-agent gap`; if they are, take easier problems or a stronger model"
     ),
     "false_step": (
         "see in false_steps which claims are false; if they are true, set reward.false_step=measure, else take easier "

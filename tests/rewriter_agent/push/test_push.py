@@ -357,3 +357,21 @@ def test_a_private_push_to_a_public_repo(refused: Refused, hub: FakeHub) -> None
     hub.private = {"models/ann/m": False}
     message = refused(*ALL, "--private", "--yes")
     assert message.startswith("--private: ann/m exists and is public, so nothing was sent")
+
+
+def test_checks_of_ones_own_are_published_without_their_text_and_place(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def same(question, reference, rewrite): return 'secret' in rewrite\n")
+    (tmp_path / "rubric.txt").write_text("A secret rubric.")
+    judge = {"url": "http://host-of-mine:8000/v1", "model": "m", "rubric": str(tmp_path / "rubric.txt")}
+    reference = {
+        "verifier": f"{tmp_path / 'mine.py'}:same",
+        "judge": judge,
+        "entailment": {"model": str(tmp_path / "nli")},
+    }
+    tree = {"name": "r", "model": {}, "data": {"source": "lab"}, "reward": {"reference": reference}}
+    shown = public_config(make_config(tree), ("reward",))
+    assert "function: same" in shown
+    assert "model: nli" in shown
+    assert "sha256 " in shown
+    for private in ("secret", "host-of-mine", str(tmp_path)):
+        assert private not in shown

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from cluster.types import Scored, ScoreRequest
-from reward import RewardConfig
+from reward import Anchors, RewardConfig
 from reward.rlt import rlt_reward, rlt_term
 from rewriter_agent.scoring.group_scorer import GroupScorer
+from rewriter_agent.scoring.verifier import make_verifier
 from tests.helpers.groups import EOS, RecordingFleet, fake_logprobs, group_scorer, make_problem, make_sample
 
 CONFIG = RewardConfig()
@@ -173,3 +174,25 @@ def test_a_quotation_that_the_context_cannot_hold_is_left_out(fleet: RecordingFl
     fleet.spec = SimpleNamespace(max_model_len=len(problem.prompt_ids) + len(QUOTED))
     (group,) = group_scorer(fleet, RewardConfig(quote_expert=True))([(problem, samples)])
     assert group.samples == samples
+
+
+def test_under_a_reference_a_group_is_checked_by_what_its_texts_say(fleet: RecordingFleet) -> None:
+    text = "Keep it in the fridge for 3 days and do not freeze it."
+    told = {"solution": text, "answer": text, "convention": "reference"}
+    problem = replace(make_problem("a"), **told)
+    own = "It keeps 3 days in the fridge, and you should not freeze it."
+    texts = (
+        own,
+        "In the fridge you keep it 3 days; don't freeze it.",
+        own.replace("3", "5"),
+        "Freeze it.",
+        text,
+    )
+    scorer = group_scorer(fleet, CONFIG)
+    with make_verifier(CONFIG) as scorer.verifier:
+        (group,) = scorer([(problem, [make_sample(text) for text in texts])])
+        assert [score.reason for score in group.scores] == [None, None, *["wrong_answer"] * 2, "copy"]
+        # The expert's own words are a fine target if the backbone would say them.
+        likely = replace(problem, anchors=Anchors(expert=-0.5, own=-0.5))
+        (group,) = scorer([(likely, [make_sample(text) for text in texts])])
+    assert [score.gate for score in group.scores] == [True, True, False, False, True]
