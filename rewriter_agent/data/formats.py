@@ -186,11 +186,16 @@ def find_format(columns: Mapping[str, bool], wanted: FormatName, names: Columns,
     Raises:
         ValueError: the rows are not in the wanted format, or nothing tells which of several they are in.
     """
+    found = [one for one in FORMATS.values() if one.fits(columns) and wanted in ("auto", one.name)]
     if wanted == "columns" or (wanted == "auto" and _names_columns(columns, names)):
+        if found and not {names.question.split(".")[0], names.solution.split(".")[0]} & columns.keys():
+            raise ValueError(
+                f"{key}: data.columns names {names.question!r} and {names.solution!r}, and the rows are "
+                f"{found[0].title}; correct data.columns, or set data.format={found[0].name}"
+            )
         return None
     if names.messages:
         return FORMATS["sharegpt"] if wanted == "sharegpt" else MESSAGES
-    found = [one for one in FORMATS.values() if one.fits(columns) and wanted in ("auto", one.name)]
     if len({one.name for one in found}) > 1:
         raise ValueError(
             f"{key}: the rows may be {' or '.join(one.title for one in found)}; set data.format to one of them"

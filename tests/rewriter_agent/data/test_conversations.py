@@ -158,6 +158,8 @@ def test_a_format_that_is_not_sure_is_asked_for(load: Callable[..., ProblemSet],
     )
     with pytest.raises(ValueError, match=r"data\.format=alpaca, and the rows are not alpaca"):
         load(both, test_row=both, format="alpaca")
+    with pytest.raises(ValueError, match=r"data\.columns names 'ask' .* set data\.format=conversational"):
+        load({"messages": [ASK, REPLY]}, columns=Columns(question="ask"))
     # Plain columns that the config names, or that are there, are meant.
     plain = {"question": "How many?", "solution": "#### 5", "messages": [ASK, REPLY]}
     assert load(plain).train[0].conversation is None
