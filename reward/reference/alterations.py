@@ -17,7 +17,13 @@ SAYS_MORE = 0.5
 """Share of words that no other sentence has, from which a sentence says something that the others do not."""
 
 _CODE = re.compile(r"`")
-_NUMBER = re.compile(r"(?<![\w.,])\d{1,9}(?![\w]|[.,]\d)")
+_NUMBER = re.compile(
+    # Links, and labels of list items and steps, state no number.
+    r"https?:\S+|^[ \t]*(?:[-*#>]{1,6} ?)?\d{1,3}[.):](?=\s)|[Ss]tep \d{1,3}\b"
+    r"|(?<![\w.,])(?P<number>\d{1,9})(?!\w|[.,]\d)",
+    re.MULTILINE,
+)
+_SMALL_NUMBER = re.compile(r"(?<=[a-z,] )\d{1,2}(?=[ ,;!?]|\.(?!\d))(?! ?\d)")
 _NEGATED = re.compile(
     r"\b(?P<without>without)\b|\b(?P<ca>can)not\b|\b(?P<verb>[a-z]{2,6})n['’]t\b"
     r"|\b(?:not(?! only\b)|never) |\bno (?=[a-z])",
@@ -33,11 +39,11 @@ _LONG_FORM = re.compile(r"\b(is|are|was|were|do|does|did|could|would|should|has|
 
 def change_number(text: str, other: str, rng: Random) -> str | None:
     """Write another number for one of the text's numbers."""
-    found = list(_NUMBER.finditer(text))
+    found = [match for match in _NUMBER.finditer(text) if match["number"]]
     if not found:
         return None
     chosen = rng.choice(found)
-    value, known = int(chosen[0]), {int(match[0]) for match in found}
+    value, known = int(chosen["number"]), {int(match["number"]) for match in found}
     changed = next(value + step for step in range(rng.randint(1, 9), 10**6) if value + step not in known)
     return f"{text[: chosen.start()]}{changed}{text[chosen.end() :]}"
 
@@ -73,8 +79,8 @@ def add_sentence(text: str, other: str, rng: Random) -> str | None:
     sentences, foreign = _sentences(text), _sentences(other)
     if not foreign or other == text:
         return None
-    place = rng.randint(0, len(sentences))
-    return " ".join([*sentences[:place], max(foreign, key=len), *sentences[place:]])
+    added, place = max(foreign, key=len), rng.randint(0, len(sentences))
+    return " ".join([*sentences[:place], added, *sentences[place:]]) if sentences else f"{text}\n\n{added}"
 
 
 def take_other(text: str, other: str, rng: Random) -> str | None:
@@ -108,7 +114,7 @@ def reorder_list(text: str, other: str, rng: Random) -> str | None:
 
 def spell_numbers(text: str, other: str, rng: Random) -> str | None:
     """Write small numbers in English words."""
-    changed = _NUMBER.sub(lambda match: _NUMBER_NAMES.get(match[0], match[0]), text)
+    changed = _SMALL_NUMBER.sub(lambda match: _NUMBER_NAMES.get(match[0], match[0]), text)
     return None if changed == text or _is_calculation(text) else changed
 
 

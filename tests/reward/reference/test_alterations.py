@@ -32,6 +32,8 @@ def test_changes_of_meaning() -> None:
     )
     assert changed("a number changed", "There are 7.") in {f"There are {number}." for number in range(8, 17)}
     assert OTHER in (changed("a foreign sentence added") or "")
+    assert changed("a foreign sentence added", "Run `ls`.") == f"Run `ls`.\n\n{OTHER}"
+    assert changed("a number changed", "1. Take `7`.") in {f"1. Take `{number}`." for number in range(8, 17)}
     assert changed("the reference of another row") == OTHER
 
 
@@ -39,12 +41,15 @@ def test_changes_of_meaning() -> None:
     ("kind", "text"),
     [
         ("a number changed", "None here, but v2.5 and x9."),
+        ("a number changed", "1. First\n2) Second\n - 3. Third"),
+        ("a number changed", "Step 2: see https://host/page/12 there"),
         ("a negation flipped", "Just so."),
         ("a sentence dropped", "Only one sentence."),
         ("a sentence dropped", "The cat sat. The cat sat. The cat sat."),
         ("line breaks", "One sentence."),
         ("list in another order", "1. first\n2. second"),
         ("numbers in words", "3 + 4 = 7"),
+        ("numbers in words", "1. First\n2. Second, 5 1/2 of 3.5 or 3%, 3-4 at 3:15"),
         ("contractions", "It is so."),
     ],
 )
