@@ -17,13 +17,15 @@ SAYS_MORE = 0.5
 """Share of words that no other sentence has, from which a sentence says something that the others do not."""
 
 _CODE = re.compile(r"`")
+_LITERAL = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`|\"[^\"\n]+\"|[“„«][^”“»\n]+[”“»]|https?:\S+)", re.DOTALL)
+"""Pattern of code, quotations and links, whose form must stay."""
 _NUMBER = re.compile(
     # Links, and labels of list items and steps, state no number.
     r"https?:\S+|^[ \t]*(?:[-*#>]{1,6} ?)?\d{1,3}[.):](?=\s)|[Ss]tep \d{1,3}\b"
     r"|(?<![\w.,])(?P<number>\d{1,9})(?!\w|[.,]\d)",
     re.MULTILINE,
 )
-_SMALL_NUMBER = re.compile(r"(?<=[a-z,] )\d{1,2}(?=[ ,;!?]|\.(?!\d))(?! ?\d)")
+_SMALL_NUMBER = re.compile(r"(?<=[a-z,] )\d{1,2}(?=[ ,;!?]|\.(?!\d))(?!,? ?\d)")
 _NEGATED = re.compile(
     r"\b(?P<without>without)\b|\b(?P<ca>can)not\b|\b(?P<verb>[a-z]{2,6})n['’]t\b"
     r"|\b(?:not(?! only\b)|never) |\bno (?=[a-z])",
@@ -114,14 +116,21 @@ def reorder_list(text: str, other: str, rng: Random) -> str | None:
 
 def spell_numbers(text: str, other: str, rng: Random) -> str | None:
     """Write small numbers in English words."""
-    changed = _SMALL_NUMBER.sub(lambda match: _NUMBER_NAMES.get(match[0], match[0]), text)
+    changed = _in_prose(text, _SMALL_NUMBER, lambda match: _NUMBER_NAMES.get(match[0], match[0]))
     return None if changed == text or _is_calculation(text) else changed
 
 
 def contract(text: str, other: str, rng: Random) -> str | None:
     """Write "isn't" for "is not"."""
-    changed = _LONG_FORM.sub(r"\1n't", text)
+    changed = _in_prose(text, _LONG_FORM, lambda match: f"{match[1]}n't")
     return None if changed == text else changed
+
+
+def _in_prose(text: str, pattern: re.Pattern[str], change: Callable[[re.Match[str]], str]) -> str:
+    """Replace the matches outside of code, quotations and links."""
+    parts = _LITERAL.split(text)
+    parts[::2] = [pattern.sub(change, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _is_calculation(text: str) -> bool:

@@ -84,7 +84,7 @@ def content_of(text: str) -> Content:
 def _code(text: str) -> Iterator[Fact]:
     for pattern in (_BLOCK, _INLINE):
         for match in pattern.finditer(text if pattern is _BLOCK else _BLOCK.sub("\n", text)):
-            if code := _spaced(match["body"]):
+            if code := _spaced(match["body"].replace("`", "")):
                 yield Fact("code", code)
 
 

@@ -50,7 +50,8 @@ def test_changes_of_meaning() -> None:
         ("list in another order", "1. first\n2. second"),
         ("numbers in words", "3 + 4 = 7"),
         ("numbers in words", "1. First\n2. Second, 5 1/2 of 3.5 or 3%, 3-4 at 3:15"),
-        ("contractions", "It is so."),
+        ("numbers in words", 'Say "take 5 of it" and `take 7 of it`, or 10,000.'),
+        ("contractions", "It is so, `is not`."),
     ],
 )
 def test_a_text_without_anything_to_change_is_left_out(kind: str, text: str) -> None:

@@ -80,6 +80,13 @@ def test_another_meaning_does_not_pass(reference: str, text: str) -> None:
     assert not passes(reference, text)
 
 
+@pytest.mark.parametrize(
+    "text", [CODE, "```\nrun `x` now\n```", "A `` b ` c", '"', "``` ```", '5" and 6" wide']
+)
+def test_a_reference_passes_itself(text: str) -> None:
+    assert passes(text, text)
+
+
 def test_a_text_may_say_what_the_question_says() -> None:
     assert passes(
         "The capital is Paris.", "The capital of France is Paris.", "What is the capital of France?"
