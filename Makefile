@@ -113,8 +113,9 @@ fuzz: $(STAMP) ## Grade 100,000 hostile answers: no hang, no crash, no memory gr
 lab: $(STAMP) ## Run the laboratory: base, SFT on expert and on rewritten data, two seeds, one report
 	@$(BIN)/rewriter-agent launch configs/lab.yaml --seeds 0 1 $(SET)
 
-lab-backbone: $(STAMP) ## Pre-train the laboratory's backbone from scratch (an hour or two) and install it
+lab-backbone: $(STAMP) ## Pre-train the laboratory's two backbones (an hour or two) and install them
 	@$(BIN)/python -m rewriter_agent.lab --install
+	@$(BIN)/python -m rewriter_agent.lab --model lab-lessons --install
 
 cluster: $(STAMP) ## Start a Ray head on this machine, all its servers on loopback
 	@umask 077 && $(BIN)/ray get-auth-token --generate >/dev/null

@@ -1,139 +1,44 @@
 """Targets of a study on lessons, read apart from the reward: `python -m benchmarks.lessons RUN...`.
 
 Each RUN is the folder of a run with the laboratory's backbone, such as `runs/study-lessons/seed-0/rl`. A lesson is a
-story with one invented operation, which the expert names in one step: `71 zorb = 145`. The reader shares no code with
-`reward/steps`: it knows the rules of the operations, and the forms in which the backbone calculates.
+story with one invented operation, which the expert names in one step: `71 zorb = 145`. The reader is the world's
+(`rewriter_agent/data/lab_world/reader.py`), which shares no code with `reward/steps`: it knows the rules of the
+operations, and the forms in which the backbone calculates.
 """
 
 import argparse
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from random import Random
 from statistics import fmean
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pyarrow.parquet as pq
 
-LESSONS: dict[str, Callable[[int], int]] = {
-    "zorb": lambda value: 2 * value + 3,
-    "plim": lambda value: value + 17,
-    "quat": lambda value: 3 * value,
-    "dreb": lambda value: value - 9 if value >= 10 else value + 9,
-    "funk": lambda value: value // 2 if value % 2 == 0 else value + 1,
-    "glim": lambda value: 100 - value if value < 100 else value - 50,
-}
-"""The invented operations, by name."""
-NUMBER = r"-?\d+"
-EXPRESSION = rf"{NUMBER}(?: [-+*/] {NUMBER})*"
-NO_LESSON = "".join(f"(?<!{name} )" for name in LESSONS)
-EQUATION = re.compile(rf"(?<![\w.])(?<![-+*/(] ){NO_LESSON}{EXPRESSION}(?: = {EXPRESSION})+(?![\w)])")
-NAMED = re.compile(rf"(?<![\w.])({NUMBER}) ({'|'.join(LESSONS)}) = ({NUMBER})\b")
-BULLET = re.compile(r"^- ", re.MULTILINE)
-WORDS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
-    "A plus B is C": lambda a, b: a + b,
-    "adding A to B gives C": lambda a, b: a + b,
-    "A more than B makes C": lambda a, b: a + b,
-    "A minus B is C": lambda a, b: a - b,
-    "taking A from B leaves C": lambda a, b: b - a,
-    "A less than B makes C": lambda a, b: b - a,
-    "A times B is C": lambda a, b: a * b,
-    "taking A times B gives C": lambda a, b: a * b,
-    "A times B makes C": lambda a, b: a * b,
-    "A over B is C": lambda a, b: a / b,
-    "splitting A by B gives C": lambda a, b: a / b,
-    "one of A parts of B makes C": lambda a, b: b / a,
-}
-"""Calculations in words; `A`, `B` and `C` are numbers."""
-SAYINGS = {
-    re.compile(rf"(?<![-\w.]){re.sub('[ABC]', lambda _: f'({NUMBER})', form)}\b", re.IGNORECASE): operation
-    for form, operation in WORDS.items()
-}
-OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-}
+from rewriter_agent.data.lab_world.lessons import WAYS, Way, way_over
+from rewriter_agent.data.lab_world.operations import OPERATIONS
+from rewriter_agent.data.lab_world.reader import NUMBER, claims, unread
+from rewriter_agent.data.lab_world.story import Step
+
+NAMED = re.compile(rf"({NUMBER}) ({'|'.join(OPERATIONS)}) = ({NUMBER})")
+"""New step of an expert's solution in the style `terse`."""
 STEPS = 8
 """Steps of training in one share of the candidates that pass."""
-Lesson = Literal["named", "derived", "skipped"]
-WAYS = get_args(Lesson)
-COLUMNS = ("right", "true", "accepted", "rewritten", "false", "unread", *WAYS, "coverage")
+COLUMNS = ("right", "true", "accepted", "rewritten", "false step", "unread", *WAYS, "coverage")
 """Columns of the table, in percent: three of the candidates, the share of the problems, the rest of the targets."""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Calculation in a text."""
-
-    text: str
-    true: bool
-    result: Fraction
-
-
-def claims(text: str) -> Iterator[Claim]:
-    """Yield the calculations that a text shows: equations, lessons and words, in this order."""
-    text = BULLET.sub("", text)
-    for match in EQUATION.finditer(text):
-        values = [_value(side) for side in match[0].split(" = ")]
-        yield Claim(match[0], len(set(values)) == 1 and None not in values, _last_number(match[0]))
-    for match in NAMED.finditer(text):
-        yield Claim(match[0], LESSONS[match[2]](int(match[1])) == int(match[3]), Fraction(match[3]))
-    for saying, operation in SAYINGS.items():
-        for match in saying.finditer(text):
-            first, second, result = map(Fraction, match.groups())
-            yield Claim(match[0], _apply(operation, first, second) == result, result)
-
-
-def unread(text: str) -> bool:
-    """Tell whether an equals sign belongs to no calculation, as in `1 -  = 5`."""
-    text = BULLET.sub("", text)
-    return "=" in NAMED.sub("", EQUATION.sub("", text))
-
-
-def lesson(text: str, solution: str) -> Lesson | None:
-    """Tell how a text gets over the invented operation of the expert's solution; None if there is none.
-
-    It is named as the expert names it, derived by a calculation from the value before to the value after, or skipped.
-    """
+def lesson(text: str, solution: str) -> Way | None:
+    """Tell how a text gets over the new step of the expert's solution; None if there is none."""
     step = NAMED.search(solution)
     if step is None:
         return None
-    if step[0] in text:
-        return "named"
-    found = [claim for claim in claims(text) if claim.result == int(step[3])]
-    derives = any(step[1] in re.findall(r"\d+", claim.text) for claim in found)
-    return "derived" if derives else "skipped"
-
-
-def _value(expression: str) -> Fraction | None:
-    """Compute `3 + 4 * 2`, products first; None if it divides by 0."""
-    first, *rest = expression.split(" ")
-    terms: list[Fraction | None] = [Fraction(first)]
-    for sign, operand in zip(rest[::2], map(Fraction, rest[1::2]), strict=True):
-        if sign in "+-":
-            terms.append(operand if sign == "+" else -operand)
-        else:
-            terms[-1] = terms[-1] if terms[-1] is None else _apply(OPERATIONS[sign], terms[-1], operand)
-    return None if None in terms else sum(filter(None, terms), Fraction(0))
-
-
-def _apply(
-    operation: Callable[[Fraction, Fraction], Fraction], first: Fraction, second: Fraction
-) -> Fraction | None:
-    try:
-        return operation(first, second)
-    except ZeroDivisionError:
-        return None
-
-
-def _last_number(text: str) -> Fraction:
-    return Fraction(re.findall(NUMBER, text)[-1])
+    before, name, after = step.groups()
+    return way_over(text, [Step(name, 0, int(before), int(after), "", "")])
 
 
 @dataclass(frozen=True)

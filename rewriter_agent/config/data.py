@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, field_validator, model_validator
 
-from rewriter_agent.data.lab_world.story import Difficulty
+from rewriter_agent.data.lab_world.story import LESSON_STEPS, Difficulty
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES
 from sft.config.seed import Seed
 
@@ -71,6 +71,9 @@ class LabData(ProblemData):
 
     source: Literal["lab"] = "lab"
     """Kind of data source."""
+    task: Literal["stories", "lessons"] = "stories"
+    """Stories of changes to a quantity, which the laboratory's backbones know, or stories with one operation more that
+    no backbone has seen and only the expert's solutions teach."""
     num_train: PositiveInt = 256
     """Number of training problems."""
     num_test: PositiveInt = 200
@@ -80,7 +83,7 @@ class LabData(ProblemData):
     style: str = "machine"
     """The expert's style; docs/lab.md lists the styles and how alien each is to the backbone."""
     steps: tuple[int, int] = Difficulty.steps
-    """Minimum and maximum number of changes to the quantity in a problem."""
+    """Minimum and maximum number of ordinary changes to the quantity in a problem; 1 and 3 by default in lessons."""
     largest: int = Difficulty.largest
     """Upper bound of every number in a problem."""
     start: tuple[int, int] = Difficulty.start
@@ -92,6 +95,13 @@ class LabData(ProblemData):
         if style not in EXPERT_STYLES:
             raise ValueError(f"no expert writes like that; choose one of {', '.join(EXPERT_STYLES)}")
         return style
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lessons_are_short(cls, options: object) -> object:
+        if isinstance(options, dict) and options.get("task") == "lessons":
+            return {"steps": LESSON_STEPS, **options}
+        return options
 
     @model_validator(mode="after")
     def _problems_are_possible(self) -> Self:

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 
 from rewriter_agent.evaluate.tokens import chat_prompt
 
-from .mixture import Chat, chat_at
+from .mixture import Chat, Stream
 
 IGNORED = -100
 PIECE_COST = 256
@@ -48,12 +48,14 @@ def encode(tokenizer: PreTrainedTokenizerFast, chats: Sequence[Chat]) -> list[En
     return [Encoded(chat.kind, head.ids + reply.ids, len(head.ids)) for chat, head, reply in rows]
 
 
-def step_chats(tokenizer: PreTrainedTokenizerFast, seed: int, step: int, size: int) -> list[Encoded]:
+def step_chats(
+    tokenizer: PreTrainedTokenizerFast, stream: Stream, seed: int, step: int, size: int
+) -> list[Encoded]:
     """The `size` chats of optimiser step number `step`, counted from 0.
 
     They do not depend on earlier steps: a resumed run needs only the number of its step.
     """
-    return encode(tokenizer, [chat_at(seed, index) for index in range(step * size, (step + 1) * size)])
+    return encode(tokenizer, [stream(seed, index) for index in range(step * size, (step + 1) * size)])
 
 
 def micro_batches(chats: Sequence[Encoded], most: int, pad: int) -> list[MicroBatch]:

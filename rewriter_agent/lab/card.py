@@ -1,6 +1,5 @@
 """The model card: origin, training and abilities of the committed weights."""
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -13,28 +12,29 @@ from rewriter_agent.data.lab_world.version import WORLD_VERSION, world_hash
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.io.progress import Progress
 
-from .measure import measure_nll, measure_rewriting, measure_skills, measure_task
-from .mixture import stream_hash
-from .settings import Settings
+from .measure import measure_lessons, measure_nll, measure_rewriting, measure_skills, measure_task
+from .recipes import Recipe, weights_hash
 
 
-def write_card(folder: Path, settings: Settings, items: int, progress: Progress) -> dict[str, Any]:
+def write_card(folder: Path, recipe: Recipe, items: int, progress: Progress) -> dict[str, Any]:
     """Measure `folder/model` with `items` items per measure and write `card.json` and `README.md` next to it."""
     path = folder / "model"
     tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
     model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     card: dict[str, Any] = {
         "world": {"version": WORLD_VERSION, "hash": world_hash()},
-        "stream": stream_hash(settings.seed),
-        "weights_sha256": hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
+        "stream": recipe.stream_hash,
+        "start_sha256": recipe.start_hash,
+        "weights_sha256": weights_hash(path),
         "parameters": model.num_parameters(),
-        "settings": asdict(settings),
+        "settings": asdict(recipe.settings),
         "items": items,
     }
     for name, measure in (
         ("skills", measure_skills),
         ("task", measure_task),
         ("rewriting", measure_rewriting),
+        ("lessons", measure_lessons),
         ("nll", measure_nll),
     ):
         card[name] = measure(model, tokenizer, items)
@@ -48,13 +48,14 @@ def write_card(folder: Path, settings: Settings, items: int, progress: Progress)
 def render_card(card: dict[str, Any]) -> str:
     """The card as Markdown."""
     settings = card["settings"]
-    skills, task, rewriting = card["skills"], card["task"], card["rewriting"]
+    skills, task, rewriting, lessons = (card[key] for key in ("skills", "task", "rewriting", "lessons"))
     lines = [
         "# The laboratory's backbone",
         "",
         "Made and measured by `python -m rewriter_agent.lab`.",
         "",
-        f"A Llama of {card['parameters'] / 1e6:.2f} million parameters, pre-trained from nothing on "
+        f"A Llama of {card['parameters'] / 1e6:.2f} million parameters, pre-trained from "
+        f"{'the weights ' + start[:16] if (start := card['start_sha256']) else 'nothing'} on "
         f"{settings['steps'] * settings['chats']:,} chats of world {card['world']['version']} "
         f"(`{card['world']['hash']}`), seed {settings['seed']}, {settings['threads']} threads.",
         "",
@@ -74,6 +75,11 @@ def render_card(card: dict[str, Any]) -> str:
             "Rewriting by prompt (temperature 1)",
             list(next(iter(rewriting.values()))),
             {style: list(shares.values()) for style, shares in rewriting.items()},
+        ),
+        *_table(
+            "Lessons (greedy), and rewriting them by prompt (temperature 1)",
+            list(next(iter(lessons.values()))),
+            {style: list(shares.values()) for style, shares in lessons.items()},
         ),
         "## Nats per token, given the question alone",
         "",

@@ -7,15 +7,14 @@ import torch
 
 from rewriter_agent.io.files import atomic
 
-from .mixture import stream_hash
-from .settings import Settings
+from .recipes import Recipe
 
 FREE_TO_CHANGE = frozenset({"save_steps", "log_steps"})
 """Settings that do not affect the result."""
 
 
 def save_checkpoint(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int, settings: Settings
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int, recipe: Recipe
 ) -> None:
     """Write weights, optimiser and the number of finished steps, whole or not at all.
 
@@ -25,14 +24,14 @@ def save_checkpoint(
         "step": step,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "made_with": _made_with(settings),
+        "made_with": _made_with(recipe),
     }
     with atomic(path) as temporary:
         torch.save(state, temporary)
 
 
 def load_checkpoint(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, settings: Settings
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe
 ) -> int:
     """Restore the state and return the number of finished steps; 0 if there is no checkpoint.
 
@@ -41,7 +40,7 @@ def load_checkpoint(
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
-    now, then = _made_with(settings), state["made_with"]
+    now, then = _made_with(recipe), state["made_with"]
     other = [key for key in now if now[key] != then.get(key)]
     if other:
         changes = ", ".join(f"{key} was {then.get(key)} and is {now[key]}" for key in other)
@@ -51,6 +50,6 @@ def load_checkpoint(
     return state["step"]
 
 
-def _made_with(settings: Settings) -> dict[str, object]:
-    kept = {key: value for key, value in asdict(settings).items() if key not in FREE_TO_CHANGE}
-    return {**kept, "stream": stream_hash(settings.seed)}
+def _made_with(recipe: Recipe) -> dict[str, object]:
+    kept = {key: value for key, value in asdict(recipe.settings).items() if key not in FREE_TO_CHANGE}
+    return {**kept, "stream": recipe.stream_hash} | ({"start": recipe.start_hash} if recipe.start else {})

@@ -1,4 +1,4 @@
-"""Installation of a finished backbone under the model name `lab`."""
+"""Installation of a finished backbone under its model name."""
 
 import shutil
 from pathlib import Path

@@ -1,16 +1,19 @@
 """Abilities of a laboratory backbone before any fine-tuning."""
 
+from collections.abc import Sequence
 from random import Random
 from statistics import fmean
 
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from reward import extract_answer
-from rewriter_agent.data.lab_world.problems import CONVENTION, draw_story
+from rewriter_agent.data.lab_world.drawing import draw_story
+from rewriter_agent.data.lab_world.lessons import lessons, way_over
+from rewriter_agent.data.lab_world.problems import CONVENTION
 from rewriter_agent.data.lab_world.skill import MAX_TOKENS, is_correct
 from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
 from rewriter_agent.data.lab_world.splits import Part, distinct_from
-from rewriter_agent.data.lab_world.story import Difficulty, Story
+from rewriter_agent.data.lab_world.story import LESSON_STEPS, Difficulty, Story
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES, NATURAL, STYLES, solution, style_of
 from rewriter_agent.data.prompts import qa_messages, rewrite_messages, user_messages
 
@@ -59,12 +62,7 @@ def measure_rewriting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFas
     found: Measures = {}
     asked = _training_stories(items)
     for style in EXPERT_STYLES:
-        notes = [solution(style, story, Random(SEED)) for story in asked]
-        prompts = [
-            rewrite_messages(story.question, note, str(story.answer), CONVENTION)
-            for story, note in zip(asked, notes, strict=True)
-        ]
-        replies = generate(model, tokenizer, prompts, LONGEST, 1.0, SEED)
+        replies = _rewrites(model, tokenizer, asked, style)
         right = list(map(_is_right, asked, replies))
         styles = [style_of(reply.text) for reply in replies]
         found[style] = {
@@ -72,6 +70,27 @@ def measure_rewriting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFas
             "own_style": fmean(s == NATURAL for s in styles),
             "correct_own_style": fmean(r and s == NATURAL for r, s in zip(right, styles, strict=True)),
             "copied": fmean(s == style for s in styles),
+        }
+    return found
+
+
+def measure_lessons(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, items: int) -> Measures:
+    """Measure lessons by style of the notes: the share solved without any, greedily; of replies to the rewriting prompt
+    at temperature 1 the share that is correct, and how much of it is in its own style, and also names the new step."""
+    asked = lessons("train", items, SEED, Difficulty(LESSON_STEPS))
+    alone = generate(model, tokenizer, [qa_messages(story.question, CONVENTION) for story in asked], LONGEST)
+    solved = fmean(map(_is_right, asked, alone))
+    found: Measures = {}
+    for style in EXPERT_STYLES:
+        replies = _rewrites(model, tokenizer, asked, style)
+        right = list(map(_is_right, asked, replies))
+        own = [style_of(reply.text) == NATURAL for reply in replies]
+        named = [way_over(r.text, story.invented) == "named" for r, story in zip(replies, asked, strict=True)]
+        found[style] = {
+            "solved_alone": solved,
+            "correct": fmean(right),
+            "correct_own_style": fmean(r and o for r, o in zip(right, own, strict=True)),
+            "correct_own_style_named": fmean(all(three) for three in zip(right, own, named, strict=True)),
         }
     return found
 
@@ -90,6 +109,18 @@ def measure_nll(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, ite
         found[style] = under_model([tokenizer.encode(f"{text}{tokenizer.eos_token}") for text in texts])
     own = generate(model, tokenizer, prompts, LONGEST, 1.0, SEED)
     return {**found, "own": under_model([reply.token_ids for reply in own])}
+
+
+def _rewrites(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, asked: Sequence[Story], style: str
+) -> list[Reply]:
+    """Sample a reply to the rewriting prompt for each story, with notes in that style."""
+    notes = [solution(style, story, Random(SEED)) for story in asked]
+    prompts = [
+        rewrite_messages(story.question, note, str(story.answer), CONVENTION)
+        for story, note in zip(asked, notes, strict=True)
+    ]
+    return generate(model, tokenizer, prompts, LONGEST, 1.0, SEED)
 
 
 def _training_stories(items: int) -> list[Story]:

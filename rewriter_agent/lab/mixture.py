@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from random import Random
 
-from rewriter_agent.data.lab_world.problems import CONVENTION, draw_story
+from rewriter_agent.data.lab_world.drawing import draw_story
+from rewriter_agent.data.lab_world.problems import CONVENTION
 from rewriter_agent.data.lab_world.skills import SKILLS, draw_item
 from rewriter_agent.data.lab_world.splits import draw_from
 from rewriter_agent.data.lab_world.story import Difficulty, Story
 from rewriter_agent.data.lab_world.styles import NATURAL, solution
+from rewriter_agent.data.lab_world.words import made_up_word
 from rewriter_agent.data.prompts import Messages, qa_messages, rewrite_messages, user_messages
 
 from .rewriting import imperfect_rewrite
@@ -32,6 +35,14 @@ SKILL_WEIGHTS = {
     "sort": 1.5,
 }
 """Weights of harder skills, which come more often; the others weigh 1."""
+QUOTING = 0.15
+"""Share of the chats that rewrite invented steps, in the stream of the second backbone."""
+QUOTED_STEPS = {0: 0.15, 1: 0.3, 2: 0.3, 3: 0.25}
+"""Distribution of the number of ordinary steps in these chats."""
+QUOTED_TWICE = 0.15
+"""Share of these chats that have two invented steps."""
+QUOTED_NOTES = {"terse": 0.6, "backward": 0.4}
+"""Distribution of the style of the notes in these chats."""
 HASHED = 500
 
 
@@ -44,9 +55,22 @@ class Chat:
     reply: str
 
 
+Stream = Callable[[int, int], Chat]
+"""Chat by seed and number."""
+
+
 def chat_at(seed: int, index: int) -> Chat:
     """Chat number `index` of the stream, which holds items of the part `pretrain` only."""
-    draw = Random(f"{seed}/{index}")
+    return _chat(Random(f"{seed}/{index}"))
+
+
+def quoting_chat_at(seed: int, index: int) -> Chat:
+    """Chat number `index` of the second backbone's stream: other chats of the same kinds, and some that quote."""
+    draw = Random(f"quoting/{seed}/{index}")
+    return _quoting_chat(draw) if draw.random() < QUOTING else _chat(draw)
+
+
+def _chat(draw: Random) -> Chat:
     kind = draw.choices(list(KINDS), list(KINDS.values()))[0]
     match kind:
         case "skill":
@@ -57,17 +81,38 @@ def chat_at(seed: int, index: int) -> Chat:
         case "rewrite":
             story = _story(draw, REWRITE_STEPS)
             style = draw.choices(list(NOTES), list(NOTES.values()))[0]
-            notes = solution(style, story, draw)
-            prompt = rewrite_messages(story.question, notes, str(story.answer), CONVENTION)
-            return Chat(kind, prompt, imperfect_rewrite(story, notes, draw)[0])
+            return _rewriting(kind, story, style, draw)
         case _:
             story = _story(draw, STEPS)
             return Chat(kind, qa_messages(story.question, CONVENTION), solution(NATURAL, story, draw))
 
 
-def stream_hash(seed: int) -> str:
+def _quoting_chat(draw: Random) -> Chat:
+    """Draw a rewriting of a story with invented steps, whose words and results are made up for this chat alone."""
+    steps = draw.choices(list(QUOTED_STEPS), list(QUOTED_STEPS.values()))[0]
+    style = draw.choices(list(QUOTED_NOTES), list(QUOTED_NOTES.values()))[0]
+    words = [made_up_word(draw) for _ in range(1 + (draw.random() < QUOTED_TWICE))]
+
+    def made_up(value: int) -> int:
+        return draw.randint(1, Difficulty.largest)
+
+    story = draw_from(
+        "pretrain",
+        draw,
+        lambda draw: draw_story(draw, Difficulty(), steps, dict.fromkeys(words, made_up)),
+    )
+    return _rewriting("quote", story, style, draw)
+
+
+def _rewriting(kind: str, story: Story, style: str, draw: Random) -> Chat:
+    notes = solution(style, story, draw)
+    prompt = rewrite_messages(story.question, notes, str(story.answer), CONVENTION)
+    return Chat(kind, prompt, imperfect_rewrite(story, notes, draw)[0])
+
+
+def stream_hash(seed: int, stream: Stream = chat_at) -> str:
     """Hash the first chats of a stream to 16 hexadecimal digits; a run resumes only on a stream with the same hash."""
-    first = [asdict(chat_at(seed, index)) for index in range(HASHED)]
+    first = [asdict(stream(seed, index)) for index in range(HASHED)]
     return hashlib.sha256(json.dumps(first).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Pre-training of the backbone from random weights, deterministic on the same kind of processor."""
+"""Pre-training of a backbone, deterministic on the same kind of processor."""
 
 import time
 from pathlib import Path
@@ -12,6 +12,7 @@ from rewriter_agent.io.progress import Progress
 
 from .batches import IGNORED, MicroBatch, micro_batches, step_chats
 from .checkpoint import load_checkpoint, save_checkpoint
+from .recipes import Recipe
 from .settings import Settings, Shape
 from .tokenizer import make_tokenizer
 
@@ -19,19 +20,19 @@ Losses = dict[str, tuple[float, int]]
 """Summed loss (nats) and number of reply tokens, by kind of chat."""
 
 
-def pretrain(settings: Settings, folder: Path, progress: Progress, stop_after: int | None = None) -> bool:
+def pretrain(recipe: Recipe, folder: Path, progress: Progress, stop_after: int | None = None) -> bool:
     """Train in `folder` from its checkpoint, if any; at the end write `folder/model`. Returns whether it is finished.
 
     `stop_after` ends the call after that many steps of the whole run, with a checkpoint.
     Raises ValueError when another process works there or the checkpoint was made with other settings.
     """
+    settings = recipe.settings
     torch.set_num_threads(settings.threads)
     with exclusive(folder):
-        tokenizer = make_tokenizer(settings.seed, settings.shape.vocabulary)
-        model = new_model(settings.shape, tokenizer, settings.seed)
+        tokenizer, model = _begin(recipe)
         optimizer = new_optimizer(model, settings)
         checkpoint = folder / "checkpoint.pt"
-        done = load_checkpoint(checkpoint, model, optimizer, settings)
+        done = load_checkpoint(checkpoint, model, optimizer, recipe)
         if (folder / "model").exists():
             if done == settings.steps:
                 return True
@@ -41,16 +42,26 @@ def pretrain(settings: Settings, folder: Path, progress: Progress, stop_after: i
         last = settings.steps if stop_after is None else min(stop_after, settings.steps)
         report = _Reporter(settings, progress)
         for step in range(done, last):
-            chats = step_chats(tokenizer, settings.seed, step, settings.chats)
+            chats = step_chats(tokenizer, recipe.stream, settings.seed, step, settings.chats)
             pieces = micro_batches(chats, settings.micro_tokens, int(tokenizer.pad_token_id))
             report.add(step, pieces, train_step(model, optimizer, pieces, settings, step))
             if (step + 1) % settings.save_steps == 0 or step + 1 == last:
-                save_checkpoint(checkpoint, model, optimizer, step + 1, settings)
+                save_checkpoint(checkpoint, model, optimizer, step + 1, recipe)
         if last < settings.steps:
             return False
         with atomic(folder / "model") as temporary:
             save_model(model, tokenizer, temporary)
         return True
+
+
+def _begin(recipe: Recipe) -> tuple[PreTrainedTokenizerFast, LlamaForCausalLM]:
+    """Load the model that training continues, or make one with random weights."""
+    if recipe.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(recipe.start)
+        return tokenizer, LlamaForCausalLM.from_pretrained(recipe.start, dtype=torch.float32)
+    settings = recipe.settings
+    tokenizer = make_tokenizer(settings.seed, settings.shape.vocabulary)
+    return tokenizer, new_model(settings.shape, tokenizer, settings.seed)
 
 
 def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:

@@ -1,7 +1,9 @@
-"""The laboratory's backbone, which comes with the package."""
+"""The laboratory's backbones, which come with the package."""
 
 from pathlib import Path
 
-LAB = "lab"
-LAB_FOLDER = Path(__file__).parents[1] / "lab" / "backbone"
-"""Weights in bfloat16, tokenizer, chat template and model card; `make lab-backbone` trains them again."""
+LAB, LAB_LESSONS = "lab", "lab-lessons"
+_FOLDER = Path(__file__).parents[1] / "lab"
+LAB_FOLDER = _FOLDER / "backbone"
+LAB_FOLDERS = {LAB: LAB_FOLDER, LAB_LESSONS: _FOLDER / "backbone-lessons"}
+"""Weights in bfloat16, tokenizer, chat template and model card by name; `make lab-backbone` trains them again."""

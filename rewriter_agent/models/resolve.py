@@ -8,7 +8,7 @@ from rewriter_agent.user_errors import blaming
 
 from .chat_template import choose_template
 from .folder import check_model_folder
-from .lab import LAB, LAB_FOLDER
+from .lab import LAB_FOLDERS
 from .smollm2 import SMOLLM2, smollm2_folder
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: b
     """
     if name_or_path == SMOLLM2:
         return str(smollm2_folder())
-    if name_or_path == LAB:
-        return str(LAB_FOLDER)
+    if name_or_path in LAB_FOLDERS:
+        return str(LAB_FOLDERS[name_or_path])
     if is_on_hub(name_or_path):
         return name_or_path
     folder = Path(os.path.expanduser(name_or_path))
@@ -45,7 +45,7 @@ def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: b
 
 def is_on_hub(name_or_path: str) -> bool:
     """Tell whether it is a Hugging Face name, and neither a local folder nor an embedded model."""
-    if name_or_path in (SMOLLM2, LAB):
+    if name_or_path in (SMOLLM2, *LAB_FOLDERS):
         return False
     return not (Path(os.path.expanduser(name_or_path)).exists() or _means_a_folder(name_or_path))
 

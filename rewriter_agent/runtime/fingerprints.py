@@ -12,7 +12,7 @@ from rewriter_agent.config.prompts import MATHEMATICS
 from rewriter_agent.data.files import is_saved_set, listed, matching
 from rewriter_agent.data.lab_world.version import world
 from rewriter_agent.data.rewriting_template import template_path
-from rewriter_agent.models.lab import LAB, LAB_FOLDER
+from rewriter_agent.models.lab import LAB_FOLDERS
 from rewriter_agent.replay.package_prompts import PROMPTS
 
 PIECES, PIECE = 4096, 4096
@@ -28,16 +28,20 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
     parts = sources_of(config.data)
     files = [part for part in parts if isinstance(part, FileData)]
     given = [path for part in files for path in (*listed(part.train), *listed(part.test))]
-    found = {path: _data_hash(path) for path in given}
-    if any(isinstance(part, LabData) for part in parts) or any(
-        t.startswith(LAB_PREFIX) for t in config.evaluate.retention
-    ):
-        found[WORLD] = world()
+    found = {path: _data_hash(path) for path in given} | _world(config)
     name = config.model.name_or_path
-    model = LAB_FOLDER if name == LAB else Path(name)
+    model = LAB_FOLDERS.get(name, Path(name))
     if model.is_dir():
         found[name] = _folder_hash(model)
     return found
+
+
+def _world(config: RunConfig) -> dict[str, str]:
+    tasks = {part.task for part in sources_of(config.data) if isinstance(part, LabData)}
+    if "lessons" in tasks:
+        return {WORLD: world("lessons")}
+    measured = any(task.startswith(LAB_PREFIX) for task in config.evaluate.retention)
+    return {WORLD: world()} if tasks or measured else {}
 
 
 def evaluation_hashes(config: RunConfig) -> dict[str, str]:
@@ -57,7 +61,7 @@ def replay_hash(config: RunConfig) -> dict[str, str]:
     if config.sft.replay is None:
         return {}
     path = config.sft.replay.path
-    if path is None and config.model.name_or_path == LAB:
+    if path is None and config.model.name_or_path in LAB_FOLDERS:
         return {WORLD: world()}
     return {str(path or PROMPTS.name): _file_hash(path or PROMPTS)}
 

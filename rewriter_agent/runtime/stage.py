@@ -21,6 +21,7 @@ SEPARATE_SUBSECTIONS = ("sft.sweep", "sft.replay", "prompts.answer_format")
 OMITTED_DEFAULTS = (
     ("method", "rewrite"),
     ("sft.replay", None),
+    ("data.task", "stories"),
     ("train.max_staleness", 0),
     ("model.chat_template", None),
     ("model.date", None),

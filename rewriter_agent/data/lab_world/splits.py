@@ -26,12 +26,17 @@ T = TypeVar("T", bound=Keyed)
 
 def part_of(key: str) -> Part:
     """Part that a key belongs to; stable across machines and versions."""
-    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % 100
+    place = place_of(key)
     for part, share in SHARES:
         if place < share:
             return part
         place -= share
     raise AssertionError("the shares add up to 100")
+
+
+def place_of(key: str) -> int:
+    """Place of a key among 100, by its hash."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % 100
 
 
 def draw_from(part: Part, draw: Random, make: Callable[[Random], T]) -> T:
@@ -54,11 +59,16 @@ def distinct_from(part: Part, count: int, seed: str, make: Callable[[Random], T]
 
     Raises ValueError when there are fewer.
     """
+    return distinct(part, count, seed, lambda draw: draw_from(part, draw, make))
+
+
+def distinct(part: Part, count: int, seed: str, make: Callable[[Random], T]) -> list[T]:
+    """`distinct_from` with items that `make` draws from `part` alone."""
     draw = Random(seed)
     found: dict[str, T] = {}
     useless = 0
     while len(found) < count:
-        item = draw_from(part, draw, make)
+        item = make(draw)
         useless = useless + 1 if item.key in found else 0
         found.setdefault(item.key, item)
         if useless > PATIENCE:

@@ -14,20 +14,37 @@ APPLY = {
     "/": lambda a, b: a // b,
 }
 FACTORS = range(2, 6)
+LESSON_STEPS = (1, 3)
+"""Default range of the ordinary steps of a lesson."""
+STORY_STEPS = range(1, 5)
+"""Numbers of steps of the ordinary stories that measure retention."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change, `before op operand = after`; divisions come out even."""
+    """One change, `before op operand = after`; divisions come out even. An invented one is `before op = after`."""
 
-    op: Op
+    op: str
+    """Sign of an ordinary change, or name of an invented operation."""
     operand: int
+    """0 for an invented operation, which has none."""
     before: int
     after: int
     clause: str
     """The change as a subordinate clause, for example `after buying 5`."""
     holder: str
     """Owner of the quantity after the change, as a subject with its verb: `Tom has`."""
+
+    @property
+    def is_invented(self) -> bool:
+        """Whether only its statement tells its result."""
+        return self.op not in APPLY
+
+    @property
+    def formula(self) -> str:
+        """The change in signs: `12 / 2 = 6`, or `6 plim = 23`."""
+        left = f"{self.before} {self.op}" if self.is_invented else f"{self.before} {self.op} {self.operand}"
+        return f"{left} = {self.after}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,11 @@ class Story:
     @property
     def answer(self) -> int:
         return self.steps[-1].after
+
+    @property
+    def invented(self) -> list[Step]:
+        """Steps with an invented operation."""
+        return [step for step in self.steps if step.is_invented]
 
 
 @dataclass(frozen=True)
@@ -91,11 +113,13 @@ def pick_operand(op: Op, value: int, largest: int, draw: Random) -> int:
 def recomputed(story: Story, changed: int, by: int) -> Story:
     """`story` with the result of step number `changed` off by `by` and the later steps carried on from it.
 
-    Later divisions may drop a remainder, as a wrong solution does.
+    Later divisions may drop a remainder, as a wrong solution does. An invented step keeps its result: its rule is
+    unknown.
     """
     steps, value = [], story.start
     for index, step in enumerate(story.steps):
-        after = APPLY[step.op](value, step.operand) + (by if index == changed else 0)
+        right = step.after if step.is_invented else APPLY[step.op](value, step.operand)
+        after = right + (by if index == changed else 0)
         steps.append(replace(step, before=value, after=after))
         value = after
     return replace(story, steps=tuple(steps))

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from reward.judge import judge_prompt
 from rewriter_agent.data.control_tokens import GUARD
-from rewriter_agent.data.lab_world.problems import draw_story
+from rewriter_agent.data.lab_world.drawing import draw_story
 from rewriter_agent.data.lab_world.story import Difficulty
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens

@@ -14,23 +14,25 @@ from rewriter_agent.data.lab_world.version import WORLD_VERSION, world_hash
 from rewriter_agent.data.prompts import user_messages
 from rewriter_agent.lab.generate import mean_nll
 from rewriter_agent.lab.install import install
-from rewriter_agent.lab.mixture import stream_hash
-from rewriter_agent.lab.settings import Settings
-from rewriter_agent.models.lab import LAB_FOLDER
+from rewriter_agent.lab.recipes import RECIPES
+from rewriter_agent.models.lab import LAB_FOLDER, LAB_FOLDERS
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 
 MOST_BYTES = 10_000_000
 
 
-def test_the_card_is_of_these_weights_and_this_world() -> None:
-    card = json.loads((LAB_FOLDER / "card.json").read_text())
-    weights = (LAB_FOLDER / "model.safetensors").read_bytes()
+@pytest.mark.parametrize("name", [name for name, folder in LAB_FOLDERS.items() if folder.exists()])
+def test_the_card_is_of_these_weights_and_this_world(name: str) -> None:
+    folder, recipe = LAB_FOLDERS[name], RECIPES[name]
+    card = json.loads((folder / "card.json").read_text())
+    weights = (folder / "model.safetensors").read_bytes()
     assert len(weights) < MOST_BYTES
     assert card["weights_sha256"] == hashlib.sha256(weights).hexdigest()
-    assert card["weights_sha256"] in (LAB_FOLDER / "README.md").read_text()
+    assert card["weights_sha256"] in (folder / "README.md").read_text()
+    assert card.get("start_sha256") == recipe.start_hash
     assert card["world"] == {"version": WORLD_VERSION, "hash": world_hash()}
-    assert card["settings"] == asdict(Settings())
-    assert card["stream"] == stream_hash(Settings.seed)
+    assert card["settings"] == asdict(recipe.settings)
+    assert card["stream"] == recipe.stream_hash
     likelihoods = [card["nll"][style] for style in (NATURAL, *EXPERT_STYLES)]
     assert likelihoods == sorted(likelihoods)
 

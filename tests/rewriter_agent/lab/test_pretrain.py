@@ -1,6 +1,7 @@
 """The stream, the batches and a pre-training run that is broken off."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rewriter_agent.data.lab_world import skills
+from rewriter_agent.data.lab_world.operations import OPERATIONS
 from rewriter_agent.data.lab_world.skills import SKILLS
 from rewriter_agent.data.lab_world.splits import Part, draw_from, part_of
 from rewriter_agent.data.prompts import qa_messages, user_messages
@@ -21,16 +23,21 @@ from rewriter_agent.lab import mixture
 from rewriter_agent.lab.batches import IGNORED, encode, micro_batches, step_chats
 from rewriter_agent.lab.card import render_card, write_card
 from rewriter_agent.lab.generate import generate
-from rewriter_agent.lab.mixture import chat_at
+from rewriter_agent.lab.mixture import QUOTING, chat_at, quoting_chat_at
 from rewriter_agent.lab.pretrain import new_model, pretrain, train_step
+from rewriter_agent.lab.recipes import RECIPES, Recipe
 from rewriter_agent.lab.settings import Settings, Shape
 from rewriter_agent.lab.tokenizer import make_tokenizer
 
 SHAPE = Shape(hidden=32, layers=1, heads=2, feed_forward=48)
-SETTINGS = Settings(
-    steps=6, chats=8, micro_tokens=600, warmup=2, threads=1, save_steps=2, log_steps=3, shape=SHAPE
+RECIPE = Recipe(
+    Settings(steps=6, chats=8, micro_tokens=600, warmup=2, threads=1, save_steps=2, log_steps=3, shape=SHAPE)
 )
 TOKENIZER = make_tokenizer(0)
+
+
+def changed(**settings: Any) -> Recipe:
+    return replace(RECIPE, settings=replace(RECIPE.settings, **settings))
 
 
 def quiet() -> Progress:
@@ -62,6 +69,28 @@ def test_stream_holds_items_of_its_own_part_only(monkeypatch: pytest.MonkeyPatch
     assert {part_of(key) for key in drawn} == {"pretrain"}
 
 
+def test_the_streams_of_the_shipped_backbones_are_as_they_were() -> None:
+    hashes = {name: recipe.stream_hash for name, recipe in RECIPES.items()}
+    assert hashes == {"lab": "e6f5aefceeb86c93", "lab-lessons": "a3ebdc2450e1d1c1"}
+
+
+def test_quoted_words_are_made_up_and_their_results_are_told() -> None:
+    chats = [quoting_chat_at(0, index) for index in range(2000)]
+    quotes = [chat for chat in chats if chat.kind == "quote"]
+    assert abs(len(quotes) / len(chats) - QUOTING) < 0.03
+    told = 0
+    for chat in quotes:
+        question, notes = (str(chat.prompt[-1]["content"]), chat.reply)
+        words = re.findall(r"Then comes a (\w+)\.", question)
+        assert words
+        assert not OPERATIONS.keys() & set(words)
+        told += all(re.search(rf"\d {word}( =|$)", notes, re.MULTILINE) for word in words)
+    # Without its last step, a reply may lack the word.
+    assert told > 0.9 * len(quotes)
+    solved = {chat.prompt[-1]["content"] for chat in chats if chat.kind == "solve"}
+    assert not any("Then comes a" in prompt for prompt in solved)
+
+
 def test_stream_has_every_kind() -> None:
     assert {chat_at(0, index).kind for index in range(1000)} == {"solve", "rewrite", *SKILLS}
 
@@ -88,7 +117,7 @@ def test_encoding_is_what_the_chat_template_writes() -> None:
 
 
 def test_micro_batches_keep_every_reply_token_once() -> None:
-    chats = step_chats(TOKENIZER, 0, 3, 50)
+    chats = step_chats(TOKENIZER, chat_at, 0, 3, 50)
     pieces = micro_batches(chats, 1500, 0)
     assert all(piece.input_ids.numel() <= 1500 for piece in pieces)
     expected = sorted(tuple(chat.ids[chat.prompt_length :]) for chat in chats)
@@ -97,14 +126,14 @@ def test_micro_batches_keep_every_reply_token_once() -> None:
 
 
 def test_chat_longer_than_a_piece_is_a_piece() -> None:
-    chats = step_chats(TOKENIZER, 0, 0, 5)
+    chats = step_chats(TOKENIZER, chat_at, 0, 0, 5)
     assert len(micro_batches(chats, 1, 0)) == 5
 
 
 def test_size_of_the_pieces_does_not_change_the_step() -> None:
-    chats = step_chats(TOKENIZER, 0, 0, 16)
+    chats = step_chats(TOKENIZER, chat_at, 0, 0, 16)
     # Plain gradient descent: AdamW's first step is the same for gradients of any size.
-    settings = replace(SETTINGS, max_norm=1e9, learning_rate=1.0)
+    settings = replace(RECIPE.settings, max_norm=1e9, learning_rate=1.0)
     found = []
     for most in (400, 8000):
         model = new_model(SHAPE, TOKENIZER, 0)
@@ -124,33 +153,47 @@ def test_size_of_the_pieces_does_not_change_the_step() -> None:
 
 def test_two_parts_equal_one_run_bit_for_bit(tmp_path: Path) -> None:
     whole, parts, other = (tmp_path / name for name in ("whole", "parts", "other"))
-    assert pretrain(SETTINGS, whole, quiet())
-    assert not pretrain(SETTINGS, parts, quiet(), stop_after=3)
+    assert pretrain(RECIPE, whole, quiet())
+    assert not pretrain(RECIPE, parts, quiet(), stop_after=3)
     assert not (parts / "model").exists()
-    assert pretrain(SETTINGS, parts, quiet())
+    assert pretrain(RECIPE, parts, quiet())
     assert weights(whole) == weights(parts)
-    assert pretrain(replace(SETTINGS, seed=1), other, quiet())
+    assert pretrain(RECIPE.with_settings(seed=1), other, quiet())
     assert weights(whole) != weights(other)
 
 
+def test_a_continued_model_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first, second, parts, other = (tmp_path / name for name in ("first", "second", "parts", "other"))
+    pretrain(RECIPE, first, quiet())
+    recipe = replace(RECIPE, stream=quoting_chat_at, start=first / "model").with_settings(steps=4)
+    assert pretrain(recipe, second, quiet())
+    assert not pretrain(recipe, parts, quiet(), stop_after=2)
+    with pytest.raises(ValueError, match="start was"):
+        pretrain(replace(recipe, start=second / "model"), parts, quiet())
+    assert pretrain(recipe, parts, quiet())
+    assert weights(second) == weights(parts) != weights(first)
+    assert pretrain(replace(recipe, stream=chat_at), other, quiet())
+    assert weights(other) != weights(second)
+
+
 def test_checkpoint_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretrain(SETTINGS, tmp_path, quiet(), stop_after=1)
+    pretrain(RECIPE, tmp_path, quiet(), stop_after=1)
     with pytest.raises(ValueError, match=r"learning_rate was 0\.002 and is 0\.1"):
-        pretrain(replace(SETTINGS, learning_rate=0.1), tmp_path, quiet())
-    assert not pretrain(replace(SETTINGS, log_steps=1), tmp_path, quiet(), stop_after=2)
+        pretrain(changed(learning_rate=0.1), tmp_path, quiet())
+    assert not pretrain(changed(log_steps=1), tmp_path, quiet(), stop_after=2)
     monkeypatch.setitem(mixture.KINDS, "solve", 0.5)
     with pytest.raises(ValueError, match="stream was"):
-        pretrain(SETTINGS, tmp_path, quiet())
+        pretrain(RECIPE, tmp_path, quiet())
 
 
 def test_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    pretrain(SETTINGS, tmp_path, quiet())
+    pretrain(RECIPE, tmp_path, quiet())
     before = weights(tmp_path)
-    assert pretrain(SETTINGS, tmp_path, quiet())
+    assert pretrain(RECIPE, tmp_path, quiet())
     assert weights(tmp_path) == before
     (tmp_path / "checkpoint.pt").unlink()
     with pytest.raises(ValueError, match="holds a finished model"):
-        pretrain(SETTINGS, tmp_path, quiet())
+        pretrain(RECIPE, tmp_path, quiet())
 
 
 def test_schedule_rises_then_falls() -> None:
@@ -171,8 +214,7 @@ def test_loss_falls_and_the_progress_line_says_so(tmp_path: Path, monkeypatch: p
     # A fast machine takes less than a second for these steps.
     monkeypatch.setattr(progress, "SOONEST", 0.0)
     out = io.StringIO()
-    settings = replace(SETTINGS, steps=40, warmup=4, log_steps=10)
-    pretrain(settings, tmp_path, Progress("backbone", out))
+    pretrain(changed(steps=40, warmup=4, log_steps=10), tmp_path, Progress("backbone", out))
     lines = out.getvalue().splitlines()
     losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
     assert losses[-1] < losses[0] - 0.5
@@ -192,17 +234,18 @@ def test_generation_ignores_neighbours_and_follows_the_seed() -> None:
 def test_card_names_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rewriter_agent.lab.measure.LONGEST", 4)
     monkeypatch.setattr("rewriter_agent.lab.measure.MAX_TOKENS", 2)
-    pretrain(SETTINGS, tmp_path, quiet())
-    card = write_card(tmp_path, SETTINGS, 4, quiet())
+    pretrain(RECIPE, tmp_path, quiet())
+    card = write_card(tmp_path, RECIPE, 4, quiet())
     page = (tmp_path / "README.md").read_text()
     assert page == render_card(card)
     assert card["weights_sha256"] in page
     assert set(card["skills"]) == set(SKILLS)
-    assert all(0 <= value <= 1 for shares in card["rewriting"].values() for value in shares.values())
+    for measured in (card["rewriting"], card["lessons"]):
+        assert all(0 <= value <= 1 for shares in measured.values() for value in shares.values())
 
 
 def test_saved_model_loads_with_its_template(tmp_path: Path) -> None:
-    pretrain(SETTINGS, tmp_path, quiet())
+    pretrain(RECIPE, tmp_path, quiet())
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert model.dtype is torch.bfloat16

@@ -22,7 +22,6 @@ SAYINGS = {
     "*": ("{a} times {n} is {c}", "taking {a} times {n} gives {c}", "{n} times {a} makes {c}"),
     "/": ("{a} over {n} is {c}", "splitting {a} by {n} gives {c}", "one of {n} parts of {a} makes {c}"),
 }
-FORMULA = "{a} {op} {n} = {c}"
 CLOSINGS = ("So the answer is {v}.", "In the end {holder} {v} {unit}.", "That leaves us with {v} {unit}.", "")
 MARKERS = ("", "", "", "{i}. ", "Step {i}: ", "- ")
 KEEP_VOICE = 0.7
@@ -47,7 +46,7 @@ def _write(story: Story, draw: Random) -> str:
     separator = draw.choice((" ", "\n"))
     voice = _Voice(separator, draw.choice(MARKERS) if separator == "\n" else "", draw.randrange(5))
     opening = draw.choice(OPENINGS).format(holder=story.holder, v=story.start, unit=story.unit)
-    orders = [_in_turn, _in_turn, _in_turn, _planned]
+    orders = [_in_turn, _in_turn, _in_turn, *([] if story.invented else [_planned])]
     if _can_gather(story):
         orders.append(_gathered)
     body = draw.choice(orders)(story, voice, draw)
@@ -97,8 +96,7 @@ def _gathered(story: Story, voice: _Voice, draw: Random) -> list[str]:
 def _sentence(step: Step, unit: str, voice: _Voice, draw: Random) -> str:
     if draw.random() > KEEP_VOICE:
         voice.manner = draw.randrange(5)
-    fields = {"a": step.before, "n": step.operand, "c": step.after, "op": step.op}
-    formula = FORMULA.format(**fields)
+    fields, formula = {"a": step.before, "n": step.operand, "c": step.after}, step.formula
     match voice.manner:
         case 0:
             text = f"{draw.choice(LINKS)}{formula}"
@@ -107,7 +105,9 @@ def _sentence(step: Step, unit: str, voice: _Voice, draw: Random) -> str:
         case 2:
             text = f"{step.clause} it is {formula}"
         case _:
-            text = f"{draw.choice(LINKS)}{draw.choice(SAYINGS[step.op]).format(**fields)}"
+            link = draw.choice(LINKS)
+            saying = formula if step.is_invented else draw.choice(SAYINGS[step.op]).format(**fields)
+            text = f"{link}{saying}"
     return _upper(text) + "."
 
 

@@ -6,12 +6,12 @@ from random import Random
 from rewriter_agent.data.lab_world.story import Story
 from rewriter_agent.data.lab_world.style import Style
 
-FORMULA = r"\d+ [-+*/] \d+ = -?\d+"
+FORMULA = r"\d+ (?:[-+*/] \d+|[a-z]+) = -?\d+"
 TEXT = re.compile(f"{FORMULA}(; {FORMULA})*")
 
 
 def _write(story: Story, draw: Random) -> str:
-    return "; ".join(f"{step.before} {step.op} {step.operand} = {step.after}" for step in story.steps)
+    return "; ".join(step.formula for step in story.steps)
 
 
 STYLE = Style("terse", 1, _write, lambda text: TEXT.fullmatch(text) is not None)

@@ -9,15 +9,14 @@ import pytest
 
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.config.data import LabData
-from rewriter_agent.data.lab_world.problems import stories
+from rewriter_agent.data.lab_world.drawing import stories
 from rewriter_agent.data.lab_world.story import APPLY
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES, NATURAL, solution, style_of
-from rewriter_agent.data.lab_world.version import WORLD_VERSION, world_hash
+from rewriter_agent.data.lab_world.version import LESSONS_VERSION, WORLD_VERSION, lessons_hash, world_hash
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import load_tokens
-from rewriter_agent.models.lab import LAB
+from rewriter_agent.models.lab import LAB, LAB_FOLDERS
 from rewriter_agent.models.resolve import resolve_model
-from rewriter_agent.runtime import fingerprints as inputs
 from rewriter_agent.runtime.fingerprints import WORLD, input_hashes
 
 EXPERTS = ", ".join(EXPERT_STYLES)
@@ -84,6 +83,8 @@ def test_a_run_starts_from_the_world_where_it_takes_part_in_it() -> None:
     assert input_hashes(RunConfig.model_validate(elsewhere)) == {}
     measured = {**elsewhere, "evaluate": {"retention": ["sciq", "lab_sort"]}}
     assert input_hashes(RunConfig.model_validate(measured)) == here
+    lessons = {WORLD: f"{LESSONS_VERSION} {lessons_hash()}"}
+    assert input_hashes(config_of(task="lessons")) == lessons
 
 
 def test_the_shipped_config_has_room_for_its_texts() -> None:
@@ -99,7 +100,7 @@ def test_the_shipped_config_has_room_for_its_texts() -> None:
 
 
 def test_a_run_starts_from_the_embedded_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "LAB_FOLDER", tmp_path)
+    monkeypatch.setitem(LAB_FOLDERS, LAB, tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / LAB).mkdir()  # No folder of that name is meant.
     config = RunConfig.model_validate(

@@ -12,7 +12,8 @@ from reward.leak import find_leak
 from reward.steps import check_steps
 from reward.words import repetition, words
 from rewriter_agent.config.data import LabData
-from rewriter_agent.data.lab_world.problems import draw_story, generate_problems, stories
+from rewriter_agent.data.lab_world.drawing import draw_story, stories
+from rewriter_agent.data.lab_world.problems import generate_problems
 from rewriter_agent.data.lab_world.splits import SHARES, distinct_from, draw_from, part_of
 from rewriter_agent.data.lab_world.story import APPLY, Difficulty, Story, operands, recomputed
 from rewriter_agent.data.lab_world.styles import EXPERT_STYLES, NATURAL, STYLES, solution, style_of
