@@ -1,12 +1,14 @@
 """Reads a study's numbers from its folders."""
 
+from dataclasses import replace
+
 from rewriter_agent.config import RunConfig, dump_config
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.result import ModelResult, read_result
 from rewriter_agent.experiments.compare import rewriting_result, training_cost
 from rewriter_agent.experiments.measurements import fine_tuning, measured, model_metrics, student
 from rewriter_agent.experiments.results import Measurement
-from rewriter_agent.pipeline import REWRITE, STUDENT
+from rewriter_agent.pipeline import REPLAY, REWRITE, STUDENT
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 from .arms import EXPERT, SOURCES
@@ -48,7 +50,17 @@ def cell_result(cell: Cell, base: ModelResult) -> Measurement:
     """Read the measurement of a cell that has been evaluated."""
     read = student if cell.is_student else fine_tuning
     training = RunFolder(cell.config.folder).student if cell.is_student else StageFolder(cell.folder)
-    return read(cell.arm, cell.seed, cell.learning_rate, training, measured(cell.folder), base)
+    found = read(cell.arm, cell.seed, cell.learning_rate, training, measured(cell.folder), base)
+    return (
+        replace(found, metrics=found.metrics | _replay_cost(cell.config)) if cell.config.sft.replay else found
+    )
+
+
+def _replay_cost(config: RunConfig) -> dict[str, float]:
+    """Count the backbone's answers to general prompts; completions that a file gives cost none."""
+    manifest = REPLAY.read_manifest(config)
+    assert manifest is not None, "the cell has its rows"
+    return {"replay_rollouts": manifest["counts"].get("rollouts", 0)}
 
 
 def source_result(plan: StudyPlan, source: str, seed: int) -> Measurement:

@@ -1,10 +1,13 @@
 """Forecast of a study's cost: counts follow from the config, seconds from the speeds that a pilot has measured."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from rewriter_agent.config import RunConfig
 from rewriter_agent.config.stages import rewrites, trains_rewriter
+from rewriter_agent.replay.texts import read_texts
 from rewriter_agent.report.format import duration
 
 from .plan import StudyPlan
@@ -29,6 +32,8 @@ class WorkCounts:
     student_rollouts: int
     rollouts: int
     """Most rollouts of rewriting."""
+    replay_rollouts: int
+    """The backbone's answers to general prompts, once per seed and source with a replay arm."""
     fine_tunings: int
     steps: int
     """Steps of each fine-tuning."""
@@ -55,10 +60,18 @@ def count_work(plan: StudyPlan) -> WorkCounts:
         student_steps=seeds * sum(students),
         student_rollouts=seeds * sum(students) * candidates,
         rollouts=seeds * a_problem * plan.problems,
+        replay_rollouts=seeds * _replay_rollouts([cell.config for cell in cells if cell.config.sft.replay]),
         fine_tunings=seeds * len(cells),
         steps=plan.steps,
         refreshed=seeds * sum(cell.config.sft.refresh is not None for cell in cells),
     )
+
+
+def _replay_rollouts(configs: Sequence[RunConfig]) -> int:
+    """Count the answers of one seed; arms of the same source share them."""
+    of_sources = {config.folder: config for config in configs}.values()
+    answered = [config for config in of_sources if config.sft.replay and config.sft.replay.source == "own"]
+    return sum(len(read_texts(config)) for config in answered)
 
 
 def forecast(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> dict[str, float]:
@@ -76,7 +89,9 @@ def forecast(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> dict[str, flo
         "base": speeds.engines_start + speeds.evaluation,
         "rewriters": work.rewriters * speeds.rewriter_start + work.rewriter_steps * speeds.rewriter_step,
         **({"students": students} if work.students else {}),
-        "rewriting": work.prepared * speeds.problem_prepared + work.rollouts * speeds.rollout,
+        "rewriting": work.prepared * speeds.problem_prepared
+        # An answer for replay takes about as long as a rewrite.
+        + (work.rollouts + work.replay_rollouts) * speeds.rollout,
         "fine-tuning": work.seeds * speeds.processes_start + rounds * one,
         "refreshed": work.refreshed * (refresh + (parts - 1) * speeds.engines_start),
         "evaluation": (work.fine_tunings + work.students) * speeds.evaluation
@@ -88,9 +103,10 @@ def counts_text(plan: StudyPlan) -> str:
     """Describe the work for the terminal."""
     work = count_work(plan)
     students = f"{work.students} students ({work.student_rollouts:,} rollouts), " if work.students else ""
+    replay = f"{work.replay_rollouts:,} answers for replay, " if work.replay_rollouts else ""
     return (
         f"study: {work.rewriters} rewriters of {plan.config.train.max_steps} steps "
-        f"({work.training_rollouts:,} rollouts), {students}at most {work.rollouts:,} rollouts of rewriting, "
+        f"({work.training_rollouts:,} rollouts), {students}at most {work.rollouts:,} rollouts of rewriting, {replay}"
         f"{work.fine_tunings} fine-tunings of {work.steps} steps, {work.fine_tunings + work.students + 1} evaluations"
     )
 
@@ -99,7 +115,8 @@ def forecast_text(plan: StudyPlan, speeds: "Speeds", at_a_time: int) -> str:
     """Describe the work for the terminal."""
     phases = forecast(plan, speeds, at_a_time)
     work = count_work(plan)
-    tokens = speeds.tokens * (work.rollouts + work.training_rollouts + work.student_rollouts)
+    rollouts = work.rollouts + work.training_rollouts + work.student_rollouts + work.replay_rollouts
+    tokens = speeds.tokens * rollouts
     lines = [f"  {name:<14}{duration(seconds):>16}" for name, seconds in phases.items()]
     total = f"  {'in all':<14}{duration(sum(phases.values())):>16}, about {tokens:,.0f} tokens of rewrites"
     return "\n".join([f"study, {at_a_time} fine-tunings at a time:", *lines, total])

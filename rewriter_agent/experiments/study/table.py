@@ -6,7 +6,7 @@ from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.report.text_table import text_table
 
 from .hypotheses import hypotheses
-from .results import ArmResult, StudyResult
+from .results import ArmResult, Point, StudyResult
 
 COLUMNS = (
     "arm",
@@ -64,22 +64,23 @@ def _rows(result: StudyResult, marked: str) -> list[tuple[str, ...]]:
                     with_interval(metrics["forgetting"]),
                     _percent(metrics["lost"].value),
                     f"{metrics['kl'].value:.3f}" if "kl" in metrics else "–",
-                    *_of_source(arm),
+                    *_of_source(arm, point),
                 )
             )
     return rows
 
 
-def _of_source(arm: ArmResult) -> Sequence[str]:
+def _of_source(arm: ArmResult, point: Point) -> Sequence[str]:
+    """Cells of the arm's targets; their rollouts include training and answers for replay."""
     found = arm.source
-    if not found:
-        return "–", "–", "–", "–"
-    rollouts = sum(found[name].value for name in ("rollouts", "training_rollouts") if name in found)
     shares = [
         _percent(found[name].value) if name in found else "–"
         for name in ("rewritten", "accepted", "false_step")
     ]
-    return *shares, f"{rollouts:,.0f}"
+    rollouts = [found[name].value for name in ("rollouts", "training_rollouts") if name in found]
+    if replay := point.metrics.get("replay_rollouts"):
+        rollouts.append(replay.value)
+    return *shares, f"{sum(rollouts):,.0f}" if rollouts else "–"
 
 
 def average(metrics: dict[str, float]) -> str | None:

@@ -360,6 +360,18 @@ def test_a_student_is_in_the_table_and_on_the_page_with_its_cost(tmp_path: Path)
     assert "GRPO student at equal rollouts" in (tmp_path / "study.html").read_text()
 
 
+def test_answers_for_replay_are_among_the_rollouts() -> None:
+    replayed = [
+        replace(one, metrics=one.metrics | {"replay_rollouts": 80})
+        for arm in ("expert_replay", "rl_replay")
+        for one in (cell(arm, 1e-4, seed, 0.5, 0.1) for seed in (0, 1))
+    ]
+    arms = arm_results(["expert", "expert_replay", "rl_replay"], [*CELLS, *replayed], result().sources)
+    table = study_table(replace(result(), arms=arms)).split("\n")
+    ends = {line.split()[0]: line.split()[-1] for line in table[2:6]}
+    assert ends == {"expert": "–", "expert_replay": "80", "rl_replay": "800"}
+
+
 def test_hypotheses_stand_as_the_numbers_say() -> None:
     found = {h.name: h for h in hypotheses(result())}
     # Half of SFT's 10 and 20 points is 5 and 10; the rewriter's are 6 and 4.

@@ -71,6 +71,19 @@ def test_students_count_as_trainings_and_evaluations(plan: StudyPlan) -> None:
     assert "student" not in counts_text(plan)
 
 
+def test_answers_for_replay_are_counted_once_per_source_and_seed(plan: StudyPlan) -> None:
+    study = plan.config.study
+    assert study is not None
+    arms = study.model_copy(update={"arms": ["expert", "expert_replay", "rl", "rl_replay"]})
+    more = StudyPlan(plan.config.model_copy(update={"study": arms}), plan.problems)
+    # The laboratory's 80 prompts, for two sources and two seeds.
+    assert count_work(more).replay_rollouts == 80 * 2 * 2
+    assert forecast(more, SPEEDS, 2)["rewriting"] == 200 * 0.5 + (2 * 100 * 4 + 320) * 0.25
+    assert "320 answers for replay" in counts_text(more)
+    assert count_work(plan).replay_rollouts == 0
+    assert "replay" not in counts_text(plan)
+
+
 def test_seconds_by_hand(plan: StudyPlan) -> None:
     found = forecast(plan, SPEEDS, 2)
     assert found["base"] == 20 + 30
