@@ -44,7 +44,7 @@ evaluate:
   retention: [lab_sort, lab_repeat]
   retention_limit: 4
 tracking: {report_to: none}
-study: {seeds: [1], learning_rates: [1.0e-3], arms: [expert, expert_replay, best_of_budget, grpo, rl_greedy]}
+study: {seeds: [1], learning_rates: [1.0e-3], arms: [expert, best_of_budget, grpo, sdft, rl_replay, rl_greedy]}
 """
 
 
@@ -81,13 +81,13 @@ def result(folder: Path) -> StudyResult:
 
 
 def test_every_arm_is_measured(result: StudyResult) -> None:
-    arms = ["expert", "expert_replay", "best_of_budget", "grpo", "rl_greedy"]
+    arms = ["expert", "best_of_budget", "grpo", "sdft", "rl_replay", "rl_greedy"]
     assert [arm.arm for arm in result.arms] == arms
     assert sorted((cell.arm, cell.seed) for cell in result.cells) == [(arm, 1) for arm in sorted(arms)]
     for cell in result.cells:
         assert {"task", "avg@1", "retention/lab_sort", "forgetting", "kl", "nll"} <= cell.metrics.keys()
     # That whose rewriter writes for another is one, too.
-    assert {source.arm for source in result.sources} == {"best_of_budget", "grpo", "rl", "rl_greedy"}
+    assert {source.arm for source in result.sources} == {"best_of_budget", "grpo", "sdft", "rl", "rl_greedy"}
 
 
 def test_the_command_ends_with_the_table_and_leaves_page_and_markdown(
@@ -109,7 +109,7 @@ def test_best_of_n_spends_what_the_rewriter_has_spent(result: StudyResult) -> No
     assert rl == 16 * 4 + 2 * 8
     assert spent["best_of_budget"]["rollouts"] == rl
     # The student itself: 10 steps of 8.
-    assert spent["grpo"]["training_rollouts"] == rl
+    assert spent["grpo"]["training_rollouts"] == spent["sdft"]["training_rollouts"] == rl
     # Written by the rewriter of `rl`, whose training counts for it, too.
     assert spent["rl_greedy"]["training_rollouts"] == spent["rl"]["training_rollouts"]
 
@@ -123,13 +123,16 @@ def test_greedy_rewriting_writes_one_text_a_problem(folder: Path) -> None:
     assert len({(row["problem_id"], row["text"]) for row in rows}) == len({row["problem_id"] for row in rows})
 
 
-def test_replay_is_in_the_rows_of_its_arm_alone(folder: Path) -> None:
-    seed = folder / "study" / "seed-1" / "expert"
-    counts = read_json(seed / "expert_replay-lr0.001" / "manifest.json")["counts"]
+def test_replay_is_in_the_rows_of_its_arm_alone(folder: Path, result: StudyResult) -> None:
+    seed = folder / "study" / "seed-1"
+    counts = read_json(seed / "rl" / "rl_replay-lr0.001" / "manifest.json")["counts"]
     # 1 of 17 rows.
     assert (counts["replay_rows"], counts["replay_share"]) == (1, 0.0588)
-    assert "replay_rows" not in read_json(seed / "expert-lr0.001" / "manifest.json")["counts"]
-    assert read_json(seed / "replay" / "manifest.json")["counts"]["rollouts"] > 0
+    assert "replay_rows" not in read_json(seed / "expert" / "expert-lr0.001" / "manifest.json")["counts"]
+    answers = read_json(seed / "rl" / "replay" / "manifest.json")["counts"]["rollouts"]
+    assert answers > 0
+    found = {cell.arm: cell.metrics.get("replay_rollouts") for cell in result.cells}
+    assert found == dict.fromkeys(found, None) | {"rl_replay": answers}
 
 
 def test_models_are_gone_and_seconds_are_counted(folder: Path, result: StudyResult) -> None:
