@@ -3,11 +3,12 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.config.method import Method
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.experiments.study.arms import ARMS, SOURCES
@@ -148,6 +149,7 @@ def test_methods_are_arms(plan: StudyPlan) -> None:
 
 def test_compared_methods_are_a_study_at_equal_rollouts(tmp_path: Path) -> None:
     make(tmp_path, "null")
+    assert ARM_OF.keys() == set(get_args(Method))
     for method in ARM_OF:
         changes = [f"method={method}", "sft.sweep=null", "seed=7", f"output_dir={tmp_path}"]
         given = load_config(tmp_path / "config.yaml", changes)
