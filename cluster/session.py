@@ -26,11 +26,14 @@ PORT = 6379
 
 
 @contextmanager
-def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list[Machine]]:
+def connect(
+    config: ClusterConfig, shared: Path | None = None, worker_output: bool = False
+) -> Generator[list[Machine]]:
     """Join the cluster at `config.address` or `RAY_ADDRESS`, else start one on this machine.
 
     Yields the machines of the cluster. A cluster that was started here is stopped at the end. `shared` is a folder that
-    all machines can access; processes of a joined cluster get the user's keys and tokens from a file in it.
+    all machines can access; processes of a joined cluster get the user's keys and tokens from a file in it. With
+    `worker_output`, this process prints what workers print.
 
     Raises:
         ValueError: no cluster answers at the address.
@@ -40,9 +43,9 @@ def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list
     path = write_credentials(shared.absolute()) if address and shared and JOB not in os.environ else None
     try:
         if address:
-            _join(address, hand_over(path) if path else None)
+            _join(address, hand_over(path) if path else None, worker_output)
         else:
-            _start()
+            _start(worker_output)
         yield machines_from_ray(ray.nodes())
     finally:
         ray.shutdown()
@@ -50,7 +53,7 @@ def connect(config: ClusterConfig, shared: Path | None = None) -> Generator[list
             path.unlink(missing_ok=True)
 
 
-def _start() -> None:
+def _start(worker_output: bool) -> None:
     # Without it Ray would create a token file in the home directory, which may not be writable.
     os.environ.setdefault("RAY_AUTH_TOKEN", new_token())
     os.environ.update({name: value for name, value in START_LIMITS.items() if name not in os.environ})
@@ -62,14 +65,14 @@ def _start() -> None:
             num_cpus=local_machine().cpus,
             # Ray Train asks the dashboard whether its controller is alive, and hangs without one.
             include_dashboard=True,
-            log_to_driver=False,
+            log_to_driver=worker_output,
             logging_level=logging.ERROR,
             _temp_dir=str(ray_folder() / "ray"),
             _metrics_export_port=ports["metrics_export_port"],
         )
 
 
-def _join(address: str, runtime_env: dict[str, Any] | None) -> None:
+def _join(address: str, runtime_env: dict[str, Any] | None, worker_output: bool) -> None:
     protect_token()
     address = _found(address) if address == "auto" else address
     host, port = host_and_port(address)
@@ -79,7 +82,7 @@ def _join(address: str, runtime_env: dict[str, Any] | None) -> None:
         try:
             ray.init(
                 address=address,
-                log_to_driver=False,
+                log_to_driver=worker_output,
                 logging_level=logging.ERROR,
                 runtime_env=runtime_env,
             )

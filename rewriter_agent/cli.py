@@ -13,6 +13,7 @@ from sft.runtime.collector import collector_paused
 
 from .commands.parser import parse
 from .environment import prepare_environment, use_utf8
+from .io.console import console
 
 if TYPE_CHECKING:
     from .config import RunConfig
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         use_utf8()
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(__doc__, arguments)
+    console.verbose = getattr(options, "verbose", False)
     # Ray's job server ends a job with SIGTERM; engines and files are then closed as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     credentials = None
@@ -42,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         starts_over = options.command in ("grade", "gap", "check")
         kept = "nothing was written" if starts_over else "re-run the same command to resume"
-        print(f"interrupted; {kept}", file=sys.stderr)
+        console.warn(f"interrupted; {kept}")
         if not starts_over:
             _say_kept(options, arguments)
         return INTERRUPTED
@@ -50,9 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
         message = user_message(error)
         if message is None:
             raise
-        print(f"error: {message}", file=sys.stderr)
+        console.warn("\n".join([f"error: {message}", *getattr(error, "__notes__", [])]))
         return 2
     finally:
+        console.close()
         # This job is the last one that needs the file.
         if credentials:
             credentials.unlink(missing_ok=True)
@@ -63,7 +66,7 @@ def _say_kept(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     from .commands.closing import resume_text
     from .config import load_config
 
-    print(resume_text(load_config(options.config, options.set), arguments), file=sys.stderr)
+    console.warn(resume_text(load_config(options.config, options.set), arguments))
 
 
 def _do(options: argparse.Namespace) -> int:
@@ -75,11 +78,11 @@ def _do(options: argparse.Namespace) -> int:
         case "launch":
             from rewriter_agent.commands.launch import launch
 
-            return launch(options.config, options.set, options.seeds)
+            return launch(options.config, options.set, options.seeds, options.verbose)
         case "submit":
             from rewriter_agent.commands.submit import submit
 
-            return submit(options.config, options.set, options.seeds)
+            return submit(options.config, options.set, options.seeds, options.verbose)
         case "gap":
             return _gap(options)
         case "push":
@@ -105,6 +108,15 @@ def _do_here(options: argparse.Namespace) -> int:
             return 0
         case "dashboard":
             return _dashboard(config, options.dry_run)
+    from .runtime.run_log import run_log
+
+    with run_log(config.folder):
+        return _start(config, options)
+
+
+def _start(config: "RunConfig", options: argparse.Namespace) -> int:
+    """Run a command that starts engines, or the report alone."""
+    match options.command:
         case "study":
             return _study(config, options.join)
         case "compare":
@@ -112,7 +124,7 @@ def _do_here(options: argparse.Namespace) -> int:
         case "run" if options.seeds:
             from rewriter_agent.experiments.seeds import run_seeds
 
-            print(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
+            console.say(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
             return 0
     return _run(config, options)
 
@@ -123,14 +135,14 @@ def _run(config: "RunConfig", options: argparse.Namespace) -> int:
         from .pipeline import COMMANDS, evaluate_arms, print_summary, run_stages
 
     if options.command == "evaluate":
-        print(evaluate_arms(config, options.arms, options.regrade))
+        console.say(evaluate_arms(config, options.arms, options.regrade))
         return 0
     run_stages(config, COMMANDS[options.command])
     if options.command == "run":
         from .commands.closing import next_text
 
         print_summary(config)
-        print(next_text(config))
+        console.say(next_text(config))
     return 0
 
 
@@ -161,11 +173,10 @@ def _grade(options: argparse.Namespace) -> int:
     from .commands.grade_options import reward_config
 
     config = reward_config(options)
-    print(
-        grade_file(
-            options.input, options.output, config, options.convention, options.mode, steps=options.steps
-        )
+    summary = grade_file(
+        options.input, options.output, config, options.convention, options.mode, steps=options.steps
     )
+    console.say(str(summary))
     return 0
 
 
@@ -174,7 +185,7 @@ def _check(options: argparse.Namespace) -> int:
 
     limits = Limits(options.min_gain, options.max_forgetting)
     decision = check(options.run, limits, options.arm, options.point_estimates)
-    print(decision.line)
+    console.say(decision.line)
     return 0 if decision.passed else 1
 
 
@@ -197,8 +208,10 @@ def _gap(options: argparse.Namespace) -> int:
 
     check_inputs(config)
     from rewriter_agent.experiments.gap.command import gap, gap_table
+    from rewriter_agent.runtime.run_log import run_log
 
-    print(gap_table(gap(config, options.sample), config.folder))
+    with run_log(config.folder):
+        console.say(gap_table(gap(config, options.sample), config.folder))
     return 0
 
 
@@ -221,7 +234,7 @@ def _compare(config: "RunConfig", options: argparse.Namespace) -> int:
     with collector_paused():
         from rewriter_agent.experiments.compare import compare_strategies, comparison
 
-    print(comparison(compare_strategies(config, options.strategies)))
+    console.say(comparison(compare_strategies(config, options.strategies)))
     return 0
 
 
@@ -229,12 +242,12 @@ def _study(config: "RunConfig", parts: Sequence[Path]) -> int:
     if parts:
         from rewriter_agent.experiments.study.join import join_studies
 
-        print(join_studies(config, parts))
+        console.say(join_studies(config, parts))
         return 0
     with collector_paused():
         from rewriter_agent.experiments.study.command import run_study
 
-    print(run_study(config))
+    console.say(run_study(config))
     return 0
 
 
@@ -242,9 +255,9 @@ def _dashboard(config: "RunConfig", dry_run: bool) -> int:
     from rewriter_agent.tracking.panels import outline
 
     if dry_run:
-        print(outline())
+        console.say(outline())
         return 0
     from rewriter_agent.tracking.dashboard import dashboard
 
-    print(dashboard(config))
+    console.say(dashboard(config))
     return 0

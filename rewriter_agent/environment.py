@@ -10,6 +10,7 @@ from pathlib import Path
 from cluster.loopback import without_proxy
 from cluster.start_limits import START_LIMITS
 from cluster.temporary import can_write
+from rewriter_agent.io.console import console
 
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -18,6 +19,8 @@ DEFAULTS = {
     "TQDM_DISABLE": "1",
     # Without this, a thread left behind by an interrupt would start its own cluster.
     "RAY_ENABLE_AUTO_CONNECT": "0",
+    # The output of workers goes to a file.
+    "RAY_COLOR_PREFIX": "0",
     **START_LIMITS,
 }
 LONGEST_TMPDIR = 107 - len("/pymp-00000000/listener-00000000-0000")
@@ -63,7 +66,7 @@ def _choose_temporary_folder() -> None:
     except FileNotFoundError as error:
         raise ValueError(f"{error}. Let TMPDIR name a folder that you can write.") from None
     if usable != chosen:
-        print(f"hint: TMPDIR={chosen} cannot be used for sockets and files; {usable} is", file=sys.stderr)
+        console.warn(f"hint: TMPDIR={chosen} cannot be used for sockets and files; {usable} is")
         os.environ["TMPDIR"] = usable
 
 
@@ -77,7 +80,7 @@ def _choose_home() -> None:
         {name: str(path) for name, path in kept.items() if name not in os.environ and path.exists()}
     )
     os.environ["HOME"] = str(_own_folder())
-    print(f"hint: the home {home} cannot be written; caches go to {os.environ['HOME']}", file=sys.stderr)
+    console.warn(f"hint: the home {home} cannot be written; caches go to {os.environ['HOME']}")
 
 
 def _own_folder() -> Path:

@@ -13,6 +13,7 @@ from rewriter_agent.evaluate.stage import evaluate
 from rewriter_agent.evaluate.table import evaluation_table
 from rewriter_agent.experiments.sweep.stage import sweep
 from rewriter_agent.finetune.stage import finetune, sft_gb
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import clock
 from rewriter_agent.prepare.records import PREPARED
@@ -29,6 +30,7 @@ from rewriter_agent.runtime.fingerprints import (
     rewriter_hash,
     template_hash,
 )
+from rewriter_agent.runtime.forecast import standing
 from rewriter_agent.runtime.hints import hints
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.runtime.runner import run_stage
@@ -222,15 +224,15 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
         # A file that cannot be read is named before anything starts.
         read_texts(config)
     for hint in hints(config):
-        print(f"hint: {hint}", flush=True)
-    with connect(config.cluster, config.output_dir) as machines:
+        console.say(f"hint: {hint}")
+    with connect(config.cluster, config.output_dir, console.has_log) as machines:
         session = Session(config, machines, roles_of(stages, config))
         with exclusive(config.folder):
             session.write_config()
             check_rewriter(session)
             try:
                 for stage in stages:
-                    run_stage(stage, session)
+                    run_stage(stage, session, standing(stage, stages, config) if stage.wanted(config) else "")
             finally:
                 session.close()
 
@@ -259,6 +261,6 @@ def print_summary(config: RunConfig) -> None:
     manifests = [stage.read_manifest(config) for stage in STAGES if stage.wanted(config)]
     times = {m["stage"]: m["wall_seconds"] for m in manifests if m}
     for name, seconds in times.items():
-        print(f"  {name:<20}{clock(seconds)}")
-    print(f"  {'in all':<20}{clock(sum(times.values()))}")
-    print(f"report: {RunFolder(config.folder).report.page.absolute()}")
+        console.say(f"  {name:<20}{clock(seconds)}")
+    console.say(f"  {'in all':<20}{clock(sum(times.values()))}")
+    console.say(f"report: {RunFolder(config.folder).report.page.absolute()}")

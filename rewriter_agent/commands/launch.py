@@ -6,11 +6,12 @@ from pathlib import Path
 
 from cluster.head import Head, local_head
 from rewriter_agent.config import load_config
+from rewriter_agent.io.console import console
 
 from .ray_job import run_job
 
 
-def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -> int:
+def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = (), verbose: bool = False) -> int:
     """Submit `rewriter-agent run` to a cluster started for it.
 
     Returns 0 if the job finished, 1 if it failed, 130 on Ctrl-C.
@@ -22,12 +23,13 @@ def launch(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
     check_inputs(config)
     with local_head(config.cluster) as head:
         # The token is not printed: anyone who has it can run code as this user.
-        print(f"Ray dashboard: {head.address}", flush=True)
+        console.say(f"Ray dashboard: {head.address}")
         command = [sys.executable, "-u", "-m", "rewriter_agent", "run", str(config_path.absolute())]
         command += [f"--set={override}" for override in overrides]
         # No machine will join this cluster, so waiting for one is pointless.
         command += [f"--set=output_dir={config.output_dir.absolute()}", "--set=cluster.wait_timeout=0"]
         command += ["--seeds", *map(str, seeds)] if seeds else []
+        command += ["--verbose"] if verbose else []
         return run_here(head, command)
 
 
@@ -39,5 +41,5 @@ def run_here(head: Head, command: list[str]) -> int:
     try:
         return run_job(head.address, [*env, *command], {}, head.token)
     except KeyboardInterrupt:
-        print("interrupted: stopping the job and its cluster; re-run the same command to resume", flush=True)
+        console.say("interrupted: stopping the job and its cluster; re-run the same command to resume")
         return 130

@@ -11,6 +11,7 @@ from rewriter_agent.config.stages import rewrites, stages_line
 from rewriter_agent.data.load import check_first_rows
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.data.prompts import format_hint, question_line, read_prompts, rewriting_line
+from rewriter_agent.io.console import console
 from rewriter_agent.models.chat_template import tells_date
 from rewriter_agent.models.context_length import check_max_model_len
 from rewriter_agent.models.end_tokens import end_tokens_text
@@ -39,22 +40,22 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     check_max_model_len(path, config.model.max_model_len)
     tokens = load_tokens(path, config.model, prompts=prompts, light=True)
     layout = make_plan(cluster_layout(config), work, given or [local_machine()])
-    print(plan_table(layout, config, work))
-    print(stages_line(config))
+    console.say(plan_table(layout, config, work))
+    console.say(stages_line(config))
     for line in formats:
-        print(line)
+        console.say(line)
     if isinstance(config.data, MixData):
         shares = ", ".join(f"{name} {share:.1%}" for name, share in config.data.shares.items())
-        print(f"training problems: {shares}")
-    print(question_line(prompts, config.convention))
+        console.say(f"training problems: {shares}")
+    console.say(question_line(prompts, config.convention))
     if rewrites(config):
-        print(rewriting_line(prompts, config.convention))
+        console.say(rewriting_line(prompts, config.convention))
     if hint := format_hint(config.prompts, config.convention):
-        print(f"hint: {hint}")
-    print(end_tokens_text(tokens.ends, tokens.tokenizer))
+        console.say(f"hint: {hint}")
+    console.say(end_tokens_text(tokens.ends, tokens.tokenizer))
     if tells_date(tokens.tokenizer):
         told = config.model.date or "that of the run's first start; model.date sets another"
-        print(f"the chat template tells a date: {told}")
+        console.say(f"the chat template tells a date: {told}")
     if config.study is not None:
         _plan_study(config, layout, measure)
     elif measure:
@@ -66,10 +67,10 @@ def _plan_study(config: RunConfig, layout: Plan, measure: bool) -> None:
     from rewriter_agent.experiments.study.plan import StudyPlan
 
     study = StudyPlan.of(config)
-    print(counts_text(study))
+    console.say(counts_text(study))
     if measure:
         # Imported here: only the pilot starts anything.
         from rewriter_agent.experiments.study.pilot import measure_speeds
         from rewriter_agent.experiments.study.stages import fine_tunings_at_a_time
 
-        print(forecast_text(study, measure_speeds(study), fine_tunings_at_a_time(layout)[0]))
+        console.say(forecast_text(study, measure_speeds(study), fine_tunings_at_a_time(layout)[0]))

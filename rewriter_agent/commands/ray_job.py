@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import os
+import re
 import shlex
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from rewriter_agent.io.console import console
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 BUSY = "No available agent"
 """Message of Ray's job server until the node that will run the job has registered."""
 BUSY_SECONDS, PAUSE_SECONDS = 180.0, 2.0
+OF_RAY = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+\s+[A-Z]+ \w+\.py:\d+ -- |Running entrypoint for job ")
+"""Beginnings of the lines that Ray adds to the output of a job."""
 
 
 def run_job(
@@ -26,7 +31,7 @@ def run_job(
     """
     client = connect(address, token)
     job = _submit(client, shlex.join(command), runtime_env)
-    print(f"Ray job {job}", flush=True)
+    console.say(f"Ray job {job}")
     return _follow(client, job)
 
 
@@ -89,7 +94,7 @@ def _submit(client: "JobSubmissionClient", entrypoint: str, runtime_env: dict[st
                     "head may be overloaded, or still starting: try again, or look with `ray status`."
                 ) from error
         if not waits:
-            print("the cluster is not ready to take a job; trying again", flush=True)
+            console.say("the cluster is not ready to take a job; trying again")
         waits = True
         time.sleep(PAUSE_SECONDS)
 
@@ -102,17 +107,23 @@ def _follow(client: "JobSubmissionClient", job: str) -> int:
         asyncio.run(_print_log(client, job))
         return _end(client, job)
     except (ClientError, RequestException, RuntimeError) as error:
-        print(
+        console.say(
             f"the connection to the Ray job server was lost ({_first_line(error)}); the state of job {job} is unknown. "
-            "Re-run the same command to resume.",
-            flush=True,
+            "Re-run the same command to resume."
         )
         return 1
 
 
 async def _print_log(client: "JobSubmissionClient", job: str) -> None:
-    async for lines in client.tail_job_logs(job):
-        print(lines, end="", flush=True)
+    begun = ""
+    async for text in client.tail_job_logs(job):
+        # A chunk may end within a line.
+        *lines, begun = (begun + text).split("\n")
+        for line in lines:
+            show = console.detail if OF_RAY.match(line) else console.say
+            show(line)
+    if begun:
+        console.say(begun)
 
 
 def _end(client: "JobSubmissionClient", job: str) -> int:
@@ -123,7 +134,7 @@ def _end(client: "JobSubmissionClient", job: str) -> int:
         message = getattr(client.get_job_info(job), "message", None) or "no reason given"
         # The rest of the message repeats the log.
         reason = _first_line(message).partition(", last available logs")[0]
-        print(f"job {job} {status.value.lower()}: {reason}", flush=True)
+        console.say(f"job {job} {status.value.lower()}: {reason}")
         return 1
     return 0
 

@@ -9,6 +9,7 @@ from cluster.credentials import hand_over, write_credentials
 from cluster.loopback import is_loopback
 from cluster.token import protect_token
 from rewriter_agent.config import load_config
+from rewriter_agent.io.console import console
 
 from .ray_job import run_job
 
@@ -17,7 +18,7 @@ THIS_MACHINE = "http://127.0.0.1:8265"
 NOT_SENT = [".venv", "runs", ".git"]
 
 
-def submit(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -> int:
+def submit(config_path: Path, overrides: list[str], seeds: Sequence[int] = (), verbose: bool = False) -> int:
     """Submit `run CONFIG` from a copy of the working directory, follow it, and return 0 if it succeeded.
 
     The job gets this process's W&B and Hugging Face environment from a file in `output_dir`, which it removes. A config
@@ -28,10 +29,11 @@ def submit(config_path: Path, overrides: list[str], seeds: Sequence[int] = ()) -
     protect_token()
     path = write_credentials(config.output_dir.absolute())
     if path and not is_loopback(urlsplit(address).hostname):
-        print(f"the job reads keys and tokens from {path}, which must also exist on the head", flush=True)
+        console.say(f"the job reads keys and tokens from {path}, which must also exist on the head")
     runtime_env = {"working_dir": ".", "excludes": NOT_SENT, **(hand_over(path) if path else {})}
+    command = _command(config_path, overrides, seeds, config.output_dir)
     try:
-        return run_job(address, _command(config_path, overrides, seeds, config.output_dir), runtime_env)
+        return run_job(address, [*command, "--verbose"] if verbose else command, runtime_env)
     except ValueError:
         # No job has started that would remove the file.
         if path:

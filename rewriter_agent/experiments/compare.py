@@ -11,6 +11,7 @@ from rewriter_agent.config.method import SELF_TRAIN, trains_on
 from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName, uses_policy
 from rewriter_agent.experiments.results import Measurement, write_measurements
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import exclusive, read_jsonl, read_table
 from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
 from rewriter_agent.prepare.records import expert_false_share
@@ -60,7 +61,7 @@ def compare_strategies(base: RunConfig, names: Sequence[ComparedName]) -> list[M
     """
     configs = {name: with_strategy(base, name) for name in names}
     stages = {name: replace(REWRITE, name=f"rewrite-{_rewriting(base, name)}") for name in names}
-    with connect(base.cluster, base.output_dir) as machines, exclusive(base.folder):
+    with connect(base.cluster, base.output_dir, console.has_log) as machines, exclusive(base.folder):
         wanted = [roles_of((PREPARE, TRAIN, REWRITE), config) for config in configs.values()]
         session = Session(base, machines, set[str]().union(*wanted))
         session.write_config()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.io.console import console
 from rewriter_agent.pipeline import STAGES, print_summary, run_stages
 from rewriter_agent.report.build import build_over_seeds
 from rewriter_agent.report.collect import collect
@@ -26,7 +27,7 @@ def run_seeds(config: RunConfig, seeds: Sequence[int]) -> Path:
     configs = {seed: with_seed(config, seed) for seed in seeds}
     first_start(config.folder)  # One date for all runs.
     for seed, seeded in configs.items():
-        print(f"seed {seed} of {', '.join(map(str, seeds))}", flush=True)
+        console.say(f"seed {seed} of {', '.join(map(str, seeds))}")
         run_stages(seeded, STAGES)
         print_summary(seeded)
     # A run of the same name without --seeds has its stage `report` here, so use another folder.

@@ -7,6 +7,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TextIO
 
+from .clock import clock
+from .console import console
 from .files import read_json, read_jsonl, write_json
 
 SOONEST = 1.0
@@ -24,7 +26,7 @@ class Progress:
 
         Args:
             stage: Name in every line.
-            stream: Takes the lines instead of standard output.
+            stream: Takes the lines instead of the console.
             record: File that keeps time and pace for the next attempt.
         """
         known = read_json(record) if record is not None and record.exists() else {}
@@ -38,7 +40,19 @@ class Progress:
 
     def __call__(self, message: str) -> None:
         """Print one line."""
-        print(f"[{self.stage} {clock(self.elapsed)}] {message}", file=self.stream, flush=True)
+        line = self._line(message)
+        if self.stream is None:
+            console.say(line)
+        else:
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
+    def detail(self, message: str) -> None:
+        """Print a line that only `--verbose` shows."""
+        console.detail(self._line(message))
+
+    def _line(self, message: str) -> str:
+        return f"[{self.stage} {clock(self.elapsed)}] {message}"
 
     @property
     def elapsed(self) -> float:
@@ -110,11 +124,6 @@ class Progress:
 def lines(path: Path | None) -> list[str]:
     """Read the complete lines of a file that another process writes; none if there is no file."""
     return path.read_text().split("\n")[:-1] if path is not None and path.exists() else []
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds."""
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
 def short(value: float) -> str:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from rewriter_agent.io.console import console
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.models.lab import LAB, LAB_FOLDERS
 
@@ -55,7 +56,7 @@ def main() -> None:
             if options.install:
                 target = LAB_FOLDERS[options.model]
                 install(folder, target)
-                print(f"installed in {target}")
+                console.say(f"installed in {target}")
     except ValueError as error:
         parser.exit(2, f"{error}\n")
 

@@ -1,10 +1,10 @@
 """The command `push`: show the files for the Hugging Face Hub, and upload them with `--yes`."""
 
-import sys
 from collections.abc import Mapping
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.dataset import DatasetConfig
+from rewriter_agent.io.console import console
 
 from .hub import send
 from .options import Kind
@@ -19,18 +19,17 @@ def push(config: RunConfig, repos: Mapping[Kind, str], private: bool, yes: bool)
     """
     uploads = pack(config, repos)
     if "dataset" in repos and not private and config.dataset.license == DatasetConfig().license:
-        print(
+        console.warn(
             f"warning: {repos['dataset']} is to be public, and its card names no licence (dataset.license="
             f"{config.dataset.license}); set the one that the source data allows and run `rewriter-agent rewrite` "
-            "again, or push with --private",
-            file=sys.stderr,
+            "again, or push with --private"
         )
     if yes:
         send(uploads, private, f"{', '.join(repos)} of run {config.name}")
         return
     for upload in uploads:
-        print(listing(upload, private))
-    print("nothing was sent; the same command with --yes sends it")
+        console.say(listing(upload, private))
+    console.say("nothing was sent; the same command with --yes sends it")
 
 
 def listing(upload: Upload, private: bool) -> str:

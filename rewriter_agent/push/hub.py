@@ -8,6 +8,8 @@ import httpx2
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import OfflineModeIsEnabled
 
+from rewriter_agent.io.console import console
+
 from .uploads import Upload
 
 
@@ -35,7 +37,7 @@ def send(uploads: Sequence[Upload], private: bool, message: str) -> None:
             commit = api.create_commit(
                 upload.repo, additions, commit_message=message, repo_type=upload.repo_type
             )
-        print(f"{upload.kind}: {commit.repo_url}", flush=True)
+        console.say(f"{upload.kind}: {commit.repo_url}")
 
 
 def _open(api: HfApi, upload: Upload, private: bool) -> None:

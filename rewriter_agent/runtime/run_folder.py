@@ -180,6 +180,11 @@ class RunFolder:
         return self.path / "first-start.json"
 
     @property
+    def log(self) -> Path:
+        """What libraries and worker processes printed, and the lines of the console, over all attempts."""
+        return self.path / "logs" / "driver.log"
+
+    @property
     def strategies(self) -> Path:
         """Results of `compare`."""
         return self.path / "strategies.json"

@@ -19,6 +19,7 @@ from rewriter_agent.config import RunConfig, dump_config
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import load_tokens
 from rewriter_agent.data.prompts import read_prompts
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import atomic, read_jsonl
 from rewriter_agent.models.chat_template import fix_date
 from rewriter_agent.models.context_length import check_max_model_len
@@ -54,7 +55,7 @@ class Session:
         # A cluster of its own has no other machines and no other users.
         self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0
         self.plan: Plan = wait_for_plan(
-            self._cluster, workload(config, self._shape), machines, self._roles, self._patience, self._say
+            self._cluster, workload(config, self._shape), machines, self._roles, self._patience, console.say
         )
         # Only now: a run that does not fit leaves nothing behind.
         self.prompt_date = config.model.date or first_start(config.folder)
@@ -100,9 +101,9 @@ class Session:
                     self.tokens.ends.ids,
                     rank,
                 )
-                self._fleets[name] = Fleet.start(
-                    name, spec, counts[name], FleetSettings.of(cluster, self._window)
-                )
+                fleet = Fleet.start(name, spec, counts[name], FleetSettings.of(cluster, self._window))
+                fleet.log = _say
+                self._fleets[name] = fleet
 
     def engine_role(self, name: str) -> str:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""
@@ -115,11 +116,7 @@ class Session:
             ValueError: it has had none for `cluster.wait_timeout` seconds.
         """
         if self._patience:
-            wait_for_capacity([self.plan.role(name) for name in roles], self._patience, self._say)
-
-    @staticmethod
-    def _say(message: str) -> None:
-        print(message, flush=True)
+            wait_for_capacity([self.plan.role(name) for name in roles], self._patience, console.say)
 
     @property
     def _window(self) -> int:
@@ -211,3 +208,8 @@ class Session:
     def _end_embedder(self) -> None:
         if embedder := self.__dict__.pop("embedder", None):
             ray.kill(embedder.actor)
+
+
+def _say(message: str) -> None:
+    """Show a line; a function of a module, since fleets are pickled with it."""
+    console.say(message)

@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.engine.lora import supported_rank
 from rewriter_agent.config import RunConfig
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import write_json
 from rewriter_agent.io.foreign_json import read_object
 from rewriter_agent.models.folder import check_model_folder
@@ -53,7 +54,7 @@ def check_rewriter(session: Session) -> None:
     if folder := session.config.rewrite.rewriter:
         card = read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
         if hint := prompts_hint(card, session.tokens.prompts.record()):
-            print(f"hint: rewrite.rewriter: {folder} {hint}", flush=True)
+            console.say(f"hint: rewrite.rewriter: {folder} {hint}")
         if session.config.cluster.enable_lora:
             check_adapter(folder / ADAPTER, session.config.train.lora.r)
 

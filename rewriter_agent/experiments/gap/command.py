@@ -12,6 +12,7 @@ from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.reference_errors import ERROR_COLUMNS, error_rows, limit_fault, reference_errors
 from rewriter_agent.data.step_faults import describe
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.stage import fits, read_experts, require_some, to_drop
@@ -41,7 +42,7 @@ def gap(config: RunConfig, sample: int) -> Gap:
     progress = Progress("gap")
     # Rewriting is tried whatever the run's method is.
     config = config.model_copy(update={"method": "rewrite"})
-    with connect(config.cluster, config.output_dir) as machines:
+    with connect(config.cluster, config.output_dir, console.has_log) as machines:
         session = Session(config, machines, ("encoder", "backbone"))
         with exclusive(config.folder):
             try:

@@ -6,6 +6,7 @@ from cluster.session import connect
 from rewriter_agent.config import RunConfig
 from rewriter_agent.evaluate.evaluator import check_evaluation
 from rewriter_agent.experiments.fine_tunings import train_missing
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import exclusive
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REPLAY
@@ -36,13 +37,13 @@ def run_study(config: RunConfig) -> str:
     plan = StudyPlan.of(config)
     check_evaluation(config.evaluate, config.model.max_model_len)
     for hint in hints(config):
-        print(f"hint: {hint}", flush=True)
+        console.say(f"hint: {hint}")
     progress = Progress("study")
     study = plan.study
     sizes = f"{len(study.arms)} arms x {len(study.learning_rates)} learning rates x {len(study.seeds)} seeds"
     progress(f"{sizes}, {plan.steps} steps each")
     failed: dict[str, str] = {}
-    with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
+    with connect(config.cluster, config.output_dir, console.has_log) as machines, exclusive(config.folder):
         first_start(config.folder)  # One date for all runs of the study.
         session = Session(base_config(plan), machines, _roles(plan))
         clock = Clock(RunFolder(config.folder).phase_seconds)

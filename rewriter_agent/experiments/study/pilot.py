@@ -11,6 +11,7 @@ from cluster.session import connect
 from rewriter_agent.config import RunConfig, make_config
 from rewriter_agent.finetune.parallel import run_jobs
 from rewriter_agent.finetune.stage import make_job, write_inputs
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import exclusive, read_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.pipeline import EVALUATE_BASE, PREPARE, REWRITE, TRAIN
@@ -52,7 +53,7 @@ def measure_speeds(plan: StudyPlan) -> Speeds:
     # Results and caches of an earlier pilot would be reused and not timed.
     shutil.rmtree(config.output_dir, ignore_errors=True)
     stages = (PREPARE, TRAIN, REWRITE)
-    with connect(config.cluster, config.output_dir) as machines, exclusive(config.folder):
+    with connect(config.cluster, config.output_dir, console.has_log) as machines, exclusive(config.folder):
         session = Session(config, machines, roles_of(stages, config) | {"policy", "backbone", "sft"})
         try:
             session.write_config()

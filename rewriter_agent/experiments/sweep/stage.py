@@ -9,6 +9,7 @@ from rewriter_agent.experiments.fine_tunings import measure, train_missing
 from rewriter_agent.experiments.measurements import is_measured
 from rewriter_agent.experiments.results import write_measurements
 from rewriter_agent.finetune.stage import make_job, write_inputs
+from rewriter_agent.io.console import console
 from rewriter_agent.io.files import atomic
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
@@ -53,7 +54,7 @@ def _write(session: Session, folder: Path, trained: list[Trial]) -> None:
         temporary.write_text(sweep_csv(results))
     write_measurements(files.sweep, results)
     write_page(files.sweep_page, session.config.name, results)
-    print(sweep_table(results), flush=True)
+    console.say(sweep_table(results))
 
 
 def _train(session: Session, folder: Path, all_trials: list[Trial], progress: Progress) -> dict[str, str]:

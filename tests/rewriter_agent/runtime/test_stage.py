@@ -13,6 +13,7 @@ import pytest
 
 import rewriter_agent.pipeline
 from rewriter_agent.config import RunConfig
+from rewriter_agent.io.console import console
 from rewriter_agent.pipeline import (
     COMMANDS,
     DATASET,
@@ -179,12 +180,18 @@ def test_a_section_that_older_results_do_not_have_is_neutral_at_its_old_meaning(
 
 
 def test_a_stage_that_is_not_wanted_is_not_done_nor_waited_for(
-    config: RunConfig, first: Stage, capsys: pytest.CaptureFixture[str]
+    config: RunConfig,
+    first: Stage,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     unwanted = replace(first, wanted=lambda config: False)
     do(unwanted, config)
-    assert calls(first) == 0
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(console, "verbose", True)
+    do(unwanted, config)
     assert capsys.readouterr().out == "[first 00:00] not needed by this config, skipped\n"
+    assert calls(first) == 0
     after = Stage("after", (), (unwanted,), Work())
     do(after, config)
     assert after.inputs(config) == {}
