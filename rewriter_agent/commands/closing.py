@@ -1,10 +1,11 @@
 """The last lines of a command: what an interrupted run keeps and how to resume it, and useful commands after a run."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.runtime.next_commands import MEASURE, USE, next_commands, read_page
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 LEVELS = ("*", "*/*", "*/*/*")
@@ -24,20 +25,13 @@ def resume_text(config: RunConfig, arguments: Sequence[str]) -> str:
 
 def next_text(config: RunConfig) -> str:
     """Name three commands for after a run: read the report, use the model, measure data of one's own."""
-    folder = RunFolder(config.folder)
-    model = folder.training("rewritten", config.method).model.absolute()
-    commands = {
-        "read the report": ("python", "-m", "webbrowser", folder.report.page.absolute().as_uri()),
-        "use the model": ("vllm", "serve", str(model)),
-        "measure your own data": (
-            "rewriter-agent",
-            "gap",
-            "YOUR.jsonl",
-            "--model",
-            config.model.name_or_path,
-        ),
-    }
-    return "\n".join(f"{purpose + ':':<24}{shlex.join(words)}" for purpose, words in commands.items())
+    page = RunFolder(config.folder).report.page
+    later = next_commands(config.folder, config.method, config.model.name_or_path)
+    return _lines({"read the report": read_page(page), **{name: later[name] for name in (USE, MEASURE)}})
+
+
+def _lines(commands: Mapping[str, str]) -> str:
+    return "\n".join(f"{purpose + ':':<24}{command}" for purpose, command in commands.items())
 
 
 def _stages(folder: Path) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from rewriter_agent.config.method import Method
 from rewriter_agent.io.files import atomic, write_json
 from rewriter_agent.report.figures.changes import changes_figure
 from rewriter_agent.report.figures.curves import rejected_panel, sft_panels, training_panels
+from rewriter_agent.report.figures.headline import headline
 from rewriter_agent.report.figures.tradeoff import curves_on_the_way, frontier, tradeoff, tradeoff_by_seed
 from rewriter_agent.runtime.run_folder import StageFolder
 
@@ -17,7 +18,7 @@ from .markdown import markdown_table
 from .over_seeds import OverSeeds, over_seeds_verdict
 from .templates import environment
 from .titles import arm_names, arm_titles
-from .verdict import verdict
+from .verdict import beyond_chance, verdict
 
 
 def build_report(data: ReportData, output: Path) -> None:
@@ -33,6 +34,8 @@ def build_report(data: ReportData, output: Path) -> None:
         {"verdict": sentence, **asdict(data)},
         data.method,
         data=data,
+        certain=beyond_chance(data.rewritten_against_expert),
+        headline=headline(data.arms, names),
         parts=parts,
         tradeoff=tradeoff(data.arms, names),
         changes=changes_figure(parts, names),

@@ -15,6 +15,7 @@ from rewriter_agent.experiments.results import read_measurements
 from rewriter_agent.io.files import read_jsonl, read_table
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.runtime.fingerprints import WORLD
+from rewriter_agent.runtime.next_commands import next_commands
 from rewriter_agent.runtime.run_folder import RunFolder
 
 from .curves import STUDENT_TERMS, sft_curve, training_curves
@@ -22,6 +23,7 @@ from .data import Cost, EvaluationCurve, LabWorld, Replay, ReportData, StageReco
 from .manifests import ARMS, manifests, method_of
 from .replies import replies
 from .rewriting import Pieces, rewriting, samples
+from .taught import taught
 from .ways import ways
 
 
@@ -45,6 +47,9 @@ def collect(run_dir: Path, pieces: Pieces | None = None, swept: bool = False) ->
         name=run_dir.resolve().name,
         method=method,
         finished_at=max(manifest["finished_at"] for manifest in found.values()),
+        taught=taught(tree.get("data", {})),
+        problems=sum(1 for _ in read_table(folder.prepare.prepared, ["id"])),
+        next_commands=next_commands(run_dir, method, tree["model"]["name_or_path"]),
         lab_world=_lab_world(found["prepare"]),
         arms=arms,
         rewritten_against_expert=compare(results["rewritten"], results["expert"]),

@@ -228,6 +228,12 @@ class ReportData:
     name: str
     method: Method
     finished_at: str
+    taught: str
+    """The task in a few words."""
+    problems: int
+    """Training problems."""
+    next_commands: dict[str, str]
+    """Commands for after the run, by their purpose."""
     lab_world: LabWorld | None
     """World of the laboratory's problems or retention items; None without them."""
     arms: list[ModelSummary]

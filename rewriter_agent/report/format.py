@@ -25,6 +25,21 @@ class Interval(Protocol):
         ...
 
 
+class Difference(Interval, Protocol):
+    """A difference with its 95 % interval."""
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the interval excludes 0."""
+        ...
+
+
+def excludes_zero(change: Difference) -> bool:
+    """Whether a difference is beyond chance by its interval as it is printed: an end shown as 0.0 excludes nothing."""
+    low, high = (round(100 * end, 1) for end in (change.low, change.high))
+    return change.beyond_chance and (low > 0 or high < 0)
+
+
 def percent(value: float) -> str:
     """A share in percent."""
     return f"{100 * value:z.1f}".replace("-", "−")

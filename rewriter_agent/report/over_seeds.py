@@ -8,8 +8,8 @@ from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
 from .data import LabWorld, ReportData
-from .format import oriented
 from .titles import subject
+from .verdict import elsewhere, on_the_task
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,5 @@ def over_seeds(name: str, runs: Mapping[int, ReportData], measurements: Sequence
 
 def over_seeds_verdict(data: OverSeeds) -> str:
     """Say what rewriting changed, and whether that is beyond the spread between seeds."""
-    task = _clause(data.gain, "scores", ("higher", "lower"), "on the task")
-    kept = _clause(data.forgetting, "forgets", ("more", "less"), "elsewhere")
     against = f"Over {len(data.seeds)} seeds, against SFT on the expert data, {subject(data.method)}"
-    return f"{against} {task}, and {kept}."
-
-
-def _clause(mean: SeedMean, verb: str, words: tuple[str, str], where: str) -> str:
-    size, interval = oriented(mean)
-    direction = words[0] if mean.value > 0 else words[1]
-    beyond = "" if mean.beyond_chance else ", which may be chance"
-    return f"{verb} {size} {direction} {where}{beyond} ({interval})"
+    return f"{against} {on_the_task(data.gain)}, and {elsewhere(data.forgetting)}."

@@ -1,6 +1,7 @@
 """Result of a study in a few sentences that its numbers decide."""
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
+from rewriter_agent.report.format import excludes_zero
 
 from .arms import ARMS, REFERENCES
 from .results import ArmResult, StudyResult
@@ -55,6 +56,6 @@ def _compared(difference: SeedMean, more: str, less: str) -> str:
     size = f"{abs(100 * difference.value):.1f} points {more if difference.value > 0 else less}"
     if not difference.has_interval:
         return size
-    beyond = "" if difference.beyond_chance else ", which may be chance"
+    beyond = "" if excludes_zero(difference) else ", which may be chance"
     ends = f"{100 * difference.low:+z.1f} to {100 * difference.high:+z.1f}".replace("-", "−")
     return f"{size} ({ends}{beyond})"

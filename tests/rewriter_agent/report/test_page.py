@@ -34,6 +34,7 @@ from rewriter_agent.report.data import EvaluationCurve
 from rewriter_agent.report.format import multiple
 from rewriter_agent.report.rewriting import EXPERTS, TARGETS
 from rewriter_agent.report.stage import report
+from rewriter_agent.report.taught import taught
 from rewriter_agent.report.verdict import verdict
 from rewriter_agent.report.ways import TOKENS, Way, ways
 from rewriter_agent.rewrite.record import CANDIDATES
@@ -168,7 +169,8 @@ def test_a_student_is_reported_without_a_rewriting(tmp_path):
     assert "1 for an answer that passes the gate" in page.text
     assert "the GRPO student scores" in page.text
     # The config and the names of stages are shown as they are.
-    shown = page.text.split("Against SFT")[1].split("Cost")[0]
+    before, after = page.text.split("Against SFT")[1].split("What to do next")
+    shown = before + after.split("--seeds 0 1 2")[1].split("Cost")[0]
     assert "student against expert" in shown
     assert "rewrit" not in shown
     assert "| GRPO student |" in (run / "report.md").read_text()
@@ -316,8 +318,8 @@ def test_the_page_loads_nothing(html):
 
 def test_figure_colours_follow_the_theme(html):
     drawings = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
-    # Trade-off, changes, frontier, 9 panels and rejections of training, 4 panels of fine-tuning.
-    assert len(drawings) == 17
+    # Headline, trade-off, changes, frontier, 9 panels and rejections of training, 4 panels of fine-tuning.
+    assert len(drawings) == 18
     assert not any("#0102" in drawing for drawing in drawings)
     assert "prefers-color-scheme: dark" in html
 
@@ -511,8 +513,7 @@ def test_verdict_names_a_difference_only_beyond_chance(data):
         in sentence
     )
     assert (
-        "forgets 10.0 points less elsewhere (95 % interval 6.0 to 14.0, n = 90 retention items, p = 0.004)"
-        in sentence
+        "forgets 10.0 points less elsewhere (95 % interval 6.0 to 14.0, n = 90 retention items)" in sentence
     )
 
 
@@ -522,10 +523,60 @@ def test_the_verdict_follows_the_interval_that_it_prints(data):
     assert sentence.count("which may be chance (95 % interval 0.0 to 3.3") == 2
 
 
+def test_an_end_that_is_printed_as_zero_excludes_nothing(data):
+    barely, clearly = change(0.018, (0.0004, 0.033), 300, 0.049), change(0.018, (0.0006, 0.033), 300, 0.04)
+    sentences = [
+        verdict(replace(data.rewritten_against_expert, gain=gain, forgetting=gain))
+        for gain in (barely, clearly)
+    ]
+    assert sentences[0].count("which may be chance (95 % interval 0.0 to 3.3") == 2
+    assert "chance" not in sentences[1]
+    assert sentences[1].count("(95 % interval 0.1 to 3.3") == 2
+
+
+def first_screen(data, folder):
+    build_report(data, folder / "report.html")
+    return Page((folder / "report.html").read_text()).text.split("Learning to rewrite")[0]
+
+
+def test_the_first_screen_says_what_was_taught_and_what_to_do_next(run, data, tmp_path):
+    shown = first_screen(data, tmp_path)
+    assert "Taught: problems of the laboratory , 120 problems, to smollm2-135m-instruct" in shown
+    rewritten = [sample for sample in data.samples if sample.selected is not None]
+    assert len(rewritten) == 3
+    assert shown.count("The rewrite ") == shown.count("The expert's answer ") == 3
+    for command in data.next_commands.values():
+        assert command in shown
+    assert f"vllm serve {run.absolute()}/sft-rewritten/model" in data.next_commands.values()
+
+
+@pytest.mark.parametrize("certain", [True, False])
+def test_samples_come_first_if_no_difference_is_beyond_chance(data, tmp_path, certain):
+    gain = change(0.02, (0.01, 0.03) if certain else (-0.01, 0.05), 100, 0.0)
+    none = change(0.0, (0.0, 0.0), 50, 1.0)
+    compared = replace(data.rewritten_against_expert, gain=gain, forgetting=none)
+    shown = first_screen(replace(data, rewritten_against_expert=compared), tmp_path)
+    assert (shown.index("Against SFT") < shown.index("The rewrite ")) == certain
+    assert ("Neither difference is beyond chance" in shown) != certain
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"source": "file", "train": "some/rows.jsonl"}, "rows.jsonl"),
+        ({"source": "hub", "name": "openai/gsm8k"}, "openai/gsm8k"),
+        ({"source": "mix", "sources": {"mine": {}, "lab": {}}}, "a mix of mine, lab"),
+        ({"source": "sciq"}, "science questions (SciQ)"),
+    ],
+)
+def test_the_data_that_was_taught(section, said):
+    assert taught(section) == said
+
+
 def test_verdict_of_no_difference(data):
     none = change(0.0, (0.0, 0.0), 50, 1.0)
     sentence = verdict(replace(data.rewritten_against_expert, gain=none, forgetting=none))
-    assert "scores the same on the task (95 % interval 0.0 to 0.0, n = 50 test problems, p = 1)" in sentence
+    assert "scores the same on the task (95 % interval 0.0 to 0.0, n = 50 test problems)" in sentence
 
 
 def test_no_difference_has_no_sign():
