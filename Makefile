@@ -15,7 +15,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: docs help install demo run gap compare sweep dashboard study test test-fast test-long check format check-gpu bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
+.PHONY: docs help install demo run gap compare sweep dashboard study test test-fast test-long check format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -73,6 +73,12 @@ format: $(STAMP) ## Format the code
 
 check-gpu: ## Resolve the GPU profile without installing it
 	@scripts/check_gpu.sh
+
+check-pythons: ## Look for a build of every pinned package for each supported Python, without installing it
+	@scripts/check_pythons.sh
+
+check-container: ## Lint the Containerfile
+	@scripts/check_container.sh
 
 bench: $(STAMP) ## Measure the speed of each part on this machine
 	@$(BIN)/python -m benchmarks.speed $(SET)
