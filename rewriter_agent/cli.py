@@ -118,13 +118,22 @@ def _start(config: "RunConfig", options: argparse.Namespace) -> int:
     """Run a command that starts engines, or the report alone."""
     match options.command:
         case "study":
-            return _study(config, options.join)
+            from .commands.closing import after_study
+
+            _study(config, options.join)
+            if not options.join:
+                console.say(after_study(config, options.config))
+            return 0
         case "compare":
             return _compare(config, options)
         case "run" if options.seeds:
-            from rewriter_agent.experiments.seeds import run_seeds
+            from rewriter_agent.experiments.seeds import run_seeds, with_seed
 
-            console.say(f"report over all seeds: {run_seeds(config, options.seeds).absolute()}")
+            from .commands.closing import after_seeds
+
+            report = run_seeds(config, options.seeds)
+            console.say(f"report over all seeds: {report.absolute()}")
+            console.say(after_seeds(config, with_seed(config, options.seeds[0]), report))
             return 0
     return _run(config, options)
 
@@ -138,11 +147,13 @@ def _run(config: "RunConfig", options: argparse.Namespace) -> int:
         console.say(evaluate_arms(config, options.arms, options.regrade))
         return 0
     run_stages(config, COMMANDS[options.command])
-    if options.command == "run":
-        from .commands.closing import next_text
+    from .commands.closing import after_sweep, next_text
 
+    if options.command == "run":
         print_summary(config)
         console.say(next_text(config))
+    if options.command == "sweep":
+        console.say(after_sweep(config, options.config))
     return 0
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.runtime.next_commands import MEASURE, USE, next_commands, read_page
+from rewriter_agent.runtime.next_commands import MEASURE, READ, USE, command, next_commands, read_page
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 LEVELS = ("*", "*/*", "*/*/*")
@@ -27,7 +27,31 @@ def next_text(config: RunConfig) -> str:
     """Name three commands for after a run: read the report, use the model, measure data of one's own."""
     page = RunFolder(config.folder).report.page
     later = next_commands(config.folder, config.method, config.model.name_or_path)
-    return _lines({"read the report": read_page(page), **{name: later[name] for name in (USE, MEASURE)}})
+    return _lines({READ: read_page(page), **{name: later[name] for name in (USE, MEASURE)}})
+
+
+def after_seeds(config: RunConfig, first: RunConfig, report: Path) -> str:
+    """Name commands for after the runs of several seeds; the model is that of the `first` one."""
+    later = next_commands(first.folder, config.method, config.model.name_or_path)
+    check = command("rewriter-agent", "check", str(config.folder), "--min-gain", "0", "--max-forgetting", "1")
+    return _lines({READ: read_page(report), USE: later[USE], "judge the result": check})
+
+
+def after_sweep(config: RunConfig, path: Path) -> str:
+    """Name commands for after a sweep of the config in `path`."""
+    chosen = ("--set", "sft.sweep=null", "--set", "sft.learning_rate=RATE")
+    commands = {
+        READ: read_page(RunFolder(config.folder).stage("sweep").sweep_page),
+        "run with a chosen rate": command("rewriter-agent", "run", str(path), *chosen),
+    }
+    return _lines(commands)
+
+
+def after_study(config: RunConfig, path: Path) -> str:
+    """Name commands for after a study of the config in `path`."""
+    folder = RunFolder(config.folder)
+    join = command("rewriter-agent", "study", str(path), "--join", str(folder.study), "OTHER/study.json")
+    return _lines({READ: read_page(folder.study_page), "join other seeds' part": join})
 
 
 def _lines(commands: Mapping[str, str]) -> str:

@@ -7,16 +7,18 @@ from typing import Any
 
 def taught(data: Mapping[str, Any]) -> str:
     """Name the data of a config's section `data`."""
-    match data.get("source"):
-        case "file":
-            return Path(data["train"]).name
-        case "hub":
-            return data["name"]
-        case "mix":
-            return f"a mix of {', '.join(data['sources'])}"
-        case "gsm_symbolic":
+    match data:
+        case {"source": "file", "train": train}:
+            paths = [train] if isinstance(train, str) else train
+            return ", ".join(Path(path).name for path in paths)
+        case {"source": "hub", "name": name}:
+            return name
+        case {"source": "mix", "sources": sources}:
+            return f"a mix of {', '.join(sources)}"
+        case {"source": "gsm_symbolic"}:
             return "word problems (GSM-Symbolic)"
-        case "sciq":
+        case {"source": "sciq"}:
             return "science questions (SciQ)"
-        case _:
+        case {"source": "lab"}:
             return "problems of the laboratory"
+    return "the training data"

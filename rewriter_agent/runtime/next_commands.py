@@ -7,7 +7,12 @@ from rewriter_agent.config.method import Method
 
 from .run_folder import RunFolder
 
-USE, MEASURE, REPEAT = "use the model", "measure your own data", "repeat with more seeds"
+READ, USE, MEASURE, REPEAT = (
+    "read the report",
+    "use the model",
+    "measure your own data",
+    "repeat with more seeds",
+)
 
 
 def next_commands(run: Path, method: Method, model: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import yaml
 
 import rewriter_agent.experiments.compare
 import rewriter_agent.experiments.gap.command
+import rewriter_agent.experiments.study.command
 import rewriter_agent.pipeline
 import rewriter_agent.scoring.grade_file
 from cluster.fleet.supervisor import EnginesLostError
@@ -326,6 +327,27 @@ def test_a_finished_run_ends_with_three_commands(
         f"python -m webbrowser file://{folder}/report/report.html",
         f"vllm serve {folder}/sft-rewritten/model",
         f"rewriter-agent gap YOUR.jsonl --model {LAB_FOLDER}",
+    ]
+
+
+def test_a_sweep_and_a_study_end_with_commands(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rewriter_agent.pipeline, "run_stages", lambda *_: None)
+    monkeypatch.setattr(rewriter_agent.experiments.study.command, "run_study", lambda config: "a table")
+    path = make_config()
+    folder = load_config(Path(path)).folder.absolute()
+    rates = "sft.sweep={learning_rates: [1.0e-5, 2.0e-5], seeds: [0, 1]}"
+    assert main(["sweep", path, "--set", rates]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"read the report:        python -m webbrowser file://{folder}/sweep/sweep.html",
+        f"run with a chosen rate: rewriter-agent run {path} --set sft.sweep=null --set sft.learning_rate=RATE",
+    ]
+    assert main(["study", path]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "a table",
+        f"read the report:        python -m webbrowser file://{folder}/study.html",
+        f"join other seeds' part: rewriter-agent study {path} --join {folder}/study.json OTHER/study.json",
     ]
 
 

@@ -126,7 +126,14 @@ def test_every_seed_is_run_and_reported_on(
     monkeypatch.setattr("rewriter_agent.experiments.seeds.run_stages", make)
     assert main(["run", str(config_file), "--seeds", "4", "2"]) == 0
     report = tmp_path / "lab" / "over-seeds" / "report.html"
-    assert f"report over all seeds: {report}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"report over all seeds: {report}" in told
+    last = [line.partition(":")[2].strip() for line in told.splitlines()[-3:]]
+    assert last == [
+        f"python -m webbrowser file://{report}",
+        f"vllm serve {tmp_path}/lab/seed-4/sft-rewritten/model",
+        f"rewriter-agent check {tmp_path}/lab --min-gain 0 --max-forgetting 1",
+    ]
     assert json.loads(report.with_name("report.json").read_text())["seeds"] == [4, 2]
     assert (tmp_path / "lab" / "seed-2" / "config.yaml").exists()
     assert main(["check", str(report.with_name("report.json")), "--min-gain", "1"]) == 0

@@ -541,7 +541,7 @@ def first_screen(data, folder):
 
 def test_the_first_screen_says_what_was_taught_and_what_to_do_next(run, data, tmp_path):
     shown = first_screen(data, tmp_path)
-    assert "Taught: problems of the laboratory , 120 problems, to smollm2-135m-instruct" in shown
+    assert "Taught: the training data , 120 problems, to smollm2-135m-instruct" in shown
     rewritten = [sample for sample in data.samples if sample.selected is not None]
     assert len(rewritten) == 3
     assert shown.count("The rewrite ") == shown.count("The expert's answer ") == 3
@@ -564,9 +564,12 @@ def test_samples_come_first_if_no_difference_is_beyond_chance(data, tmp_path, ce
     ("section", "said"),
     [
         ({"source": "file", "train": "some/rows.jsonl"}, "rows.jsonl"),
+        ({"source": "file", "train": ["a/x.csv", "b/y.csv"]}, "x.csv, y.csv"),
         ({"source": "hub", "name": "openai/gsm8k"}, "openai/gsm8k"),
         ({"source": "mix", "sources": {"mine": {}, "lab": {}}}, "a mix of mine, lab"),
         ({"source": "sciq"}, "science questions (SciQ)"),
+        ({"source": "lab"}, "problems of the laboratory"),
+        ({}, "the training data"),
     ],
 )
 def test_the_data_that_was_taught(section, said):
