@@ -5,8 +5,9 @@ public way to compute a prompt once for its candidates. A test compares a step w
 off.
 
 `train/sdft_trainer.py` overrides what turns messages into prompts in SDFTTrainer, which takes no token ids, and cuts
-the teacher's prompt at the student's length (https://github.com/huggingface/trl/pull/5862). SDFTTrainer is
-experimental: a test compares its loss and gradients with those of an independent implementation.
+the teacher's prompt at the student's length (https://github.com/huggingface/trl/pull/5862). It decodes rollouts with
+the trainer's tokenizer, since SDFTTrainer writes none. SDFTTrainer is experimental: a test compares its loss and
+gradients with those of an independent implementation.
 """
 
 from collections.abc import Generator

@@ -5,12 +5,16 @@ r, which shows the expert's solution. Per row the loss is mean_t KL(teacher(. | 
 the whole vocabulary, with both distributions at the sampling temperature; a step takes the mean of its rows.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from trl.experimental.sdft import SDFTTrainer
 from trl.experimental.sdft.sdft_trainer import DemonstrationTeacherContextBuilder
 
 from cluster.fleet.fleet import Fleet
+from rewriter_agent.io.files import write_table
 
 from .fleet_trainer import FleetTrainer
 
@@ -18,6 +22,8 @@ QUESTION_IDS = "prompt"
 """Column of the training data with the student's encoded prompt, by TRL's name."""
 REWRITING_IDS = "privileged_context"
 """Column with the teacher's encoded prompt, by TRL's name of the demonstration."""
+
+COMPLETIONS = pa.schema([("step", pa.int64()), ("problem_id", pa.string()), ("completion", pa.string())])
 
 
 class EncodedContexts(DemonstrationTeacherContextBuilder):
@@ -39,8 +45,11 @@ class FleetSDFTTrainer(FleetTrainer, SDFTTrainer):
         self.sample_from(fleet)
 
     def _prepare_training_batch(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """Prepare a batch as TRL does, and count the tokens of the student as GRPOTrainer does."""
+        """Prepare a batch as TRL does; count the student's tokens and write its completions as GRPOTrainer does."""
         batch = super()._prepare_training_batch(inputs)
+        texts = self._tokenizer.batch_decode(batch["completion_ids"], skip_special_tokens=True)
+        assert self.args.output_dir
+        write_completions(Path(self.args.output_dir), self.state.global_step + 1, inputs, texts)
         tokens = batch["prompt_mask"].sum() + batch["completion_mask"].sum()
         self.state.num_input_tokens_seen += int(tokens)
         self._metrics["train"]["num_tokens"] = [self.state.num_input_tokens_seen]
@@ -49,3 +58,14 @@ class FleetSDFTTrainer(FleetTrainer, SDFTTrainer):
     def _tokenize_prompts(self, prompts: list[list[int]]) -> list[list[int]]:
         """Return the prompts of the student or the teacher, whole: TRL would cut both at one length."""
         return prompts
+
+
+def write_completions(
+    folder: Path, step: int, rows: Sequence[Mapping[str, Any]], texts: Sequence[str]
+) -> None:
+    """Write a step's completions, with their problems, to the file that GRPOTrainer would name."""
+    table = [
+        {"step": step, "problem_id": row["problem_id"], "completion": text}
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    write_table(folder / "completions" / f"completions_{step:05d}.parquet", table, COMPLETIONS)

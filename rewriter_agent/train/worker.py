@@ -75,7 +75,7 @@ def distil(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetSDFTT
         fleet=job["policy"],
         args=sdft_config(config, folder),
         train_dataset=sdft_dataset(problems),
-        # TRL writes no completions of this trainer.
+        # There are no tables of completions without a reward.
         **_parts(job, config, tokens, table_rows=0),
     )
     train_to_the_end(trainer, job)

@@ -67,7 +67,7 @@ def test_a_student_is_a_whole_run_and_resumes(
     check_left(student, evaluated=EVALUATED[method] is not None)
     counts = manifest(config, "student")["counts"]
     assert (counts["steps"], counts["rollouts"]) == (STEPS, 16 * STEPS)
-    check_prompts(config)
+    check_completions(config, method)
     check_model(config)
     check_report(config, method)
     capsys.readouterr()
@@ -104,17 +104,20 @@ def check_left(student: Path, evaluated: bool) -> None:
         assert (counts["evaluations"], counts["kept_step"]) == (3, kept)
 
 
-def check_prompts(config: RunConfig) -> None:
-    """Check that the student answers the question, without the expert's solution."""
+def check_completions(config: RunConfig, method: str) -> None:
+    """Check that all rollouts are kept, and that the student answers the question, without the expert's solution."""
     tokens = load_tokens(str(LAB_FOLDER), config.model)
     problems = anchored_problems(config)
-    for path in (config.folder / "student" / "completions").glob("*.parquet"):
-        rows = pq.read_table(path).to_pylist()
+    files = sorted((config.folder / "student" / "completions").glob("*.parquet"))
+    assert len(files) == STEPS
+    for rows in (pq.read_table(path).to_pylist() for path in files):
         assert len(rows) == 16
         for row in rows:
             problem = problems[row["problem_id"]]
-            assert row["prompt"] == tokens.question_messages(problem)
-            assert problem.solution not in str(row["prompt"])
+            assert row["completion"]
+            if method == "grpo":
+                assert row["prompt"] == tokens.question_messages(problem)
+                assert problem.solution not in str(row["prompt"])
 
 
 def check_model(config: RunConfig) -> None:

@@ -16,7 +16,7 @@ from cluster.types import Completion, GenerateRequest
 from reward import Anchors, RewardConfig
 from rewriter_agent.config import RunConfig, make_config
 from rewriter_agent.data.problem import Problem
-from rewriter_agent.io.files import write_table
+from rewriter_agent.io.files import read_table, write_table
 from rewriter_agent.pipeline import STUDENT
 from rewriter_agent.prepare.held_out import held_out
 from rewriter_agent.runtime.run_folder import RunFolder
@@ -173,6 +173,12 @@ def test_loss_and_gradient_of_a_step_are_those_of_the_paper(
     loss = published_loss(trainer.model, rollouts, temperature, skip)
     loss.backward()
 
+    written = read_table(tmp_path / "completions" / "completions_00001.parquet")
+    ids = {tuple(problem.prompt_ids): name for name, problem in problems.items()}
+    decode = tokens_of(tiny_backbone).tokenizer.decode
+    assert [(row["problem_id"], row["completion"]) for row in written] == [
+        (ids[tuple(q)], decode(y, skip_special_tokens=True)) for q, y in fleet.rollouts
+    ]
     (step, *_) = trainer.state.log_history
     assert loss.item() > 0.01
     assert step["loss"] == pytest.approx(loss.item(), rel=1e-5)
