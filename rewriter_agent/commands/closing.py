@@ -8,8 +8,8 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.runtime.next_commands import MEASURE, READ, USE, command, next_commands, read_page
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
-LEVELS = ("*", "*/*", "*/*/*")
-"""Stages of a run, of the runs of several seeds, and of a study lie at different depths."""
+LEVELS = ("*", "*/*", "*/*/*", "*/*/*/*")
+"""Stages of a run, of the runs of several seeds, of a study, and of compared methods lie at different depths."""
 MOST = 12
 """Maximum stages that a line names."""
 
