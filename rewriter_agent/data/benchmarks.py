@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
-from rewriter_agent.config.benchmarks import Benchmark
+from rewriter_agent.config.benchmarks import LAB_COMPOSED, Benchmark
 
 from .files import is_data_file
+from .lab_world.problems import composed_lessons
 from .problem import Problem, problem_id
 from .read import RawRow, read_file, read_named
 from .rows import require_gold
@@ -19,6 +20,9 @@ def load_benchmark(benchmark: Benchmark, seed: int) -> list[Problem]:
     Raises:
         ValueError: missing file, data set that cannot be loaded, or a row that cannot be used.
     """
+    if benchmark.path == LAB_COMPOSED:
+        assert benchmark.limit is not None, "a rule of the config"
+        return composed_lessons(benchmark.limit, seed)
     key = f"evaluate.benchmarks, {benchmark.name}"
     is_file = is_data_file(benchmark.path)
     columns = [

@@ -20,7 +20,7 @@ from rewriter_agent.runtime.run_folder import StageFolder
 from .answers import answers
 from .drift import drift, write_own_answers
 from .fleet_lm import FleetLM
-from .lab_skills import evaluate_skills
+from .lab_tasks import evaluate_lab_tasks
 from .model_under_test import ModelUnderTest
 from .presets import PromptFormat
 from .result import STRICT, Drift, ModelResult, PartResult, read_drift, read_part, write_part
@@ -67,10 +67,10 @@ def evaluate_model(
     task = parts.measure(TASK, lambda: asked(TASK, problems, ""))
     benchmarks = [parts.measure(spec.name, partial(benchmark, spec)) for spec in config.benchmarks]
     found = _drift(model, prompt_format, problems, config, output, own_answers)
-    skills = [name for name in config.retention if name in LAB_TASKS and not part_file(output, name).exists()]
-    if skills:
-        for part in evaluate_skills(
-            model.serve(), prompt_format.tokenizer, skills, config, prompt_format.system_prompt
+    of_lab = [name for name in config.retention if name in LAB_TASKS and not part_file(output, name).exists()]
+    if of_lab:
+        for part in evaluate_lab_tasks(
+            model.serve(), prompt_format.tokenizer, of_lab, config, prompt_format.system_prompt
         ):
             write_part(part_file(output, part.name), part)
     if model.transformers:

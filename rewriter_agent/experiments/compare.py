@@ -17,9 +17,10 @@ from rewriter_agent.pipeline import PREPARE, REWRITE, TRAIN
 from rewriter_agent.prepare.records import expert_false_share
 from rewriter_agent.report.curves import REWARD_TERMS
 from rewriter_agent.report.text_table import text_table
+from rewriter_agent.rewrite.lesson import lesson_shares
 from rewriter_agent.rewrite.record import COSTS
 from rewriter_agent.rewrite.tally import Tally
-from rewriter_agent.runtime.run_folder import RunFolder
+from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import EngineName, Session
 from rewriter_agent.runtime.stage import Stage, roles_of
@@ -114,15 +115,17 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
 
     Its metrics: `targets` that the method trains on; shares of all targets, dropped ones included, that are
     `rewritten`, of the candidates that are `accepted` by the gate, of the targets that hold a `false_step`, and of the
-    expert solutions that do (`expert_false_step`); `coverage`, the share
-    of the expert's facts that the rewritten targets hold; `logprob`, the targets' mean under the backbone given the
-    question, in nats per token; `tail`, the share of their tokens with a probability below 0.4; diversity of the
+    expert solutions that do (`expert_false_step`); `coverage`, the share of the expert's facts that the rewritten
+    targets hold; of lessons the share of the candidates with the `right` answer, and those of the rewritten targets
+    that are `lesson_named`, `lesson_hidden` or `lesson_false`; `logprob`, the targets' mean under the backbone given
+    the question, in nats per token; `tail`, the share of their tokens with a probability below 0.4; diversity of the
     problems' first targets by measures that no reward pays for; costs, with `seconds` on engines that had started
     before. `training_` costs are those of the rewriter that the run of the config `trained` has trained.
     """
     manifest = stage.read_manifest(config)
     assert manifest is not None, "the stage has just been done"
     tally = Tally.of(stage.folder(config), config.method)
+    lessons = lesson_shares(manifest["counts"])
     of_experts = expert_false_share(RunFolder(config.folder).prepare)
     outcomes, texts, logprobs, tails = [], [], [], []
     for row in read_table(stage.folder(config).rewrites, COLUMNS):
@@ -141,6 +144,8 @@ def rewriting_result(arm: str, stage: Stage, config: RunConfig, trained: RunConf
         **({} if tally.coverage is None else {"coverage": tally.coverage}),
         **({} if tally.false_share is None else {"false_step": tally.false_share}),
         **({} if of_experts is None else {"expert_false_step": of_experts}),
+        **({"right": _right(stage.folder(config))} if lessons and tally.accepted is not None else {}),
+        **{f"lesson_{way}": share for way, share in lessons.items()},
         **(asdict(dataset_diversity(texts)) if len(texts) > 1 else {}),
         **{cost: tally.costs[cost] for cost in COSTS},
         "seconds": manifest["wall_seconds"],
@@ -162,6 +167,15 @@ def training_cost(stage: Stage, config: RunConfig) -> dict[str, float]:
         "training_tokens": counts["generated_tokens"],
         "training_seconds": manifest["wall_seconds"],
     }
+
+
+def _right(folder: StageFolder) -> float:
+    """Share of the candidates that end with the answer, which is a number written in one way."""
+    answers = {
+        row["problem_id"]: row["answer"] for row in read_table(folder.rewrites, ("problem_id", "answer"))
+    }
+    candidates = read_table(folder.candidates, ("problem_id", "extracted"))
+    return mean([float(row["extracted"] == answers[row["problem_id"]]) for row in candidates])
 
 
 def _reward_curves(config: RunConfig) -> dict[str, list[tuple[int, float]]]:

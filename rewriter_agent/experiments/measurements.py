@@ -77,6 +77,7 @@ def model_metrics(result: ModelResult) -> dict[str, float]:
         "finished": result.task.metrics["finished"],
         "retention": fmean(known.values()),
         **{f"retention/{name}": value for name, value in known.items()},
+        **{f"benchmark/{part.name}": fmean(part.scores[STRICT].values()) for part in result.benchmarks},
     }
     return found | ({"nll": result.drift.nll} if result.drift else {})
 

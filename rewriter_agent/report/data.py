@@ -85,6 +85,8 @@ class Rewriting:
     """Diversity of the expert solutions and of the targets that replaced them; empty for a single row."""
     sources: dict[str, Count]
     """Targets per source, if the data is a mix; else empty."""
+    lesson: dict[str, float]
+    """Share of the rewritten targets by their way over the invented steps of lessons; empty for other data."""
 
 
 @dataclass(frozen=True)

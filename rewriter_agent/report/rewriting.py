@@ -10,8 +10,9 @@ from reward.alignment import tail_fraction
 from rewriter_agent.config.method import Method
 from rewriter_agent.config.outcomes import DROPPED
 from rewriter_agent.data.mix import source_name
-from rewriter_agent.io.files import read_table
+from rewriter_agent.io.files import read_json, read_table
 from rewriter_agent.prepare.records import expert_false_share
+from rewriter_agent.rewrite.lesson import lesson_shares
 from rewriter_agent.rewrite.tally import Tally
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.scoring.dataset_diversity import DatasetDiversity, dataset_diversity
@@ -53,6 +54,7 @@ def rewriting(
         false_steps={EXPERTS: expert_false_share(folder.prepare), TARGETS: tally.false_share},
         diversity=_diversity(firsts),
         sources=_sources(folder, rows) if mixed else {},
+        lesson=lesson_shares(read_json(folder.rewrite.manifest)["counts"]),
     )
 
 

@@ -27,6 +27,7 @@ from rewriter_agent.train.rewriter import ADAPTER, MODEL, read_rewriter, rewrite
 from .check_logprobs import check_logprobs
 from .dataset import write_dataset
 from .job import Log, rewrite_file
+from .lesson import lesson_counts
 from .record import Provenance
 from .rounds import Attempt, Rewriter
 from .tally import Tally
@@ -42,7 +43,7 @@ def rewrite(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         tally = rewrite_problems(session, prepared_file(config), folder, progress, config.seed, metrics)
         if config.tracking.table_rows:
             log.table(REWRITING, "samples", rewrites(StageFolder(folder), config.tracking.table_rows))
-    counts = tally.counts()
+    counts = tally.counts() | lesson_counts(config.data, StageFolder(folder).rewrites)
     if STRATEGIES[config.rewrite.strategy].rounds:
         progress("scoring some rows again to check their log-probs")
         counts |= check_logprobs(

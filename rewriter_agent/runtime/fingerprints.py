@@ -6,8 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.benchmarks import LAB_COMPOSED
 from rewriter_agent.config.data import FileData, LabData, sources_of
-from rewriter_agent.config.evaluate import LAB_PREFIX
+from rewriter_agent.config.evaluate import LAB_SKILLS, LAB_STORIES
 from rewriter_agent.config.prompts import MATHEMATICS
 from rewriter_agent.data.files import is_saved_set, listed, matching
 from rewriter_agent.data.lab_world.version import world
@@ -38,10 +39,14 @@ def input_hashes(config: RunConfig) -> dict[str, str]:
 
 def _world(config: RunConfig) -> dict[str, str]:
     tasks = {part.task for part in sources_of(config.data) if isinstance(part, LabData)}
-    if "lessons" in tasks:
+    retention, benchmarks = config.evaluate.retention, config.evaluate.benchmarks
+    if (
+        "lessons" in tasks
+        or LAB_STORIES.keys() & retention
+        or any(b.path == LAB_COMPOSED for b in benchmarks)
+    ):
         return {WORLD: world("lessons")}
-    measured = any(task.startswith(LAB_PREFIX) for task in config.evaluate.retention)
-    return {WORLD: world()} if tasks or measured else {}
+    return {WORLD: world()} if tasks or set(LAB_SKILLS) & set(retention) else {}
 
 
 def evaluation_hashes(config: RunConfig) -> dict[str, str]:

@@ -184,3 +184,20 @@ def numbers(result: StudyResult) -> dict[tuple[str, int], dict[str, float]]:
         (cell.arm, cell.seed): {k: v for k, v in cell.metrics.items() if k != "seconds"}
         for cell in result.cells
     }
+
+
+def test_a_study_of_lessons_measures_what_they_teach(tmp_path: Path) -> None:
+    study(
+        tmp_path,
+        "data={source: lab, task: lessons, style: terse, num_train: 16, num_test: 4}",
+        "study.arms=[expert, best_of_k]",
+        "reward.min_alignment=0",
+        "evaluate.retention=[lab_sort, lab_stories_1]",
+        "evaluate.benchmarks=[{name: lab_composed, limit: 4}]",
+    )
+    result = read_study(tmp_path / "study" / "study.json")
+    assert result.base.keys() >= {"retention/lab_stories_1", "benchmark/lab_composed"}
+    (source,) = result.sources
+    ways = [source.metrics[f"lesson_{way}"] for way in ("named", "hidden", "false")]
+    assert sum(ways) == pytest.approx(1 if source.metrics["rewritten"] else 0)
+    assert "composed" in (tmp_path / "study" / "study.html").read_text()

@@ -1,9 +1,11 @@
 """The files that a study leaves."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from rewriter_agent.io.files import atomic, write_json
+from rewriter_agent.io.files import atomic
 from rewriter_agent.runtime.run_folder import RunFolder
 
 from .page import write_page
@@ -14,7 +16,21 @@ from .table import study_markdown
 def write_files(folder: Path, result: StudyResult) -> None:
     """Write the numbers, the table and the page."""
     files = RunFolder(folder)
-    write_json(files.study, asdict(result))
+    with atomic(files.study) as temporary:
+        temporary.write_text(compact_json(asdict(result)), encoding="utf-8")
     write_page(files.study_page, result)
     with atomic(files.study_table) as temporary:
         temporary.write_text(study_markdown(result), encoding="utf-8")
+
+
+def compact_json(study: dict[str, Any]) -> str:
+    """Format a study with a line for each arm, cell and source."""
+
+    def text(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    def lines(value: Any) -> str:
+        several = isinstance(value, list) and value and isinstance(value[0], dict)
+        return "[\n" + ",\n".join(text(item) for item in value) + "\n]" if several else text(value)
+
+    return "{\n" + ",\n".join(f"{text(key)}: {lines(value)}" for key, value in study.items()) + "\n}\n"

@@ -43,7 +43,7 @@ def hypotheses(result: StudyResult) -> list[Hypothesis]:
 def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     rl, expert = _forgetting(arms["rl"]), _forgetting(arms["expert"])
     excess = rl.minus(expert, factor=0.5)
-    found = f"{_points(rl)} against {_points(expert)}; minus its half {_points(excess)}"
+    found = f"{signed_points(rl)} against {signed_points(expert)}; minus its half {signed_points(excess)}"
     standing = _below_zero(excess) if arms["rl"].matched is not None else "refuted"
     if expert.has_interval and expert.low <= 0:
         standing, found = (
@@ -63,7 +63,7 @@ def _below_best_of_n(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H2",
         "it forgets less than best-of-N at equal rollouts",
-        f"difference {_points(difference)}",
+        f"difference {signed_points(difference)}",
         _below_zero(difference),
     )
 
@@ -75,7 +75,7 @@ def _importance_sampling(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H3",
         "importance sampling helps where fallbacks remain",
-        f"at {rate:g}: task {_points(task)}, forgetting {_points(forgetting)}",
+        f"at {rate:g}: task {signed_points(task)}, forgetting {signed_points(forgetting)}",
         _helps(task, forgetting),
     )
 
@@ -90,7 +90,7 @@ def _diversity(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H4",
         "the diversity term matters where there are several targets a problem",
-        f"task {_points(task)}, forgetting {_points(forgetting)}",
+        f"task {signed_points(task)}, forgetting {signed_points(forgetting)}",
         standing,
     )
 
@@ -101,7 +101,7 @@ def _correctness(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H5",
         "training the rewriter does not cost correctness",
-        f"accepted {100 * rl.value:.1f} % against {100 * prompt.value:.1f} %, difference {_points(difference)}",
+        f"accepted {100 * rl.value:.1f} % against {100 * prompt.value:.1f} %, difference {signed_points(difference)}",
         _below_zero(prompt.minus(rl)),
     )
 
@@ -127,7 +127,7 @@ def _masked(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H7",
         "with fallbacks masked in both it costs less of the task than best-of-N at equal rollouts",
-        f"difference {_points(difference)}",
+        f"difference {signed_points(difference)}",
         _below_zero(best_of_n.minus(rl)),
     )
 
@@ -151,7 +151,8 @@ def _helps(task: SeedMean, forgetting: SeedMean) -> Standing:
     return "held" if task.low > 0 or forgetting.high < 0 else "open"
 
 
-def _points(value: SeedMean) -> str:
+def signed_points(value: SeedMean) -> str:
+    """Format a difference in points, with the interval over seeds if there is one."""
     text = f"{100 * value.value:+.1f}"
     if value.has_interval:
         text += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"

@@ -8,7 +8,7 @@ from rewriter_agent.report.format import percent, percent_interval, points, poin
 from rewriter_agent.report.templates import environment
 
 from .figures import family, frontiers, kl_and_forgetting, reward_terms
-from .hypotheses import hypotheses
+from .premise import predictions
 from .results import StudyResult
 from .table import average
 from .verdict import differences, study_verdict
@@ -22,12 +22,13 @@ def write_page(path: Path, result: StudyResult) -> None:
         result=result,
         verdict=study_verdict(result),
         differences=differences(result),
-        hypotheses=hypotheses(result),
+        hypotheses=predictions(result),
         frontiers=frontiers(result.arms),
         kl=kl_and_forgetting(result.arms),
         avg=average(result.base),
         terms=reward_terms(result.sources),
         skills=[name for name in result.base if name.startswith("retention/")],
+        benchmarks=[name for name in result.base if name.startswith("benchmark/")],
         sources={arm.source_name: arm.source for arm in result.arms if arm.source},
         seconds=sum(result.seconds.values()),
     )

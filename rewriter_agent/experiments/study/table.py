@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.report.text_table import text_table
 
-from .hypotheses import hypotheses
+from .premise import predictions
 from .results import ArmResult, Point, StudyResult
 
 COLUMNS = (
@@ -25,16 +25,16 @@ COLUMNS = (
 
 
 def study_table(result: StudyResult) -> str:
-    """Format a line for each arm and learning rate, the compared rate marked; then how the hypotheses stand."""
-    found = [f"{h.name} {h.standing}: {h.text} ({h.found})" for h in hypotheses(result)]
+    """Format a line for each arm and learning rate, the compared rate marked; then how the predictions stand."""
+    found = [f"{h.name} {h.standing}: {h.text} ({h.found})" for h in predictions(result)]
     return "\n".join([text_table(COLUMNS, _rows(result, marked="*")), *found])
 
 
 def study_markdown(result: StudyResult) -> str:
-    """Format the same as a Markdown table, and the hypotheses as a list."""
+    """Format the same as a Markdown table, and the predictions as a list."""
     rows = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1)), *_rows(result, marked="**")]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    found = [f"- **{h.name}, {h.standing}**: {h.text}. {h.found}" for h in hypotheses(result)]
+    found = [f"- **{h.name}, {h.standing}**: {h.text}. {h.found}" for h in predictions(result)]
     return "\n".join([table, "", *found, ""])
 
 

@@ -58,7 +58,7 @@ def test_a_result_counts_targets_candidates_and_what_training_cost(base: RunConf
     ]
     problems = [Prepared(attempt.problem, [7], [-2.0]) for attempt in attempts]
     write_records(base.folder / "rewrite-policy", problems, attempts, origin, ExactVerifier().check_steps)
-    write_json(base.folder / "rewrite-policy" / "manifest.json", {"wall_seconds": 12.0})
+    write_json(base.folder / "rewrite-policy" / "manifest.json", {"counts": {}, "wall_seconds": 12.0})
     trained = {"counts": {"rollouts": 96, "generated_tokens": 5000}, "wall_seconds": 60.0}
     write_json(base.folder / TRAIN.name / "manifest.json", trained)
     steps = [{"step": step, "reward_terms/gate_mean": step / 2} for step in (1, 2)]

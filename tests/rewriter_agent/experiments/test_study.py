@@ -1,7 +1,7 @@
 """A study: its parts, its numbers over seeds, its table and page."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,10 +13,12 @@ from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.experiments.study.arms import ARMS, SOURCES
 from rewriter_agent.experiments.study.comparison import arm_results
+from rewriter_agent.experiments.study.files import write_files
 from rewriter_agent.experiments.study.hypotheses import hypotheses
 from rewriter_agent.experiments.study.methods import ARM_OF, methods_study
 from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
+from rewriter_agent.experiments.study.premise import premise
 from rewriter_agent.experiments.study.results import StudyResult, read_study
 from rewriter_agent.experiments.study.stages import SOURCE_STAGES, cell_stage
 from rewriter_agent.experiments.study.table import study_markdown, study_table
@@ -488,9 +490,18 @@ def test_a_study_without_the_rl_rewriter_says_so() -> None:
     assert differences(without) is None
 
 
+def test_a_file_has_a_line_for_each_measurement(tmp_path: Path) -> None:
+    found = result()
+    write_files(tmp_path, found)
+    lines = (tmp_path / "study.json").read_text().splitlines()
+    several = [found.arms, found.cells, found.sources]
+    assert len(lines) == 2 + len(fields(StudyResult)) + sum(len(part) + 1 for part in several)
+
+
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
-    write_json(tmp_path / "study.json", asdict(result()))
-    assert read_study(tmp_path / "study.json") == result()
+    write_json(tmp_path / "indented.json", asdict(result()))
+    write_files(tmp_path, result())
+    assert read_study(tmp_path / "study.json") == read_study(tmp_path / "indented.json") == result()
 
 
 def test_the_page_shows_every_arm_and_escapes(tmp_path: Path) -> None:
@@ -503,3 +514,32 @@ def test_the_page_shows_every_arm_and_escapes(tmp_path: Path) -> None:
         assert text in page
     numbers: dict[str, Any] = json.loads(json.dumps(asdict(result())))
     assert len(numbers["arms"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("base", "gain", "loss", "right", "standings"),
+    [
+        (0.05, (0.5, 0.52), (0.1, 0.11), 0.2, ["held", "held", "held", "held"]),
+        (0.1, (0.3, 0.32), (0.04, 0.04), 0.6, ["refuted", "refuted", "refuted", "refuted"]),
+        (0.0, (0.4, 0.41), (0.0, 0.2), 0.1, ["held", "held", "open", "held"]),
+        (0.0, (0.4,), (0.1,), 0.05, ["held", "held", "open", "refuted"]),
+    ],
+)
+def test_the_premise_of_lessons_stands_as_the_numbers_say(
+    base: float, gain: tuple[float, ...], loss: tuple[float, ...], right: float, standings: list[str]
+) -> None:
+    cells = [
+        Measurement("expert", seed, {"task": base + g, "gain": g, "forgetting": f}, 1e-3)
+        for seed, (g, f) in enumerate(zip(gain, loss, strict=True))
+    ]
+    cells += [replace(cell, arm="best_of_k") for cell in cells]
+    sources = [Measurement("best_of_k", 0, {"right": right, "accepted": 0.02})]
+    arms = arm_results(["expert", "best_of_k"], cells, sources)
+    found = StudyResult("s", "data: {task: lessons}", [0, 1], {"task": base}, arms, cells, sources, {})
+    assert [part.standing for part in premise(found)] == standings
+    assert [part.name for part in premise(found)] == ["P1", "P2", "P3", "P4"]
+    assert (
+        premise(replace(found, config="data: {task: stories}"))
+        == premise(replace(found, config="a: b"))
+        == []
+    )

@@ -85,6 +85,8 @@ def test_a_run_starts_from_the_world_where_it_takes_part_in_it() -> None:
     assert input_hashes(RunConfig.model_validate(measured)) == here
     lessons = {WORLD: f"{LESSONS_VERSION} {lessons_hash()}"}
     assert input_hashes(config_of(task="lessons")) == lessons
+    for section in ({"retention": ["lab_sort", "lab_stories"]}, {"benchmarks": ["lab_composed"]}):
+        assert input_hashes(RunConfig.model_validate({**elsewhere, "evaluate": section})) == lessons
 
 
 def test_the_shipped_config_has_room_for_its_texts() -> None:
