@@ -15,7 +15,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: docs help install demo run gap compare sweep dashboard study test test-fast test-long check format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
+.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ dashboard: $(STAMP) ## Create CONFIG's W&B workspace and report (SET=--dry-run l
 
 compare: $(STAMP) ## Rewrite CONFIG's problems by every strategy at equal rollouts and compare
 	@$(BIN)/rewriter-agent compare $(CONFIG) $(SET)
+
+serve: $(STAMP) ## Answer requests for rewrites over HTTP: make serve RUN=runs/demo (without RUN: the laboratory by prompt)
+	@$(BIN)/rewriter-agent serve $(or $(RUN),configs/lab.yaml --strategy best_of_n) $(SET)
 
 study: $(STAMP) ## Compare arms over learning rates and seeds: make study CONFIG=configs/study-lab.yaml
 	@$(BIN)/rewriter-agent study $(CONFIG) $(SET)

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             _say_kept(options, arguments)
         return status
     except KeyboardInterrupt:
-        starts_over = options.command in ("grade", "gap", "check")
+        starts_over = options.command in ("grade", "gap", "check", "serve")
         kept = "nothing was written" if starts_over else "re-run the same command to resume"
         console.warn(f"interrupted; {kept}")
         if not starts_over:
@@ -87,6 +87,8 @@ def _do(options: argparse.Namespace) -> int:
             return _gap(options)
         case "push":
             return _push(options)
+        case "serve":
+            return _serve(options)
     return _do_here(options)
 
 
@@ -234,6 +236,14 @@ def _push(options: argparse.Namespace) -> int:
     from rewriter_agent.push.command import push
 
     push(config, repos, options.private, options.yes)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    with collector_paused():
+        from .commands.serve import serve
+
+    serve(options.run, options.strategy, options.host, options.port, options.set)
     return 0
 
 

@@ -23,6 +23,7 @@ TEXTS = {
     "study": "fine-tune every arm at every learning rate with every seed of the section study, one table",
     "gap": "measure how far a sample of the data is from the backbone, before anything is trained",
     **STAGE_TEXTS,
+    "serve": "answer requests for rewrites over HTTP with the engines and the gate of a run's stage rewrite",
     "push": "upload model, adapter and data set of a finished run to the Hugging Face Hub; a dry run without --yes",
     "launch": "start a Ray head on this machine, submit `run` as a job, follow it, stop the head",
     "submit": "submit `run` as a job to the Ray cluster at RAY_API_SERVER_ADDRESS (default: this machine's)",
@@ -53,6 +54,8 @@ def _add_all(command: argparse.ArgumentParser, name: str) -> None:
             add_options(command)
         case "check":
             _add_check_options(command)
+        case "serve":
+            _add_serve_options(command)
         case _:
             _add_config(command, name)
             _add_options(command, name)
@@ -70,11 +73,34 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
     add("--point-estimates", action="store_true", help=text)
 
 
+def _add_serve_options(command: argparse.ArgumentParser) -> None:
+    # Imported here: the config takes half a second.
+    from rewriter_agent.config.strategies import STRATEGIES
+
+    add = command.add_argument
+    add("run", type=Path, metavar="RUN", help="folder of a run with a trained rewriter, or a config file")
+    text = "strategy instead of the run's; best_of_n needs no trained rewriter"
+    add("--strategy", choices=STRATEGIES, metavar="NAME", help=text)
+    text = "address to listen at; another than this machine's own needs a token (default: %(default)s)"
+    add("--host", default="127.0.0.1", help=text)
+    add(
+        "--port",
+        type=_port,
+        default=8000,
+        help="port to listen at, 0 for any free one (default: %(default)s)",
+    )
+    _add_set(command)
+
+
 def _add_config(command: argparse.ArgumentParser, name: str) -> None:
     text = "YAML file, see configs/"
     if name == "gap":
         text += "; or with --model a data file or the name of a data set on the Hugging Face hub"
     command.add_argument("config", type=Path, help=text)
+    _add_set(command)
+
+
+def _add_set(command: argparse.ArgumentParser) -> None:
     text = "override a config key, e.g. train.max_steps=5"
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
     if name not in ("plan", "dashboard", "push"):
@@ -139,6 +165,13 @@ def _add_compare_options(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{text} ({', '.join(methods)})",
     )
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is not a port; ports are from 0 to 65535")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -25,6 +25,7 @@ from .outcomes import OUTCOMES
 from .prompts import PromptsConfig
 from .rewrite import RewriteConfig
 from .safe_yaml import MAX_DEPTH, parse_yaml
+from .serve import ServeConfig
 from .study import StudyConfig
 from .train import PrepareConfig, TrackingConfig, TrainConfig
 
@@ -86,6 +87,9 @@ class RunConfig(Strict):
 
     tracking: TrackingConfig = TrackingConfig()
     """Metrics in W&B or TensorBoard."""
+
+    serve: ServeConfig = ServeConfig()
+    """The rewriting service."""
 
     @property
     def folder(self) -> Path:

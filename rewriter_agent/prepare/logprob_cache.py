@@ -6,7 +6,23 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
+
+
+class Cache(Protocol):
+    """Values by key, computed if they are missing."""
+
+    def fill(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[Any]]) -> list[Any]:
+        """Return the values of `keys`, in order; `compute` takes the positions of the missing ones."""
+        ...
+
+
+class NoCache:
+    """Computes every value and keeps none."""
+
+    def fill(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[Any]]) -> list[Any]:
+        """Compute the values of all keys."""
+        return list(compute(list(range(len(keys)))))
 
 
 class AnchorCache:

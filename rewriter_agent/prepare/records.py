@@ -57,8 +57,12 @@ def prepared_file(config: RunConfig) -> Path:
 
 def prepared(path: Path) -> Iterator[Prepared]:
     """Read the training problems of a prepared file, in order, one row group in memory at a time."""
-    for row in read_table(path):
-        yield Prepared(_anchored(row), row["expert_ids"], row["expert_logprobs"])
+    return map(prepared_row, read_table(path))
+
+
+def prepared_row(row: dict[str, Any]) -> Prepared:
+    """Convert a row of PREPARED to a problem."""
+    return Prepared(_anchored(row), row["expert_ids"], row["expert_logprobs"])
 
 
 def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:

@@ -29,7 +29,7 @@ from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.scoring.retry import map_isolating_failures
 
-from .logprob_cache import AnchorCache, cache_key
+from .logprob_cache import AnchorCache, Cache, cache_key
 from .records import prepared_file, prepared_schema
 
 CACHE_FILE = "cache/anchors.sqlite"
@@ -139,7 +139,7 @@ def anchors(
     problems: Sequence[EncodedProblem],
     tokens: Tokens,
     session: Session,
-    cache: AnchorCache,
+    cache: Cache,
     identity: tuple[str, str],
 ) -> list[dict[str, Any]]:
     """Rows of PREPARED under the model that the backbone's engines serve, which `identity` names in the cache.
@@ -155,7 +155,7 @@ def anchors(
 def _anchors(
     tokens: Tokens,
     session: Session,
-    cache: AnchorCache,
+    cache: Cache,
     identity: tuple[str, str],
     shard: Sequence[EncodedProblem],
 ) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def _expert_logprobs(
     prompts: list[list[int]],
     experts: list[list[int]],
     session: Session,
-    cache: AnchorCache,
+    cache: Cache,
     identity: tuple[str, str],
 ) -> list[list[float]]:
     """Score each expert solution, in nats per token."""
@@ -198,7 +198,7 @@ def _own_samples(
     shard: Sequence[Problem],
     prompts: list[list[int]],
     session: Session,
-    cache: AnchorCache,
+    cache: Cache,
     identity: tuple[str, str],
 ) -> list[dict[str, Any]]:
     """Sample and score each problem's unaided solutions.

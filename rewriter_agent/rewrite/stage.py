@@ -61,8 +61,8 @@ def rewrite_problems(
 ) -> Tally:
     """Rewrite the prepared problems in `source` as the strategy says, with the engines as they are."""
     config = session.config
-    version = _load_rewriter(session, progress) if uses_policy(config.rewrite.strategy) else None
-    attempts = _rewriter(session, seed) if STRATEGIES[config.rewrite.strategy].rounds else _untouched
+    version = load_rewriter(session, progress) if uses_policy(config.rewrite.strategy) else None
+    attempts = make_rewriter(session, seed) if STRATEGIES[config.rewrite.strategy].rounds else _untouched
     origin = Provenance(config.rewrite, version, seed)
     # On GPUs one shard is written while another is scored; on a CPU engines share cores and take turns.
     side_by_side = 2 if config.cluster.device == "gpu" else 1
@@ -89,7 +89,7 @@ def _problems_done(folder: Path, config: RewriteConfig) -> int:
     return config.shard_size * sum(1 for _ in folder.glob("shards/part-*"))
 
 
-def _load_rewriter(session: Session, progress: Progress) -> int:
+def load_rewriter(session: Session, progress: Progress) -> int:
     """Put the rewriter's weights into the policy's engines; returns the steps that it was trained for."""
     folder = rewriter_folder(session.config)
     card = read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
@@ -107,7 +107,8 @@ def _untouched(problems: Sequence[AnchoredProblem]) -> list[Attempt]:
     return [Attempt(problem) for problem in problems]
 
 
-def _rewriter(session: Session, seed: int) -> Rewriter:
+def make_rewriter(session: Session, seed: int) -> Rewriter:
+    """Join the engines and the gate of the config's strategy, which must have candidates."""
     return Rewriter(session.config.rewrite, seed, session.tokens, _writers(session), _scorer(session))
 
 

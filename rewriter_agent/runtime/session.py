@@ -40,9 +40,17 @@ class Session:
     """A run in progress, passed to every stage. Engines start when a stage first asks for them."""
 
     def __init__(
-        self, config: RunConfig, machines: Sequence[Machine], roles: Collection[str] | None = None
+        self,
+        config: RunConfig,
+        machines: Sequence[Machine],
+        roles: Collection[str] | None = None,
+        calls: int | None = None,
     ) -> None:
-        """Plan the run for the processes in `roles`; None plans for all of a whole run."""
+        """Plan the run for the processes in `roles`; None plans for all of a whole run.
+
+        An engine has at most `calls` calls at once; None lets the config decide.
+        """
+        self._calls = calls
         self.config = config
         self._cluster = cluster_layout(config)
         self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
@@ -126,6 +134,8 @@ class Session:
         prefetch groups come one by one anyway: enough calls to fill the engine, and as many waiting.
         """
         train, cluster = self.config.train, self.config.cluster
+        if self._calls is not None:
+            return self._calls
         return max(2, 2 * cluster.max_num_seqs // train.num_generations) if train.max_staleness else 1
 
     def wait_engines(self, *names: EngineName) -> None:

@@ -1,0 +1,34 @@
+"""The `serve` section: limits of the rewriting service."""
+
+from pydantic import Field
+
+from .base import Strict, UserPath
+
+MOST_ROWS = 10_000
+"""Upper bound of the rows of one request."""
+
+
+class ServeConfig(Strict):
+    """The rewriting service and its limits."""
+
+    token_file: UserPath | None = None
+    """File with the tokens that requests may carry, one a line, readable by its owner alone. Null takes the one token
+    in the environment variable `REWRITER_AGENT_TOKEN`; without that either, the service answers this machine only."""
+
+    concurrency: int = Field(64, ge=1)
+    """Rows at work on the engines at a time."""
+
+    max_rows: int = Field(1000, ge=1, le=MOST_ROWS)
+    """Maximum rows of one request; more of them are a batch."""
+
+    max_rows_per_token: int = Field(1000, ge=1)
+    """Rows that the requests of one token may have unanswered; more get the status 429."""
+
+    max_rows_in_progress: int = Field(4000, ge=1)
+    """Rows that all requests together may have unanswered; more get the status 503."""
+
+    max_body_mb: float = Field(16, gt=0)
+    """Maximum size of a request in MiB, except for the upload of a batch."""
+
+    max_seconds: float = Field(600, gt=0)
+    """Longest time of a request; then its unanswered rows get an error. A body has to arrive within a tenth of it."""

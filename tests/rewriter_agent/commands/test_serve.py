@@ -1,0 +1,61 @@
+"""The service's process: a real server on a socket of this machine."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+import rewriter_agent.commands.serve as command
+from rewriter_agent.config.serve import ServeConfig
+from tests.helpers.fake_service import ROW, fake_app
+
+
+@contextmanager
+def served(limits: ServeConfig) -> Iterator[tuple[str, int]]:
+    """A server in a thread: its address, and its port."""
+    with command.listening("127.0.0.1", 0) as sock:
+        server = command.make_server(fake_app(limits=limits), limits.max_seconds)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+        thread.start()
+        port = sock.getsockname()[1]
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{port}", port
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_rows_are_answered_and_no_text_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    with served(ServeConfig()) as (address, _):
+        answer = httpx2.post(f"{address}/v1/rewrites", json=ROW)
+        refused = httpx2.post(f"{address}/v1/rewrites", json={"rows": [ROW, {"question": ROW["question"]}]})
+    assert answer.json()["outcome"] == "rewritten"
+    assert refused.status_code == 422
+    out, err = capfd.readouterr()
+    assert ROW["question"] not in out + err
+
+
+def test_a_body_that_does_not_arrive_is_given_up() -> None:
+    with (
+        served(ServeConfig(max_seconds=2)) as (_, port),
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        client.sendall(b"POST /v1/rewrites HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        assert client.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def test_an_address_in_use_is_told() -> None:
+    with command.listening("127.0.0.1", 0) as first:
+        first.listen()
+        port = first.getsockname()[1]
+        with (
+            pytest.raises(ValueError, match=f"--port {port}: .*choose another"),
+            command.listening("127.0.0.1", port),
+        ):
+            pass
