@@ -5,6 +5,9 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from cluster.loopback import is_loopback
 from rewriter_agent.config.serve import ServeConfig
@@ -34,6 +37,14 @@ class AccessTokens:
         scheme, _, given = (authorization or "").partition(" ")
         matches = [hmac.compare_digest(given.strip().encode(), token) for token in self._tokens]
         return matches.index(True) if scheme.lower() == "bearer" and any(matches) else None
+
+
+def _token(request: Request) -> int:
+    return request.state.token
+
+
+TokenNumber = Annotated[int, Depends(_token)]
+"""Number of the token that a request carries."""
 
 
 def read_tokens(config: ServeConfig, host: str) -> AccessTokens:

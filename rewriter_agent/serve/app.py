@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 
 from cluster.fleet.supervisor import EnginesLostError
@@ -12,7 +12,8 @@ from rewriter_agent.config.serve import ServeConfig
 from rewriter_agent.data.rows import BadRow
 
 from . import schema
-from .access import AccessTokens
+from .access import AccessTokens, TokenNumber
+from .chat import add_chat
 from .errors import ServiceError, describe, handle_errors
 from .guard import Guard
 from .load import Load
@@ -48,15 +49,8 @@ def create_app(
     app.add_middleware(CountRequests, metrics=metrics)
     _add_probes(app)
     _add_rewriting(app)
+    add_chat(app)
     return app
-
-
-def _token(request: Request) -> int:
-    return request.state.token
-
-
-TokenNumber = Annotated[int, Depends(_token)]
-"""Number of the token that the request carries."""
 
 
 def _add_probes(app: FastAPI) -> None:

@@ -70,7 +70,7 @@ class RewritingService:
         """
         problem = self._problem(row)
         start = time.monotonic()
-        with self._watching_engines():
+        with self.watching_engines():
             attempt, expert = self._attempt(problem)
         [target] = target_rows(attempt, expert, self.origin)
         add_false_steps([target], self.session.verifier.check_steps)
@@ -92,7 +92,7 @@ class RewritingService:
                 f"question and solution take {len(encoded.prompt_ids) + len(ids)} tokens, and the model takes "
                 f"{longest}; shorten them"
             )
-        with self._watching_engines():
+        with self.watching_engines():
             [scored] = self.session.reference.score([ScoreRequest(list(encoded.prompt_ids), ids)])
         return schema.Gap(
             tokens=self._tokens(ids, scored.logprobs),
@@ -167,7 +167,8 @@ class RewritingService:
         return [schema.Token(text=text, logprob=value) for text, value in zip(pieces, logprobs, strict=True)]
 
     @contextmanager
-    def _watching_engines(self) -> Generator[None]:
+    def watching_engines(self) -> Generator[None]:
+        """Remember if no engine is left, and tell a failure of the engines as a refusal."""
         try:
             yield
         except EnginesLostError as error:

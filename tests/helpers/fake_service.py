@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from jinja2.exceptions import TemplateError
 
 from cluster.types import Completion, GenerateRequest
 from reward import RewardConfig
@@ -30,6 +31,11 @@ class ServedTokens(LetterTokens):
 
     def expert(self, problem: Problem) -> list[int]:
         return self.completion(problem.solution)
+
+    def prompt(self, messages: Sequence[dict[str, str]]) -> list[int]:
+        if messages[0]["role"] == "assistant":
+            raise TemplateError("the user speaks first")
+        return [ord(letter) for message in messages for letter in message["content"]]
 
 
 class FailingFleet(SeededFleet):
@@ -61,11 +67,13 @@ def fake_service(fleet: SeededFleet | None = None, config: RunConfig | None = No
     config, engines = config or service_config(), cast(Any, fleet or FailingFleet(0))
     tokens, verifier = cast(Any, ServedTokens()), cast(Any, ExactVerifier())
     scorer = GroupScorer(tokens, engines, verifier, RewardConfig())
-    rewriter = Rewriter(config.rewrite, config.seed, tokens, {"backbone": engines}, scorer)
+    writers = {"backbone": engines, "policy": engines}
+    rewriter = Rewriter(config.rewrite, config.seed, tokens, cast(Any, writers), scorer)
     session = SimpleNamespace(
         config=config,
         tokens=tokens,
         reference=engines,
+        actor=engines,
         verifier=verifier,
         backbone_identity=("0123456789abcdef", "float32"),
     )

@@ -1,10 +1,6 @@
 """The service's process: a real server on a socket of this machine."""
 
 import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -12,27 +8,11 @@ import pytest
 import rewriter_agent.commands.serve as command
 from rewriter_agent.config.serve import ServeConfig
 from tests.helpers.fake_service import ROW, fake_app
-
-
-@contextmanager
-def served(limits: ServeConfig) -> Iterator[tuple[str, int]]:
-    """A server in a thread: its address, and its port."""
-    with command.listening("127.0.0.1", 0) as sock:
-        server = command.make_server(fake_app(limits=limits), limits.max_seconds)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-        thread.start()
-        port = sock.getsockname()[1]
-        try:
-            while not server.started:
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{port}", port
-        finally:
-            server.should_exit = True
-            thread.join()
+from tests.helpers.served_app import served
 
 
 def test_rows_are_answered_and_no_text_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
-    with served(ServeConfig()) as (address, _):
+    with served(fake_app()) as address:
         answer = httpx2.post(f"{address}/v1/rewrites", json=ROW)
         refused = httpx2.post(f"{address}/v1/rewrites", json={"rows": [ROW, {"question": ROW["question"]}]})
     assert answer.json()["outcome"] == "rewritten"
@@ -42,10 +22,8 @@ def test_rows_are_answered_and_no_text_is_logged(capfd: pytest.CaptureFixture[st
 
 
 def test_a_body_that_does_not_arrive_is_given_up() -> None:
-    with (
-        served(ServeConfig(max_seconds=2)) as (_, port),
-        socket.create_connection(("127.0.0.1", port)) as client,
-    ):
+    app = fake_app(limits=ServeConfig(max_seconds=2))
+    with served(app) as address, socket.create_connection(("127.0.0.1", httpx2.URL(address).port)) as client:
         client.sendall(b"POST /v1/rewrites HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         assert client.recv(4096).startswith(b"HTTP/1.1 408")
 
