@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         starts_over = options.command in ("grade", "gap", "check", "serve")
         kept = "nothing was written" if starts_over else "re-run the same command to resume"
         console.warn(f"interrupted; {kept}")
-        if not starts_over:
+        if not (starts_over or getattr(options, "server", None)):
             _say_kept(options, arguments)
         return INTERRUPTED
     except Exception as error:
@@ -89,6 +89,8 @@ def _do(options: argparse.Namespace) -> int:
             return _push(options)
         case "serve":
             return _serve(options)
+        case "rewrite" if options.server or options.output:
+            return _rewrite_by_service(options)
     return _do_here(options)
 
 
@@ -244,6 +246,17 @@ def _serve(options: argparse.Namespace) -> int:
         from .commands.serve import serve
 
     serve(options.run, options.strategy, options.host, options.port, options.set)
+    return 0
+
+
+def _rewrite_by_service(options: argparse.Namespace) -> int:
+    if not (options.server and options.output):
+        raise ValueError("--server URL and --output FILE belong together; give both, or neither")
+    if options.set:
+        raise ValueError("--set changes a config, and the service has its own; leave --set out")
+    from .commands.rewrite_by_service import rewrite_by_service
+
+    print(rewrite_by_service(options.config, options.output, options.server))
     return 0
 
 

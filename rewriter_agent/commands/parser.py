@@ -96,6 +96,8 @@ def _add_config(command: argparse.ArgumentParser, name: str) -> None:
     text = "YAML file, see configs/"
     if name == "gap":
         text += "; or with --model a data file or the name of a data set on the Hugging Face hub"
+    if name == "rewrite":
+        text += "; or with --server a .jsonl file with question and solution a row"
     command.add_argument("config", type=Path, help=text)
     _add_set(command)
 
@@ -138,6 +140,11 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             add("--arms", nargs="+", choices=ARMS, default=ARMS, metavar="ARM", help=text)
             text = "grade the stored answers again without asking any model"
             add("--regrade", action="store_true", help=text)
+        case "rewrite":
+            text = "rewrite the rows of a JSON Lines file by the service at this address; needs --output"
+            add("--server", metavar="URL", help=text)
+            text = "JSON Lines file for the service's answers; rows that it has are not sent again"
+            add("--output", type=Path, metavar="FILE", help=text)
         case "push":
             add_push_options(command)
         case "dashboard":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.serve.access import read_tokens
 from rewriter_agent.serve.app import create_app
 from rewriter_agent.serve.engines import service_config, started_service
@@ -29,7 +30,7 @@ def serve(run: Path, strategy: str | None, host: str, port: int, overrides: Sequ
     tokens = read_tokens(config.serve, host)
     # Before the engines start, which takes long.
     with listening(host, port) as sock, started_service(config) as service:
-        app = create_app(service, config.serve, tokens)
+        app = create_app(service, config.serve, tokens, RunFolder(config.folder).batches)
         shown = f"[{host}]" if ":" in host else host
         print(f"serving {config.folder} at http://{shown}:{sock.getsockname()[1]}", flush=True)
         _run(app, sock, config.serve.max_seconds)

@@ -30,5 +30,11 @@ class ServeConfig(Strict):
     max_body_mb: float = Field(16, gt=0)
     """Maximum size of a request in MiB, except for the upload of a batch."""
 
+    max_batch_mb: float = Field(1024, gt=0)
+    """Maximum size of a batch's file in MiB."""
+
+    max_batches: int = Field(100, ge=1)
+    """Unfinished batches that one token may have; more get the status 429."""
+
     max_seconds: float = Field(600, gt=0)
     """Longest time of a request; then its unanswered rows get an error. A body has to arrive within a tenth of it."""

@@ -209,6 +209,11 @@ class RunFolder:
         """Time of a study's phases, over all attempts."""
         return self.path / "seconds.json"
 
+    @property
+    def batches(self) -> Path:
+        """Batches of the rewriting service on this run, a folder each."""
+        return self.path / "serve" / "batches"
+
     def stage(self, name: str) -> StageFolder:
         """Folder of the stage with this name."""
         return StageFolder(self.path / name)

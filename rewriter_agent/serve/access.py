@@ -1,5 +1,6 @@
 """Access tokens of the service: where they come from, and which of them a request carries."""
 
+import hashlib
 import hmac
 import os
 import stat
@@ -27,24 +28,26 @@ class AccessTokens:
     def __bool__(self) -> bool:
         return bool(self._tokens)
 
-    def find(self, authorization: str | None) -> int | None:
-        """Number of the token in a header `Authorization: Bearer TOKEN`; None if no token matches.
+    def find(self, authorization: str | None) -> str | None:
+        """Name of the token in a header `Authorization: Bearer TOKEN`; None if no token matches.
 
-        Without tokens it is 0. All tokens are compared, each in constant time.
+        The name is a hash; without tokens it is empty. All tokens are compared, each in constant time.
         """
         if not self._tokens:
-            return 0
+            return ""
         scheme, _, given = (authorization or "").partition(" ")
         matches = [hmac.compare_digest(given.strip().encode(), token) for token in self._tokens]
-        return matches.index(True) if scheme.lower() == "bearer" and any(matches) else None
+        if scheme.lower() != "bearer" or not any(matches):
+            return None
+        return hashlib.sha256(self._tokens[matches.index(True)]).hexdigest()[:16]
 
 
-def _token(request: Request) -> int:
+def _token(request: Request) -> str:
     return request.state.token
 
 
-TokenNumber = Annotated[int, Depends(_token)]
-"""Number of the token that a request carries."""
+TokenName = Annotated[str, Depends(_token)]
+"""Name of the token that a request carries."""
 
 
 def read_tokens(config: ServeConfig, host: str) -> AccessTokens:

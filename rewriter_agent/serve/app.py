@@ -1,7 +1,10 @@
 """The service as an ASGI application."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -12,7 +15,9 @@ from rewriter_agent.config.serve import ServeConfig
 from rewriter_agent.data.rows import BadRow
 
 from . import schema
-from .access import AccessTokens, TokenNumber
+from .access import AccessTokens, TokenName
+from .batch_paths import add_batches
+from .batches import Batches
 from .chat import add_chat
 from .errors import ServiceError, describe, handle_errors
 from .guard import Guard
@@ -36,21 +41,40 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(
-    service: RewritingService, config: ServeConfig, tokens: AccessTokens, load: Load | None = None
-) -> FastAPI:
-    """Build the application; `load` counts the rows of other users of the service, too."""
-    load = load or Load(config)
+def create_app(service: RewritingService, config: ServeConfig, tokens: AccessTokens, folder: Path) -> FastAPI:
+    """Build the application, which keeps its batches in `folder`."""
+    load = Load(config)
     metrics = ServiceMetrics(lambda: load.rows)
-    app = FastAPI(title="rewriter-agent", version=service.versions.package, responses=ERRORS)
+    app = FastAPI(
+        title="rewriter-agent", version=service.versions.package, responses=ERRORS, lifespan=_working
+    )
     app.state.service, app.state.load, app.state.metrics = service, load, metrics
+    app.state.batches = Batches(folder, service, load)
     handle_errors(app)
     app.add_middleware(Guard, config=config, tokens=tokens)
     app.add_middleware(CountRequests, metrics=metrics)
     _add_probes(app)
     _add_rewriting(app)
     add_chat(app)
+    add_batches(app)
     return app
+
+
+@asynccontextmanager
+async def _working(app: FastAPI) -> AsyncGenerator[None]:
+    """Work on the batches as long as the application runs."""
+    service, load = app.state.service, app.state.load
+
+    def check(ended: asyncio.Task[None]) -> None:
+        if not ended.cancelled() and (error := ended.exception()):
+            service.lost = f"the work on the batches has ended ({type(error).__name__})"
+
+    worker = asyncio.create_task(app.state.batches.work())
+    worker.add_done_callback(check)
+    yield
+    load.is_draining = True
+    worker.cancel()
+    await asyncio.to_thread(load.close)
 
 
 def _add_probes(app: FastAPI) -> None:
@@ -84,7 +108,7 @@ def _add_rewriting(app: FastAPI) -> None:
     }
 
     @app.post("/v1/rewrites", tags=["rewriting"], response_model=schema.Rewrite, responses={200: streamed})
-    async def rewrites(body: schema.RewriteBody, token: TokenNumber) -> Any:
+    async def rewrites(body: schema.RewriteBody, token: TokenName) -> Any:
         """Rewrite a solution; with `rows`, many, streamed as NDJSON in the order in which they are finished.
 
         A line has the `index` of its row, and its `rewrite` or its `error`.
@@ -100,13 +124,13 @@ def _add_rewriting(app: FastAPI) -> None:
         return answer
 
     @app.post("/v1/gap", tags=["rewriting"])
-    async def gap(body: schema.Problem, token: TokenNumber) -> schema.Gap:
+    async def gap(body: schema.Problem, token: TokenName) -> schema.Gap:
         """Score the tokens of a solution under the backbone, given the question alone."""
         with load.admitted(token, 1):
             return await load.call(service.gap, body)
 
 
-async def _lines(app: FastAPI, rows: list[schema.Row], token: int) -> AsyncIterator[str]:
+async def _lines(app: FastAPI, rows: list[schema.Row], token: str) -> AsyncIterator[str]:
     """Yield nothing when the rows are admitted, then a line for each."""
     load = app.state.load
     with load.admitted(token, len(rows)):

@@ -13,7 +13,7 @@ from cluster.fleet.fleet import Fleet
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.config.strategies import uses_policy
 
-from .access import TokenNumber
+from .access import TokenName
 from .errors import ServiceError
 from .schema import Text
 from .service import RewritingService
@@ -95,7 +95,7 @@ def add_chat(app: FastAPI) -> None:
         return {"object": "list", "data": [{"id": name, **common} for name in chat_models(service)]}
 
     @app.post("/v1/chat/completions", tags=["openai"])
-    async def chat(body: ChatRequest, token: TokenNumber) -> dict[str, Any]:
+    async def chat(body: ChatRequest, token: TokenName) -> dict[str, Any]:
         """Write the next message of a conversation; nothing verifies it."""
         with load.admitted(token, body.n):
             return await load.call(lambda request: complete(service, request), body)

@@ -58,7 +58,7 @@ class Guard:
         if not is_read and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise ServiceError(403, "cross_site", "a page of another site may not use this service")
 
-    def _token(self, scope: Scope) -> int | None:
+    def _token(self, scope: Scope) -> str | None:
         if scope["path"] in OPEN:
             return None
         found = self.tokens.find(Headers(scope=scope).get("authorization"))

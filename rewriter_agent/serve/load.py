@@ -23,7 +23,7 @@ class Load:
 
     def __init__(self, config: ServeConfig) -> None:
         self.config = config
-        self.unanswered: Counter[int] = Counter()
+        self.unanswered: Counter[str] = Counter()
         self.is_draining = False
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="row")
 
@@ -33,7 +33,7 @@ class Load:
         return self.unanswered.total()
 
     @contextmanager
-    def admitted(self, token: int, count: int) -> Generator[None]:
+    def admitted(self, token: str, count: int) -> Generator[None]:
         """Count rows as unanswered inside the block.
 
         Raises:
@@ -46,7 +46,7 @@ class Load:
         finally:
             self.unanswered[token] -= count
 
-    def _check(self, token: int, count: int) -> None:
+    def _check(self, token: str, count: int) -> None:
         config = self.config
         if self.is_draining:
             raise ServiceError(503, "stopping", "the service is stopping; send the request again soon")

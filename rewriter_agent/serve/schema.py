@@ -227,6 +227,21 @@ class Rewrite(_Model):
     """Work for the row."""
 
 
+class Batch(_Model):
+    """State of a batch."""
+
+    id: str
+    """Name for the other requests."""
+    state: Literal["queued", "running", "done", "cancelled"]
+    """State of the work; one batch runs at a time."""
+    rows: int
+    """Rows of the batch."""
+    done: int
+    """Rows whose answers can be downloaded."""
+    seconds_left: float | None
+    """Estimate of the time left; null if the pace is not known."""
+
+
 class ErrorText(_Model):
     """Description of an error."""
 

@@ -1,6 +1,7 @@
 """A rewriting service on engines that answer from the requests' seeds, with one token a character."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -81,10 +82,13 @@ def fake_service(fleet: SeededFleet | None = None, config: RunConfig | None = No
 
 
 def fake_app(
-    service: RewritingService | None = None, limits: ServeConfig | None = None, tokens: Sequence[str] = ()
+    service: RewritingService | None = None,
+    limits: ServeConfig | None = None,
+    tokens: Sequence[str] = (),
+    folder: Path = Path("/nonexistent"),
 ) -> FastAPI:
-    """Application of a fake service."""
-    return create_app(service or fake_service(), limits or ServeConfig(), AccessTokens(tokens))
+    """Application of a fake service; batches need a folder."""
+    return create_app(service or fake_service(), limits or ServeConfig(), AccessTokens(tokens), folder)
 
 
 def client_of(app: FastAPI) -> TestClient:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+import rewriter_agent.client
 from rewriter_agent.client import AsyncRewriter, RefusedError, Rewriter
 from rewriter_agent.serve.access import VARIABLE
 from tests.helpers.fake_service import ROW, TOKEN, fake_app
@@ -74,7 +76,7 @@ def test_a_full_service_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
         pauses.append(seconds)
         app.state.load.is_draining = False
 
-    monkeypatch.setattr("rewriter_agent.client.time.sleep", pause)
+    monkeypatch.setattr(rewriter_agent.client, "time", SimpleNamespace(sleep=pause))
     with served(app) as address, Rewriter(address) as rewriter:
         app.state.load.is_draining = True
         assert rewriter.rewrite(**ROW).outcome == "rewritten"

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from cluster.fleet.supervisor import EnginesLostError
 from rewriter_agent.config.serve import ServeConfig
 from rewriter_agent.data.problem import problem_id
+from rewriter_agent.serve.access import AccessTokens
 from tests.helpers.fake_service import (
     ROW,
     TOKEN,
@@ -159,9 +160,10 @@ def test_a_full_service_and_a_greedy_token_are_told_to_wait() -> None:
         limits=ServeConfig(max_rows_per_token=2, max_rows_in_progress=3), tokens=[TOKEN, TOKEN + "2"]
     )
     client, load = client_of(app), app.state.load
-    with load.admitted(0, 2):
+    name = AccessTokens([TOKEN]).find(BEARER["Authorization"])
+    with load.admitted(name, 2):
         greedy = client.post("/v1/rewrites", json=ROW, headers=BEARER)
-        with load.admitted(1, 1):
+        with load.admitted("another", 1):
             full = client.post("/v1/rewrites", json=ROW, headers={"Authorization": f"Bearer {TOKEN}2"})
     assert [greedy.status_code, full.status_code] == [429, 503]
     assert greedy.headers["retry-after"]
