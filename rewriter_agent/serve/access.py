@@ -14,6 +14,8 @@ from cluster.loopback import is_loopback
 from rewriter_agent.config.serve import ServeConfig
 
 VARIABLE = "REWRITER_AGENT_TOKEN"
+COOKIE = "rewriter_agent_token"
+"""Cookie of a browser in which a token was entered."""
 SHORTEST = 20
 """Minimum characters of a token."""
 MAKE_ONE = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"

@@ -23,6 +23,7 @@ from .errors import ServiceError, describe, handle_errors
 from .guard import Guard
 from .load import Load
 from .metrics import CountRequests, ServiceMetrics
+from .page import add_pages
 from .service import RewritingService
 
 NDJSON = "application/x-ndjson"
@@ -46,7 +47,10 @@ def create_app(service: RewritingService, config: ServeConfig, tokens: AccessTok
     load = Load(config)
     metrics = ServiceMetrics(lambda: load.rows)
     app = FastAPI(
-        title="rewriter-agent", version=service.versions.package, responses=ERRORS, lifespan=_working
+        title="rewriter-agent",
+        version=service.versions.package,
+        responses=ERRORS,
+        lifespan=_working,
     )
     app.state.service, app.state.load, app.state.metrics = service, load, metrics
     app.state.batches = Batches(folder, service, load)
@@ -57,6 +61,7 @@ def create_app(service: RewritingService, config: ServeConfig, tokens: AccessTok
     _add_rewriting(app)
     add_chat(app)
     add_batches(app)
+    add_pages(app, tokens)
     return app
 
 

@@ -39,12 +39,12 @@ def add_batches(app: FastAPI) -> None:
 
     @app.post("/v1/batches/{name}/cancel", tags=["batches"])
     def cancel(name: str, token: TokenName) -> schema.Batch:
-        """Stop a batch; what is done stays."""
+        """Stop a batch; finished rows stay."""
         return batches.cancel(token, name)
 
     @app.get("/v1/batches/{name}/results", tags=["batches"], response_class=StreamingResponse)
     def results(name: str, token: TokenName) -> StreamingResponse:
-        """Download what is done: for each row a line with its `rewrite` or its `error`, in the order of the rows."""
+        """Download the finished rows: for each a line with its `rewrite` or its `error`, in the order of the rows."""
         batches.find(token, name)
         headers = {"Content-Disposition": f'attachment; filename="{name}.jsonl"'}
         return StreamingResponse(batches.results(token, name), media_type=NDJSON, headers=headers)

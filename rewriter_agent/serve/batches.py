@@ -67,7 +67,7 @@ class BatchFolder:
 
 
 class Batches:
-    """All batches of a service. A new service resumes those that an earlier one has left."""
+    """All batches of a service. A new service resumes the unfinished ones of an earlier service."""
 
     def __init__(self, folder: Path, service: RewritingService, load: Load) -> None:
         self.folder = folder

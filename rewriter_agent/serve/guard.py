@@ -5,16 +5,19 @@ from typing import Any
 
 from fastapi.responses import Response
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.loopback import is_loopback
 from rewriter_agent.config.serve import ServeConfig
 
-from .access import VARIABLE, AccessTokens
+from .access import COOKIE, VARIABLE, AccessTokens
 from .errors import ServiceError, error_response
 
-OPEN = frozenset({"/health", "/ready"})
-"""Paths that need no token."""
+OPEN = frozenset(
+    {("GET", "/health"), ("GET", "/ready"), ("GET", "/"), ("GET", "/batches"), ("POST", "/sign-in")}
+)
+"""Requests that need no token; the pages ask for one."""
 UPLOAD = "/v1/batches"
 """Path whose handler reads the body itself."""
 BODY_SHARE = 0.1
@@ -59,10 +62,11 @@ class Guard:
             raise ServiceError(403, "cross_site", "a page of another site may not use this service")
 
     def _token(self, scope: Scope) -> str | None:
-        if scope["path"] in OPEN:
-            return None
-        found = self.tokens.find(Headers(scope=scope).get("authorization"))
+        request = HTTPConnection(scope)
+        found = self.tokens.find(request.headers.get("authorization"))
         if found is None:
+            found = self.tokens.find(f"Bearer {request.cookies.get(COOKIE, '')}")
+        if found is None and (scope["method"], scope["path"]) not in OPEN:
             raise ServiceError(
                 401,
                 "no_token",
