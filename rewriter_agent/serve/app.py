@@ -51,6 +51,9 @@ def create_app(service: RewritingService, config: ServeConfig, tokens: AccessTok
         version=service.versions.package,
         responses=ERRORS,
         lifespan=_working,
+        # The pages that describe the schema load scripts from outside.
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service, app.state.load, app.state.metrics = service, load, metrics
     app.state.batches = Batches(folder, service, load)

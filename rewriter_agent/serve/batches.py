@@ -88,7 +88,11 @@ class Batches:
         batch = BatchFolder(self.folder / name)
         with atomic(batch.path) as temporary:
             temporary.mkdir()
-            count = await self._save(body, BatchFolder(temporary).rows)
+            try:
+                async with asyncio.timeout(self.load.config.max_seconds):
+                    count = await self._save(body, BatchFolder(temporary).rows)
+            except TimeoutError:
+                raise ServiceError(408, "slow_body", "the file did not arrive in time; split it") from None
             record = {"owner": owner, "rows": count, "created": time.time()}
             write_json(BatchFolder(temporary).record, record)
         self._changed.set()

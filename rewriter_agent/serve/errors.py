@@ -59,8 +59,8 @@ def handle_errors(app: FastAPI) -> None:
         codes = {400: "invalid_json", 404: "not_found", 405: "wrong_method"}
         texts = {
             400: "the body is no JSON, is nested too deep, or holds a number of too many digits; send a JSON object",
-            404: "there is nothing at this path; /docs lists the paths",
-            405: "this path does not take this method; /docs lists the paths",
+            404: "there is nothing at this path; /openapi.json lists the paths",
+            405: "this path does not take this method; /openapi.json lists the paths",
         }
         code = codes.get(error.status_code, "error")
         return error_response(error.status_code, code, texts.get(error.status_code, str(error.detail)))
@@ -77,7 +77,7 @@ def validation_message(faults: Sequence[Any]) -> str:
         f"{_place(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults[:SHOWN]
     ]
     more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    return f"{'; '.join(told)}{more}. /docs describes every field"
+    return f"{'; '.join(told)}{more}. /openapi.json describes every field"
 
 
 def _place(location: Sequence[int | str]) -> str:
