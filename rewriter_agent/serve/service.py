@@ -101,7 +101,13 @@ class RewritingService:
         )
 
     def _problem(self, given: schema.Problem) -> Problem:
-        convention = given.convention or self.session.config.convention
+        own = self.session.config.convention
+        convention = given.convention or own
+        if convention == "reference" != own:
+            # Only `prepare` measures on the data itself how often those checks err.
+            raise BadRow(
+                f"convention 'reference' is for a run with data.convention=reference; this one has {own!r}"
+            )
         columns = Columns(answer=None if given.answer is None else "answer")
         if convention == "python" and given.answer is None:
             raise BadRow("convention 'python' needs the field `answer`, the tests that a program must pass")

@@ -125,6 +125,7 @@ def test_a_gap_that_does_not_fit_the_model_is_refused(client: TestClient) -> Non
         ({"solution": "#### 5"}, "give either question or messages"),
         ({**ROW, "convention": "roman"}, "convention: Input should be"),
         ({**ROW, "convention": "python"}, "needs the field `answer`"),
+        ({**ROW, "convention": "reference"}, "this one has '####'"),
         ({**ROW, "extra": 1}, "extra: Extra inputs"),
         ({**ROW, "question": 5}, "question: Input should be a valid string"),
         ({**ROW, "question": "x" * 100_001}, "at most 100000 characters"),
