@@ -32,6 +32,8 @@ def serve(run: Path, strategy: str | None, host: str, port: int, overrides: Sequ
     with listening(host, port) as sock, started_service(config) as service:
         app = create_app(service, config.serve, tokens, RunFolder(config.folder).batches)
         shown = f"[{host}]" if ":" in host else host
+        # Before the address is told: a client may connect as soon as it is.
+        sock.listen(PARALLEL_CONNECTIONS)
         print(f"serving {config.folder} at http://{shown}:{sock.getsockname()[1]}", flush=True)
         _run(app, sock, config.serve.max_seconds)
 
