@@ -256,7 +256,7 @@ def _rewrite_by_service(options: argparse.Namespace) -> int:
         raise ValueError("--set changes a config, and the service has its own; leave --set out")
     from .commands.rewrite_by_service import rewrite_by_service
 
-    print(rewrite_by_service(options.config, options.output, options.server))
+    console.say(rewrite_by_service(options.config, options.output, options.server))
     return 0
 
 

@@ -100,14 +100,14 @@ def _add_config(command: argparse.ArgumentParser, name: str) -> None:
         text += "; or with --server a .jsonl file with question and solution a row"
     command.add_argument("config", type=Path, help=text)
     _add_set(command)
+    if name not in ("plan", "dashboard", "push"):
+        text = "show every count, skipped stages and each progress line"
+        command.add_argument("-v", "--verbose", action="store_true", help=text)
 
 
 def _add_set(command: argparse.ArgumentParser) -> None:
     text = "override a config key, e.g. train.max_steps=5"
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
-    if name not in ("plan", "dashboard", "push"):
-        text = "show every count, skipped stages and each progress line"
-        command.add_argument("-v", "--verbose", action="store_true", help=text)
 
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from rewriter_agent.io.console import console
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.serve.access import read_tokens
 from rewriter_agent.serve.app import create_app
@@ -34,7 +35,7 @@ def serve(run: Path, strategy: str | None, host: str, port: int, overrides: Sequ
         shown = f"[{host}]" if ":" in host else host
         # Before the address is told: a client may connect as soon as it is.
         sock.listen(PARALLEL_CONNECTIONS)
-        print(f"serving {config.folder} at http://{shown}:{sock.getsockname()[1]}", flush=True)
+        console.say(f"serving {config.folder} at http://{shown}:{sock.getsockname()[1]}")
         _run(app, sock, config.serve.max_seconds)
 
 
@@ -42,7 +43,7 @@ def _run(app: "FastAPI", sock: socket.socket, patience: float) -> None:
     try:
         make_server(app, patience).run(sockets=[sock])
     except KeyboardInterrupt:
-        print("stopped", flush=True)
+        console.say("stopped")
 
 
 def make_server(app: "FastAPI", patience: float) -> uvicorn.Server:
