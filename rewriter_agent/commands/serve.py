@@ -1,5 +1,6 @@
 """`rewriter-agent serve`: the rewriting service of a run on this machine, until it is interrupted."""
 
+import signal
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ def serve(run: Path, strategy: str | None, host: str, port: int, overrides: Sequ
 
 
 def _run(app: "FastAPI", sock: socket.socket, patience: float) -> None:
+    # uvicorn raises the signal again when it has stopped, and Ray has put a handler in place that exits with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         make_server(app, patience).run(sockets=[sock])
     except KeyboardInterrupt:
