@@ -9,7 +9,7 @@ import pytest
 from pyarrow.parquet import read_table
 
 from rewriter_agent.config import RunConfig
-from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl, write_json
 from rewriter_agent.report.rewriting import rewriting, samples
 from rewriter_agent.rewrite.dataset import write_dataset
 from rewriter_agent.rewrite.tally import Tally
@@ -70,6 +70,7 @@ def test_every_reader_reads_the_tables(undisturbed: Path, tmp_path: Path) -> Non
     run = RunFolder(tmp_path / "run")
     shutil.copytree(folder.path, run.rewrite.path, ignore=shutil.ignore_patterns("shards"))
     shutil.copytree(folder.path, run.prepare.path, ignore=shutil.ignore_patterns("shards"))
+    write_json(run.rewrite.manifest, {"counts": {}})
     summary = rewriting(run, targets)
     assert (summary.problems, summary.candidates) == (PROBLEMS, len(scores))
     assert all(len(sample.scores) in (2, 4) for sample in samples(run, targets, None))
