@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
 
 from .phrases import Language
 from .reference.config import ReferenceConfig
+from .strict import STRICT
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -38,13 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 class RewardConfig(BaseModel):
     """Settings for gating, scoring and verifying candidates."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        validate_default=True,
-        allow_inf_nan=False,
-    )
+    model_config = STRICT
 
     preset: Literal["default", "paper", "rlt"] = "default"
     """`paper` and `rlt` set published formulas and coefficients; keys that you set yourself override the preset."""

@@ -240,17 +240,17 @@ def _csv(file: Path, key: str) -> Iterator[RawRow]:
             yield f"{file}, line {reader.line_num}", fault or row
 
 
-def _read_all(items: Iterable[T], file: Path) -> Iterator[T]:
-    """The items of a file that may be damaged."""
+def _read_all(items: Iterable[T], where: object, rows_of: Callable[[T], int] = lambda item: 1) -> Iterator[T]:
+    """The items of a source that may be damaged; `rows_of` counts an item's rows for messages."""
     following = iter(items)
     number = 0
     while True:
-        with blaming(f"{file} cannot be read after row {number}", COPY_AGAIN):
+        with blaming(f"{where} cannot be read after row {number}", COPY_AGAIN):
             item = next(following, None)
         if item is None:
             return
-        number += 1
         yield item
+        number += rows_of(item)
 
 
 def _parquet_file(file: Path, key: str) -> pq.ParquetFile:
@@ -269,13 +269,8 @@ def _parquet(file: Path, key: str, columns: Sequence[str]) -> Iterator[RawRow]:
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], where: str) -> Iterator[RawRow]:
-    following = iter(batches)
     number = 0
-    while True:
-        with blaming(f"{where} cannot be read after row {number}", COPY_AGAIN):
-            batch = next(following, None)
-        if batch is None:
-            return
+    for batch in _read_all(batches, where, len):
         for row in _decoded(batch):
             number += 1
             yield f"{where}, row {number}", row

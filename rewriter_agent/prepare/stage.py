@@ -47,11 +47,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     if config.data.on_false_step != "keep":
         write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
     replies = [problem for problem in problems.train if not problem.calls_tools]
-    errors = reference_errors(replies, session.verifier.verify, config.seed)
-    if errors:
-        write_jsonl(StageFolder(folder).reference_errors, [error.record() for error in errors])
-    if fault := limit_fault(errors, config.reward.reference):
-        raise ValueError(fault)
+    check_references(replies, session, folder)
     dropped = to_drop(faults, config)
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
     train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]
@@ -92,6 +88,19 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
         "own_logprob": round(mean(done["own"].to_pylist()), 3),
     }
+
+
+def check_references(replies: Sequence[Problem], session: Session, folder: Path) -> None:
+    """Write how often the checks against a reference err on these problems; without such checks there is nothing.
+
+    Raises:
+        ValueError: they err more often than the config allows.
+    """
+    errors = reference_errors(replies, session.verifier.verify, session.config.seed)
+    if errors:
+        write_jsonl(StageFolder(folder).reference_errors, [error.record() for error in errors])
+    if fault := limit_fault(errors, session.config.reward.reference):
+        raise ValueError(fault)
 
 
 def _contradictions(problems: Sequence[Problem], of: int) -> str:
