@@ -65,6 +65,8 @@ class EvaluateConfig(Strict):
     own_answers: NonNegativeInt = 32
     """Number of test problems for the drift measurement: every model scores (KL and NLL) the backbone's own answers to
     them, sampled at temperature 1. 0 for none."""
+    general_answers: NonNegativeInt = 0
+    """Number of general prompts for the same measurement away from the task: the package's own for replay."""
     retention: list[str] = Field(list(PRESETS["quick"]), min_length=1)
     """Tasks of lm-evaluation-harness by name; `sciq_generate`, a reading task answered in a few words; a .jsonl file of
     items (docs/evaluation.md); `lab_<skill>`, a skill of the laboratory; `lab_stories_1` to `lab_stories_4`, its
@@ -121,7 +123,7 @@ class EvaluateConfig(Strict):
     @model_validator(mode="after")
     def _benchmarks_differ(self) -> "EvaluateConfig":
         names = [benchmark.name for benchmark in self.benchmarks]
-        taken = {*self.retention, "task", "own_answers"}
+        taken = {*self.retention, "task", "own_answers", "general_answers"}
         twice = sorted({name for name in names if names.count(name) > 1 or name in taken})
         if twice:
             raise ValueError(f"benchmarks share the name {', '.join(twice)}; give each a name of its own")

@@ -1,8 +1,8 @@
-"""How far a model is from the backbone, on answers that the backbone gives by itself to test questions."""
+"""Distance of a model from the backbone, on answers that the backbone gives by itself to test and general prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,12 +10,17 @@ import pyarrow as pa
 from cluster.types import GenerateRequest, ScoreRequest
 from rewriter_agent.config.evaluate import EvaluateConfig
 from rewriter_agent.data.problem import Problem
+from rewriter_agent.data.prompts import user_messages
 from rewriter_agent.io.files import read_table, write_table
 from rewriter_agent.io.seeds import request_seed
 
 from .fleet_lm import Fleet
 from .presets import PromptFormat
 from .result import Drift
+from .tokens import chat_prompt_ids
+
+Prompts = Mapping[str, list[int]]
+"""Token ids of prompts by name."""
 
 OWN_ANSWERS = pa.schema(
     [
@@ -28,22 +33,29 @@ OWN_ANSWERS = pa.schema(
 """Log-probs under the backbone, which wrote the answers at temperature 1."""
 
 
-def write_own_answers(
-    backbone: Fleet,
-    prompt_format: PromptFormat,
-    problems: Sequence[Problem],
-    config: EvaluateConfig,
-    path: Path,
-) -> None:
-    """Sample one answer of the backbone to each of the first `own_answers` problems that leave room for one."""
+def task_prompts(prompt_format: PromptFormat, problems: Sequence[Problem], config: EvaluateConfig) -> Prompts:
+    """Encode the first `own_answers` problems."""
+    return {problem.id: prompt_format.prompt_ids(problem) for problem in problems[: config.own_answers]}
+
+
+def general_prompts(prompt_format: PromptFormat, texts: Sequence[str], config: EvaluateConfig) -> Prompts:
+    """Encode the first `general_answers` texts as chats."""
+    tokenizer, system_prompt = prompt_format.tokenizer, prompt_format.system_prompt
+    return {
+        f"general-{number}": chat_prompt_ids(tokenizer, user_messages(text, system_prompt))
+        for number, text in enumerate(texts[: config.general_answers])
+    }
+
+
+def write_own_answers(backbone: Fleet, prompts: Prompts, config: EvaluateConfig, path: Path) -> None:
+    """Sample one answer of the backbone to each of the prompts that leave room for one."""
     max_prompt_length = backbone.spec.max_model_len - 1 - config.max_completion_length
-    prompts = {problem.id: prompt_format.prompt_ids(problem) for problem in problems[: config.own_answers]}
-    asked = {problem_id: prompt for problem_id, prompt in prompts.items() if len(prompt) <= max_prompt_length}
+    asked = {name: prompt for name, prompt in prompts.items() if len(prompt) <= max_prompt_length}
     requests = [
         GenerateRequest(
-            prompt, config.max_completion_length, 1.0, request_seed(config.seed, "own answer", problem_id)
+            prompt, config.max_completion_length, 1.0, request_seed(config.seed, "own answer", name)
         )
-        for problem_id, prompt in asked.items()
+        for name, prompt in asked.items()
     ]
     written = [completion.token_ids for completion in backbone.generate(requests)]
     # Scored as every model will be: sampling computes in other batches, which rounds otherwise.

@@ -18,7 +18,7 @@ from rewriter_agent.io.progress import Progress
 from rewriter_agent.runtime.run_folder import StageFolder
 
 from .answers import answers
-from .drift import drift, write_own_answers
+from .drift import Prompts, drift, general_prompts, task_prompts, write_own_answers
 from .fleet_lm import FleetLM
 from .lab_tasks import evaluate_lab_tasks
 from .model_under_test import ModelUnderTest
@@ -40,14 +40,15 @@ def evaluate_model(
     verify: Verify,
     output: Path,
     progress: Progress,
-    own_answers: Path,
+    base: StageFolder,
+    general: Sequence[str] = (),
 ) -> None:
     """Measure a model and write `output/result.json`.
 
     Each part has a file of its own, and a part whose file exists is not measured again: an interrupted evaluation
     resumes. Answers to problems are kept in `answers/`, shard by shard. Empty `output` when the model, the problems or
-    `config` change. `own_answers` is the file of the backbone's answers; if it is missing, the model is the backbone
-    and writes it.
+    `config` change. `base` is the folder of the backbone's evaluation; if its own answers are missing there, the model
+    is the backbone and writes them, to the problems and to the prompts of `general`.
     """
 
     def asked(name: str, problems: Sequence[Problem], source: str) -> PartResult:
@@ -66,7 +67,10 @@ def evaluate_model(
     parts = _Parts([TASK, *(spec.name for spec in config.benchmarks), *config.retention], output, progress)
     task = parts.measure(TASK, lambda: asked(TASK, problems, ""))
     benchmarks = [parts.measure(spec.name, partial(benchmark, spec)) for spec in config.benchmarks]
-    found = _drift(model, prompt_format, problems, config, output, own_answers)
+    own = StageFolder(output)
+    found = _drift(model, task_prompts(prompt_format, problems, config), config, base.own_answers, own.drift)
+    away = general_prompts(prompt_format, general, config)
+    of_general = _drift(model, away, config, base.general_answers, own.general_drift)
     of_lab = [name for name in config.retention if name in LAB_TASKS and not part_file(output, name).exists()]
     if of_lab:
         for part in evaluate_lab_tasks(
@@ -79,7 +83,9 @@ def evaluate_model(
         parts.measure(name, partial(_retention, model, prompt_format, name, config))
         for name in config.retention
     ]
-    write_json(StageFolder(output).result, asdict(ModelResult(task, retention, benchmarks, found)))
+    write_json(
+        StageFolder(output).result, asdict(ModelResult(task, retention, benchmarks, found, of_general))
+    )
 
 
 def _retention(
@@ -92,20 +98,14 @@ def _retention(
 
 
 def _drift(
-    model: ModelUnderTest,
-    prompt_format: PromptFormat,
-    problems: Sequence[Problem],
-    config: EvaluateConfig,
-    output: Path,
-    own_answers: Path,
+    model: ModelUnderTest, prompts: Prompts, config: EvaluateConfig, answers: Path, path: Path
 ) -> Drift | None:
-    if not config.own_answers:
+    if not prompts:
         return None
-    path = StageFolder(output).drift
     if not path.exists():
-        if not own_answers.exists():
-            write_own_answers(model.serve(), prompt_format, problems, config, own_answers)
-        write_part(path, drift(model.serve(), own_answers))
+        if not answers.exists():
+            write_own_answers(model.serve(), prompts, config, answers)
+        write_part(path, drift(model.serve(), answers))
     return read_drift(path)
 
 

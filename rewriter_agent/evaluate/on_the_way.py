@@ -108,7 +108,7 @@ class HeldOutEvaluation:
                 session.verifier.verify,
                 folder,
                 self.progress,
-                StageFolder(folder).own_answers,
+                StageFolder(folder),
             )
         return self._result(step)
 
@@ -125,6 +125,7 @@ def sample_settings(config: EvaluateConfig, settings: EvaluationSection) -> Eval
         "num_samples": 0,
         "benchmarks": [],
         "own_answers": 0,
+        "general_answers": 0,
         "retention_limit": settings.retention_limit,
         "seed": (config.seed + 1) % 2**32,
     }

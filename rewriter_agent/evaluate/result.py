@@ -42,7 +42,7 @@ class PartResult:
 
 @dataclass(frozen=True)
 class Drift:
-    """A model on answers that the backbone gave by itself to test questions, at temperature 1."""
+    """A model on answers that the backbone gave by itself to some prompts, at temperature 1."""
 
     backbone_logprobs: Scores
     """Sum over an answer's tokens under the backbone, nats."""
@@ -69,6 +69,9 @@ class ModelResult:
     retention: list[PartResult]
     benchmarks: list[PartResult] = field(default_factory=list)
     drift: Drift | None = None
+    """Drift on test questions."""
+    general_drift: Drift | None = None
+    """Drift on general prompts."""
 
     @property
     def parts(self) -> list[PartResult]:

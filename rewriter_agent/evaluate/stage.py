@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.replay.package_prompts import package_prompts
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 
@@ -46,5 +47,6 @@ def evaluate_checkpoint(
         session.verifier.verify,
         output,
         progress,
-        (StageFolder(output) if model is None else base or session.folder.evaluation("base")).own_answers,
+        StageFolder(output) if model is None else base or session.folder.evaluation("base"),
+        package_prompts(config.model.name_or_path),
     )

@@ -165,6 +165,8 @@ def training_cost(stage: Stage, config: RunConfig) -> dict[str, float]:
     return {
         "training_rollouts": counts["rollouts"],
         "training_tokens": counts["generated_tokens"],
+        # Earlier versions did not count what the backbone read.
+        **({"training_scored_tokens": counts["scored_tokens"]} if "scored_tokens" in counts else {}),
         "training_seconds": manifest["wall_seconds"],
     }
 

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.evaluate import LAB_STORIES
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.result import STRICT, ModelResult, read_result
 from rewriter_agent.evaluate.statistics import Change, Estimate, paired
@@ -86,15 +87,26 @@ def changes(result: ModelResult, base: ModelResult) -> dict[str, float]:
     """Differences of one model from the backbone, item by item."""
     task = paired(result.task.scores[STRICT], base.task.scores[STRICT])
     before = {part.name: part for part in base.retention}
-    kept = [paired(part.knowledge, before[part.name].knowledge) for part in result.retention]
-    items = sum(len(part.model) for part in kept)
-    found = {
+    kept = {part.name: paired(part.knowledge, before[part.name].knowledge) for part in result.retention}
+    items = sum(len(part.model) for part in kept.values())
+    return {
         "gain": task.difference,
-        "forgetting": -fmean(part.difference for part in kept),
-        "lost": sum(part.lost for part in kept) / items,
-        "gained": sum(part.gained for part in kept) / items,
+        **_forgetting({name: -part.difference for name, part in kept.items()}),
+        "lost": sum(part.lost for part in kept.values()) / items,
+        "gained": sum(part.gained for part in kept.values()) / items,
+        **({"kl": result.drift.kl} if result.drift else {}),
+        **({"kl_general": result.general_drift.kl} if result.general_drift else {}),
     }
-    return found | ({"kl": result.drift.kl} if result.drift else {})
+
+
+def _forgetting(lost: Mapping[str, float]) -> dict[str, float]:
+    """Average the loss over all tasks; if some are the laboratory's stories, also over these and over the others."""
+    parts = {
+        "stories": [value for name, value in lost.items() if name in LAB_STORIES],
+        "skills": [value for name, value in lost.items() if name not in LAB_STORIES],
+    }
+    each = {f"forgetting/{part}": fmean(values) for part, values in parts.items() if values}
+    return {"forgetting": fmean(lost.values()), **(each if len(each) > 1 else {})}
 
 
 def over_items(result: ModelResult, base: ModelResult) -> dict[str, Estimate]:

@@ -118,9 +118,19 @@ class StageFolder:
         return self.path / "own_answers.parquet"
 
     @property
+    def general_answers(self) -> Path:
+        """The backbone's own answers to general prompts, in the folder of its evaluation."""
+        return self.path / "general_answers.parquet"
+
+    @property
     def drift(self) -> Path:
         """Divergence of an evaluated model from the backbone."""
         return self.path / "drift.json"
+
+    @property
+    def general_drift(self) -> Path:
+        """The same on general prompts."""
+        return self.path / "general_drift.json"
 
     @property
     def sweep(self) -> Path:

@@ -33,6 +33,7 @@ OMITTED_DEFAULTS = (
     ("reward.quote_expert", False),
     ("reward.reference", ReferenceConfig().model_dump(mode="json")),
     ("sft.evaluation", None),
+    ("evaluate.general_answers", 0),
 )
 """Options and values left out of fingerprints, so results from before the option existed stay valid."""
 COLUMNS = "columns"

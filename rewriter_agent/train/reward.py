@@ -31,6 +31,9 @@ LOGGED = (
 """The fields of a score that TRL's completion logs keep."""
 
 
+SCORED_LENGTH = "completions/mean_scored_length"
+
+
 class GroupReward:
     """Scores each group of `num_generations` candidates and logs every term of the reward."""
 
@@ -77,6 +80,7 @@ class GroupReward:
         self.warn(scores)
         log_terms(scores, log_metric)
         log_lengths(scores, [len(ids) for ids in completion_ids], log_metric)
+        log_metric(SCORED_LENGTH, scored_length(scored))
         log_judge([verdict for group in scored for verdict in group.judged_bad], log_metric)
         log_metric("verifier/timeouts", self.scorer.verifier.timeouts)
         log_metric("verifier/crashes", self.scorer.verifier.crashes)
@@ -114,6 +118,12 @@ def log_lengths(scores: Sequence[Score], lengths: Sequence[int], log_metric: Log
         values = [getattr(score, name) for score, _ in passed]
         if len(passed) > 2 and len(set(values)) > 1 and len(set(counts)) > 1:
             log_metric(f"length_correlation/{name}", correlation(values, counts))
+
+
+def scored_length(scored: Sequence[ScoredGroup]) -> float:
+    """Mean tokens of a candidate that the backbone has scored; candidates that it has not scored count as none."""
+    read = sum(len(logprobs or ()) for group in scored for logprobs in group.logprobs)
+    return read / sum(len(group.scores) for group in scored)
 
 
 def log_judge(judged_bad: Sequence[bool], log_metric: LogMetric) -> None:

@@ -22,11 +22,14 @@ from sft.runtime.ray_train import Workers, run_workers
 
 from .policy import policy_of
 from .problems import training_problems
+from .reward import SCORED_LENGTH
 from .rewriter import ADAPTER, ADAPTERS, MODEL, RewriterCard, write_card
 from .signal_files import EVENTS, LOST
 
 DISTANCE = "self_distillation/distillation_loss"
 """TRL's name of the student's distance from the teacher, in nats per token."""
+SCORED = "scored_tokens"
+"""Tokens that the frozen backbone, or the teacher, has read."""
 SHOWN = {
     "reward": "reward",
     "reward_terms/gate_mean": "gate",
@@ -163,11 +166,13 @@ def _counts(rows: list[dict[str, Any]], candidates: int) -> dict[str, Any]:
     if DISTANCE in last:
         return counts | {
             # The teacher reads every rollout.
-            "scored_tokens": generated,
+            SCORED: generated,
             "distillation_loss_first": round(first[DISTANCE], 4),
             "distillation_loss_last": round(last[DISTANCE], 4),
         }
+    scored = candidates * sum(row[SCORED_LENGTH] for row in rows)
     return counts | {
+        SCORED: round(scored),
         "reward_first": round(first["reward"], 3),
         "reward_last": round(last["reward"], 3),
         "zero_variance_groups": round(sum(row["frac_reward_zero_std"] for row in rows) / len(rows), 3),

@@ -13,8 +13,9 @@ from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
 from .arms import EXPERT, SOURCES
 from .comparison import arm_results
+from .costs import COSTS
 from .plan import Cell, StudyPlan
-from .results import StudyResult
+from .results import StudyResult, rule_of
 from .stages import BASE, cell_stage, source_stage
 
 
@@ -39,7 +40,7 @@ def collect_study(plan: StudyPlan, seconds: dict[str, float]) -> StudyResult:
         config=dump_config(plan.config),
         seeds=done,
         base=model_metrics(base),
-        arms=arm_results(plan.study.arms, cells, sources),
+        arms=arm_results(plan.study.arms, cells, sources, rule_of(plan.config)),
         cells=cells,
         sources=sources,
         seconds=seconds,
@@ -57,10 +58,10 @@ def cell_result(cell: Cell, base: ModelResult) -> Measurement:
 
 
 def _replay_cost(config: RunConfig) -> dict[str, float]:
-    """Count the backbone's answers to general prompts; completions that a file gives cost none."""
+    """Count the backbone's answers to general prompts and their tokens; completions that a file gives need none."""
     manifest = REPLAY.read_manifest(config)
     assert manifest is not None, "the cell has its rows"
-    return {"replay_rollouts": manifest["counts"].get("rollouts", 0)}
+    return {f"replay_{cost}": manifest["counts"].get(cost, 0) for cost in COSTS}
 
 
 def source_result(plan: StudyPlan, source: str, seed: int) -> Measurement:

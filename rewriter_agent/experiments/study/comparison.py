@@ -7,14 +7,17 @@ from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
 from .arms import ARMS, REFERENCES
-from .results import ArmResult, Point
+from .results import ArmResult, Point, Rule
 
 MATCHED_WITHIN = 0.01
 """Share of the task by which a model may be below SFT's best and still count as matched."""
 
 
 def arm_results(
-    arms: Iterable[str], cells: Sequence[Measurement], sources: Sequence[Measurement]
+    arms: Iterable[str],
+    cells: Sequence[Measurement],
+    sources: Sequence[Measurement],
+    rule: Rule = "matched",
 ) -> list[ArmResult]:
     """The arms that have been measured, over seeds; the first reference must be among them."""
     points = {arm: _points([cell for cell in cells if cell.arm == arm]) for arm in arms}
@@ -22,21 +25,25 @@ def arm_results(
     if REFERENCES[0] not in points:
         return []
     wanted = max(p.metrics["task"].value for p in points[REFERENCES[0]]) - MATCHED_WITHIN
-    plain = {arm: _arm(arm, found, wanted, sources) for arm, found in points.items()}
+    plain = {arm: _arm(arm, found, wanted, sources, rule) for arm, found in points.items()}
     references = {name: plain[name] for name in REFERENCES if name in plain}
     return [_compared(arm, references) for arm in plain.values()]
 
 
-def _arm(arm: str, points: list[Point], wanted: float, sources: Sequence[Measurement]) -> ArmResult:
+def _arm(
+    arm: str, points: list[Point], wanted: float, sources: Sequence[Measurement], rule: Rule
+) -> ArmResult:
     def task(point: Point) -> float:
         return point.metrics["task"].value
 
+    def forgetting(point: Point) -> float:
+        return point.metrics["forgetting"].value
+
     able = [point for point in points if task(point) >= wanted]
-    matched = min(able, key=lambda p: p.metrics["forgetting"].value).learning_rate if able else None
+    matched = min(able, key=forgetting).learning_rate if able else None
+    best = max(points, key=lambda point: (task(point), -forgetting(point))).learning_rate
     own = [source for source in sources if source.arm == ARMS[arm].source]
-    return ArmResult(
-        arm, ARMS[arm].text, points, max(points, key=task).learning_rate, matched, means_over_seeds(own), {}
-    )
+    return ArmResult(arm, ARMS[arm].text, points, best, matched, means_over_seeds(own), {}, rule)
 
 
 def _compared(arm: ArmResult, references: dict[str, ArmResult]) -> ArmResult:

@@ -1,28 +1,11 @@
-"""Predictions made before the numbers, and how they stand (docs/study.md)."""
-
-from dataclasses import dataclass
-from typing import Literal
+"""Predictions of the study on a known task, made before the numbers, and how they stand (docs/study.md)."""
 
 from scipy.stats import spearmanr
 
 from rewriter_agent.evaluate.seed_mean import SeedMean
 
+from .prediction import GOES_WITH, Hypothesis, below_zero, helps, nothing_lost, signed_points
 from .results import ArmResult, StudyResult
-
-Standing = Literal["held", "refuted", "open"]
-GOES_WITH = 0.5
-"""Least rank correlation at which two quantities count as related."""
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A prediction and how it stands."""
-
-    name: str
-    text: str
-    found: str
-    """Numbers that decide it."""
-    standing: Standing
 
 
 def hypotheses(result: StudyResult) -> list[Hypothesis]:
@@ -44,8 +27,8 @@ def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     rl, expert = _forgetting(arms["rl"]), _forgetting(arms["expert"])
     excess = rl.minus(expert, factor=0.5)
     found = f"{signed_points(rl)} against {signed_points(expert)}; minus its half {signed_points(excess)}"
-    standing = _below_zero(excess) if arms["rl"].matched is not None else "refuted"
-    if expert.has_interval and expert.low <= 0:
+    standing = below_zero(excess) if arms["rl"].matched is not None else "refuted"
+    if nothing_lost(expert):
         standing, found = (
             "open",
             f"{found}; plain SFT has forgotten nothing for certain, so that there is no half",
@@ -53,6 +36,7 @@ def _half_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H1",
         "at matched task score the RL rewriter forgets at most half of what plain SFT does",
+        "the difference is above 0, or no rate is matched",
         found,
         standing,
     )
@@ -63,8 +47,9 @@ def _below_best_of_n(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H2",
         "it forgets less than best-of-N at equal rollouts",
+        "the difference is above 0",
         f"difference {signed_points(difference)}",
-        _below_zero(difference),
+        below_zero(difference),
     )
 
 
@@ -75,23 +60,27 @@ def _importance_sampling(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H3",
         "importance sampling helps where fallbacks remain",
+        "the score is lower or the forgetting higher by more than its interval",
         f"at {rate:g}: task {signed_points(task)}, forgetting {signed_points(forgetting)}",
-        _helps(task, forgetting),
+        helps(task, forgetting),
+        intervals=2,
     )
 
 
 def _diversity(arms: dict[str, ArmResult]) -> Hypothesis:
     with_term, without = (arms[name].chosen.metrics for name in ("rl_many", "rl_many_no_diversity"))
     task, forgetting = (with_term[key].minus(without[key]) for key in ("task", "forgetting"))
-    standing = _helps(task, forgetting)
+    standing = helps(task, forgetting)
     if standing == "open" and task.has_interval:
         # A term that matters would be seen.
         standing = "refuted"
     return Hypothesis(
         "H4",
         "the diversity term matters where there are several targets a problem",
+        "both intervals hold 0, or either is worse",
         f"task {signed_points(task)}, forgetting {signed_points(forgetting)}",
         standing,
+        intervals=2,
     )
 
 
@@ -101,8 +90,9 @@ def _correctness(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H5",
         "training the rewriter does not cost correctness",
+        "the difference is below 0",
         f"accepted {100 * rl.value:.1f} % against {100 * prompt.value:.1f} %, difference {signed_points(difference)}",
-        _below_zero(prompt.minus(rl)),
+        below_zero(prompt.minus(rl)),
     )
 
 
@@ -115,8 +105,10 @@ def _drift(result: StudyResult) -> list[Hypothesis]:
         Hypothesis(
             "H6",
             "forgetting goes with KL from the backbone on its own answers",
+            f"the rank correlation is below {GOES_WITH:g}",
             f"rank correlation {found:.2f} over {len(measured)} fine-tunings",
             "held" if found >= GOES_WITH else "refuted",
+            intervals=0,
         )
     ]
 
@@ -127,33 +119,11 @@ def _masked(arms: dict[str, ArmResult]) -> Hypothesis:
     return Hypothesis(
         "H7",
         "with fallbacks masked in both it costs less of the task than best-of-N at equal rollouts",
+        "the difference is below 0",
         f"difference {signed_points(difference)}",
-        _below_zero(best_of_n.minus(rl)),
+        below_zero(best_of_n.minus(rl)),
     )
 
 
 def _forgetting(arm: ArmResult) -> SeedMean:
     return arm.chosen.metrics["forgetting"]
-
-
-def _below_zero(difference: SeedMean) -> Standing:
-    """Decide by the interval; open if it holds 0, or if there is only one seed."""
-    if not difference.beyond_chance:
-        return "open"
-    return "held" if difference.high < 0 else "refuted"
-
-
-def _helps(task: SeedMean, forgetting: SeedMean) -> Standing:
-    if not task.has_interval:
-        return "open"
-    if task.high < 0 or forgetting.low > 0:
-        return "refuted"
-    return "held" if task.low > 0 or forgetting.high < 0 else "open"
-
-
-def signed_points(value: SeedMean) -> str:
-    """Format a difference in points, with the interval over seeds if there is one."""
-    text = f"{100 * value.value:+.1f}"
-    if value.has_interval:
-        text += f" [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
-    return text.replace("-", "−")

@@ -16,7 +16,7 @@ from rewriter_agent.user_errors import quoted
 
 from .comparison import arm_results
 from .files import write_files
-from .results import StudyResult, read_study
+from .results import StudyResult, read_study, rule_of
 from .table import study_table
 
 OF_A_PART = ("name", "output_dir", "cluster", "tracking")
@@ -63,7 +63,7 @@ def joined(config: RunConfig, arms: Sequence[str], parts: Sequence[StudyResult])
         config=dump_config(config),
         seeds=sorted({cell.seed for cell in ordered}),
         base=parts[0].base,
-        arms=arm_results(arms, ordered, written),
+        arms=arm_results(arms, ordered, written, rule_of(config)),
         cells=ordered,
         sources=written,
         seconds=dict(seconds),

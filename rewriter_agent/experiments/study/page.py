@@ -7,6 +7,7 @@ from rewriter_agent.io.files import atomic
 from rewriter_agent.report.format import percent, percent_interval, points, points_interval
 from rewriter_agent.report.templates import environment
 
+from .costs import COSTS, total_cost
 from .figures import family, frontiers, kl_and_forgetting, reward_terms
 from .premise import predictions
 from .results import StudyResult
@@ -29,6 +30,8 @@ def write_page(path: Path, result: StudyResult) -> None:
         terms=reward_terms(result.sources),
         skills=[name for name in result.base if name.startswith("retention/")],
         benchmarks=[name for name in result.base if name.startswith("benchmark/")],
+        lessons=result.teaches_lessons,
+        totals={arm.arm: [total_cost(arm, arm.chosen, cost) for cost in COSTS] for arm in result.arms},
         sources={arm.source_name: arm.source for arm in result.arms if arm.source},
         seconds=sum(result.seconds.values()),
     )

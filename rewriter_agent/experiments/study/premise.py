@@ -1,9 +1,9 @@
 """Premise of a study on lessons: there is something to learn, it costs something, and rewriting it is possible."""
 
-from rewriter_agent.config.safe_yaml import parse_yaml
-
 from .arms import EXPERT
-from .hypotheses import Hypothesis, Standing, hypotheses, signed_points
+from .hypotheses import hypotheses
+from .lesson_hypotheses import lesson_hypotheses
+from .prediction import Hypothesis, Standing, signed_points
 from .results import StudyResult
 
 MOST_KNOWN, LEAST_GAIN, LEAST_LOSS = 0.1, 0.4, 0.05
@@ -14,21 +14,26 @@ PROMPTED = ("best_of_k", "best_of_budget")
 
 
 def predictions(result: StudyResult) -> list[Hypothesis]:
-    """Decide the premise, then the hypotheses, as far as they have been measured."""
-    return [*premise(result), *hypotheses(result)]
+    """Decide the hypotheses as far as they have been measured; of lessons the premise first."""
+    if result.teaches_lessons:
+        return [*premise(result), *lesson_hypotheses(result)]
+    return hypotheses(result)
 
 
 def premise(result: StudyResult) -> list[Hypothesis]:
-    """Decide the parts of the premise that have been measured; empty for other data than lessons."""
-    if parse_yaml(result.config, "config").get("data", {}).get("task") != "lessons":
-        return []
+    """Decide the parts of the premise that have been measured."""
     return [_unknown(result), *_taught(result), *_rewritable(result)]
 
 
 def _unknown(result: StudyResult) -> Hypothesis:
     base = result.base["task"]
     return Hypothesis(
-        "P1", "the backbone solves less than 10 % of the task", f"{100 * base:.1f} %", _if(base < MOST_KNOWN)
+        "P1",
+        "the backbone solves less than 10 % of the task",
+        "it solves more",
+        f"{100 * base:.1f} %",
+        _if(base < MOST_KNOWN),
+        intervals=0,
     )
 
 
@@ -44,12 +49,15 @@ def _taught(result: StudyResult) -> list[Hypothesis]:
         Hypothesis(
             "P2",
             "plain SFT at its best rate gains 40 points or more",
+            "the mean is lower",
             f"{at} {signed_points(gain)}",
             _if(gain.value >= LEAST_GAIN),
+            intervals=0,
         ),
         Hypothesis(
             "P3",
             "and loses 5 points of retention or more",
+            "the mean is lower",
             f"{at} {signed_points(loss)}",
             certain if loss.value >= LEAST_LOSS else "refuted",
         ),
@@ -66,8 +74,10 @@ def _rewritable(result: StudyResult) -> list[Hypothesis]:
         Hypothesis(
             "P4",
             "of the rewrites by prompt 10 to 50 % have the right answer",
+            "fewer or more have it",
             f"{100 * right:.1f} %; {100 * accepted:.1f} % also pass the gate",
             _if(RIGHT[0] <= right <= RIGHT[1]),
+            intervals=0,
         )
     ]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.report.text_table import text_table
 
+from .costs import COSTS, total_cost
 from .premise import predictions
 from .results import ArmResult, Point, StudyResult
 
@@ -15,13 +16,20 @@ COLUMNS = (
     "avg",
     "retention",
     "forgetting",
+    "stories",
     "lost",
     "KL",
+    "KL general",
     "rewritten",
     "accepted",
     "false step",
     "rollouts",
+    "generated",
+    "scored",
 )
+"""`stories` is the forgetting on the laboratory's ordinary stories alone."""
+
+STORIES = "forgetting/stories"
 
 
 def study_table(result: StudyResult) -> str:
@@ -62,8 +70,9 @@ def _rows(result: StudyResult, marked: str) -> list[tuple[str, ...]]:
                     with_interval(metrics[avg]) if avg else "–",
                     with_interval(metrics["retention"]),
                     with_interval(metrics["forgetting"]),
+                    with_interval(metrics[STORIES]) if STORIES in metrics else "–",
                     _percent(metrics["lost"].value),
-                    f"{metrics['kl'].value:.3f}" if "kl" in metrics else "–",
+                    *(f"{metrics[kl].value:.3f}" if kl in metrics else "–" for kl in ("kl", "kl_general")),
                     *_of_source(arm, point),
                 )
             )
@@ -71,16 +80,14 @@ def _rows(result: StudyResult, marked: str) -> list[tuple[str, ...]]:
 
 
 def _of_source(arm: ArmResult, point: Point) -> Sequence[str]:
-    """Cells of the arm's targets; their rollouts include training and answers for replay."""
+    """Cells of the arm's targets; their costs include training and answers for replay."""
     found = arm.source
     shares = [
         _percent(found[name].value) if name in found else "–"
         for name in ("rewritten", "accepted", "false_step")
     ]
-    rollouts = [found[name].value for name in ("rollouts", "training_rollouts") if name in found]
-    if replay := point.metrics.get("replay_rollouts"):
-        rollouts.append(replay.value)
-    return *shares, f"{sum(rollouts):,.0f}" if rollouts else "–"
+    costs = [total_cost(arm, point, cost) for cost in COSTS]
+    return *shares, *("–" if cost is None else f"{cost:,.0f}" for cost in costs)
 
 
 def average(metrics: dict[str, float]) -> str | None:

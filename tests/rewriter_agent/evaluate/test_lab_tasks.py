@@ -21,6 +21,7 @@ from rewriter_agent.evaluate.presets import PromptFormat
 from rewriter_agent.evaluate.result import PartResult, read_result
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.lab.tokenizer import make_tokenizer
+from rewriter_agent.runtime.run_folder import StageFolder
 
 TOKENIZER = make_tokenizer(0)
 
@@ -127,7 +128,7 @@ def test_each_task_goes_to_its_own_measure(tmp_path: Path, monkeypatch: pytest.M
         lambda *_: [],
         tmp_path,
         Progress("e", told),
-        tmp_path / "own.parquet",
+        StageFolder(tmp_path),
     )
     result = read_result(tmp_path / "result.json")
     assert [(part.name, part.metric) for part in result.retention] == [

@@ -20,8 +20,10 @@ from rewriter_agent.evaluate.presets import PRESETS, PromptFormat
 from rewriter_agent.evaluate.result import PartResult, read_result
 from rewriter_agent.evaluate.task import grade
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.runtime.run_folder import StageFolder
 from tests.helpers.local_fleet import LocalFleet, ScriptedFleet, make_model, make_tokenizer
 
+GENERAL = ["Name a colour.", "Name a town.", "Name a river."]
 TEXTS = ["3 and 4.\n#### 7", "I say 7", "#### 8", "no idea"]
 CONFIG = EvaluateConfig(max_completion_length=24, retention=["arc_easy"], retention_limit=4, own_answers=0)
 
@@ -222,7 +224,8 @@ def evaluate(
         verify,
         output,
         Progress("e", stream),
-        output / "own.parquet",
+        StageFolder(output),
+        GENERAL,
     )
 
 
@@ -267,7 +270,7 @@ def test_regrading_asks_no_model(fleet: ScriptedFleet, prompt_format: PromptForm
         lambda checks: [Grade(Verdict.EQUAL)] * len(checks),
         tmp_path,
         Progress("e"),
-        tmp_path / "own.parquet",
+        StageFolder(tmp_path),
     )
     after = read_result(tmp_path / "result.json")
     assert (len(fleet.asked), len(fleet.scored)) == asked
@@ -284,29 +287,34 @@ def test_result_has_the_task_and_every_retention_task(
     assert result.task.metrics["accuracy"] == 0.25
     assert [part.name for part in result.retention] == ["arc_easy"]
     assert len(result.retention[0].scores["strict"]) == 4
-    assert result.drift is None
+    assert result.drift is result.general_drift is None
     assert [path.name for path in tmp_path.glob(".*")] == []
 
 
 def test_drift_of_the_backbone_from_itself_is_nothing(
     local: LocalFleet, prompt_format: PromptFormat, tmp_path: Path
 ) -> None:
-    evaluate(local, prompt_format, tmp_path / "base", own_answers=3)
-    drift = read_result(tmp_path / "base" / "result.json").drift
+    evaluate(local, prompt_format, tmp_path / "base", own_answers=3, general_answers=2)
+    result = read_result(tmp_path / "base" / "result.json")
+    drift, away = result.drift, result.general_drift
     assert drift is not None
+    assert away is not None
     assert drift.logprobs == pytest.approx(drift.backbone_logprobs, abs=1e-3)
-    assert list(drift.tokens) == ["p0", "p1", "p2"]
-    own = tmp_path / "base" / "own.parquet"
+    assert away.logprobs == pytest.approx(away.backbone_logprobs, abs=1e-3)
+    assert (list(drift.tokens), list(away.tokens)) == (["p0", "p1", "p2"], ["general-0", "general-1"])
+    base = StageFolder(tmp_path / "base")
     other = LocalFleet(
         make_model(len(prompt_format.tokenizer), seed=1), local.eos_token_id, max_model_len=512
     )
     subject = ModelUnderTest(lambda: other, lambda: None)  # ty: ignore[invalid-argument-type]
-    config = CONFIG.model_copy(update={"own_answers": 3})
-    evaluate_model(subject, prompt_format, problems(), config, verify, tmp_path / "other", Progress("e"), own)
-    moved = read_result(tmp_path / "other" / "result.json").drift
-    assert moved is not None
-    assert moved.backbone_logprobs == drift.backbone_logprobs
-    assert all(moved.logprobs[name] < drift.logprobs[name] - 0.1 for name in drift.logprobs)
+    config = CONFIG.model_copy(update={"own_answers": 3, "general_answers": 2})
+    output, told = tmp_path / "other", Progress("e")
+    evaluate_model(subject, prompt_format, problems(), config, verify, output, told, base, GENERAL)
+    found = read_result(output / "result.json")
+    for moved, before in ((found.drift, drift), (found.general_drift, away)):
+        assert moved is not None
+        assert moved.backbone_logprobs == before.backbone_logprobs
+        assert all(moved.logprobs[name] < before.logprobs[name] - 0.1 for name in before.logprobs)
 
 
 def test_replies_are_graded_against_the_reference() -> None:

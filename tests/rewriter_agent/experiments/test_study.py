@@ -18,7 +18,7 @@ from rewriter_agent.experiments.study.hypotheses import hypotheses
 from rewriter_agent.experiments.study.methods import ARM_OF, methods_study
 from rewriter_agent.experiments.study.page import write_page
 from rewriter_agent.experiments.study.plan import StudyPlan
-from rewriter_agent.experiments.study.premise import premise
+from rewriter_agent.experiments.study.premise import predictions, premise
 from rewriter_agent.experiments.study.results import StudyResult, read_study
 from rewriter_agent.experiments.study.stages import SOURCE_STAGES, cell_stage
 from rewriter_agent.experiments.study.table import study_markdown, study_table
@@ -346,7 +346,7 @@ def test_the_table_has_a_line_for_each_arm_and_rate() -> None:
     line = next(line for line in table if line.startswith("rl ") and "*0.0001" in line)
     assert "44.0" in line
     # Training counts.
-    assert line.rstrip().endswith("720")
+    assert line.split()[-3:] == ["720", "9", "–"]
     assert "**0.0001**" in study_markdown(result())
 
 
@@ -358,7 +358,7 @@ def test_a_student_is_in_the_table_and_on_the_page_with_its_cost(tmp_path: Path)
     found = replace(result(), arms=arms, cells=cells, sources=sources)
     line = next(line for line in study_table(found).split("\n") if line.startswith("grpo"))
     assert "*1e-05" in line
-    assert line.rstrip().endswith("736")
+    assert line.split()[-3:] == ["736", "9,000", "–"]
     assert arms[2].against["expert"]["task"].value == pytest.approx(0.6 - 0.45)
     write_page(tmp_path / "study.html", found)
     assert "GRPO student at equal rollouts" in (tmp_path / "study.html").read_text()
@@ -372,7 +372,7 @@ def test_answers_for_replay_are_among_the_rollouts() -> None:
     ]
     arms = arm_results(["expert", "expert_replay", "rl_replay"], [*CELLS, *replayed], result().sources)
     table = study_table(replace(result(), arms=arms)).split("\n")
-    ends = {line.split()[0]: line.split()[-1] for line in table[2:6]}
+    ends = {line.split()[0]: line.split()[-3] for line in table[2:6]}
     assert ends == {"expert": "–", "expert_replay": "80", "rl_replay": "800"}
 
 
@@ -538,8 +538,10 @@ def test_the_premise_of_lessons_stands_as_the_numbers_say(
     found = StudyResult("s", "data: {task: lessons}", [0, 1], {"task": base}, arms, cells, sources, {})
     assert [part.standing for part in premise(found)] == standings
     assert [part.name for part in premise(found)] == ["P1", "P2", "P3", "P4"]
+    assert predictions(found)[:4] == premise(found)
+    # Other studies have none.
     assert (
-        premise(replace(found, config="data: {task: stories}"))
-        == premise(replace(found, config="a: b"))
+        predictions(replace(found, config="data: {task: stories}"))
+        == predictions(replace(found, config="a: b"))
         == []
     )

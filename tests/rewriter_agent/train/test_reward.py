@@ -10,7 +10,14 @@ import pytest
 
 from reward import FalseStep, RewardConfig, Score
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer, Sample, ScoredGroup
-from rewriter_agent.train.reward import GroupReward, log_judge, log_lengths, log_steps, log_terms
+from rewriter_agent.train.reward import (
+    GroupReward,
+    log_judge,
+    log_lengths,
+    log_steps,
+    log_terms,
+    scored_length,
+)
 from tests.helpers.groups import EOS, LetterTokens, failed, make_problem, passed
 
 K = 3
@@ -221,3 +228,11 @@ def test_candidates_carry_the_logprobs_of_their_sampling(scorer: FakeScorer, log
     batch = [ids(text) for text in ("1", "22", "333")]
     reward(completion_ids=batch, problem_id=["a"] * K, log_extra=logs.column, log_metric=logs.metric)
     assert [list(sample.logprobs) for sample in scorer.groups[0][1]] == sampled
+
+
+def test_tokens_that_the_backbone_reads_are_a_mean_over_all_candidates() -> None:
+    groups = [
+        ScoredGroup([], [passed(1), passed(2)], [[-1.0, -2.0, -0.5], None], []),
+        ScoredGroup([], [passed(1), passed(2)], [None, [-1.0]], []),
+    ]
+    assert scored_length(groups) == 1

@@ -15,6 +15,7 @@ from rewriter_agent.train.stage import train
 LINE = {
     "step": 2,
     "completions/mean_length": 10.0,
+    "completions/mean_scored_length": 2.5,
     "num_tokens": 900.0,
     "reward": 0.5,
     "frac_reward_zero_std": 0.0,
@@ -32,5 +33,10 @@ def test_what_has_been_learned_is_not_learned_again(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     counts = train(session, tmp_path, Progress("train"))
     assert counts["steps"] == 2
+    candidates = config.train.candidates_per_step
+    assert (counts["generated_tokens"], counts["scored_tokens"]) == (
+        2 * candidates * 10,
+        2 * candidates * 2.5,
+    )
     card = json.loads((tmp_path / CARD).read_text())
     assert (card["steps"], card["prompts"]) == (2, Prompts().record())
