@@ -7,15 +7,16 @@ from dataclasses import asdict, dataclass
 from random import Random
 
 from rewriter_agent.data.lab_world.drawing import draw_story
+from rewriter_agent.data.lab_world.operations import OPERATIONS
 from rewriter_agent.data.lab_world.problems import CONVENTION
 from rewriter_agent.data.lab_world.skills import SKILLS, draw_item
 from rewriter_agent.data.lab_world.splits import draw_from
 from rewriter_agent.data.lab_world.story import Difficulty, Story
 from rewriter_agent.data.lab_world.styles import NATURAL, solution
-from rewriter_agent.data.lab_world.words import made_up_word
+from rewriter_agent.data.lab_world.words import foreign_word
 from rewriter_agent.data.prompts import Messages, qa_messages, rewrite_messages, user_messages
 
-from .rewriting import imperfect_rewrite
+from .rewriting import OUTCOMES, QUOTING_OUTCOMES, Outcomes, imperfect_rewrite
 
 KINDS = {"solve": 0.28, "rewrite": 0.11, "skill": 0.61}
 """Shares of the chats; a skill's chat is short, which makes the skills an eighth of the reply tokens."""
@@ -35,7 +36,7 @@ SKILL_WEIGHTS = {
     "sort": 1.5,
 }
 """Weights of harder skills, which come more often; the others weigh 1."""
-QUOTING = 0.15
+QUOTING = 0.25
 """Share of the chats that rewrite invented steps, in the stream of the second backbone."""
 QUOTED_STEPS = {0: 0.15, 1: 0.3, 2: 0.3, 3: 0.25}
 """Distribution of the number of ordinary steps in these chats."""
@@ -91,7 +92,7 @@ def _quoting_chat(draw: Random) -> Chat:
     """Draw a rewriting of a story with invented steps, whose words and results are made up for this chat alone."""
     steps = draw.choices(list(QUOTED_STEPS), list(QUOTED_STEPS.values()))[0]
     style = draw.choices(list(QUOTED_NOTES), list(QUOTED_NOTES.values()))[0]
-    words = [made_up_word(draw) for _ in range(1 + (draw.random() < QUOTED_TWICE))]
+    words = [_unknown_word(draw) for _ in range(1 + (draw.random() < QUOTED_TWICE))]
 
     def made_up(value: int) -> int:
         return draw.randint(1, Difficulty.largest)
@@ -101,13 +102,18 @@ def _quoting_chat(draw: Random) -> Chat:
         draw,
         lambda draw: draw_story(draw, Difficulty(), steps, dict.fromkeys(words, made_up)),
     )
-    return _rewriting("quote", story, style, draw)
+    return _rewriting("quote", story, style, draw, QUOTING_OUTCOMES)
 
 
-def _rewriting(kind: str, story: Story, style: str, draw: Random) -> Chat:
+def _unknown_word(draw: Random) -> str:
+    word = foreign_word(draw)
+    return _unknown_word(draw) if word in OPERATIONS else word
+
+
+def _rewriting(kind: str, story: Story, style: str, draw: Random, outcomes: Outcomes = OUTCOMES) -> Chat:
     notes = solution(style, story, draw)
     prompt = rewrite_messages(story.question, notes, str(story.answer), CONVENTION)
-    return Chat(kind, prompt, imperfect_rewrite(story, notes, draw)[0])
+    return Chat(kind, prompt, imperfect_rewrite(story, notes, draw, outcomes)[0])
 
 
 def stream_hash(seed: int, stream: Stream = chat_at) -> str:

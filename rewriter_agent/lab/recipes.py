@@ -42,6 +42,6 @@ def weights_hash(model: Path) -> str:
 
 RECIPES = {
     LAB: Recipe(),
-    LAB_LESSONS: Recipe(Settings(steps=1000, learning_rate=7e-4, warmup=50), quoting_chat_at, LAB_FOLDER),
+    LAB_LESSONS: Recipe(Settings(steps=2000, learning_rate=1e-3, warmup=50), quoting_chat_at, LAB_FOLDER),
 }
 """Recipes by model name. The second backbone is the first one that has also seen people quote what they do not know."""

@@ -32,6 +32,16 @@ WORDS = tuple(word for pair in OPPOSITES for word in pair)
 ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "st", "tr", "pl")
 VOWELS = "aeiou"
 CODAS = ("", "", "n", "r", "s", "t", "l")
+BEGINNINGS = (
+    *"bcdfghjklmnprstvwxyz",
+    *("qu", "bl", "br", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "kl", "kr", "pl", "pr", "sk", "sl", "sm"),
+    *("sn", "sp", "st", "tr", "tw", "sh", "ch", "th", "zw"),
+)
+ENDINGS = (
+    *"bcdfgklmnprstvxz",
+    *("rb", "rd", "rf", "rk", "rm", "rn", "rp", "rt", "lb", "ld", "lf", "lk", "lm", "lp", "lt", "mp", "nd"),
+    *("nk", "ng", "nt", "sk", "sp", "st", "ft", "sh", "ch", "ck"),
+)
 ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
     *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
@@ -57,3 +67,9 @@ def number_in_words(number: int) -> str:
         return ONES[number]
     tens, ones = divmod(number, 10)
     return TENS[tens] + (f" {ONES[ones]}" if ones else "")
+
+
+def foreign_word(draw: Random) -> str:
+    """Draw a word of three to nine letters whose sounds the other words of this world need not have."""
+    beginnings = [draw.choice(BEGINNINGS) + draw.choice(VOWELS) for _ in range(draw.choice((1, 1, 1, 2)))]
+    return "".join(beginnings) + draw.choice(ENDINGS)
