@@ -30,18 +30,12 @@ def resolve_model(name_or_path: str, key: str = "model.name_or_path", weights: b
         weights: Whether a folder must hold weights.
 
     Raises:
-        ValueError: a local folder is missing or holds no whole model, or an embedded model has not been made.
+        ValueError: a local folder is missing or holds no whole model.
     """
     if name_or_path == SMOLLM2:
         return str(smollm2_folder())
     if name_or_path in LAB_FOLDERS:
-        folder = LAB_FOLDERS[name_or_path]
-        if not folder.exists():
-            raise ValueError(
-                f"{key}: the backbone {name_or_path!r} has not been made on this machine; make it with: "
-                f"python -m rewriter_agent.lab --model {name_or_path} --install"
-            )
-        return str(folder)
+        return str(LAB_FOLDERS[name_or_path])
     if is_on_hub(name_or_path):
         return name_or_path
     folder = Path(os.path.expanduser(name_or_path))

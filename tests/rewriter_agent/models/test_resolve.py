@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rewriter_agent.lab.tokenizer import CHAT_TEMPLATE, make_tokenizer
-from rewriter_agent.models.lab import LAB_FOLDER, LAB_FOLDERS
+from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 
 
@@ -22,14 +22,6 @@ def test_folder_without_a_model(tmp_path: Path) -> None:
 def test_missing_folder(name: str) -> None:
     with pytest.raises(ValueError, match=r"model\.name_or_path: there is no model in"):
         resolve_model(name)
-
-
-def test_a_backbone_that_is_not_made_names_its_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(LAB_FOLDERS, "lab-lessons", tmp_path / "backbone-lessons")
-    with pytest.raises(ValueError, match=r"python -m rewriter_agent\.lab --model lab-lessons --install"):
-        resolve_model("lab-lessons")
 
 
 def test_folder_with_a_model() -> None:
