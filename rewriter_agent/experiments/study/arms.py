@@ -1,6 +1,5 @@
 """Sources of a study's targets, and the arms that are fine-tuned on them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -21,7 +20,7 @@ class StudyValue(Enum):
     REFRESH = "the section `sft.refresh` that makes `study.refresh_parts` parts"
 
 
-Changes = Mapping[str, object]
+Changes = dict[str, object]
 """Values by config key; a value may be a `StudyValue`."""
 
 
@@ -57,7 +56,18 @@ IS: Changes = {"weight": StudyValue.IS_WEIGHT}
 REPLAY: Changes = {"replay": StudyValue.REPLAY}
 MASK_FALLBACKS: Changes = {"outcome_weights": {"expert_fallback": {"kind": "low_perplexity_mask"}}}
 """Masks what the backbone finds unlikely in rows that kept the expert's solution, and leaves the others plain."""
+OLD_GATE: Changes = {"reward.false_step": "measure"}
+"""Counts false steps and does not reject them."""
 SEVERAL_TARGETS: Changes = {"rewrite.select": "diverse", "rewrite.num_targets": StudyValue.NUM_TARGETS}
+MIND_THE_GAP: Changes = {"rewrite.strategy": "mind_the_gap"}
+BEST_OF_BUDGET: Changes = {"rewrite.strategy": "best_of_n", "rewrite.num_generations": StudyValue.BUDGET}
+SELF_TRAIN: Changes = {
+    "method": "self_train",
+    "rewrite.strategy": "self_train",
+    "rewrite.num_generations": StudyValue.BUDGET,
+    "rewrite.keep_gap": None,
+}
+GRPO: Changes = {"method": "grpo", "train.max_steps": StudyValue.STEPS, "rewrite.keep_gap": None}
 
 GRPO_DEFAULTS: Changes = {f"train.{key}": TrainConfig.model_fields[key].default for key in READ_BY_GRPO}
 """Options of GRPO, which SDFT refuses if they are set."""
@@ -66,24 +76,25 @@ GRPO_DEFAULTS: Changes = {f"train.{key}": TrainConfig.model_fields[key].default 
 EXPERT = "expert"
 SOURCES = {
     EXPERT: TargetSource("the expert's solutions", {"rewrite.strategy": "expert"}),
-    "mind_the_gap": TargetSource(
-        "Mind the Gap: alone, else by prompt, else the expert's", {"rewrite.strategy": "mind_the_gap"}
+    "mind_the_gap": TargetSource("Mind the Gap: alone, else by prompt, else the expert's", MIND_THE_GAP),
+    "mind_the_gap_false_steps": TargetSource(
+        "the same, false steps counted but not rejected", MIND_THE_GAP | OLD_GATE
     ),
     "best_of_k": TargetSource(
         "the likeliest of K rewrites by prompt that pass", {"rewrite.strategy": "best_of_n"}
     ),
     "best_of_budget": TargetSource(
-        "the same at the RL rewriter's whole budget of rollouts, training included",
-        {"rewrite.strategy": "best_of_n", "rewrite.num_generations": StudyValue.BUDGET},
+        "the same at the RL rewriter's whole budget of rollouts, training included", BEST_OF_BUDGET
+    ),
+    "best_of_budget_false_steps": TargetSource(
+        "the same, false steps counted but not rejected", BEST_OF_BUDGET | OLD_GATE
     ),
     "self_train": TargetSource(
         "the backbone's own samples that pass, the expert's solution unseen, at the RL rewriter's budget of rollouts",
-        {
-            "method": "self_train",
-            "rewrite.strategy": "self_train",
-            "rewrite.num_generations": StudyValue.BUDGET,
-            "rewrite.keep_gap": None,
-        },
+        SELF_TRAIN,
+    ),
+    "self_train_false_steps": TargetSource(
+        "the same, false steps counted but not rejected", SELF_TRAIN | OLD_GATE
     ),
     "self_train_unverified": TargetSource(
         "the backbone's own samples, one a target, not verified",
@@ -91,12 +102,9 @@ SOURCES = {
     ),
     "grpo": TargetSource(
         "no targets: the student trained by GRPO on the gate, at the RL rewriter's budget of rollouts",
-        {
-            "method": "grpo",
-            "train.max_steps": StudyValue.STEPS,
-            "rewrite.keep_gap": None,
-        },
+        GRPO,
     ),
+    "grpo_false_steps": TargetSource("the same, false steps counted but not rejected", GRPO | OLD_GATE),
     "sdft": TargetSource(
         "no targets: the student distilled by SDFT from the backbone that sees the expert's solution, at the RL "
         "rewriter's budget of rollouts",
@@ -121,9 +129,7 @@ SOURCES = {
     "rl_support": TargetSource("the RL rewriter, with a term on support", {"reward.support_weight": 0.35}),
     "rl_tail": TargetSource("the RL rewriter, with a term on the tail", {"reward.tail_weight": 0.35}),
     "rl_coverage": TargetSource("the RL rewriter, with a term on coverage", {"reward.coverage_weight": 0.35}),
-    "rl_false_steps": TargetSource(
-        "the RL rewriter, false steps counted but not rejected", {"reward.false_step": "measure"}
-    ),
+    "rl_false_steps": TargetSource("the RL rewriter, false steps counted but not rejected", OLD_GATE),
     "rl_greedy": TargetSource(
         "the RL rewriter, one greedy rewrite a problem",
         {"rewrite.temperature": 0.0, "rewrite.num_generations": 2},
@@ -160,21 +166,30 @@ ARMS = {
     ),
     "wise_ft": Arm("SFT on expert solutions, averaged with the base", EXPERT, {"wise_ft_alpha": 0.5}),
     "mind_the_gap": Arm("Mind the Gap", "mind_the_gap"),
+    "mind_the_gap_false_steps": Arm("Mind the Gap, false steps allowed", "mind_the_gap_false_steps"),
     "mind_the_gap_is": Arm("Mind the Gap, IS", "mind_the_gap", IS),
     "mind_the_gap_mask": Arm("Mind the Gap, fallbacks masked", "mind_the_gap", MASK_FALLBACKS),
     "best_of_k": Arm("best of K", "best_of_k"),
     "best_of_k_is": Arm("best of K, IS", "best_of_k", IS),
     "best_of_budget": Arm("best of N at equal rollouts", "best_of_budget"),
+    "best_of_budget_false_steps": Arm(
+        "best of N at equal rollouts, false steps allowed", "best_of_budget_false_steps"
+    ),
     "best_of_budget_is": Arm("best of N at equal rollouts, IS", "best_of_budget", IS),
     "best_of_budget_mask": Arm(
         "best of N at equal rollouts, fallbacks masked", "best_of_budget", MASK_FALLBACKS
     ),
     "self_train": Arm("own samples that pass, at equal rollouts", "self_train"),
+    "self_train_false_steps": Arm("own samples that pass, false steps allowed", "self_train_false_steps"),
     "self_train_unverified": Arm("own samples, not verified", "self_train_unverified"),
     "grpo": Arm("GRPO student at equal rollouts", "grpo"),
+    "grpo_false_steps": Arm("GRPO student at equal rollouts, false steps allowed", "grpo_false_steps"),
     "sdft": Arm("SDFT student at equal rollouts", "sdft"),
     "rl": Arm("RL rewriter", "rl"),
     "accepted_only": Arm("RL rewriter, accepted rewrites only", "rl", accepted_only=True),
+    "accepted_only_false_steps": Arm(
+        "RL rewriter, accepted rewrites only, false steps allowed", "rl_false_steps", accepted_only=True
+    ),
     "rl_is": Arm("RL rewriter, IS", "rl", IS),
     "rl_prior_ratio": Arm("RL rewriter, ratio to the backbone", "rl", {"weight": {"kind": "prior_ratio"}}),
     "rl_mask": Arm("RL rewriter, fallbacks masked", "rl", MASK_FALLBACKS),

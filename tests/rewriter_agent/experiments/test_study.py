@@ -38,6 +38,9 @@ sft: {per_device_train_batch_size: 4, num_workers: 1, weight: {kind: dft}, sweep
 """
 
 
+STUDENTS = ("grpo", "grpo_false_steps", "sdft")
+
+
 def make(tmp_path: Path, study: str) -> RunConfig:
     path = tmp_path / "config.yaml"
     path.write_text(BASE)
@@ -57,7 +60,11 @@ def test_every_arm_has_a_source_and_every_source_an_arm() -> None:
 def test_cells_are_the_product_and_no_two_share_a_folder(plan: StudyPlan) -> None:
     found = [cell for seed in plan.study.seeds for cell in plan.cells(seed)]
     # Two rates and two seeds; a student has the one rate of its training.
-    assert len(found) == len({cell.folder for cell in found}) == (len(ARMS) - 2) * 2 * 2 + 2 * 2
+    assert (
+        len(found)
+        == len({cell.folder for cell in found})
+        == (len(ARMS) - len(STUDENTS)) * 2 * 2 + len(STUDENTS) * 2
+    )
     assert {cell.config.seed for cell in plan.cells(4)} == {4}
     # The problems and the measurements are the same for all.
     assert {cell.config.data.model_dump_json() for cell in found} == {plan.config.data.model_dump_json()}
@@ -104,6 +111,17 @@ def test_the_blind_rewriter_sees_no_answer(plan: StudyPlan) -> None:
     assert shown == {"rl": True, "rl_blind": False}
 
 
+def test_the_old_gate_is_the_only_difference_of_its_arms(plan: StudyPlan) -> None:
+    ending = "_false_steps"
+    cells = {cell.arm: cell for cell in plan.cells(3)}
+    with_it = {name.removesuffix(ending) for name in cells if name.endswith(ending)}
+    for name in with_it:
+        plain, old = (cells[arm].config for arm in (name, name + ending))
+        assert (plain.reward.false_step, old.reward.false_step) == ("gate", "measure")
+        assert old.model_copy(update={"name": plain.name, "reward": plain.reward}) == plain
+    assert with_it == {"mind_the_gap", "best_of_budget", "self_train", "grpo", "rl", "accepted_only"}
+
+
 def test_best_of_n_has_the_rollouts_of_the_rl_rewriter(plan: StudyPlan) -> None:
     # 10 steps of 32 candidates on 100 problems are 3.2 a problem, and 4 are written.
     assert plan.source_config("best_of_budget", 3).rewrite.num_generations == 4 + 4
@@ -136,9 +154,12 @@ def test_methods_are_arms(plan: StudyPlan) -> None:
     methods = {cell.arm: cell.config.method for cell in plan.cells(3)}
     assert {arm: method for arm, method in methods.items() if method != "rewrite"} == {
         "accepted_only": "accepted_only",
+        "accepted_only_false_steps": "accepted_only",
         "self_train": "self_train",
+        "self_train_false_steps": "self_train",
         "self_train_unverified": "self_train",
         "grpo": "grpo",
+        "grpo_false_steps": "grpo",
         "sdft": "sdft",
     }
     cells = {cell.arm: cell for cell in plan.cells(3)}
@@ -196,14 +217,14 @@ def test_a_replay_file_that_is_missing_is_named_before_any_work(tmp_path: Path) 
         StudyPlan.of(config.model_copy(update={"sft": config.sft.model_copy(update={"replay": missing})}))
 
 
-@pytest.mark.parametrize("arm", ["grpo", "sdft"])
+@pytest.mark.parametrize("arm", STUDENTS)
 def test_a_student_has_the_rollouts_of_the_rl_rewriter_and_one_cell_a_seed(plan: StudyPlan, arm: str) -> None:
     (cell,) = [cell for cell in plan.cells(3) if cell.arm == arm]
     # 10 steps of 32 are 320, and 4 for each of 100 problems are 400: 720 are 22.5 steps.
     assert cell.config.train.max_steps == 23
     assert cell.learning_rate == plan.config.train.learning_rate
     assert cell.is_student
-    assert not any(other.is_student for other in plan.cells(3) if other.arm not in ("grpo", "sdft"))
+    assert not any(other.is_student for other in plan.cells(3) if other.arm not in STUDENTS)
     assert [stage.name for stage in SOURCE_STAGES if stage.wanted(cell.config)] == ["prepare", "student"]
     assert cell_stage(cell).inputs(cell.config).keys() == {"student"}
     # What fine-tuning reads is nothing to it.
