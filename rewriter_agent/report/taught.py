@@ -19,6 +19,8 @@ def taught(data: Mapping[str, Any]) -> str:
             return "word problems (GSM-Symbolic)"
         case {"source": "sciq"}:
             return "science questions (SciQ)"
+        case {"source": "squad"}:
+            return "reading questions (SQuAD)"
         case {"source": "lab"}:
             return "problems of the laboratory"
     return "the training data"

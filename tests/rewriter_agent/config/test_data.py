@@ -6,7 +6,15 @@ import sys
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from rewriter_agent.config.data import DataConfig, FileData, GsmSymbolicData, HubData, LabData, SciqData
+from rewriter_agent.config.data import (
+    DataConfig,
+    FileData,
+    GsmSymbolicData,
+    HubData,
+    LabData,
+    SciqData,
+    SquadData,
+)
 from rewriter_agent.config.model import ModelConfig
 
 DATA = TypeAdapter(DataConfig)
@@ -37,7 +45,9 @@ def test_refused(given: dict[str, object]) -> None:
         DATA.validate_python(given)
 
 
-@pytest.mark.parametrize("model", [GsmSymbolicData, LabData, SciqData, FileData, HubData, ModelConfig])
+@pytest.mark.parametrize(
+    "model", [GsmSymbolicData, LabData, SciqData, SquadData, FileData, HubData, ModelConfig]
+)
 def test_every_field_is_documented(model: type[BaseModel]) -> None:
     assert [name for name, field in model.model_fields.items() if not field.description] == []
 

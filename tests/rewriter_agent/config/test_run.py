@@ -157,7 +157,7 @@ def test_a_completion_leaves_room_for_its_prompt(config_file: Path, section: str
         ("- a\n- b\n", "must hold sections (model:, data:, ...), got list"),
         ("", "name: Field required"),
         (MINIMAL.replace("name: r", "name: ../r"), "name: "),
-        (MINIMAL.replace("gsm_symbolic", "gsm"), "'gsm_symbolic', 'lab', 'sciq', 'file', 'hub'"),
+        (MINIMAL.replace("gsm_symbolic", "gsm"), "'gsm_symbolic', 'lab', 'sciq', 'squad', 'file', 'hub'"),
     ],
 )
 def test_a_bad_file_is_refused(config_file: Path, text: str, message: str) -> None:

@@ -568,6 +568,7 @@ def test_samples_come_first_if_no_difference_is_beyond_chance(data, tmp_path, ce
         ({"source": "hub", "name": "openai/gsm8k"}, "openai/gsm8k"),
         ({"source": "mix", "sources": {"mine": {}, "lab": {}}}, "a mix of mine, lab"),
         ({"source": "sciq"}, "science questions (SciQ)"),
+        ({"source": "squad"}, "reading questions (SQuAD)"),
         ({"source": "lab"}, "problems of the laboratory"),
         ({}, "the training data"),
     ],

@@ -1,9 +1,9 @@
-"""Reading questions from the package's SciQ."""
+"""Reading questions from the package's SciQ and SQuAD."""
 
 import pytest
 
 from reward import extract_answer
-from rewriter_agent.config.data import SciqData
+from rewriter_agent.config.data import SciqData, SquadData
 from rewriter_agent.data.load import load_problems
 
 
@@ -29,15 +29,32 @@ def test_bare_answers_are_solutions_too() -> None:
     assert {p.convention for p in bare} == {"contains"}
 
 
-def test_parts_share_no_question_and_follow_from_the_seed() -> None:
-    one, same, other = (load_problems(SciqData(num_train=50, num_test=20, seed=seed)) for seed in (0, 0, 1))
+def test_squad_asks_about_the_sentences_that_hold_the_answer() -> None:
+    problems = load_problems(SquadData(num_train=50, num_test=20))
+    assert (len(problems.train), len(problems.test)) == (50, 20)
+    passages = set()
+    for problem in [*problems.train, *problems.test]:
+        passage, _, asked = problem.question.partition("\n\n")
+        assert problem.solution == problem.answer
+        assert problem.answer.casefold() in passage.casefold()
+        assert asked
+        assert len(passage.split()) <= 45
+        assert problem.convention == "contains"
+        passages.add(passage)
+    assert len(passages) == 70
+
+
+@pytest.mark.parametrize("kind", [SciqData, SquadData])
+def test_parts_share_no_question_and_follow_from_the_seed(kind: type[SciqData | SquadData]) -> None:
+    one, same, other = (load_problems(kind(num_train=50, num_test=20, seed=seed)) for seed in (0, 0, 1))
     assert one == same
     assert [problem.id for problem in one.test] != [problem.id for problem in other.test]
     assert not {problem.id for problem in one.train} & {problem.id for problem in one.test}
 
 
-def test_more_than_there_are_is_refused() -> None:
+@pytest.mark.parametrize("kind", [SciqData, SquadData])
+def test_more_than_there_are_is_refused(kind: type[SciqData | SquadData]) -> None:
     with pytest.raises(
         ValueError, match=r"is 2000, but there are only .* lower one, or raise data\.max_words"
     ):
-        load_problems(SciqData(num_train=1500, num_test=500))
+        load_problems(kind(num_train=1500, num_test=500))
