@@ -6,37 +6,42 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.report.curves import REWARD_TERMS
 from rewriter_agent.report.figures.curves import TITLES
-from rewriter_agent.report.figures.svg import COLOURS, CYCLE, INK, drawing, in_points
+from rewriter_agent.report.figures.svg import COLOURS, CYCLE, INK, drawing, figure_svg, in_points
 
 from .arms import SOURCES
 from .results import ArmResult, Point
+from .table import STORIES
 
-MAIN = ("expert", "expert_small_rate", "dft", "mind_the_gap", "best_of_k", "best_of_budget", "rl", "rl_paper")
-"""Arms of the first figure; more lines would hide each other."""
 PROMPT_COLOUR = CYCLE[3][0]
 LOOKS: dict[str, tuple[str, str]] = {
     "expert": ("s", "-"),
     "expert_small_rate": ("s", ":"),
-    "dft": ("X", "--"),
+    "expert_replay": ("s", "--"),
     "mind_the_gap": ("v", ":"),
-    "best_of_k": ("^", "--"),
     "best_of_budget": ("^", "-"),
+    "sdft": ("P", "-"),
+    "grpo": ("X", "-"),
     "rl": ("D", "-"),
-    "rl_paper": ("D", "--"),
+    "accepted_only": ("D", ":"),
 }
-"""Marker and line of the main arms."""
+"""Marker and line of the arms that stand out; all others are grey."""
+OTHER = ("o", "-")
+GREY: dict[str, Any] = {"color": INK, "alpha": 0.3, "linewidth": 0.8}
+MARGIN = 1.3
+"""Right edge of a frontier, as a multiple of the most that any arm forgets at its best rate."""
 SMALLEST, LARGEST = 4.0, 9.0
 """Marks, in points, of the lowest and the highest learning rate."""
 
 
 def family(arm: str) -> str:
     """Colour class of an arm: who wrote what it is trained on."""
-    if arm.startswith("rl"):
+    if arm.startswith(("rl", "accepted_only")):
         return "rewritten"
     if arm.startswith(("self_train", "grpo", "sdft")):
         return "base"
@@ -49,34 +54,81 @@ def colour(arm: str) -> str:
 
 
 def frontiers(arms: Sequence[ArmResult]) -> Markup:
-    """Gain against forgetting: a line over the rates for each of the main arms, marks growing with the rate."""
-    shown = [arm for arm in arms if arm.arm in MAIN]
+    """Gain against forgetting: a line over the rates for each arm, marks growing with the rate, the backbone at 0.
 
-    def draw(axes: Axes) -> None:
-        axes.axhline(0, color=INK, linewidth=0.8)
-        axes.axvline(0, color=INK, linewidth=0.8)
-        for arm in shown:
-            marker, line = LOOKS[arm.arm]
-            x, y = (_values(arm.points, key) for key in ("forgetting", "gain"))
-            look: dict[str, Any] = {"color": colour(arm.arm), "linewidth": 1.3}
-            axes.plot([], [], line, marker=marker, markersize=6, label=arm.text, **look)
-            axes.plot(x, y, line, **look)
-            for place, point in enumerate(zip(x, y, strict=True)):
-                size = SMALLEST + (LARGEST - SMALLEST) * place / max(1, len(x) - 1)
-                axes.plot(*[[end] for end in point], marker=marker, markersize=size, **look)
-        axes.margins(0.1)
-        axes.set(
-            xlabel="forgetting elsewhere (points; ← better)", ylabel="change on the task (points; better →)"
-        )
-        handles, labels = axes.get_legend_handles_labels()
-        axes.figure.legend(handles, labels, loc="outside upper left", ncols=1, fontsize=8.5)
+    If stories are among the retention tasks, forgetting on them alone is next to forgetting on all tasks.
+    """
+    looks = _looks(arms)
+    parts = {"forgetting": "forgetting elsewhere (points; ← better)"}
+    if all(STORIES in point.metrics for arm in arms for point in arm.points):
+        parts[STORIES] = "forgetting on ordinary stories alone (points)"
 
-    return drawing("frontiers", (4.6, 3.6 + 0.2 * len(shown)), draw)
+    def fill(figure: Figure) -> None:
+        panels = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
+        for axes, (key, label) in zip(panels, parts.items(), strict=True):
+            _draw_frontiers(axes, arms, looks, key)
+            axes.set_xlabel(label)
+        panels[0].set_ylabel("change on the task (points; better →)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(parts), fontsize=8.5)
+
+    return figure_svg("frontiers", (4.6 * len(parts), 3.6 + 0.2 * (len(looks) + 2) / len(parts)), fill)
 
 
-def kl_and_forgetting(arms: Sequence[ArmResult]) -> Markup | None:
-    """Plot KL from the backbone against forgetting for every arm and rate; None without KL."""
-    points = [(arm.arm, point) for arm in arms for point in arm.points if "kl" in point.metrics]
+def _looks(arms: Sequence[ArmResult]) -> dict[str, tuple[str, str]]:
+    """Choose the arms that stand out: the known ones, and of the others the one with the highest task score."""
+    looks = {arm.arm: LOOKS[arm.arm] for arm in arms if arm.arm in LOOKS}
+    others = [arm for arm in arms if arm.arm not in looks]
+    if others:
+        looks[max(others, key=lambda arm: arm.at(arm.best).metrics["task"].value).arm] = OTHER
+    return looks
+
+
+def _draw_frontiers(
+    axes: Axes, arms: Sequence[ArmResult], looks: dict[str, tuple[str, str]], key: str
+) -> None:
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    grey = [arm for arm in arms if arm.arm not in looks]
+    for number, arm in enumerate(grey):
+        label = f"{len(grey)} other arms" if number == 0 else None
+        axes.plot(*_line(arm, key), "-", marker="o", markersize=2.5, label=label, **GREY)
+    axes.plot(0, 0, "o", color=INK, markerfacecolor="none", markersize=8, label="base")
+    for arm in arms:
+        if arm.arm in looks:
+            _draw_arm(axes, arm, looks[arm.arm], key)
+    axes.margins(0.1)
+    # Beyond its best rate an arm loses on both axes, and may forget so much that all others would be one spot.
+    most = MARGIN * max(in_points(arm.at(arm.best).metrics[key].value) for arm in arms)
+    if 0 < most < axes.get_xlim()[1]:
+        least = min(value for arm in arms for value in _values(arm.points, key))
+        axes.set_xlim(left=min(MARGIN * least, -most / 10), right=most)
+
+
+def _draw_arm(axes: Axes, arm: ArmResult, how: tuple[str, str], key: str) -> None:
+    marker, line = how
+    look: dict[str, Any] = {"color": colour(arm.arm), "linewidth": 1.4}
+    x, y = _line(arm, key)
+    axes.plot([], [], line, marker=marker, markersize=6, label=arm.text, **look)
+    axes.plot(x, y, line, **look)
+    for place, point in enumerate(zip(x, y, strict=True)):
+        size = SMALLEST + (LARGEST - SMALLEST) * place / max(1, len(x) - 1)
+        axes.plot(*[[end] for end in point], marker=marker, markersize=size, **look)
+
+
+def _line(arm: ArmResult, key: str) -> tuple[list[float], list[float]]:
+    return _values(arm.points, key), _values(arm.points, "gain")
+
+
+def kl_and_forgetting(arms: Sequence[ArmResult]) -> dict[str, Markup]:
+    """Plot KL against forgetting for every arm and rate, a figure for each kind of prompt that was measured."""
+    kinds = {"to test questions": "kl", "to general prompts": "kl_general"}
+    found = {title: _kl(arms, key) for title, key in kinds.items()}
+    return {title: figure for title, figure in found.items() if figure}
+
+
+def _kl(arms: Sequence[ArmResult], key: str) -> Markup | None:
+    points = [(arm.arm, point) for arm in arms for point in arm.points if key in point.metrics]
     if not points:
         return None
 
@@ -90,19 +142,19 @@ def kl_and_forgetting(arms: Sequence[ArmResult]) -> Markup | None:
             own = [point for arm, point in points if family(arm) == name]
             if own:
                 look = {"other": PROMPT_COLOUR, **COLOURS}[name]
-                kl = [point.metrics["kl"].value for point in own]
+                kl = [point.metrics[key].value for point in own]
                 axes.plot(
                     kl, _values(own, "forgetting"), "o", color=look, markersize=4, alpha=0.8, label=label
                 )
         axes.set(xlabel="KL from the backbone (nats a token)", ylabel="forgetting elsewhere (points)")
-        if all(point.metrics["kl"].value > 0 for _, point in points):
+        if all(point.metrics[key].value > 0 for _, point in points):
             axes.set_xscale("log")
             # matplotlib's own labels are formulas, which the pages do not set.
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.legend(loc="best", fontsize=8.5)
 
-    return drawing("kl", (4.2, 3.4), draw)
+    return drawing(key, (4.2, 3.4), draw)
 
 
 def reward_terms(sources: Sequence[Measurement]) -> dict[str, Markup]:

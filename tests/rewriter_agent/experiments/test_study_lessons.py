@@ -7,6 +7,7 @@ import pytest
 
 from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.experiments.study.comparison import arm_results
+from rewriter_agent.experiments.study.figures import frontiers
 from rewriter_agent.experiments.study.frontier import mean_gain
 from rewriter_agent.experiments.study.lesson_hypotheses import RIVALS, lesson_hypotheses
 from rewriter_agent.experiments.study.page import write_page
@@ -206,3 +207,14 @@ def test_table_and_page_show_stories_and_what_would_refute(tmp_path: Path) -> No
     page = (tmp_path / "study.html").read_text()
     for text in ("refuted if", "own highest task score", "compared in three ways", "stories"):
         assert text in page
+
+
+def test_the_picture_stays_legible_with_many_arms() -> None:
+    names = ["expert", "rl", "accepted_only", "rl_is", "rl_mask", "rl_tail", "rl_support"]
+    measured = [cell for name in names[:-1] for cell in cells(name, SFT)]
+    # Of the arms that are not always shown the best one is.
+    arms = study([*measured, *cells("rl_support", {1e-3: (0.9, 0.01), 1e-2: (0.0, 0.9)})]).arms
+    picture = frontiers(arms)
+    assert [arm.text in picture for arm in arms] == [True, True, True, False, False, False, True]
+    assert "3 other arms" in picture
+    assert "forgetting on ordinary stories alone (points)" in picture
