@@ -97,6 +97,7 @@ def test_the_adapter_and_the_base_model_are_served(
 
 
 @slow
+@pytest.mark.long
 def test_both_are_scored_at_the_same_time(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
     model = adapted(3)
     publish(fleet, fleet.version + 1, model, tmp_path)
@@ -124,6 +125,7 @@ def test_one_batch_may_mix_both(fleet: Fleet, prompts: list[list[int]], tmp_path
 
 
 @slow
+@pytest.mark.long
 def test_a_version_may_be_published_again_with_other_weights(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_version_may_be_published_again_with_other_weights(
 
 
 @slow
+@pytest.mark.long
 def test_an_adapter_after_a_checkpoint_is_on_the_base_weights(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:
@@ -163,6 +166,7 @@ def test_an_adapter_after_a_checkpoint_is_on_the_base_weights(
 
 
 @slow
+@pytest.mark.long
 def test_a_killed_engine_is_restarted_with_the_adapter(
     fleet: Fleet, prompts: list[list[int]], tmp_path: Path
 ) -> None:

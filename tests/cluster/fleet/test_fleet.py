@@ -162,6 +162,7 @@ def test_requests_beyond_one_chunk_keep_their_order(fleet: Fleet, prompts: list[
     assert fleet.generate([]) == []
 
 
+@pytest.mark.long
 def test_a_failed_batch_does_not_affect_the_next(
     spec: EngineSpec, fleet: Fleet, prompts: list[list[int]]
 ) -> None:
@@ -280,7 +281,7 @@ def test_overlapping_calls_share_a_batch(fleet: Fleet, prompts: list[list[int]])
     )
 
 
-@pytest.mark.parametrize("victims", [1, 2])
+@pytest.mark.parametrize("victims", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_killed_engines_are_replaced_and_serve_the_published_weights(
     fleet: Fleet, prompts: list[list[int]], victims: int
 ) -> None:
@@ -355,6 +356,7 @@ def test_an_error_names_engines_that_cannot_be_placed_and_the_free_resources(
         never.wait()
 
 
+@pytest.mark.long
 def test_an_engine_without_a_kernel_for_its_model_says_so_at_its_first_start(
     spec: EngineSpec, fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

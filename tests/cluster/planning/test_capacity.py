@@ -150,6 +150,7 @@ def test_all_processes_need_capacity_at_the_same_time_and_on_machines_with_their
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_workers_are_on_machines_with_their_labels(two_nodes: Cluster, tmp_path: Path) -> None:
     # A nested function is pickled by value: workers cannot import the tests.
     def body(config: dict[str, Any]) -> None:

@@ -247,6 +247,13 @@ def test_an_adapter_takes_less_and_an_anchor_more() -> None:
     assert memory(**adapter) < memory(**adapter, reference=True) < memory(reference=True)
 
 
+def test_a_learner_has_the_states_of_its_adapter_only() -> None:
+    memory = make_plan(ClusterConfig(), WORK, ROOMY).role("learner").host
+    adapter = 16 * SMOLLM2.linear_widths / 2**30
+    # In 32 bits: gradients, and two moments.
+    assert (memory.gradients, memory.optimizer) == pytest.approx((4 * adapter, 8 * adapter))
+
+
 def test_states_of_fine_tuning_are_shared_by_its_workers() -> None:
     def states(workers: int, weight_bytes: int) -> tuple[float, float]:
         work = workload({"workers": workers, "weight_bytes": weight_bytes})
