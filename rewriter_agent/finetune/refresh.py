@@ -9,7 +9,7 @@ from pathlib import Path
 from rewriter_agent.io.files import batches, read_json, read_jsonl, write_json, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
-from rewriter_agent.prepare.logprob_cache import AnchorCache
+from rewriter_agent.io.value_cache import ValueCache
 from rewriter_agent.prepare.records import PREPARED, anchored_problems
 from rewriter_agent.prepare.stage import anchors
 from rewriter_agent.rewrite.stage import rewrite_problems
@@ -159,7 +159,7 @@ def _rewrite(session: Session, part: SFTJob, ids: list[str], target: StageFolder
     problems = anchored_problems(session.config)
     tokens = session.tokens
     identity = model_identity(str(part.student_dir)), session.config.model.dtype
-    with AnchorCache(target.path / "anchors.sqlite") as cache:
+    with ValueCache(target.path / "anchors.sqlite") as cache:
         rows = [
             row
             for some in batches(ids, session.config.prepare.shard_size)

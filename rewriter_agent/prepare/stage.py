@@ -24,12 +24,12 @@ from rewriter_agent.data.step_faults import StepFault, describe, step_faults
 from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
+from rewriter_agent.io.value_cache import Cache, ValueCache, cache_key
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.group_scorer import mean
 from rewriter_agent.scoring.retry import map_isolating_failures
 
-from .logprob_cache import AnchorCache, Cache, cache_key
 from .records import prepared_file, prepared_schema
 
 CACHE_FILE = "cache/anchors.sqlite"
@@ -59,7 +59,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
     def work(shard: Sequence[EncodedProblem]) -> list[dict[str, Any]]:
-        with AnchorCache(config.output_dir / CACHE_FILE) as cache:
+        with ValueCache(config.output_dir / CACHE_FILE) as cache:
             return anchors(shard, tokens, session, cache, session.backbone_identity)
 
     def after(shard: Shard) -> None:

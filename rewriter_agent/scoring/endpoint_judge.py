@@ -16,7 +16,7 @@ from reward import Check
 from reward.judge import ANSWERS, reference_prompt
 from reward.reference.config import JudgeCheck
 from rewriter_agent.io.files import batches
-from rewriter_agent.prepare.logprob_cache import AnchorCache, cache_key
+from rewriter_agent.io.value_cache import ValueCache, cache_key
 from rewriter_agent.user_errors import blaming
 
 RETRIES, BACKOFF_SECONDS = 8, 0.5
@@ -52,7 +52,7 @@ class EndpointJudge:
         ]
         asked = dict(zip(keys, prompts, strict=True))
         verdicts: dict[str, bool] = {}
-        with self._lock, AnchorCache(self._cache) as cache, self._session() as session:
+        with self._lock, ValueCache(self._cache) as cache, self._session() as session:
             # A batch is kept before the next begins, so that a failure loses no more than one.
             for batch in batches(asked, self.config.max_parallel):
                 found = cache.fill(

@@ -17,7 +17,7 @@ from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
 from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.rows import BadRow, parse_row
 from rewriter_agent.data.step_faults import step_faults
-from rewriter_agent.prepare.logprob_cache import NoCache
+from rewriter_agent.io.value_cache import NoCache
 from rewriter_agent.prepare.records import Prepared, prepared_row
 from rewriter_agent.prepare.stage import anchors, fits
 from rewriter_agent.rewrite.record import (

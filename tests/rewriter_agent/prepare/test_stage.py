@@ -15,9 +15,9 @@ from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.io.files import read_jsonl, write_jsonl
 from rewriter_agent.io.progress import Progress
+from rewriter_agent.io.value_cache import ValueCache
 from rewriter_agent.lab.tokenizer import make_tokenizer
 from rewriter_agent.models.end_tokens import EndTokens
-from rewriter_agent.prepare.logprob_cache import AnchorCache
 from rewriter_agent.prepare.records import answerable_ids, prepared, prepared_file
 from rewriter_agent.prepare.stage import _own_samples, prepare
 from rewriter_agent.scoring.verifier import make_verifier
@@ -42,7 +42,7 @@ def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
     prompts = [list(problem.prompt_ids) for problem in problems]
 
     def own() -> list[dict[str, Any]]:
-        with AnchorCache(tmp_path / "cache.sqlite") as cache:
+        with ValueCache(tmp_path / "cache.sqlite") as cache:
             return _own_samples(problems, prompts, cast(Any, run), cache, ("m", "float32"))
 
     expected = fmean(fmean(fake_logprobs([*map(ord, text), EOS])) for text in TEXTS)

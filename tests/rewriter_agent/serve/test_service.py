@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from rewriter_agent.io.files import write_table
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.prepare.logprob_cache import NoCache
+from rewriter_agent.io.value_cache import NoCache
 from rewriter_agent.prepare.records import PREPARED
 from rewriter_agent.prepare.stage import anchors
 from rewriter_agent.rewrite.job import rewrite_file

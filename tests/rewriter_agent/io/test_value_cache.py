@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rewriter_agent.prepare.logprob_cache import AnchorCache, cache_key
+from rewriter_agent.io.value_cache import ValueCache, cache_key
 
 
 class Compute:
@@ -20,9 +20,9 @@ class Compute:
 
 def test_only_missing_values_are_computed_and_order_is_kept(tmp_path: Path) -> None:
     path, compute = tmp_path / "new" / "cache.sqlite", Compute()
-    with AnchorCache(path) as cache:
+    with ValueCache(path) as cache:
         assert cache.fill(["a", "c"], compute) == [{"value": 0}, {"value": 1 / 3}]
-    with AnchorCache(path) as cache:
+    with ValueCache(path) as cache:
         assert cache.fill(["b", "c", "a"], compute) == [{"value": 0}, {"value": 1 / 3}, {"value": 0}]
         assert cache.fill(["a", "b"], compute) == [{"value": 0}, {"value": 0}]
         assert cache.fill([], compute) == []
@@ -33,7 +33,7 @@ def test_what_fails_is_not_kept(tmp_path: Path) -> None:
     def fail(missing: list[int]) -> list[float]:
         raise RuntimeError("engine lost")
 
-    with AnchorCache(tmp_path / "cache.sqlite") as cache:
+    with ValueCache(tmp_path / "cache.sqlite") as cache:
         with pytest.raises(RuntimeError, match="engine lost"):
             cache.fill(["a"], fail)
         assert cache.fill(["a"], lambda _: [0.5]) == [0.5]
@@ -41,7 +41,7 @@ def test_what_fails_is_not_kept(tmp_path: Path) -> None:
 
 def test_two_connections_use_one_file(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
-    with AnchorCache(path) as first, AnchorCache(path) as second:
+    with ValueCache(path) as first, ValueCache(path) as second:
         first.fill(["a"], lambda _: [1.0])
         assert second.fill(["a", "b"], lambda missing: [2.0] * len(missing)) == [1.0, 2.0]
 

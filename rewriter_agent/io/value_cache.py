@@ -1,4 +1,4 @@
-"""Log-probs of expert texts and of the backbone's own samples, kept from one run to the next."""
+"""Values that take an engine or a judge to compute, kept from one run to the next."""
 
 import hashlib
 import json
@@ -25,13 +25,14 @@ class NoCache:
         return list(compute(list(range(len(keys)))))
 
 
-class AnchorCache:
+class ValueCache:
     """A file of JSON values by key; several processes may use it at once."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The default gives up after 5 s of another process writing, which a slow disk can exceed.
         self._database = sqlite3.connect(path, timeout=60)
+        # The name of the table is that of files which exist.
         self._database.execute("CREATE TABLE IF NOT EXISTS anchors (key TEXT PRIMARY KEY, value TEXT)")
 
     def fill(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[Any]]) -> list[Any]:
@@ -66,5 +67,5 @@ class AnchorCache:
 
 
 def cache_key(*parts: object) -> str:
-    """Hash of everything that decides a value: model, prompt ids, completion ids or sampling settings."""
+    """Hash of everything that decides a value, such as model, prompt ids and sampling settings."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
