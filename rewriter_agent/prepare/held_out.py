@@ -4,7 +4,7 @@ from random import Random
 
 from rewriter_agent.config import RunConfig
 
-from .records import prepared_file, replies_by_row
+from .records import answerable_replies, prepared_file
 
 
 def held_out(config: RunConfig) -> set[str]:
@@ -17,7 +17,7 @@ def held_out(config: RunConfig) -> set[str]:
     """
     if config.sft.evaluation is None:
         return set()
-    rows = replies_by_row(prepared_file(config))
+    rows = answerable_replies(prepared_file(config))
     count, wanted = sum(map(len, rows)), config.sft.evaluation.num_problems
     if 2 * wanted > count:
         raise ValueError(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from reward import Anchors
 from rewriter_agent.config import RunConfig
+from rewriter_agent.data.conversation import load_conversation
 from rewriter_agent.data.problem import Problem
 from rewriter_agent.io.files import read_jsonl, read_table
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
@@ -70,11 +71,19 @@ def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
     return {row.problem.id: row.problem for row in prepared(prepared_file(config))}
 
 
-def answerable_ids(path: Path) -> list[str]:
-    """Ids of the problems whose reply is a text, which an answer can be compared with."""
+def answerable_replies(path: Path) -> list[list[str]]:
+    """Ids of the prepared problems whose reply is a text, by the row of the data.
+
+    A conversation has one for each reply that is rewritten, every other row has one.
+    """
     if CONVERSATION not in pq.read_schema(path).names:
-        return [row["id"] for row in read_table(path, ("id",))]
-    return [row.problem.id for row in prepared(path) if not row.problem.calls_tools]
+        return [[row["id"]] for row in read_table(path, ("id",))]
+    rows: dict[str, list[str]] = {}
+    for row in read_table(path, ("id", CONVERSATION)):
+        chat = None if row[CONVERSATION] is None else load_conversation(row[CONVERSATION])
+        if chat is None or not chat.calls_tools:
+            rows.setdefault(chat.place if chat else row["id"], []).append(row["id"])
+    return list(rows.values())
 
 
 def expert_false_share(prepare: StageFolder) -> float | None:

@@ -1,6 +1,7 @@
 """The anchors that `prepare` computes."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from types import SimpleNamespace
@@ -12,13 +13,15 @@ from ray.exceptions import RayTaskError
 from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.train import PrepareConfig
+from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import Tokens
-from rewriter_agent.io.files import read_jsonl, write_jsonl
+from rewriter_agent.io.files import read_jsonl, write_jsonl, write_table
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.value_cache import ValueCache
 from rewriter_agent.lab.tokenizer import make_tokenizer
 from rewriter_agent.models.end_tokens import EndTokens
-from rewriter_agent.prepare.records import answerable_ids, prepared, prepared_file
+from rewriter_agent.prepare.held_out import held_out
+from rewriter_agent.prepare.records import answerable_replies, prepared, prepared_file, prepared_schema
 from rewriter_agent.prepare.stage import _own_samples, prepare
 from rewriter_agent.scoring.verifier import make_verifier
 from tests.helpers.chats import CALL, TEMPLATE, WEATHER
@@ -134,7 +137,41 @@ def test_conversations_are_prepared_with_their_own_prompts(tmp_path: Path) -> No
         assert list(row.problem.prompt_ids) == tokens.question(row.problem)
         assert row.expert_ids == tokens.expert(row.problem)
     assert "<call>" in tokenizer.decode(found[0].expert_ids)
-    assert answerable_ids(prepared_file(config)) == [found[1].problem.id]
+    assert answerable_replies(prepared_file(config)) == [[found[1].problem.id]]
+
+
+def test_replies_of_a_conversation_are_held_out_together(tmp_path: Path) -> None:
+    def rows(first: int) -> list[dict[str, Any]]:
+        turns = [
+            {"role": role, "content": text}
+            for number in range(first, first + 3)
+            for role, text in (("user", f"q{number}?"), ("assistant", f"It is #### {number}"))
+        ]
+        return [{"messages": turns}]
+
+    write_jsonl(tmp_path / "train.jsonl", [row for first in range(0, 60, 3) for row in rows(first)])
+    write_jsonl(tmp_path / "test.jsonl", rows(100))
+    data = {"source": "file", "train": str(tmp_path / "train.jsonl"), "test": str(tmp_path / "test.jsonl")}
+    config = RunConfig.model_validate(
+        {
+            "name": "r",
+            "output_dir": tmp_path,
+            "data": {**data, "turns": "all"},
+            "sft": {"evaluation": {"num_problems": 10, "eval_steps": 5}},
+            "model": {},
+        }
+    )
+    problems = load_problems(config.data).train
+    ids = {"prompt_ids": [1], "rewriting_prompt_ids": [1], "expert_ids": [1], "expert_logprobs": [-1.0]}
+    numbers = {"expert": -1.0, "own": -0.5, "own_ids": [1], "own_logprobs": [-1.0]}
+    table = [{**asdict(problem), **ids, **numbers} for problem in problems]
+    write_table(prepared_file(config), table, prepared_schema(problems))
+    out = held_out(config)
+    places = [
+        {one.chat.place for one in problems if one.chat and (one.id in out) is side} for side in (True, False)
+    ]
+    assert (len(out), len(places[0])) == (12, 4)
+    assert not places[0] & places[1]
 
 
 EXPERTS = {
