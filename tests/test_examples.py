@@ -1,5 +1,6 @@
 """The examples run as their page says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from datasets import load_dataset
 
 from cluster.config import ClusterConfig
 from cluster.head import local_head
+from tests.helpers.fake_service import fake_app
+from tests.helpers.served_app import served
 from tests.helpers.shared_engine_checks import (
     assert_only_the_last_adapter_is_left,
     assert_rewrites_are_scored_by_the_backbone,
@@ -48,6 +51,17 @@ def test_own_verifier() -> None:
     totals = [line.split()[:2] for line in run(sys.executable, EXAMPLES / "own_verifier.py").splitlines()]
     assert [state for _, state in totals] == ["passes", "passes", "wrong_answer"]
     assert float(totals[0][0]) > 1 > float(totals[2][0])
+
+
+def test_the_notebook_talks_to_a_service(tmp_path: Path) -> None:
+    notebook = json.loads((EXAMPLES / "service.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    (tmp_path / "cells.py").write_text("\n".join(cells), encoding="utf-8")
+    with served(fake_app()) as address:
+        output = run(sys.executable, tmp_path / "cells.py", env={**ENV, "REWRITER_AGENT_URL": address})
+    assert "nats a token" in output
+    assert "['backbone']" in output
+    assert all(f"\n{number} " in output for number in range(4))
 
 
 @pytest.mark.slow

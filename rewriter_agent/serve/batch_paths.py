@@ -8,12 +8,12 @@ from fastapi.responses import StreamingResponse
 from . import schema
 from .access import TokenName
 
-NDJSON = "application/x-ndjson"
+NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
 UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A row as for /v1/rewrites a line.",
-        "content": {NDJSON: {"schema": {"type": "string"}}},
+        "description": "A row as for /v1/rewrites a line, or Parquet with such columns.",
+        "content": {NDJSON: {"schema": {"type": "string"}}, PARQUET: {"schema": {"type": "string"}}},
     }
 }
 
@@ -24,7 +24,7 @@ def add_batches(app: FastAPI) -> None:
 
     @app.post("/v1/batches", tags=["batches"], status_code=201, openapi_extra=UPLOAD)
     async def upload(request: Request, token: TokenName) -> schema.Batch:
-        """Upload a file of rows, a JSON object a line; they are rewritten in the background."""
+        """Upload a file of rows, a JSON object a line or Parquet; they are rewritten in the background."""
         return await batches.add(token, request.stream())
 
     @app.get("/v1/batches", tags=["batches"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from rewriter_agent.data.rows import BadRow
 from rewriter_agent.io.files import atomic, batches, read_json, write_json, write_jsonl
@@ -18,6 +19,7 @@ from rewriter_agent.io.foreign_json import decode_json
 from . import schema
 from .errors import ServiceError, describe, validation_message
 from .load import Load
+from .parquet_rows import is_parquet, rows_of_parquet
 from .service import RewritingService
 
 SHARD = 256
@@ -91,6 +93,8 @@ class Batches:
             try:
                 async with asyncio.timeout(self.load.config.max_seconds):
                     count = await self._save(body, BatchFolder(temporary).rows)
+            except ClientDisconnect:
+                raise ServiceError(400, "disconnected", "the client has gone") from None
             except TimeoutError:
                 raise ServiceError(408, "slow_body", "the file did not arrive in time; split it") from None
             record = {"owner": owner, "rows": count, "created": time.time()}
@@ -177,18 +181,16 @@ class Batches:
         """
         found: dict[int, dict[str, Any]] = {}
         failed: dict[int, ServiceError] = {}
-        size = max(1, self.load.config.concurrency // 2)
         for _ in range(ATTEMPTS):
             missing = [number for number in range(len(lines)) if number not in found]
-            for group in batches(missing, size):
-                given = [lines[number] for number in group]
-                async for place, answer in self.load.as_finished(self._answer, given):
-                    if isinstance(answer, ServiceError):
-                        failed[group[place]] = answer
-                    elif isinstance(answer, Exception):
-                        raise answer
-                    else:
-                        found[group[place]] = answer
+            given, at_once = [lines[number] for number in missing], max(1, self.load.config.concurrency // 2)
+            async for place, answer in self.load.as_finished(self._answer, given, at_once):
+                if isinstance(answer, ServiceError):
+                    failed[missing[place]] = answer
+                elif isinstance(answer, Exception):
+                    raise answer
+                else:
+                    found[missing[place]] = answer
         return [found.get(number) or _refusal(failed[number]) for number in range(len(lines))]
 
     def _answer(self, line: bytes) -> dict[str, Any]:
@@ -229,9 +231,14 @@ class Batches:
                         f"a batch has at most {self.load.config.max_batch_mb:g} MiB (serve.max_batch_mb); split it",
                     )
                 file.write(chunk)
+        if is_parquet(path):
+            source = path.with_suffix(".parquet")
+            path.rename(source)
+            await rows_of_parquet(source, path, limit)
+            source.unlink()
         count = await asyncio.to_thread(lambda: sum(1 for _ in _lines(path)))
         if not count:
-            raise ServiceError(422, "no_rows", "the body holds no row; send a JSON object a line")
+            raise ServiceError(422, "no_rows", "the body holds no row; send a JSON object a line, or Parquet")
         return count
 
 

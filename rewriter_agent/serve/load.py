@@ -90,12 +90,17 @@ class Load:
             ) from None
 
     async def as_finished(
-        self, work: Callable[[Item], Answer], items: Sequence[Item]
+        self, work: Callable[[Item], Answer], items: Sequence[Item], at_once: int | None = None
     ) -> AsyncIterator[tuple[int, Answer | Exception]]:
-        """Yield the number and the answer, or the error, of each item when it is finished."""
+        """Yield the number and the answer, or the error, of each item when it is finished.
+
+        `at_once` items are begun at a time; None sets no limit but the threads.
+        """
+        room = asyncio.Semaphore(at_once or len(items))
 
         async def one(number: int) -> tuple[int, Answer | Exception]:
-            [result] = await asyncio.gather(self.call(work, items[number]), return_exceptions=True)
+            async with room:
+                [result] = await asyncio.gather(self.call(work, items[number]), return_exceptions=True)
             if isinstance(result, Exception):
                 return number, result
             if isinstance(result, BaseException):
