@@ -119,8 +119,8 @@ partition: $(STAMP) ## Test a failing link between engines and learner (root; ne
 fuzz: $(STAMP) ## Grade 100,000 hostile answers: no hang, no crash, no memory growth
 	@$(BIN)/python -m benchmarks.fuzz
 
-lab: $(STAMP) ## Run the laboratory: base, SFT on expert and on rewritten data, two seeds, one report
-	@$(BIN)/rewriter-agent launch configs/lab.yaml --seeds 0 1 $(SET)
+lab: $(STAMP) ## Run the laboratory's lessons: base, SFT on expert and on rewritten data, two seeds, one report
+	@$(BIN)/rewriter-agent launch configs/lab-lessons.yaml --seeds 0 1 $(SET)
 
 lab-backbone: $(STAMP) ## Pre-train the laboratory's two backbones (an hour or two) and install them
 	@$(BIN)/python -m rewriter_agent.lab --install

@@ -87,6 +87,15 @@ def test_seeds_of_two_machines_are_one_table(tmp_path: Path, config: RunConfig) 
     assert {path.name for path in config.folder.iterdir()} >= {"study.html", "study.md"}
 
 
+def test_joined_lessons_are_compared_by_the_rule_of_lessons(tmp_path: Path, config: RunConfig) -> None:
+    lessons = config_with(tmp_path, "data={source: lab, task: lessons, num_train: 100, num_test: 10}")
+    rules = [
+        {arm.rule for arm in joined(own, ["expert", "rl"], [part(own, 0, ("expert", "rl"))]).arms}
+        for own in (config, lessons)
+    ]
+    assert rules == [{"matched"}, {"best"}]
+
+
 def test_what_two_parts_have_is_the_first_ones(config: RunConfig) -> None:
     first = part(config, 1, ("expert", "rl"))
     other = part(config, 1, ("expert", "rl_greedy"))
