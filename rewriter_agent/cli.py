@@ -243,8 +243,14 @@ def _push(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     with collector_paused():
-        from .commands.serve import serve
+        from .commands.serve import Arguments, serve, write_serve_config
 
+    if options.write:
+        arguments = Arguments(
+            run=options.run.absolute(), strategy=options.strategy, set=options.set, host=options.host
+        )
+        write_serve_config(arguments, options.port, options.write)
+        return 0
     serve(options.run, options.strategy, options.host, options.port, options.set)
     return 0
 

@@ -14,8 +14,10 @@ from rewriter_agent.serve.access import VARIABLE
 from rewriter_agent.serve.schema import Gap, Rewrite
 
 ADDRESS = "http://127.0.0.1:8000"
-RETRIED = (429, 503)
-"""Statuses after which the same request may succeed."""
+RETRIED = (429, 500, 503)
+"""Statuses after which the same request may succeed; 500 means that a process of the service has died."""
+BROKEN = (httpx2.ReadError, httpx2.RemoteProtocolError)
+"""Errors of a connection whose server has died; another one takes its place."""
 ATTEMPTS = 6
 Row = Mapping[str, Any]
 """Fields of a row: `question` or `messages`, `solution`, and on request `answer`, `convention` and others."""
@@ -44,6 +46,13 @@ class _Connection:
         if response.status_code not in RETRIED or attempt + 1 == ATTEMPTS:
             return None
         return float(response.headers.get("retry-after", 1))
+
+    @staticmethod
+    def _pause_broken(attempt: int) -> float:
+        """Seconds after which to ask again; raises the error in progress at the last attempt."""
+        if attempt + 1 == ATTEMPTS:
+            raise
+        return 1
 
     @staticmethod
     def _checked(response: httpx2.Response) -> Any:
@@ -87,15 +96,21 @@ class Rewriter(_Connection):
         Raises:
             RefusedError: the service does not take the request.
         """
+        missing = dict(enumerate(rows))
         for attempt in range(ATTEMPTS):
-            with self._client.stream("POST", "/v1/rewrites", json={"rows": list(rows)}) as response:
-                pause = self._pause(response, attempt)
-                if response.is_success:
-                    yield from map(self._line, response.iter_lines())
-                    return
-                response.read()
-                if pause is None:
-                    self._checked(response)
+            numbers, body = list(missing), {"rows": list(missing.values())}
+            try:
+                with self._client.stream("POST", "/v1/rewrites", json=body) as response:
+                    if response.is_success:
+                        for place, found in map(self._line, response.iter_lines()):
+                            del missing[numbers[place]]
+                            yield numbers[place], found
+                        return
+                    response.read()
+                    if (pause := self._pause(response, attempt)) is None:
+                        self._checked(response)
+            except BROKEN:
+                pause = self._pause_broken(attempt)
             time.sleep(pause or 0)
 
     def gap(self, question: str, solution: str, **fields: Any) -> Gap:
@@ -109,11 +124,14 @@ class Rewriter(_Connection):
 
     def _post(self, path: str, body: Row) -> Any:
         for attempt in range(ATTEMPTS):
-            response = self._client.post(path, json=body)
-            if (pause := self._pause(response, attempt)) is None:
-                break
+            try:
+                response = self._client.post(path, json=body)
+            except BROKEN:
+                pause = self._pause_broken(attempt)
+            else:
+                if (pause := self._pause(response, attempt)) is None:
+                    return self._checked(response)
             time.sleep(pause)
-        return self._checked(response)
 
     def close(self) -> None:
         """Close the connection."""
@@ -142,16 +160,22 @@ class AsyncRewriter(_Connection):
 
     async def rewrite_many(self, rows: Sequence[Row]) -> AsyncIterator[tuple[int, Rewrite | RefusedError]]:
         """Yield each row's number and result when it is finished, like `Rewriter.rewrite_many`."""
+        missing = dict(enumerate(rows))
         for attempt in range(ATTEMPTS):
-            async with self._client.stream("POST", "/v1/rewrites", json={"rows": list(rows)}) as response:
-                pause = self._pause(response, attempt)
-                if response.is_success:
-                    async for line in response.aiter_lines():
-                        yield self._line(line)
-                    return
-                await response.aread()
-                if pause is None:
-                    self._checked(response)
+            numbers, body = list(missing), {"rows": list(missing.values())}
+            try:
+                async with self._client.stream("POST", "/v1/rewrites", json=body) as response:
+                    if response.is_success:
+                        async for line in response.aiter_lines():
+                            place, found = self._line(line)
+                            del missing[numbers[place]]
+                            yield numbers[place], found
+                        return
+                    await response.aread()
+                    if (pause := self._pause(response, attempt)) is None:
+                        self._checked(response)
+            except BROKEN:
+                pause = self._pause_broken(attempt)
             await asyncio.sleep(pause or 0)
 
     async def gap(self, question: str, solution: str, **fields: Any) -> Gap:
@@ -161,11 +185,14 @@ class AsyncRewriter(_Connection):
 
     async def _post(self, path: str, body: Row) -> Any:
         for attempt in range(ATTEMPTS):
-            response = await self._client.post(path, json=body)
-            if (pause := self._pause(response, attempt)) is None:
-                break
+            try:
+                response = await self._client.post(path, json=body)
+            except BROKEN:
+                pause = self._pause_broken(attempt)
+            else:
+                if (pause := self._pause(response, attempt)) is None:
+                    return self._checked(response)
             await asyncio.sleep(pause)
-        return self._checked(response)
 
     async def close(self) -> None:
         """Close the connections."""

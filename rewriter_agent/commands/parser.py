@@ -89,6 +89,8 @@ def _add_serve_options(command: argparse.ArgumentParser) -> None:
         default=8000,
         help="port to listen at, 0 for any free one (default: %(default)s)",
     )
+    text = "start nothing; write the Serve config that `serve deploy` takes"
+    add("--write", type=Path, metavar="FILE", help=text)
     _add_set(command)
 
 

@@ -1,72 +1,98 @@
-"""`rewriter-agent serve`: the rewriting service of a run on this machine, until it is interrupted."""
+"""`rewriter-agent serve`: the rewriting service of a run on Ray Serve, until it is interrupted."""
 
+import logging
 import signal
 import socket
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import uvicorn
+import yaml
+from ray import serve as ray_serve
+from ray.serve.handle import DeploymentHandle
 
+from cluster.session import connect
+from rewriter_agent.config import RunConfig
 from rewriter_agent.io.console import console
-from rewriter_agent.runtime.run_folder import RunFolder
+from rewriter_agent.io.files import atomic
 from rewriter_agent.serve.access import read_tokens
-from rewriter_agent.serve.app import create_app
-from rewriter_agent.serve.engines import service_config, started_service
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-PARALLEL_CONNECTIONS = 2048
-"""Connections at a time; more get the status 503."""
+from rewriter_agent.serve.deployment import application
+from rewriter_agent.serve.engines import check_service, service_config
+from rewriter_agent.serve.serve_config import APPLICATION, REWRITER, Arguments, http_options, serve_config
 
 
 def serve(run: Path, strategy: str | None, host: str, port: int, overrides: Sequence[str]) -> None:
-    """Start the engines, then answer requests until the process is interrupted.
+    """Deploy the service, and keep it until the process is interrupted.
 
     Raises:
         ValueError: the run, the address or the tokens cannot be used.
     """
     config = service_config(run, strategy, overrides)
-    tokens = read_tokens(config.serve, host)
+    read_tokens(config.serve, host)
     # Before the engines start, which takes long.
-    with listening(host, port) as sock, started_service(config) as service:
-        app = create_app(service, config.serve, tokens, RunFolder(config.folder).batches)
-        shown = f"[{host}]" if ":" in host else host
-        # Before the address is told: a client may connect as soon as it is.
-        sock.listen(PARALLEL_CONNECTIONS)
-        console.say(f"serving {config.folder} at http://{shown}:{sock.getsockname()[1]}")
-        _run(app, sock, config.serve.max_seconds)
+    port = free_port(host, port)
+    with connect(config.cluster, config.output_dir) as machines:
+        check_service(config, machines)
+        console.say(f"starting the engines of strategy '{config.rewrite.strategy}'")
+        with deployed(config, host, port):
+            scheme = "https" if config.serve.tls_key else "http"
+            shown = f"[{host}]" if ":" in host else host
+            console.say(f"serving {config.folder} at {scheme}://{shown}:{port}")
+            _wait()
+            console.say("answering what the service has taken; interrupt again to stop at once")
+    console.say("stopped")
 
 
-def _run(app: "FastAPI", sock: socket.socket, patience: float) -> None:
-    # uvicorn raises the signal again when it has stopped, and Ray has put a handler in place that exits with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        make_server(app, patience).run(sockets=[sock])
-    except KeyboardInterrupt:
-        console.say("stopped")
+def write_serve_config(arguments: Arguments, port: int, path: Path) -> None:
+    """Write the file that `serve deploy` takes.
 
-
-def make_server(app: "FastAPI", patience: float) -> uvicorn.Server:
-    """Make a server that answers what it has before it stops, for at most `patience` seconds."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            # Requests hold the users' texts, so no line is written about them.
-            access_log=False,
-            log_level="warning",
-            limit_concurrency=PARALLEL_CONNECTIONS,
-            timeout_graceful_shutdown=int(patience),
-            server_header=False,
-        )
-    )
+    Raises:
+        ValueError: the run or the tokens cannot be used.
+    """
+    config = service_config(arguments.run, arguments.strategy, arguments.set)
+    read_tokens(config.serve, arguments.host)
+    with atomic(path) as temporary:
+        temporary.write_text(yaml.safe_dump(serve_config(config, arguments, port), sort_keys=False))
+    console.say(f"{path}: deploy it with `serve deploy {path}`")
 
 
 @contextmanager
-def listening(host: str, port: int) -> Generator[socket.socket]:
-    """Take the address for this process."""
+def deployed(config: RunConfig, host: str, port: int) -> Generator[DeploymentHandle]:
+    """Deploy the service on the cluster that this process has joined; at the end it answers what it has, and ends.
+
+    Raises:
+        RuntimeError: it does not start.
+    """
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    ray_serve.start(http_options=http_options(config.serve, host, port))
+    try:
+        ray_serve.run(application(config, host), name=APPLICATION)
+        handle = ray_serve.get_deployment_handle(REWRITER, APPLICATION)
+        yield handle
+        handle.call.remote("drain").result(timeout_s=config.serve.max_seconds)
+    finally:
+        ray_serve.delete(APPLICATION)
+        if not ray_serve.status().applications:
+            ray_serve.shutdown()
+
+
+def _wait() -> None:
+    """Return when the process gets SIGINT or SIGTERM."""
+    # Ray has put a handler in place that exits.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
+
+
+def free_port(host: str, port: int) -> int:
+    """Port that can be listened at; any free one for 0.
+
+    Raises:
+        ValueError: the address is in use, or not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,4 +102,4 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
             raise ValueError(
                 f"--host {host} --port {port}: {error.strerror}; choose another (--port 0 takes any free one)"
             ) from None
-        yield sock
+        return sock.getsockname()[1]

@@ -1,6 +1,8 @@
 """The `serve` section: limits of the rewriting service."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from .base import Strict, UserPath
 
@@ -14,6 +16,18 @@ class ServeConfig(Strict):
     token_file: UserPath | None = None
     """File with the tokens that requests may carry, one a line, readable by its owner alone. Null takes the one token
     in the environment variable `REWRITER_AGENT_TOKEN`; without that either, the service answers this machine only."""
+
+    tls_certificate: UserPath | None = None
+    """File with the certificate in PEM form, for HTTPS; needs `tls_key`."""
+
+    tls_key: UserPath | None = None
+    """File with the certificate's private key, readable by its owner alone."""
+
+    min_ingresses: int = Field(1, ge=1)
+    """Processes that answer HTTP, at least."""
+
+    max_ingresses: int = Field(4, ge=1)
+    """Processes that answer HTTP, at most; another starts when each has more than `concurrency` requests at once."""
 
     concurrency: int = Field(64, ge=1)
     """Rows at work on the engines at a time."""
@@ -38,3 +52,13 @@ class ServeConfig(Strict):
 
     max_seconds: float = Field(600, gt=0)
     """Longest time of a request; then its unanswered rows get an error. A body has to arrive within a tenth of it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together; set both, or neither")
+        if self.min_ingresses > self.max_ingresses:
+            raise ValueError(
+                f"min_ingresses={self.min_ingresses} is above max_ingresses={self.max_ingresses}; lower it"
+            )
+        return self

@@ -1,30 +1,28 @@
 """The service as an ASGI application."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 
-from cluster.fleet.supervisor import EnginesLostError
-from rewriter_agent.config.serve import ServeConfig
-from rewriter_agent.data.rows import BadRow
+from rewriter_agent.config import RunConfig
 
 from . import schema
 from .access import AccessTokens, TokenName
 from .batch_paths import add_batches
 from .batches import Batches
 from .chat import add_chat
-from .errors import ServiceError, describe, handle_errors
+from .core import Answer, Core
+from .errors import ServiceError, handle_errors
 from .guard import Guard
-from .load import Load
-from .metrics import CountRequests, ServiceMetrics
+from .metrics import CountRequests
 from .page import add_pages
-from .service import RewritingService
+from .remote import RemoteCore
 
 NDJSON = "application/x-ndjson"
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -42,24 +40,22 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(service: RewritingService, config: ServeConfig, tokens: AccessTokens, folder: Path) -> FastAPI:
+def create_app(core: Core | RemoteCore, config: RunConfig, tokens: AccessTokens, folder: Path) -> FastAPI:
     """Build the application, which keeps its batches in `folder`."""
-    load = Load(config)
-    metrics = ServiceMetrics(lambda: load.rows)
     app = FastAPI(
         title="rewriter-agent",
-        version=service.versions.package,
+        version=version("rewriter-agent"),
         responses=ERRORS,
         lifespan=_working,
         # The pages that describe the schema load scripts from outside.
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service, app.state.load, app.state.metrics = service, load, metrics
-    app.state.batches = Batches(folder, service, load)
+    app.state.core, app.state.convention = core, config.convention
+    app.state.batches = Batches(folder, config.serve)
     handle_errors(app)
-    app.add_middleware(Guard, config=config, tokens=tokens)
-    app.add_middleware(CountRequests, metrics=metrics)
+    app.add_middleware(Guard, config=config.serve, tokens=tokens)
+    app.add_middleware(CountRequests, count=core.count)
     _add_probes(app)
     _add_rewriting(app)
     add_chat(app)
@@ -70,46 +66,34 @@ def create_app(service: RewritingService, config: ServeConfig, tokens: AccessTok
 
 @asynccontextmanager
 async def _working(app: FastAPI) -> AsyncGenerator[None]:
-    """Work on the batches as long as the application runs."""
-    service, load = app.state.service, app.state.load
-
-    def check(ended: asyncio.Task[None]) -> None:
-        if not ended.cancelled() and (error := ended.exception()):
-            service.lost = f"the work on the batches has ended ({type(error).__name__})"
-
-    worker = asyncio.create_task(app.state.batches.work())
-    worker.add_done_callback(check)
-    yield
-    load.is_draining = True
-    worker.cancel()
-    await asyncio.to_thread(load.close)
+    """Let the core work as long as the application runs."""
+    async with app.state.core.working():
+        yield
 
 
 def _add_probes(app: FastAPI) -> None:
-    service, load, metrics = app.state.service, app.state.load, app.state.metrics
+    core = app.state.core
 
     @app.get("/health", tags=["probes"])
-    def health() -> dict[str, str]:
-        """Tell whether the process works; a supervisor restarts it after a 503."""
-        if service.lost:
-            raise ServiceError(503, "engines_lost", service.lost)
+    async def health() -> dict[str, str]:
+        """Tell whether the engines work; a supervisor restarts the service after a 503."""
+        await core.check(ready=False)
         return {"status": "ok"}
 
     @app.get("/ready", tags=["probes"])
-    def ready() -> dict[str, str]:
+    async def ready() -> dict[str, str]:
         """Tell whether requests are taken; a load balancer sends none after a 503."""
-        if load.is_draining:
-            raise ServiceError(503, "stopping", "the service answers what it has and takes nothing new")
-        return health()
+        await core.check(ready=True)
+        return {"status": "ok"}
 
     @app.get("/metrics", tags=["probes"], response_class=Response)
-    def prometheus() -> Response:
+    async def prometheus() -> Response:
         """Counts of requests, rows and tokens, in Prometheus' format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(await core.metrics(), media_type="text/plain; version=0.0.4")
 
 
 def _add_rewriting(app: FastAPI) -> None:
-    service, load, metrics = app.state.service, app.state.load, app.state.metrics
+    core = app.state.core
     streamed = {
         "content": {NDJSON: {}},
         "description": "The target; with `rows`, a line of JSON for each row.",
@@ -122,36 +106,30 @@ def _add_rewriting(app: FastAPI) -> None:
         A line has the `index` of its row, and its `rewrite` or its `error`.
         """
         if isinstance(body, schema.Rows):
-            lines = _lines(app, body.rows, token)
+            answers = core.rewrite_many(token, body.rows)
             # Refuses the request, if at all, before the response begins.
-            await anext(lines)
-            return StreamingResponse(lines, media_type=NDJSON)
-        with load.admitted(token, 1):
-            answer = await load.call(service.rewrite, body)
-        metrics.add(answer)
-        return answer
+            _, refusal = await anext(answers)
+            if refusal is not None:
+                raise refusal
+            return StreamingResponse(_lines(answers), media_type=NDJSON)
+        return await core.rewrite(token, body)
 
     @app.post("/v1/gap", tags=["rewriting"])
     async def gap(body: schema.Problem, token: TokenName) -> schema.Gap:
         """Score the tokens of a solution under the backbone, given the question alone."""
-        with load.admitted(token, 1):
-            return await load.call(service.gap, body)
+        return await core.gap(token, body)
 
 
-async def _lines(app: FastAPI, rows: list[schema.Row], token: str) -> AsyncIterator[str]:
-    """Yield nothing when the rows are admitted, then a line for each."""
-    load = app.state.load
-    with load.admitted(token, len(rows)):
-        yield ""
-        async for index, answer in load.as_finished(app.state.service.rewrite, rows):
-            yield json.dumps({"index": index, **_line(app, answer)}, ensure_ascii=False) + "\n"
+async def _lines(answers: AsyncIterator[tuple[int, Answer]]) -> AsyncIterator[str]:
+    """Convert answers to lines of JSON."""
+    async for index, answer in answers:
+        yield _line(index, answer)
 
 
-def _line(app: FastAPI, answer: schema.Rewrite | Exception) -> dict[str, Any]:
-    if isinstance(answer, schema.Rewrite):
-        app.state.metrics.add(answer)
-        return {"rewrite": answer.model_dump(mode="json")}
-    if not isinstance(answer, ServiceError | BadRow | EnginesLostError):
-        raise answer
-    error = describe(answer)
-    return {"error": {"code": error.code, "message": str(error)}}
+def _line(index: int, answer: Answer) -> str:
+    told: dict[str, Any]
+    if isinstance(answer, ServiceError):
+        told = {"error": {"code": answer.code, "message": str(answer)}}
+    else:
+        told = {"rewrite": answer.model_dump(mode="json")}
+    return json.dumps({"index": index, **told}, ensure_ascii=False) + "\n"

@@ -20,12 +20,14 @@ UPLOAD: dict[str, Any] = {
 
 def add_batches(app: FastAPI) -> None:
     """Add the paths; a token sees its own batches only."""
-    batches = app.state.batches
+    core, batches = app.state.core, app.state.batches
 
     @app.post("/v1/batches", tags=["batches"], status_code=201, openapi_extra=UPLOAD)
     async def upload(request: Request, token: TokenName) -> schema.Batch:
         """Upload a file of rows, a JSON object a line or Parquet; they are rewritten in the background."""
-        return await batches.add(token, request.stream())
+        added = await batches.add(token, request.stream())
+        await core.batch_added()
+        return added
 
     @app.get("/v1/batches", tags=["batches"])
     def batches_of_token(token: TokenName) -> list[schema.Batch]:

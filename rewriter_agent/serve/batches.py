@@ -1,4 +1,4 @@
-"""Batches: files of rows, worked on one after the other, whose state is a folder each."""
+"""Batches: files of rows, whose state is a folder each. Any process may read and add them."""
 
 import asyncio
 import re
@@ -7,25 +7,19 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from rewriter_agent.data.rows import BadRow
-from rewriter_agent.io.files import atomic, batches, read_json, write_json, write_jsonl
-from rewriter_agent.io.foreign_json import decode_json
+from rewriter_agent.config.serve import ServeConfig
+from rewriter_agent.io.files import atomic, read_json, write_json
 
 from . import schema
-from .errors import ServiceError, describe, validation_message
-from .load import Load
+from .errors import ServiceError
 from .parquet_rows import is_parquet, rows_of_parquet
-from .service import RewritingService
 
 SHARD = 256
 """Rows of a part, which is the most that a killed service repeats."""
 ID = re.compile(r"[0-9a-f]{16}")
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,11 @@ class BatchFolder:
         """Marker of a batch that is not to be continued."""
         return self.path / "cancelled"
 
+    @property
+    def pace(self) -> Path:
+        """Time when the work began, and rows that were done then; there only while the batch is worked on."""
+        return self.path / "pace.json"
+
     def part(self, number: int) -> Path:
         """Answers to the rows of one part."""
         return self.path / "parts" / f"part-{number:06d}.jsonl"
@@ -69,15 +68,11 @@ class BatchFolder:
 
 
 class Batches:
-    """All batches of a service. A new service resumes the unfinished ones of an earlier service."""
+    """All batches of a service."""
 
-    def __init__(self, folder: Path, service: RewritingService, load: Load) -> None:
+    def __init__(self, folder: Path, config: ServeConfig) -> None:
         self.folder = folder
-        self.service = service
-        self.load = load
-        self._changed = asyncio.Event()
-        self._first: dict[str, tuple[float, int]] = {}
-        """Time and finished rows when this process began with a batch."""
+        self.config = config
 
     async def add(self, owner: str, body: AsyncIterator[bytes]) -> schema.Batch:
         """Save the uploaded rows as a new batch.
@@ -91,7 +86,7 @@ class Batches:
         with atomic(batch.path) as temporary:
             temporary.mkdir()
             try:
-                async with asyncio.timeout(self.load.config.max_seconds):
+                async with asyncio.timeout(self.config.max_seconds):
                     count = await self._save(body, BatchFolder(temporary).rows)
             except ClientDisconnect:
                 raise ServiceError(400, "disconnected", "the client has gone") from None
@@ -99,7 +94,6 @@ class Batches:
                 raise ServiceError(408, "slow_body", "the file did not arrive in time; split it") from None
             record = {"owner": owner, "rows": count, "created": time.time()}
             write_json(BatchFolder(temporary).record, record)
-        self._changed.set()
         return self.status(owner, name)
 
     def status(self, owner: str, name: str) -> schema.Batch:
@@ -115,8 +109,8 @@ class Batches:
         elif done == rows:
             state = "done"
         else:
-            state = "running" if name in self._first else "queued"
-        left = self._seconds_left(name, done, rows) if state == "running" else None
+            state = "running" if batch.pace.exists() else "queued"
+        left = _seconds_left(batch, done, rows) if state == "running" else None
         return schema.Batch(id=name, state=state, rows=rows, done=done, seconds_left=left)
 
     def find(self, owner: str, name: str) -> BatchFolder:
@@ -134,7 +128,7 @@ class Batches:
         """State of each batch of an owner, the newest first."""
         return [
             self.status(owner, batch.path.name)
-            for batch in reversed(self._all())
+            for batch in reversed(self.all())
             if read_json(batch.record)["owner"] == owner
         ]
 
@@ -149,68 +143,13 @@ class Batches:
         for part in self.find(owner, name).parts():
             yield part.read_bytes()
 
-    async def work(self) -> None:
-        """Work on the batches without end, the oldest first."""
-        while True:
-            self._changed.clear()
-            for batch in self._all():
-                if batch.done < batch.count:
-                    await self._do(batch)
-            await self._changed.wait()
-
-    def _all(self) -> list[BatchFolder]:
+    def all(self) -> list[BatchFolder]:
         """Whole batches, the oldest first."""
         found = [BatchFolder(path) for path in self.folder.glob("*") if ID.fullmatch(path.name)]
         return sorted(found, key=lambda batch: read_json(batch.record)["created"])
 
-    async def _do(self, batch: BatchFolder) -> None:
-        self._first[batch.path.name] = (time.monotonic(), batch.done)
-        try:
-            for number, lines in enumerate(batches(_lines(batch.rows), SHARD)):
-                if batch.cancelled.exists():
-                    return
-                if not batch.part(number).exists():
-                    write_jsonl(batch.part(number), await self._answers(lines))
-        finally:
-            del self._first[batch.path.name]
-
-    async def _answers(self, lines: list[bytes]) -> list[dict[str, Any]]:
-        """Answers to lines, in order; half of the threads stay free for other requests.
-
-        A row that takes too long is tried again, at last in vain.
-        """
-        found: dict[int, dict[str, Any]] = {}
-        failed: dict[int, ServiceError] = {}
-        for _ in range(ATTEMPTS):
-            missing = [number for number in range(len(lines)) if number not in found]
-            given, at_once = [lines[number] for number in missing], max(1, self.load.config.concurrency // 2)
-            async for place, answer in self.load.as_finished(self._answer, given, at_once):
-                if isinstance(answer, ServiceError):
-                    failed[missing[place]] = answer
-                elif isinstance(answer, Exception):
-                    raise answer
-                else:
-                    found[missing[place]] = answer
-        return [found.get(number) or _refusal(failed[number]) for number in range(len(lines))]
-
-    def _answer(self, line: bytes) -> dict[str, Any]:
-        try:
-            row = schema.Row.model_validate(decode_json(line))
-            return {"rewrite": self.service.rewrite(row).model_dump(mode="json", exclude_none=True)}
-        except ValidationError as error:
-            refused = ServiceError(422, "invalid_row", validation_message(error.errors()))
-        except BadRow as error:
-            refused = describe(error)
-        except ValueError as error:
-            refused = ServiceError(422, "invalid_json", str(error))
-        return _refusal(refused)
-
-    def _seconds_left(self, name: str, done: int, rows: int) -> float | None:
-        start, before = self._first[name]
-        return None if done == before else (time.monotonic() - start) / (done - before) * (rows - done)
-
     def _check_room(self, owner: str) -> None:
-        most = self.load.config.max_batches
+        most = self.config.max_batches
         if sum(batch.state in ("queued", "running") for batch in self.of_owner(owner)) >= most:
             raise ServiceError(
                 429,
@@ -220,7 +159,7 @@ class Batches:
 
     async def _save(self, body: AsyncIterator[bytes], path: Path) -> int:
         """Write the body; the number of its rows."""
-        limit, size = int(self.load.config.max_batch_mb * 1024**2), 0
+        limit, size = int(self.config.max_batch_mb * 1024**2), 0
         with path.open("wb") as file:
             async for chunk in body:
                 size += len(chunk)
@@ -228,7 +167,7 @@ class Batches:
                     raise ServiceError(
                         413,
                         "body_too_large",
-                        f"a batch has at most {self.load.config.max_batch_mb:g} MiB (serve.max_batch_mb); split it",
+                        f"a batch has at most {self.config.max_batch_mb:g} MiB (serve.max_batch_mb); split it",
                     )
                 file.write(chunk)
         if is_parquet(path):
@@ -236,17 +175,19 @@ class Batches:
             path.rename(source)
             await rows_of_parquet(source, path, limit)
             source.unlink()
-        count = await asyncio.to_thread(lambda: sum(1 for _ in _lines(path)))
+        count = await asyncio.to_thread(lambda: sum(1 for _ in read_lines(path)))
         if not count:
             raise ServiceError(422, "no_rows", "the body holds no row; send a JSON object a line, or Parquet")
         return count
 
 
-def _refusal(error: ServiceError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": str(error)}}
+def _seconds_left(batch: BatchFolder, done: int, rows: int) -> float | None:
+    pace = read_json(batch.pace)
+    fresh = done - pace["done"]
+    return (time.time() - pace["start"]) / fresh * (rows - done) if fresh else None
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Path) -> Iterator[bytes]:
     """Lines of a file that are not blank."""
     with path.open("rb") as file:
         yield from (line for line in file if line.strip())

@@ -86,19 +86,18 @@ class ChatRequest(_Open):
 
 def add_chat(app: FastAPI) -> None:
     """Add the paths of OpenAI's form."""
-    service, load = app.state.service, app.state.load
+    core = app.state.core
 
     @app.get("/v1/models", tags=["openai"])
-    def models() -> dict[str, Any]:
+    async def models() -> dict[str, Any]:
         """List the models."""
         common = {"object": "model", "created": 0, "owned_by": "rewriter-agent"}
-        return {"object": "list", "data": [{"id": name, **common} for name in chat_models(service)]}
+        return {"object": "list", "data": [{"id": name, **common} for name in await core.models()]}
 
     @app.post("/v1/chat/completions", tags=["openai"])
     async def chat(body: ChatRequest, token: TokenName) -> dict[str, Any]:
         """Write the next message of a conversation; nothing verifies it."""
-        with load.admitted(token, body.n):
-            return await load.call(lambda request: complete(service, request), body)
+        return await core.chat(token, body)
 
 
 def chat_models(service: RewritingService) -> dict[str, Callable[[], Fleet]]:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.session import connect
+from cluster.planning.machine import Machine
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.config.strategies import STRATEGIES, uses_policy
@@ -59,22 +59,30 @@ def service_config(run: Path, strategy: str | None = None, overrides: Sequence[s
 
 
 @contextmanager
-def started_service(config: RunConfig) -> Generator[RewritingService]:
-    """Start the engines of a config, and stop them at the end.
+def started_service(config: RunConfig, machines: Sequence[Machine]) -> Generator[RewritingService]:
+    """Start the engines of a config on the cluster that this process has joined, and stop them at the end.
 
     Raises:
-        ValueError: the run has no rewriter that the strategy needs, or the machine is too small.
+        ValueError: the run has no rewriter that the strategy needs, or the machines are too small.
     """
     progress = Progress("serve")
+    session = _session(config, machines)
+    with exclusive(config.folder):
+        try:
+            _check(session)
+            yield _service(session, progress)
+        finally:
+            session.close()
+
+
+def check_service(config: RunConfig, machines: Sequence[Machine]) -> None:
+    """Refuse a config that `started_service` would refuse, before any process starts."""
+    _check(_session(config, machines))
+
+
+def _session(config: RunConfig, machines: Sequence[Machine]) -> Session:
     roles = {*rewriting_roles(config), "backbone"}
-    with connect(config.cluster, config.output_dir) as machines:
-        session = Session(config, machines, roles, calls=config.serve.concurrency)
-        with exclusive(config.folder):
-            try:
-                _check(session)
-                yield _service(session, progress)
-            finally:
-                session.close()
+    return Session(config, machines, roles, calls=config.serve.concurrency)
 
 
 def _check(session: Session) -> None:

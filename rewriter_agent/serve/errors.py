@@ -27,6 +27,10 @@ class ServiceError(Exception):
         self.status = status
         self.code = code
 
+    def __reduce__(self) -> tuple[type["ServiceError"], tuple[int, str, str]]:
+        """Copy to another process with all three parts."""
+        return ServiceError, (self.status, self.code, str(self))
+
 
 def error_response(status: int, code: str, message: str) -> JSONResponse:
     """Body of every response with an error status."""

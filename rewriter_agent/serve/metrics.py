@@ -1,6 +1,6 @@
 """Counts of the service for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,9 +43,9 @@ class ServiceMetrics:
 class CountRequests:
     """Middleware that counts requests by path and status."""
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp, count: Callable[[str, int], Awaitable[None]]) -> None:
         self.app = app
-        self.metrics = metrics
+        self.count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the response when it begins."""
@@ -53,8 +53,7 @@ class CountRequests:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 # Paths of clients would be labels without limit.
-                path = getattr(scope.get("route"), "path", "other")
-                self.metrics.requests.labels(path, str(message["status"])).inc()
+                await self.count(getattr(scope.get("route"), "path", "other"), message["status"])
             await send(message)
 
         await self.app(scope, receive, counted if scope["type"] == "http" else send)

@@ -22,11 +22,11 @@ Field = Annotated[str, Form()]
 
 def add_pages(app: FastAPI, tokens: AccessTokens) -> None:
     """Add the pages of single rows and of batches, and the form that takes a token."""
-    batches = app.state.batches
+    core, batches = app.state.core, app.state.batches
 
     @app.get("/", include_in_schema=False)
-    def form(request: Request) -> Response:
-        return _rewrite_page(request)
+    async def form(request: Request) -> Response:
+        return await _rewrite_page(request)
 
     @app.post("/", include_in_schema=False)
     async def rewrite(
@@ -42,18 +42,19 @@ def add_pages(app: FastAPI, tokens: AccessTokens) -> None:
             found = await _rewritten(app, token, given)
         except (ServiceError, BadRow) as error:
             status = error.status if isinstance(error, ServiceError) else 422
-            return _rewrite_page(request, given, error=str(error), status=status)
-        return _rewrite_page(request, given, found)
+            return await _rewrite_page(request, given, error=str(error), status=status)
+        return await _rewrite_page(request, given, found)
 
     @app.get("/batches", include_in_schema=False)
-    def batch_list(request: Request) -> Response:
+    async def batch_list(request: Request) -> Response:
         found = batches.of_owner(request.state.token) if request.state.token is not None else []
         is_working = any(one.state in ("queued", "running") for one in found)
-        return _page(request, "batches.html.j2", "Batches", batches=found, is_working=is_working)
+        return await _page(request, "batches.html.j2", "Batches", batches=found, is_working=is_working)
 
     @app.post("/batches", include_in_schema=False)
     async def upload(token: TokenName, file: UploadFile) -> Response:
         await batches.add(token, _chunks(file))
+        await core.batch_added()
         return RedirectResponse("/batches", 303)
 
     @app.post("/batches/{name}/cancel", include_in_schema=False)
@@ -62,9 +63,9 @@ def add_pages(app: FastAPI, tokens: AccessTokens) -> None:
         return RedirectResponse("/batches", 303)
 
     @app.post("/sign-in", include_in_schema=False)
-    def sign_in(request: Request, token: Field = "") -> Response:
+    async def sign_in(request: Request, token: Field = "") -> Response:
         if tokens.find(f"Bearer {token}") is None:
-            return _rewrite_page(request, error="This is no token of the service.", status=401)
+            return await _rewrite_page(request, error="This is no token of the service.", status=401)
         response = RedirectResponse("/", 303)
         is_secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=is_secure)
@@ -78,21 +79,18 @@ async def _rewritten(app: FastAPI, token: str, given: dict[str, str]) -> schema.
         row = schema.Row.model_validate({**texts, "candidates": True, "tokens": True})
     except ValidationError as error:
         raise ServiceError(422, "invalid_request", validation_message(error.errors())) from None
-    with app.state.load.admitted(token, 1):
-        answer = await app.state.load.call(app.state.service.rewrite, row)
-    app.state.metrics.add(answer)
-    return answer
+    return await app.state.core.rewrite(token, row)
 
 
-def _rewrite_page(
+async def _rewrite_page(
     request: Request,
     given: dict[str, str] | None = None,
     answer: schema.Rewrite | None = None,
     **options: Any,
 ) -> Response:
-    own = request.app.state.service.session.config.convention
+    own = request.app.state.convention
     pair = answer.tokens if answer else None
-    return _page(
+    return await _page(
         request,
         "rewrite.html.j2",
         "Rewrite",
@@ -106,14 +104,14 @@ def _rewrite_page(
     )
 
 
-def _page(
+async def _page(
     request: Request, template: str, title: str, error: str | None = None, status: int = 200, **fields: Any
 ) -> Response:
     html = PAGES.get_template(template).render(
         title=title,
         error=error,
         signed_in=request.state.token is not None,
-        versions=request.app.state.service.versions,
+        versions=await request.app.state.core.versions(),
         **fields,
     )
     headers = {"Cache-Control": "no-store", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}

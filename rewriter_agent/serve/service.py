@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ray.exceptions import RayTaskError
@@ -14,9 +15,11 @@ from reward import Anchors
 from reward.alignment import tail_fraction
 from rewriter_agent.config.data import Columns, RowData
 from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
+from rewriter_agent.config.strategies import uses_policy
 from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.rows import BadRow, parse_row
 from rewriter_agent.data.step_faults import step_faults
+from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.value_cache import NoCache
 from rewriter_agent.prepare.records import Prepared, prepared_row
 from rewriter_agent.prepare.stage import anchors, fits
@@ -29,11 +32,14 @@ from rewriter_agent.rewrite.record import (
     target_rows,
 )
 from rewriter_agent.rewrite.rounds import Attempt, Rewriter
+from rewriter_agent.rewrite.stage import load_rewriter
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, mean
+from rewriter_agent.train.rewriter import read_rewriter, rewriter_folder
 
 from . import schema
 from .errors import ServiceError
+from .shared_lock import SharedLock
 
 SOURCE = "service"
 """Source of every problem."""
@@ -51,14 +57,37 @@ class RewritingService:
         self.origin = origin
         self.lost: str | None = None
         """Reason why no engine is left; None while there is one."""
-        self.versions = schema.Versions(
+        self._weights = SharedLock()
+
+    @property
+    def versions(self) -> schema.Versions:
+        """Everything that decides a target, besides the row itself."""
+        return schema.Versions(
             package=version("rewriter-agent"),
-            run=session.config.name,
-            strategy=origin.config.strategy,
-            backbone=session.backbone_identity[0],
-            rewriter_steps=origin.policy_version,
-            seed=origin.seed,
+            run=self.session.config.name,
+            strategy=self.origin.config.strategy,
+            backbone=self.session.backbone_identity[0],
+            rewriter_steps=self.origin.policy_version,
+            seed=self.origin.seed,
         )
+
+    def use_rewriter(self, folder: Path | None) -> None:
+        """Serve the rewriter in `folder`, or the run's own; rows at work end with the old one, and new ones wait.
+
+        Raises:
+            ValueError: the folder holds no rewriter of this backbone, or the strategy uses none; the old one stays.
+        """
+        old = self.session.config
+        if folder == old.rewrite.rewriter:
+            return
+        if not uses_policy(old.rewrite.strategy):
+            raise ValueError(f"rewrite.strategy={old.rewrite.strategy} uses no rewriter; leave it out")
+        new = old.model_copy(update={"rewrite": old.rewrite.model_copy(update={"rewriter": folder})})
+        read_rewriter(rewriter_folder(new), self.session.backbone_identity[0], self.session.tokens.tokenizer)
+        with self._weights.exclusive():
+            self.session.use_config(new)
+            steps = load_rewriter(self.session, Progress("serve"))
+            self.origin = Provenance(new.rewrite, steps, self.origin.seed)
 
     def rewrite(self, row: schema.Row) -> schema.Rewrite:
         """Make the target that the batch job would choose for the row.
@@ -72,9 +101,9 @@ class RewritingService:
         start = time.monotonic()
         with self.watching_engines():
             attempt, expert = self._attempt(problem)
-        [target] = target_rows(attempt, expert, self.origin)
-        add_false_steps([target], self.session.verifier.check_steps)
-        return self._answer(row, attempt, expert, target, time.monotonic() - start)
+            [target] = target_rows(attempt, expert, self.origin)
+            add_false_steps([target], self.session.verifier.check_steps)
+            return self._answer(row, attempt, expert, target, time.monotonic() - start)
 
     def gap(self, given: schema.Problem) -> schema.Gap:
         """Score the solution under the backbone, given the question alone.
@@ -174,9 +203,10 @@ class RewritingService:
 
     @contextmanager
     def watching_engines(self) -> Generator[None]:
-        """Remember if no engine is left, and tell a failure of the engines as a refusal."""
+        """Keep the weights, remember if no engine is left, and tell a failure of the engines as a refusal."""
         try:
-            yield
+            with self._weights.shared():
+                yield
         except EnginesLostError as error:
             self.lost = str(error)
             raise

@@ -19,6 +19,7 @@ from rewriter_agent.rewrite.rounds import Rewriter
 from rewriter_agent.scoring.group_scorer import GroupScorer
 from rewriter_agent.serve.access import AccessTokens
 from rewriter_agent.serve.app import create_app
+from rewriter_agent.serve.core import Core
 from rewriter_agent.serve.service import RewritingService
 from tests.helpers.groups import ExactVerifier, LetterTokens
 from tests.helpers.rewriting_job import SeededFleet
@@ -88,7 +89,9 @@ def fake_app(
     folder: Path = Path("/nonexistent"),
 ) -> FastAPI:
     """Application of a fake service; batches need a folder."""
-    return create_app(service or fake_service(), limits or ServeConfig(), AccessTokens(tokens), folder)
+    service = service or fake_service()
+    config = service.session.config.model_copy(update={"serve": limits or ServeConfig()})
+    return create_app(Core(service, config.serve, folder), config, AccessTokens(tokens), folder)
 
 
 def client_of(app: FastAPI) -> TestClient:

@@ -1,20 +1,21 @@
 """A server of this process on a socket of this machine."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import uvicorn
 from fastapi import FastAPI
-
-from rewriter_agent.commands.serve import listening, make_server
 
 
 @contextmanager
 def served(app: FastAPI, seconds: float = 600) -> Iterator[str]:
     """Serve the application in a thread; the address."""
-    with listening("127.0.0.1", 0) as sock:
-        server = make_server(app, seconds)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        options = {"access_log": False, "log_level": "warning", "timeout_graceful_shutdown": int(seconds)}
+        server = uvicorn.Server(uvicorn.Config(app, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()
         try:

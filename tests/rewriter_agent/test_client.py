@@ -74,12 +74,12 @@ def test_a_full_service_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        app.state.load.is_draining = False
+        app.state.core.load.is_draining = False
 
     monkeypatch.setattr(rewriter_agent.client, "time", SimpleNamespace(sleep=pause))
     with served(app) as address, Rewriter(address) as rewriter:
-        app.state.load.is_draining = True
+        app.state.core.load.is_draining = True
         assert rewriter.rewrite(**ROW).outcome == "rewritten"
-        app.state.load.is_draining = True
+        app.state.core.load.is_draining = True
         assert len(list(rewriter.rewrite_many(ROWS))) == 5
     assert pauses == [5, 5]

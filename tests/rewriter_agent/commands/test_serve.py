@@ -29,11 +29,7 @@ def test_a_body_that_does_not_arrive_is_given_up() -> None:
 
 
 def test_an_address_in_use_is_told() -> None:
-    with command.listening("127.0.0.1", 0) as first:
-        first.listen()
+    with socket.create_server(("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
-        with (
-            pytest.raises(ValueError, match=f"--port {port}: .*choose another"),
-            command.listening("127.0.0.1", port),
-        ):
-            pass
+        with pytest.raises(ValueError, match=f"--port {port}: .*choose another"):
+            command.free_port("127.0.0.1", port)

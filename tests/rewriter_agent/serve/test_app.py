@@ -160,7 +160,7 @@ def test_a_full_service_and_a_greedy_token_are_told_to_wait() -> None:
     app = fake_app(
         limits=ServeConfig(max_rows_per_token=2, max_rows_in_progress=3), tokens=[TOKEN, TOKEN + "2"]
     )
-    client, load = client_of(app), app.state.load
+    client, load = client_of(app), app.state.core.load
     name = AccessTokens([TOKEN]).find(BEARER["Authorization"])
     with load.admitted(name, 2):
         greedy = client.post("/v1/rewrites", json=ROW, headers=BEARER)
@@ -183,7 +183,7 @@ def test_a_row_that_takes_too_long_is_given_up() -> None:
 
 def test_a_service_that_stops_takes_nothing_new() -> None:
     app = fake_app()
-    app.state.load.is_draining = True
+    app.state.core.load.is_draining = True
     client = client_of(app)
     assert client.get("/ready").status_code == client.post("/v1/rewrites", json=ROW).status_code == 503
     assert client.get("/health").status_code == 200
