@@ -30,8 +30,8 @@ def test_bare_answers_are_solutions_too() -> None:
 
 
 def test_squad_asks_about_the_sentences_that_hold_the_answer() -> None:
-    problems = load_problems(SquadData(num_train=50, num_test=20))
-    assert (len(problems.train), len(problems.test)) == (50, 20)
+    problems = load_problems(SquadData(num_train=600, num_test=100))
+    assert (len(problems.train), len(problems.test)) == (600, 100)
     passages = set()
     for problem in [*problems.train, *problems.test]:
         passage, _, asked = problem.question.partition("\n\n")
@@ -41,7 +41,8 @@ def test_squad_asks_about_the_sentences_that_hold_the_answer() -> None:
         assert len(passage.split()) <= 45
         assert problem.convention == "contains"
         passages.add(passage)
-    assert len(passages) == 70
+    # Several of its questions are about the same sentence.
+    assert len(passages) == 700
 
 
 @pytest.mark.parametrize("kind", [SciqData, SquadData])
