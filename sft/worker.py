@@ -46,8 +46,27 @@ TRL_OPTIONS = {
 
 
 def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
-    """Config of ZeRO-3, with sizes that transformers fills in."""
-    zero = {
+    """Config of DeepSpeed, with sizes that transformers fills in."""
+    return {
+        "bf16": {"enabled": sft.bf16},
+        "zero_optimization": zero_config(sft),
+        # Use torch's AdamW: DeepSpeed compiles its own on first use, which needs a compiler.
+        "zero_force_ds_cpu_optimizer": False,
+        "train_batch_size": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+        "gradient_clipping": "auto",
+    }
+
+
+def zero_config(sft: SFTConfig) -> dict[str, Any]:
+    """Config of ZeRO-3, or of ZeRO-1 if one worker holds everything on its device.
+
+    Such a worker has nothing to partition, and ZeRO-3 would only gather and release its own weights in each layer.
+    """
+    if sft.num_workers == 1 and not sft.offloads:
+        return {"stage": 1}
+    return {
         "stage": 3,
         "offload_optimizer": {"device": sft.offload_optimizer_device},
         "offload_param": {"device": sft.offload_param_device},
@@ -56,16 +75,6 @@ def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
         "reduce_bucket_size": "auto",
         "stage3_prefetch_bucket_size": "auto",
         "stage3_param_persistence_threshold": "auto",
-    }
-    return {
-        "bf16": {"enabled": sft.bf16},
-        "zero_optimization": zero,
-        # Use torch's AdamW: DeepSpeed compiles its own on first use, which needs a compiler.
-        "zero_force_ds_cpu_optimizer": False,
-        "train_batch_size": "auto",
-        "train_micro_batch_size_per_gpu": "auto",
-        "gradient_accumulation_steps": "auto",
-        "gradient_clipping": "auto",
     }
 
 
@@ -100,7 +109,7 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
     rows = drop_long_rows(read_rows(job.rows), job.sft.max_length)
     outcomes = tuple(sorted({row.outcome for row in rows}))
     anchored = any(job.sft.rule(outcome).needs_reference for outcome in outcomes)
-    # from_pretrained partitions weights once ZeRO-3 training arguments exist; the reference must not be partitioned.
+    # from_pretrained partitions weights once ZeRO-3's training arguments exist; the reference must not be partitioned.
     reference = load_reference(job) if anchored and not job.sft.lora else None
     args = training_arguments(job)
     tokenizer = load_tokenizer(job.model)

@@ -46,7 +46,7 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
     sft = session.config.sft.model_copy(update={"sweep": None})
     sft = plain(sft) if data == "expert" else sft
     job = make_job(session, sft, folder, folder, session.config.seed, session.plan.role("sft").threads)
-    start = f"weight '{sft.weight.kind}'; {sft.num_workers} ZeRO-3 workers"
+    start = f"weight '{sft.weight.kind}'; {sft.num_workers} DeepSpeed workers"
     if sft.refresh:
         write_probe(session, folder)
         progress(f"refreshed every {sft.refresh.steps} steps, {start}")

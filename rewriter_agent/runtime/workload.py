@@ -59,7 +59,7 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         adapter_rank=sft.lora.r if sft.lora else 0,
         checkpointing=sft.gradient_checkpointing,
         sp_size=sft.sp_size,
-        offload="cpu" in (sft.offload_optimizer_device, sft.offload_param_device),
+        offload=sft.offloads,
         reference=sft.uses_reference,
     )
     return Workload(

@@ -63,7 +63,7 @@ class EvaluationSection(BaseModel):
 
 
 class SFTConfig(BaseModel):
-    """Supervised fine-tuning under DeepSpeed ZeRO-3."""
+    """Supervised fine-tuning under DeepSpeed: ZeRO-3, or ZeRO-1 if one worker holds everything on its device."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -171,6 +171,11 @@ class SFTConfig(BaseModel):
 
     sweep: SweepSection | None = None
     """Fine-tune with many settings, in the stage `sweep`."""
+
+    @property
+    def offloads(self) -> bool:
+        """Whether weights or optimizer state leave the device."""
+        return "cpu" in (self.offload_optimizer_device, self.offload_param_device)
 
     @property
     def rules(self) -> list[Weight]:
