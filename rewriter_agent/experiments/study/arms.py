@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from rewriter_agent.config.rewrite import FEWEST_CANDIDATES
 from rewriter_agent.config.train import READ_BY_GRPO, TrainConfig
 from sft.config.sft import LoraSection
 
@@ -61,6 +62,7 @@ OLD_GATE: Changes = {"reward.false_step": "measure"}
 SEVERAL_TARGETS: Changes = {"rewrite.select": "diverse", "rewrite.num_targets": StudyValue.NUM_TARGETS}
 MIND_THE_GAP: Changes = {"rewrite.strategy": "mind_the_gap"}
 BEST_OF_BUDGET: Changes = {"rewrite.strategy": "best_of_n", "rewrite.num_generations": StudyValue.BUDGET}
+GREEDY: Changes = {"rewrite.temperature": 0.0, "rewrite.num_generations": FEWEST_CANDIDATES}
 SELF_TRAIN: Changes = {
     "method": "self_train",
     "rewrite.strategy": "self_train",
@@ -82,6 +84,9 @@ SOURCES = {
     ),
     "best_of_k": TargetSource(
         "the likeliest of K rewrites by prompt that pass", {"rewrite.strategy": "best_of_n"}
+    ),
+    "prompt_greedy": TargetSource(
+        "one greedy rewrite a problem by prompt", {"rewrite.strategy": "best_of_n", **GREEDY}
     ),
     "best_of_budget": TargetSource(
         "the same at the RL rewriter's whole budget of rollouts, training included", BEST_OF_BUDGET
@@ -132,7 +137,7 @@ SOURCES = {
     "rl_false_steps": TargetSource("the RL rewriter, false steps counted but not rejected", OLD_GATE),
     "rl_greedy": TargetSource(
         "the RL rewriter, one greedy rewrite a problem",
-        {"rewrite.temperature": 0.0, "rewrite.num_generations": 2},
+        GREEDY,
         rewriter="rl",
     ),
     "rl_blind": TargetSource(
@@ -171,6 +176,7 @@ ARMS = {
     "mind_the_gap_mask": Arm("Mind the Gap, fallbacks masked", "mind_the_gap", MASK_FALLBACKS),
     "best_of_k": Arm("best of K", "best_of_k"),
     "best_of_k_is": Arm("best of K, IS", "best_of_k", IS),
+    "prompt_greedy": Arm("greedy rewrites by prompt", "prompt_greedy"),
     "best_of_budget": Arm("best of N at equal rollouts", "best_of_budget"),
     "best_of_budget_false_steps": Arm(
         "best of N at equal rollouts, false steps allowed", "best_of_budget_false_steps"

@@ -4,6 +4,7 @@ Every arm is compared at its own best rate.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from scipy.stats import spearmanr
 
@@ -16,9 +17,20 @@ from .frontier import mean_gain
 from .prediction import GOES_WITH, Hypothesis, Standing, below_zero, helps, nothing_lost, signed_points
 from .results import ArmResult, StudyResult
 
+REWRITERS = {"rl": "", "rl_greedy": " (greedy)"}
+"""Arms of which A and B are asked, and what tells them apart in the names."""
 MOST_LOST = 0.25
 """Share of plain SFT's forgetting that the RL rewriter may have."""
-RIVALS = (EXPERT, "best_of_budget", "mind_the_gap", "accepted_only", "expert_replay", "sdft", "grpo")
+RIVALS = (
+    EXPERT,
+    "prompt_greedy",
+    "best_of_budget",
+    "mind_the_gap",
+    "accepted_only",
+    "expert_replay",
+    "sdft",
+    "grpo",
+)
 """Arms whose frontier the RL rewriter should be ahead of."""
 FEWEST_SOURCES = 4
 """Sources of targets that a rank correlation needs."""
@@ -28,8 +40,8 @@ def lesson_hypotheses(result: StudyResult) -> list[Hypothesis]:
     """Decide the hypotheses whose arms have been measured."""
     arms = {arm.arm: arm for arm in result.arms}
     tests = (
-        ({"rl", EXPERT}, _quarter_of_sft),
-        ({"rl", EXPERT}, _ahead),
+        *(({rewriter, EXPERT}, partial(_quarter_of_sft, rewriter=rewriter)) for rewriter in REWRITERS),
+        *(({rewriter, EXPERT}, partial(_ahead, rewriter=rewriter)) for rewriter in REWRITERS),
         ({"rl", "rl_is"}, _importance_sampling),
         ({EXPERT}, _lost_lesson),
         ({"rl", "rl_false_steps"}, _checked_steps),
@@ -39,8 +51,8 @@ def lesson_hypotheses(result: StudyResult) -> list[Hypothesis]:
     return [one for one in (*found, _drift(result)) if one is not None]
 
 
-def _quarter_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
-    rl, expert = arms["rl"], arms[EXPERT]
+def _quarter_of_sft(arms: dict[str, ArmResult], rewriter: str) -> Hypothesis:
+    rl, expert = arms[rewriter], arms[EXPERT]
     excess = _best(rl, "forgetting").minus(_best(expert, "forgetting"), factor=MOST_LOST)
     task = _best(rl, "task").minus(_best(expert, "task"))
     # How far the score is below the one that is allowed.
@@ -54,7 +66,7 @@ def _quarter_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     if nothing_lost(_best(expert, "forgetting")):
         standing, found = "open", f"{found}; plain SFT has forgotten nothing for certain"
     return Hypothesis(
-        "A",
+        f"A{REWRITERS[rewriter]}",
         "the RL rewriter forgets at most a quarter of what plain SFT does, at a score of at least SFT's − 1 point",
         "forgetting minus the quarter is above 0, or the score is more than a point below",
         found,
@@ -63,12 +75,12 @@ def _quarter_of_sft(arms: dict[str, ArmResult]) -> Hypothesis:
     )
 
 
-def _ahead(arms: dict[str, ArmResult]) -> Hypothesis:
+def _ahead(arms: dict[str, ArmResult], rewriter: str) -> Hypothesis:
     rivals, absent = [arms[name] for name in RIVALS if name in arms], [n for n in RIVALS if n not in arms]
     price = _best(arms[EXPERT], "forgetting")
     leads: dict[str, SeedMean] = {}
     if price.value > 0:
-        own = mean_gain(arms["rl"], price.value)
+        own = mean_gain(arms[rewriter], price.value)
         leads = {rival.arm: own.minus(mean_gain(rival, price.value)) for rival in rivals}
     # How far the rewriter is behind.
     behind = [below_zero(SeedMean.of({s: -v for s, v in lead.by_seed.items()})) for lead in leads.values()]
@@ -80,7 +92,7 @@ def _ahead(arms: dict[str, ArmResult]) -> Hypothesis:
         standing, found = "open", f"{found or 'none'}; plain SFT has forgotten nothing for certain"
     missing = f"; not measured: {', '.join(absent)}" if absent else ""
     return Hypothesis(
-        "B",
+        f"B{REWRITERS[rewriter]}",
         f"it is ahead on the frontier of each of {len(RIVALS)} rivals",
         "the mean gain at equal forgetting is below that of any of them",
         f"its lead in mean gain over prices up to {100 * price.value:.1f} points: {found}{missing}",

@@ -81,6 +81,15 @@ def test_a_quarter_of_the_forgetting_at_the_same_score(rl: Scores, standing: str
     assert found.intervals == 2
 
 
+def test_greedy_targets_are_asked_for_on_their_own() -> None:
+    greedy = {1e-4: (0.2, 0.0), 1e-3: (0.72, 0.03)}
+    measured = [*cells("expert", SFT), *cells("rl_greedy", greedy, spread=0.0004)]
+    assert decided(measured)["A (greedy)"].standing == "held"
+    assert {"A (greedy)", "B (greedy)"} <= decided(measured).keys()
+    assert {"A", "B"}.isdisjoint(decided(measured))
+    assert {"A", "A (greedy)"} <= decided([*measured, *cells("rl", SFT)]).keys()
+
+
 def test_there_is_no_quarter_of_nothing() -> None:
     found = decided([*cells("expert", {1e-3: (0.7, 0.0)}), *cells("rl", {1e-3: (0.7, 0.0)})])
     assert {name: found[name].standing for name in "AB"} == {"A": "open", "B": "open"}
@@ -119,7 +128,7 @@ def test_the_rewriter_is_ahead_if_it_is_ahead_of_every_rival(
     some = decided([*cells("expert", SFT), *cells("rl", {1e-3: (0.7, 0.02)})])["B"]
     assert (some.standing, some.intervals) == ("open", 1)
     assert some.found.endswith(
-        "not measured: best_of_budget, mind_the_gap, accepted_only, expert_replay, sdft, grpo"
+        "not measured: prompt_greedy, best_of_budget, mind_the_gap, accepted_only, expert_replay, sdft, grpo"
     )
 
 
