@@ -10,7 +10,7 @@ from reward.answers.extract.final_answer import strip_answer_line
 
 from .mentions.find import Kind, Mention, mentions
 from .mentions.keys import all_keys, name_keys
-from .readings import readings
+from .readings import own_words, readings
 
 WEIGHTS: dict[Kind, float] = {"number": 1.0, "name": 1.0, "term": 0.5}
 """Weight of a fact of each kind. A term may have a synonym; a number or a name has none."""
@@ -59,7 +59,7 @@ def held(text: str, question: str, solution: str, convention: str) -> float | No
     """Coverage of a candidate's visible text; None if the expert brings no fact, or the answer is code or JSON."""
     if convention in FENCED:
         return None
-    return coverage(readings(text, convention)[-1], brought(question, solution))
+    return coverage(readings(text, convention)[-1], brought(question, own_words(solution, convention)))
 
 
 def told_by_expert(pieces: Sequence[str], solution: str, answer: str) -> list[bool]:

@@ -13,7 +13,7 @@ from .alignment import anchored
 from .config import RewardConfig
 from .coverage import held
 from .leak import find_leak
-from .readings import readings
+from .readings import own_words, readings
 from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
 from .words import ngrams, repetition, words
 
@@ -26,8 +26,8 @@ CANONICAL_FORM_CONVENTIONS = ("json", "python")
 FREE_FORM_CONVENTIONS = ("contains", "reference")
 """Conventions whose answer is the whole text, in words of the model's choice."""
 
-ANSWER_IS_TEXT = (*FREE_FORM_CONVENTIONS, *CANONICAL_FORM_CONVENTIONS)
-"""Conventions whose answer is the whole text."""
+ANSWER_IS_TEXT = (*FREE_FORM_CONVENTIONS, *CANONICAL_FORM_CONVENTIONS, "tool_calls")
+"""Conventions whose answer is no statement at the end of a reasoning."""
 
 _REASON_OF: dict[Verdict, Reason | None] = {
     Verdict.EQUAL: None,
@@ -70,10 +70,11 @@ def check(
     """
     extracted = extract_answer(candidate.text, problem.convention)
     texts = readings(candidate.text, problem.convention)
-    said, expert = [words(text) for text in texts], words(problem.solution)
+    solution = own_words(problem.solution, problem.convention)
+    said, expert = [words(text) for text in texts], words(solution)
     most_repeated = max(config.max_repetition, repetition(expert))
     overlap = max(_overlap(reading_words, expert, config) for reading_words in said)
-    repeated = max(map(_repetition, texts, said, repeat(most_repeated), repeat(problem.solution)))
+    repeated = max(map(_repetition, texts, said, repeat(most_repeated), repeat(solution)))
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
@@ -183,6 +184,8 @@ def reasoning_words(text: str, answer: str) -> int:
 
 
 def _lacks_reasoning(problem: GradedProblem, text: str, extracted: str, fewest: int) -> bool:
+    if problem.convention == "tool_calls":
+        return len(words(text)) < fewest <= len(words(own_words(problem.solution, problem.convention)))
     if problem.convention in ANSWER_IS_TEXT or reasoning_words(problem.solution, problem.answer) < fewest:
         return False
     return reasoning_words(text, extracted) < fewest
@@ -220,7 +223,7 @@ def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:
 
 def _repeats_mask(problem: GradedProblem, text: str) -> bool:
     """Whether the text holds the blank that hides answers in the rewriting prompt; the question may have blanks."""
-    hides_nothing = problem.convention in (*FENCED, "reference")
+    hides_nothing = problem.convention in (*FENCED, "reference", "tool_calls")
     if hides_nothing or MASK not in text or MASK in problem.question:
         return False
     # A line of underscores alone is a rule in Markdown.
@@ -230,6 +233,8 @@ def _repeats_mask(problem: GradedProblem, text: str) -> bool:
 def _is_copying(problem: GradedProblem, margin: float) -> bool:
     if problem.convention in CANONICAL_FORM_CONVENTIONS or not _is_unlikely(problem.anchors, margin):
         return False
+    if problem.convention == "tool_calls":
+        return bool(words(own_words(problem.solution, problem.convention)))
     # If the expert text is only the answer, every right candidate repeats it or holds it among its words.
     return (
         problem.convention in FREE_FORM_CONVENTIONS or reasoning_words(problem.solution, problem.answer) > 0

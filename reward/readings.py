@@ -5,13 +5,20 @@ from collections.abc import Sequence
 
 from reward.answers.conventions import FENCED
 from reward.answers.extract.visible import visible
+from reward.answers.formats.tool_calls import beside
 from reward.steps import StepReport
 
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 
 
+def own_words(text: str, convention: str) -> str:
+    """Return the part of a text whose words its writer chooses: calls of tools are given."""
+    return beside(text) if convention == "tool_calls" else text
+
+
 def readings(text: str, convention: str) -> list[str]:
-    """Return the text as fine-tuning sees it, and as a reader sees it if that differs."""
+    """Return the text as fine-tuning sees it, and as a reader sees it if that differs, without calls of tools."""
+    text = own_words(text, convention)
     seen = text if convention in FENCED else visible(text)
     return [text] if seen == text else [text, seen]
 

@@ -9,7 +9,7 @@ from reward.types import Check, GradeReason, Verdict
 from .compare import exact
 from .extract import final_answer as extract
 from .extract.visible import is_blank, visible, visible_blocks
-from .formats import choice, code, contains, json_text, json_value, reference, text_answer
+from .formats import choice, code, contains, json_text, json_value, reference, text_answer, tool_calls
 
 Result = tuple[Verdict, GradeReason | None]
 
@@ -19,8 +19,8 @@ MAX_CHARS_HERE = 64
 FENCED = ("json", "python")
 """Conventions whose answer is a fenced block, in which nothing is hidden."""
 
-LENGTH_FACTOR = {"python": 20, "reference": 20}
-"""Factors on `max_answer_chars`: for code and its tests, and for whole texts."""
+LENGTH_FACTOR = {"python": 20, "reference": 20, "tool_calls": 20}
+"""Factors on `max_answer_chars`: for code and its tests, whole texts, and calls, whose arguments may be texts."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def extract_answer(text: str, convention: str, *, strict: bool = True) -> str | 
     Raises:
         ValueError: `convention` is unknown.
     """
-    seen = visible_blocks(text) if convention in FENCED else visible(text)
-    answer = _domain(convention).extract(seen, strict)
+    answer = _domain(convention).extract(_seen(text, convention), strict)
     return None if answer is None or is_blank(answer) else answer
 
 
@@ -70,6 +69,13 @@ def compare(check: Check, config: RewardConfig) -> Result:
     """
     decided = decide(check, config)
     return decided if decided is not None else _domain(check.convention).compare(check, config)
+
+
+def _seen(text: str, convention: str) -> str:
+    if convention == "tool_calls":
+        # What calls tools reads the text as it stands.
+        return text
+    return visible_blocks(text) if convention in FENCED else visible(text)
 
 
 def _domain(convention: str) -> Domain:
@@ -133,6 +139,7 @@ _DOMAINS = {
     "json": Domain(json_text.extract, json_value.decide, json_value.compare),
     "python": Domain(code.extract, _decide_code, _compare_code),
     "reference": Domain(contains.extract, reference.decide, reference.compare),
+    "tool_calls": Domain(tool_calls.extract, tool_calls.decide, tool_calls.compare),
 }
 CONVENTIONS: tuple[str, ...] = tuple(_DOMAINS)
 """Names of all conventions."""

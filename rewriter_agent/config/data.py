@@ -11,7 +11,17 @@ from sft.config.seed import Seed
 from .base import Strict
 
 Convention = Literal[
-    "####", "boxed", "answer_is", "plain", "choice", "text", "contains", "json", "python", "reference"
+    "####",
+    "boxed",
+    "answer_is",
+    "plain",
+    "choice",
+    "text",
+    "contains",
+    "json",
+    "python",
+    "reference",
+    "tool_calls",
 ]
 FormatName = Literal["auto", "columns", "conversational", "sharegpt", "alpaca"]
 TurnsName = Literal["last", "all"]
@@ -172,7 +182,8 @@ class RowData(ProblemData):
     convention: Convention = "####"
     """How a solution states its final answer: `#### 5`, `\\boxed{5}`, `The answer is 5.` (number or formula:
     `answer_is`, `plain`; words: `text`; letter: `choice`), anywhere (`contains`), or a block of `json` or `python`.
-    `reference`: it states none, and the solution itself is the standard (`reward.reference`)."""
+    `reference`: it states none, and the solution itself is the standard (`reward.reference`). `tool_calls`: it ends
+    with calls of tools. Replies of conversations whose `tool_calls` are columns of their own are always compared so."""
     num_train: PositiveInt | None = None
     """Maximum number of training problems, sampled with `seed`; all when not set."""
     num_test: PositiveInt | None = None

@@ -11,7 +11,7 @@ OUTCOMES = {
     EXPERT_KEPT: "the expert's, which was in distribution already",
     EXPERT_FALLBACK: "the expert's, as no candidate passed or none could be had",
     EXPERT: "the expert's, as the strategy says",
-    TOOL_CALL: "the expert's, as it calls tools",
+    TOOL_CALL: "the expert's, as it calls tools in a form that is not read",
 }
 
 DROPPED = "dropped"

@@ -178,7 +178,12 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _answers_can_be_boxed(self) -> "RunConfig":
-        if self.evaluate.prompt != "chat" and self.convention in ("json", "python", "reference"):
+        if self.evaluate.prompt != "chat" and self.convention in (
+            "json",
+            "python",
+            "reference",
+            "tool_calls",
+        ):
             raise ValueError(
                 f"evaluate.prompt={self.evaluate.prompt} asks for a boxed answer, and data.convention="
                 f"{self.convention} has none that fits a box. Set evaluate.prompt=chat."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +35,9 @@ class ControlTokens:
         template = str(tokenizer.chat_template)
         tags = {t.content for t in added if _TAG.fullmatch(t.content) and t.content in template}
         self.in_chats = self.acting | tags
+        self.tags = {
+            token.content: id_ for id_, token in by_id.items() if token.content in tags - self.acting
+        }
         self.ids = frozenset(id_ for id_, token in by_id.items() if token.content in self.acting)
         self._matched_normalized = any(t.normalized for t in added if t.content in self.in_chats)
 
@@ -49,6 +53,10 @@ class ControlTokens:
             # A look-alike becomes the token only once it is normalised: any guard makes the text plain.
             return re.sub(r"\S", rf"\g<0>{GUARD}", text, count=1)
         return found
+
+    def misspells(self, ids: Sequence[int], text: str) -> bool:
+        """Tell whether a completion spells a tag out that is a token of its own."""
+        return any(text.count(tag) > ids.count(id_) for tag, id_ in self.tags.items())
 
     @cached_property
     def aliases(self) -> dict[str, str]:

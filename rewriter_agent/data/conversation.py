@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
+
+from reward.answers.formats.tool_calls import read
 
 from .formats import FORMATS, OPTIONS, TOOLS, Format, Row, Turn, as_json, key_of
 from .values import BadRow
@@ -121,6 +123,15 @@ def shown(message: Message) -> str:
     return "\n".join([*([message["content"]] if message.get("content") else []), *calls])
 
 
+def calls_of(message: Message) -> list[dict[str, Any]]:
+    """Tool calls of a message, each with its name and its arguments.
+
+    Raises:
+        ValueError: they cannot be read.
+    """
+    return read(as_json(message["tool_calls"]))
+
+
 def plain(messages: Sequence[Message]) -> list[dict[str, str]]:
     """Messages of role and text alone, for tables."""
     return [{"role": message["role"], "content": shown(message)} for message in messages]
@@ -172,16 +183,25 @@ def _check_calls(turn: Turn, row: Row) -> None:
         return
     if turn.message["role"] != "assistant" or not isinstance(calls, list) or not calls:
         raise BadRow(f"{turn.label} has tool_calls, which only the assistant has, as a list of calls")
+    try:
+        found = calls_of(turn.message)
+    except ValueError as error:
+        raise BadRow(
+            f"{turn.label} has tool_calls that cannot be read ({error}); each has a name and arguments, an object or "
+            "JSON of one"
+        ) from error
+    check_defined(found, turn.label, row)
+
+
+def check_defined(calls: Sequence[Mapping[str, Any]], label: str, row: Row) -> None:
+    """Raise BadRow if a turn calls a tool that the row does not define."""
     defined = {name for name, _ in _described(row.get(TOOLS, []))}
     for call in calls:
-        name = _function(call).get("name")
-        if not isinstance(name, str):
-            raise BadRow(f"{turn.label} calls a tool without a name")
-        if name not in defined:
+        if call["name"] not in defined:
             told = (
                 f"'{TOOLS}' defines {', '.join(sorted(defined))}" if defined else f"the row has no '{TOOLS}'"
             )
-            raise BadRow(f"{turn.label} calls the tool {name!r}, and {told}")
+            raise BadRow(f"{label} calls the tool {call['name']!r}, and {told}")
 
 
 def _check_tools(row: Row) -> None:

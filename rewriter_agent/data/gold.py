@@ -8,6 +8,7 @@ from functools import lru_cache
 from reward import Check, RewardConfig, Verdict, Verifier, extract_answer
 from reward.answers.conventions import decide
 from reward.answers.formats.assertions import tests_fault
+from reward.answers.formats.tool_calls import read
 
 from .problem import Problem
 
@@ -24,6 +25,8 @@ def gold_fault(gold: str, convention: str) -> str | None:
     """Explain why no answer can equal `gold` and how to fix it; None if one can."""
     if convention == "python":
         return tests_fault(gold)
+    if convention == "tool_calls":
+        return _calls_fault(gold)
     if solution := _solution_fault(gold, convention):
         return solution
     if decide(Check(gold, gold, convention), RewardConfig()) != (Verdict.UNDECIDED, "invalid_gold"):
@@ -83,6 +86,14 @@ def _is_equal(gold: str, answer: str, convention: str) -> bool:
             [grade] = verifier.verify([check])
             return grade.verdict is Verdict.EQUAL
     return result[0] is Verdict.EQUAL
+
+
+def _calls_fault(gold: str) -> str | None:
+    try:
+        read(gold)
+    except ValueError as error:
+        return f"{_shown(gold)} holds no tool calls that can be read ({error}); correct the calls"
+    return None
 
 
 def _json_error(gold: str) -> str:

@@ -111,10 +111,6 @@ def _load_rows(config: FileData | HubData) -> ProblemSet:
     counts["overlap"] = sum(map(len, train)) - sum(map(len, kept))
     train_problems = _drawn([row for row in kept if row], config.num_train, config.seed)
     test_problems = _drawn(test, config.num_test, config.seed)
-    if calls := sum(problem.calls_tools for problem in test_problems):
-        # Nothing compares a call with the expert's yet.
-        counts["test_tool_calls"] = calls
-        test_problems = [problem for problem in test_problems if not problem.calls_tools]
     if not train_problems or not test_problems:
         raise ValueError(
             f"data: {len(train_problems)} training and {len(test_problems)} test problems are left after "

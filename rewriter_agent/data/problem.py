@@ -35,8 +35,13 @@ class Problem:
 
     @property
     def calls_tools(self) -> bool:
-        """Whether the expert's reply calls tools, and so is not rewritten."""
+        """Whether the expert's reply calls tools, in a column of their own."""
         return self.chat is not None and self.chat.calls_tools
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the expert's reply is not rewritten, as it calls tools in a form that no answer is compared with."""
+        return self.calls_tools and not self.answer
 
     def row(self) -> dict[str, Any]:
         """The fields for a record, of which a plain question has no conversation."""

@@ -3,10 +3,13 @@
 from array import array
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from reward import Check, RewardConfig, Verdict, extract_answer
+from reward.answers.conventions import compare
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.config.prompts import AUTO, NONE
 from rewriter_agent.models.chat_template import TEMPLATE_ERRORS, check_roles, choose_template, fix_date
@@ -47,6 +50,25 @@ class Tokens:
             **vars(problem),
             prompt_ids=array("i", self.question(problem)),
             rewriting_prompt_ids=array("i", self.rewriting(problem)),
+        )
+
+    def with_calls(self, problem: Problem) -> Problem:
+        """The problem with the expert's tool calls as the chat template writes them, for rewrites to meet.
+
+        Without an answer if those calls are not read again, as the template writes them in a form of its own.
+        """
+        chat = problem.chat
+        if chat is None or not chat.calls_tools:
+            return problem
+        ids = self.expert(problem)
+        text = self.text(ids)
+        written = None if self.has_control_tokens(ids) else extract_answer(text, problem.convention)
+        check = Check(problem.answer, written or "", problem.convention)
+        is_read = written is not None and compare(check, RewardConfig())[0] is Verdict.EQUAL
+        return (
+            replace(problem, solution=text.strip(), answer=written)
+            if is_read
+            else replace(problem, answer="")
         )
 
     def question(self, problem: Problem) -> list[int]:
@@ -109,8 +131,12 @@ class Tokens:
         return text_encoder(self.tokenizer).chat(messages)
 
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
-        """Tell whether a completion holds control tokens before its end, which `text` leaves out."""
-        return not text_encoder(self.tokenizer).control.ids.isdisjoint(self._without_end(ids))
+        """Tell whether a completion holds control tokens before its end, which `text` leaves out.
+
+        Tags that the chat template writes as tokens, such as `<tool_call>`, must be these tokens.
+        """
+        control, body = text_encoder(self.tokenizer).control, self._without_end(ids)
+        return not control.ids.isdisjoint(body) or control.misspells(body, self.text(list(ids)))
 
     def finished(self, ids: Sequence[int]) -> bool:
         """Tell whether a completion ended with an end token."""

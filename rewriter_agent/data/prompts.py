@@ -22,6 +22,7 @@ ANSWER_FORMAT = {
     "json": "End with the answer as JSON in a code block that begins with ```json.",
     "python": "End with the whole program in a code block that begins with ```python.",
     "reference": "",
+    "tool_calls": "",
 }
 """Instruction on the form of the answer under each convention; empty if it has none."""
 
@@ -36,6 +37,7 @@ ANSWER_LINE = {
     "json": "```json\n{answer}\n```",
     "python": "```python\n{answer}\n```",
     "reference": "",
+    "tool_calls": "{answer}",
 }
 """Statement of the answer under each convention; empty if there is none."""
 
@@ -176,7 +178,7 @@ def _fields(
 
 def _example_fields(prompts: Prompts, convention: str) -> Fields:
     # Under these conventions nothing is masked.
-    masked = not prompts.show_answer and convention not in ("contains", "python", "reference")
+    masked = not prompts.show_answer and convention not in ("contains", "python", "reference", "tool_calls")
     solution = f"EXPERT SOLUTION WITH {MASK} FOR ITS RESULT" if masked else "EXPERT SOLUTION"
     return _fields("QUESTION", solution, "ANSWER", convention, prompts, shown=not masked)
 

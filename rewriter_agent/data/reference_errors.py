@@ -51,10 +51,11 @@ class KindOfError:
 
 def reference_errors(problems: Sequence[Problem], verify: Verify, seed: int) -> list[KindOfError]:
     """Let the checks grade altered references, by kind of change; empty under every other convention."""
-    if not problems or problems[0].convention != CONVENTION:
+    compared = [problem for problem in problems if problem.convention == CONVENTION]
+    if not compared:
         return []
-    step = -(-len(problems) // MOST_PROBLEMS)
-    chosen = problems[::step]
+    step = -(-len(compared) // MOST_PROBLEMS)
+    chosen = compared[::step]
     kinds = [(UNCHANGED, True, _unchanged), *((name, False, change) for name, change in REFUSED.items())]
     kinds += [(name, True, change) for name, change in ACCEPTED.items()]
     found = [

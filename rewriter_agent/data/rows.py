@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 
 from reward import extract_answer
 from reward.answers.formats.contains import holds
+from reward.answers.formats.tool_calls import read
 from rewriter_agent.config.data import RowData
 
-from .conversation import Conversation, find_conversations, shown
-from .formats import FORMATS, Format
+from .conversation import Conversation, calls_of, check_defined, find_conversations, shown
+from .formats import FORMATS, Format, as_json
 from .gold import gold_fault
 from .problem import Problem, problem_id
 from .prompts import ANSWER_LINE
 from .values import SURROGATE, BadRow, answer_text, decode_row, text, text_as_it_is
 
+TOOL_CALLS = "tool_calls"
 CALCULATOR_MARK = re.compile(r"<<[^<>\n]*=[^<>\n]*>>")
 THOUSANDS_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
@@ -54,10 +56,12 @@ class RowParser:
             raise BadRow("the row holds an unpaired surrogate, which is not valid Unicode")
         label, question = chat.turns[chat.turn].label, chat.transcript()
         if chat.calls_tools:
-            found = bare_problem(question, shown(chat.reply), "", values, self.config, source)
-        else:
-            reply = chat.reply["content"].strip()
-            found = make_problem(question, reply, values, self.config, source, label)
+            calls = as_json(calls_of(chat.reply))
+            found = bare_problem(question, shown(chat.reply), calls, values, self.config, source)
+            return replace(found, conversation=record, convention=TOOL_CALLS)
+        found = make_problem(question, chat.reply["content"].strip(), values, self.config, source, label)
+        if found.convention == TOOL_CALLS:
+            check_defined(read(found.answer), label, chat.row)
         return replace(found, conversation=record)
 
     def _other_format(self, values: Mapping[str, object]) -> str:

@@ -72,16 +72,16 @@ def anchored_problems(config: RunConfig) -> dict[str, AnchoredProblem]:
 
 
 def answerable_replies(path: Path) -> list[list[str]]:
-    """Ids of the prepared problems whose reply is a text, by the row of the data.
+    """Ids of the prepared problems whose reply is compared, by the row of the data.
 
     A conversation has one for each reply that is rewritten, every other row has one.
     """
     if CONVERSATION not in pq.read_schema(path).names:
         return [[row["id"]] for row in read_table(path, ("id",))]
     rows: dict[str, list[str]] = {}
-    for row in read_table(path, ("id", CONVERSATION)):
+    for row in read_table(path, ("id", "answer", CONVERSATION)):
         chat = None if row[CONVERSATION] is None else load_conversation(row[CONVERSATION])
-        if chat is None or not chat.calls_tools:
+        if chat is None or row["answer"] or not chat.calls_tools:
             rows.setdefault(chat.place if chat else row["id"], []).append(row["id"])
     return list(rows.values())
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.gold import contradicted
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.mix import source_counts
-from rewriter_agent.data.problem import EncodedProblem, Problem
+from rewriter_agent.data.problem import EncodedProblem, Problem, ProblemSet
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.data.reference_errors import limit_fault, reference_errors
 from rewriter_agent.data.step_faults import StepFault, describe, step_faults
@@ -43,10 +43,11 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     for line in (*problems.formats, *problems.skipped):
         progress(line)
     tokens = session.tokens
+    problems, test_calls = with_calls(problems, tokens)
     faults = read_experts(problems.train, session, progress)
     if config.data.on_false_step != "keep":
         write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
-    replies = [problem for problem in problems.train if not problem.calls_tools]
+    replies = [problem for problem in problems.train if not problem.is_kept]
     check_references(replies, session, folder)
     dropped = to_drop(faults, config)
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
@@ -77,6 +78,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     reasons = Counter(row["reason"] for row in left_out)
     return {
         **problems.counts,
+        **({"test_tool_calls": test_calls} if test_calls else {}),
         "train": done.num_rows,
         "test": len(problems.test),
         **source_counts(
@@ -88,6 +90,24 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
         "own_logprob": round(mean(done["own"].to_pylist()), 3),
     }
+
+
+def with_calls(problems: ProblemSet, tokens: Tokens) -> tuple[ProblemSet, int]:
+    """Problems with tool calls as the model writes them, and the number of test problems left out.
+
+    Those are replies whose calls are not read again, so that nothing compares a model's calls with them.
+
+    Raises:
+        ValueError: no test problem is left.
+    """
+    train, test = (list(map(tokens.with_calls, part)) for part in (problems.train, problems.test))
+    kept = [problem for problem in test if not problem.is_kept]
+    if test and not kept:
+        raise ValueError(
+            f"data: all {len(test)} test problems call tools, and the calls that the model's chat template writes are "
+            "not read; name other test problems, or take a model whose template writes <tool_call>"
+        )
+    return replace(problems, train=train, test=kept), len(test) - len(kept)
 
 
 def check_references(replies: Sequence[Problem], session: Session, folder: Path) -> None:

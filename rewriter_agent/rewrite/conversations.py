@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from reward.answers.formats.tool_calls import beside
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.data.conversation import Conversation, load_conversation
 from rewriter_agent.data.formats import OPTIONS, TOOLS, as_json, with_text
 from rewriter_agent.data.prompt_encoder import chat_messages
@@ -38,17 +40,23 @@ def with_conversations(targets: Iterable[dict[str, Any]], prepared: Path) -> Ite
 
 def trl_row(row: dict[str, Any], chat: Conversation, config: RunConfig) -> dict[str, Any]:
     """Row in TRL's conversational prompt-completion form, with its tools as TRL reads them."""
-    reply = chat.reply if chat.calls_tools else {"role": "assistant", "content": row["target_text"]}
     tools, variables = chat.options.get(TOOLS), chat.variables
     return {
         "prompt": chat_messages(chat, config.model.system_prompt, config.prompts.answer_format),
-        "completion": [reply],
+        "completion": [_reply(row, chat)],
         **({TOOLS: as_json(tools)} if tools else {}),
         **({OPTIONS: variables} if variables else {}),
         "problem_id": row["problem_id"],
         "outcome": row["outcome"],
         "answer": row["answer"],
     }
+
+
+def _reply(row: dict[str, Any], chat: Conversation) -> dict[str, Any]:
+    """The target as a message: tool calls are the expert's, which those of the target equal."""
+    if not chat.calls_tools:
+        return {"role": "assistant", "content": row["target_text"]}
+    return chat.reply if row["outcome"] in EXPERTS else {**chat.reply, "content": beside(row["target_text"])}
 
 
 @dataclass
@@ -61,7 +69,8 @@ class Originals:
 
     def add(self, row: dict[str, Any], chat: Conversation) -> None:
         """Add a target of a reply."""
-        kept = {name: row[name] for name in ("problem_id", "outcome", "target_text")}
+        kept = {name: row[name] for name in ("problem_id", "outcome")}
+        kept["content"] = _reply(row, chat).get("content")
         self.found.setdefault(chat.place, chat)
         self.replies.setdefault(chat.place, {}).setdefault(chat.turn, []).append(kept)
 
@@ -88,8 +97,11 @@ def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 def _with_replies(chat: Conversation, chosen: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
     turns, changed = chat.turns, dict(chat.row)
     for number, target in chosen:
-        if "tool_calls" not in turns[number].message:
-            changed = with_text(changed, turns[number].path, target["target_text"])
+        path = turns[number].path
+        # A call of ShareGPT's has no place for a text.
+        has_place = "tool_calls" not in turns[number].message or path[-1] == "content"
+        if has_place and target["content"] is not None:
+            changed = with_text(changed, path, target["content"])
     return {
         **changed,
         "rewritten_turns": [turns[number].label for number, _ in chosen],

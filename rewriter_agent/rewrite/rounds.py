@@ -96,7 +96,7 @@ class Rewriter:
 
     def _reason_to_keep(self, problem: AnchoredProblem) -> str | None:
         """Reason for the expert's solution without a try; None if there is none."""
-        if problem.calls_tools:
+        if problem.is_kept:
             return TOOL_CALL
         gap = problem.anchors.own - problem.anchors.expert
         return IN_DISTRIBUTION if self.config.keep_gap is not None and gap <= self.config.keep_gap else None

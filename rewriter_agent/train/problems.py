@@ -16,7 +16,7 @@ def training_problems(
 ) -> dict[str, AnchoredProblem]:
     """Return the problems of which the policy's completions fit the model's context, by id.
 
-    A student is not trained on the problems that it is evaluated on. Replies that call tools are not among them.
+    A student is not trained on the problems that it is evaluated on. Replies that are not rewritten are not among them.
 
     Raises:
         ValueError: none fits.
@@ -26,7 +26,7 @@ def training_problems(
     max_prompt_length = config.model.max_model_len - 1 - config.train.max_completion_length
 
     def fits(problem: AnchoredProblem) -> bool:
-        if problem.calls_tools:
+        if problem.is_kept:
             return False
         length = prompt_length(policy.prompt_ids(problem), problem, tokens, reward)
         return max(length, len(policy.teacher_ids(problem))) <= max_prompt_length

@@ -256,6 +256,28 @@ REFERENCE = replace(
 )
 
 
+CALLS = Problem(
+    solution='I will now look up the weather of the eternal city for you.\n<tool_call>{"name": "f"}</tool_call>',
+    answer='<tool_call>{"name": "f"}</tool_call>',
+    convention="tool_calls",
+)
+
+
+def test_the_words_beside_tool_calls_are_rewritten_and_the_calls_are_not() -> None:
+    own = f"Let me check that first.\n{CALLS.answer}"
+    assert reason(own, problem=CALLS) is None
+    assert reason(CALLS.solution, problem=CALLS) == "copy"
+    assert reason(f"As the reference solution says.\n{CALLS.answer}", problem=CALLS) == "leak"
+    assert reason("Let me check that first.", problem=CALLS) == "no_answer"
+    assert reason(own, Verdict.DIFFERENT, problem=CALLS) == "wrong_answer"
+    # Words of the expert's must not be lost.
+    assert reason(CALLS.answer, problem=CALLS) == "no_reasoning"
+    # Calls alone leave no choice of words.
+    assert reason(CALLS.answer, problem=replace(CALLS, solution=CALLS.answer)) is None
+    assert not is_alien(replace(CALLS, solution=CALLS.answer), -2.0, RewardConfig())
+    assert is_alien(CALLS, -2.0, RewardConfig())
+
+
 def test_under_a_reference_the_text_itself_is_the_answer() -> None:
     own = "It lasts 3 days in the fridge. Don't freeze it: that would ruin the cream."
     assert reason(own, problem=REFERENCE) is None

@@ -11,6 +11,7 @@ import pytest
 
 from reward.config import RewardConfig
 from reward.group import score_group
+from reward.sandbox.verifier import Verifier
 from reward.steps import FalseStep, StepReport, check_steps
 from reward.types import (
     Anchors,
@@ -500,3 +501,32 @@ def test_a_config_with_an_invalid_schema_is_refused() -> None:
     with pytest.raises(ValueError, match="not a JSON Schema"):
         RewardConfig(json_schema={"type": 5})
     assert RewardConfig(json_schema={"type": "object"}).json_schema == {"type": "object"}
+
+
+def test_candidates_with_the_experts_tool_calls_pass_and_their_own_words_are_scored() -> None:
+    call = '<tool_call>{"name": "add", "arguments": {"a": 3, "b": 4}}</tool_call>'
+    problem = Problem(
+        solution=f"I shall now add both of these numbers for you.\n{call}",
+        answer=call,
+        convention="tool_calls",
+    )
+    texts = [
+        f"Let me add them up.\n{call}",
+        f"We need a sum here.\n{call.replace('3', '3.0')}",
+        f"Let me add them up.\n{call.replace('3', '4')}",
+        f"Let me add them up.\n{call}\n{call}",
+        f"{problem.solution}",
+    ]
+    config, services = RewardConfig(max_verifiers=1), Services()
+    with Verifier(config) as verifier:
+        scores = score_group(
+            problem,
+            [Candidate(text, True) for text in texts],
+            config=config,
+            verify=verifier.verify,
+            check_steps=verifier.check_steps,
+            backbone=services.backbone,
+        )
+    assert [score.reason for score in scores[2:]] == ["wrong_answer", "wrong_answer", "copy"]
+    # The log-probs of `Services` lie in the middle between the expert's and the backbone's own.
+    assert all(score.gate and score.alignment == pytest.approx(0.5) for score in scores[:2])

@@ -43,7 +43,7 @@ def loads(text: str) -> Json:
         ValueError: the text is not JSON, or a number in it has thousands of digits.
     """
     if _depth(text) > MAX_DEPTH:
-        raise TooDeep
+        raise TooDeep(f"it is nested deeper than {MAX_DEPTH}")
     try:
         return json.loads(
             text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_distinct

@@ -29,7 +29,7 @@ def decide(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | N
         return Verdict.DIFFERENT, "unparsable"
     if config.json_schema is not None:
         return None
-    return (Verdict.EQUAL if _canonical(gold) == _canonical(answer) else Verdict.DIFFERENT), None
+    return (Verdict.EQUAL if canonical(gold) == canonical(answer) else Verdict.DIFFERENT), None
 
 
 def compare(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | None]:
@@ -49,18 +49,18 @@ def compare(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | 
             return Verdict.UNDECIDED, "unparsable"
         if not is_valid:
             return Verdict.DIFFERENT, "schema"
-    equal = _canonical(loads(check.gold)) == _canonical(loads(check.answer))
+    equal = canonical(loads(check.gold)) == canonical(loads(check.answer))
     return (Verdict.EQUAL if equal else Verdict.DIFFERENT), None
 
 
-def _canonical(value: Json) -> Json:
+def canonical(value: Json) -> Json:
     """Convert `value` for comparison by ==, since Python takes True for 1; parse arguments given as text."""
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, list):
-        return [_canonical(item) for item in value]
+        return [canonical(item) for item in value]
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in _read_arguments(value).items()}
+        return {key: canonical(item) for key, item in _read_arguments(value).items()}
     return value
 
 

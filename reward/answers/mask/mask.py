@@ -41,15 +41,15 @@ _WORD = re.compile(r"[A-Za-z]")
 def mask_answer(question: str, solution: str, answer: str, convention: str) -> str | None:
     """Replace `answer` by `MASK` wherever `solution` gives it away; None if the solution is the answer itself.
 
-    Under `contains`, `python` and `reference`, and for JSON without other text, nothing is left to derive an answer
-    from. Otherwise no answer equal to `answer` can be extracted from the result, strictly or leniently. Numbers are
-    compared by value, in digits and in English words, other answers literally. The time is linear in the length of
-    `solution`.
+    Under `contains`, `python`, `reference` and `tool_calls`, and for JSON without other text, nothing is left to
+    derive an answer from. Otherwise no answer equal to `answer` can be extracted from the result, strictly or
+    leniently. Numbers are compared by value, in digits and in English words, other answers literally. The time is
+    linear in the length of `solution`.
 
     Raises:
         ValueError: the convention is unknown.
     """
-    if convention in ("contains", "python", "reference"):
+    if convention in ("contains", "python", "reference", "tool_calls"):
         return None
     stated = extract_answer(solution, convention)
     if convention == "json":

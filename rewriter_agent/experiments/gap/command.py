@@ -15,7 +15,7 @@ from rewriter_agent.data.step_faults import describe
 from rewriter_agent.io.console import console
 from rewriter_agent.io.files import batches, exclusive, write_json
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.prepare.stage import fits, read_experts, require_some, to_drop
+from rewriter_agent.prepare.stage import fits, read_experts, require_some, to_drop, with_calls
 from rewriter_agent.report.text_table import text_table
 from rewriter_agent.rewrite.rounds import Rewriter
 from rewriter_agent.runtime.run_folder import RunFolder
@@ -57,11 +57,11 @@ def gap(config: RunConfig, sample: int) -> Gap:
 
 def _measure(session: Session, sample: int, progress: Progress) -> Gap:
     config, tokens = session.config, session.tokens
-    loaded = load_problems(config.data)
+    loaded, _ = with_calls(load_problems(config.data), tokens)
     for line in (*loaded.formats, *loaded.skipped):
         progress(line)
     faults = read_experts(loaded.train, session, progress)
-    replies = [problem for problem in loaded.train if not problem.calls_tools]
+    replies = [problem for problem in loaded.train if not problem.is_kept]
     errors = reference_errors(replies, session.verifier.verify, config.seed)
     dropped = to_drop(faults, config)
     kept = [p for p in replies if p.id not in dropped]

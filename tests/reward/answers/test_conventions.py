@@ -21,6 +21,7 @@ STATED = {
     "json": 'Here:\n```json\n{"a": 1}\n```',
     "python": "So:\n```python\nx = 1\n```",
     "reference": "It is hot in Paris, 40 degrees.",
+    "tool_calls": 'Let me see.\n<tool_call>\n{"name": "f"}\n</tool_call>\n',
 }
 ANSWERS = {
     "choice": "B",
@@ -29,6 +30,7 @@ ANSWERS = {
     "json": '{"a": 1}',
     "python": "x = 1",
     "reference": "It is hot in Paris, 40 degrees.",
+    "tool_calls": '<tool_call>\n{"name": "f"}\n</tool_call>',
 }
 
 
@@ -44,6 +46,7 @@ def test_the_conventions_are_those_documented() -> None:
         "json",
         "python",
         "reference",
+        "tool_calls",
     )
 
 
@@ -102,6 +105,7 @@ def test_what_needs_no_sandbox_is_decided_here(
     [
         (Check(r"\sqrt{8}", r"2\sqrt{2}", "boxed"), CONFIG),
         (Check("1", "1", "json"), RewardConfig(json_schema={"type": "integer"})),
+        (Check('{"name": "f"}', '[{"name": "f", "arguments": {}}]', "tool_calls"), CONFIG),
     ],
 )
 def test_what_needs_the_sandbox_is_not_decided_here(check: Check, config: RewardConfig) -> None:
@@ -119,7 +123,7 @@ def test_programs_are_left_to_processes_of_their_own() -> None:
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_answers_that_are_too_long_are_undecided(convention: str) -> None:
     config = RewardConfig(max_answer_chars=10)
-    longest = 200 if convention in ("python", "reference") else 10
+    longest = 200 if convention in ("python", "reference", "tool_calls") else 10
     too_long = "1" * (longest + 1)
     assert decide(Check("1", too_long, convention), config) == (Verdict.UNDECIDED, "too_long")
     assert decide(Check(too_long, "1", convention), config) == (Verdict.UNDECIDED, "too_long")

@@ -366,3 +366,23 @@ def test_texts_are_graded_against_a_reference_by_the_chosen_checks(write: Write,
     assert main(["grade", str(source), "--output", str(output), "--reference", checks]) == 0
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert [one["reason"] for one in rows] == ["verifier", "verifier", None]
+
+
+def test_tool_calls_are_graded_as_structures(write: Write) -> None:
+    gold = '[{"name": "weather", "arguments": {"city": "Rome", "days": 1}}]'
+    call = '<tool_call>{"name": "weather", "arguments": {"days": 1.0, "city": "Rome"}}</tool_call>'
+    rows = graded(
+        write(
+            {"id": 1, "gold": gold, "text": f"I look.\n{call}"},
+            {"id": 2, "gold": gold, "text": f"I look.\n{call}\n{call}"},
+            {"id": 3, "gold": gold, "text": "It is warm."},
+            {"id": 4, "gold": "weather('Rome')", "text": call},
+        ),
+        convention="tool_calls",
+    )
+    assert [(row["verdict"], row["reason"]) for row in rows] == [
+        ("equal", None),
+        ("different", None),
+        ("different", "no_answer"),
+        ("undecided", "invalid_gold"),
+    ]

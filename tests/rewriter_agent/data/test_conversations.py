@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
+from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 from trl import apply_chat_template, maybe_convert_to_chatml
 
@@ -23,7 +24,7 @@ from rewriter_agent.data.text_encoder import text_encoder
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
-from tests.helpers.chats import CALL, TEMPLATE, WEATHER
+from tests.helpers.chats import CALL, OWN_FORM, TEMPLATE, WEATHER
 
 SYSTEM = {"role": "system", "content": " You count.\n"}
 ASK = {"role": "user", "content": "How many?  \n"}
@@ -223,6 +224,26 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         },
         "messages[1] calls the tool 'weather', and 'tools' defines time",
     ),
+    "calls that cannot be read": (
+        {
+            "messages": [
+                ASK,
+                {"role": "assistant", "tool_calls": [{"name": "weather", "arguments": "Rome"}]},
+            ],
+            "tools": [WEATHER],
+        },
+        "messages[1] has tool_calls that cannot be read (Expecting value",
+    ),
+    "arguments in a list": (
+        {
+            "messages": [
+                ASK,
+                {"role": "assistant", "tool_calls": [{"name": "weather", "arguments": ["Rome"]}]},
+            ],
+            "tools": [WEATHER],
+        },
+        "messages[1] has tool_calls that cannot be read (the arguments of 'weather' are a list",
+    ),
     "tool without a name": (
         {"messages": [ASK, REPLY], "tools": [{"type": "function"}]},
         "tools[0] has no name",
@@ -331,23 +352,71 @@ def test_the_replies_of_a_row_are_not_split(tmp_path: Path) -> None:
     assert not places[0] & places[1]
 
 
-def test_a_reply_that_calls_tools_stays_the_experts(
+def test_a_reply_that_calls_tools_is_as_the_template_writes_it(
     load: Callable[..., ProblemSet], tokenizer: PreTrainedTokenizerFast, tokens: Tokens, tmp_path: Path
 ) -> None:
     row = {"messages": [SYSTEM, ASK, CALL], "tools": [WEATHER]}
     [problem] = load(row).train
     assert problem.calls_tools
-    assert (problem.answer, problem.solution) == ("", '{"name": "weather", "arguments": {"city": "Rome"}}')
+    call = '{"name": "weather", "arguments": {"city": "Rome"}}'
+    assert (problem.convention, problem.answer, problem.solution) == ("tool_calls", f"[{call}]", call)
     prompt, expert = tokens.question(problem), tokens.expert(problem)
     example = {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
     trl = apply_chat_template(example, tokenizer, tools=row["tools"])
     assert tokenizer.decode(prompt) == trl["prompt"]
     assert tokenizer.decode(expert) == trl["completion"].rstrip()
-    # Nothing compares a call of a test problem with the expert's.
-    train = write(tmp_path / "others.jsonl", {"messages": [MORE, LAST]})
-    test = write(tmp_path / "calls.jsonl", row, {"messages": [ASK, REPLY]})
-    loaded = load_problems(FileData(train=train, test=test))
-    assert (len(loaded.test), loaded.counts["test_tool_calls"]) == (1, 1)
+    written = tokens.with_calls(problem)
+    assert written.solution == written.answer == f"<tool_call>\n{call}\n</tool_call>"
+    assert not written.is_kept
+    [message] = tokens.rewrite_messages(written)
+    assert message["content"].endswith(f"End with this:\n{written.answer}")
+
+
+def test_calls_in_a_form_of_the_templates_own_are_not_compared(
+    load: Callable[..., ProblemSet], tokens: Tokens
+) -> None:
+    tokenizer = load_tokenizer(str(LAB_FOLDER), None)
+    tokenizer.chat_template = OWN_FORM
+    other = Tokens(tokenizer, None, tokens.ends)
+    [problem, text] = load(
+        {"messages": [ASK, CALL], "tools": [WEATHER]}, {"messages": [ASK, REPLY, MORE, LAST]}
+    ).train
+    assert "<call>" in tokenizer.decode(other.expert(problem))
+    assert other.with_calls(problem).is_kept
+    assert other.with_calls(text) is text
+
+
+def test_calls_in_the_text_of_a_reply_are_read(load: Callable[..., ProblemSet]) -> None:
+    def row(call: str) -> dict[str, Any]:
+        return {"messages": [ASK, {"role": "assistant", "content": call}], "tools": [WEATHER]}
+
+    good = '<tool_call>{"name": "weather", "arguments": {"city": "Rome"}}</tool_call>'
+    test_row = {**row(good), "messages": [MORE, {"role": "assistant", "content": good}]}
+    options: dict[str, Any] = {"convention": "tool_calls", "test_row": test_row}
+    [problem] = load(row(f"I look.\n{good}"), **options).train
+    assert (problem.answer, problem.calls_tools, problem.is_kept) == (good, False, False)
+    for call, reason in (
+        ("It is warm.", r"messages\[1\] states no answer in the convention 'tool_calls'"),
+        (
+            good.replace("weather", "time"),
+            r"messages\[1\] calls the tool 'time', and 'tools' defines weather",
+        ),
+        (good.replace("{", "("), r"messages\[1\]: .* holds no tool calls that can be read"),
+    ):
+        with pytest.raises(ValueError, match=rf"line 1: {reason}"):
+            load(row(call), **options)
+
+
+def test_a_tag_that_is_a_token_must_not_be_spelled_out(tokens: Tokens) -> None:
+    tokenizer = load_tokenizer(str(LAB_FOLDER), None)
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in ("<tool_call>", "</tool_call>")])
+    tokenizer.chat_template = TEMPLATE
+    own = Tokens(tokenizer, None, tokens.ends)
+    text = '<tool_call>{"name": "f"}</tool_call>'
+    spelled = load_tokenizer(str(LAB_FOLDER), None).encode(text, add_special_tokens=False)
+    assert own.text(spelled) == text
+    assert own.has_control_tokens(spelled)
+    assert not own.has_control_tokens(own.completion(text))
 
 
 def test_calls_of_sharegpt_are_calls(load: Callable[..., ProblemSet]) -> None:

@@ -65,6 +65,13 @@ GOLDEN = {
         None,
     ),
     "reference": ("Nine and nine make 18.", "So it is.", "", "", None),
+    "tool_calls": (
+        '<tool_call>{"name": "f"}</tool_call>',
+        '<tool_call>{"name": "f"}</tool_call>',
+        "",
+        'End with this last line: <tool_call>{"name": "f"}</tool_call>',
+        None,
+    ),
 }
 
 

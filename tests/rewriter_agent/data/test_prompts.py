@@ -26,6 +26,7 @@ ANSWERS = {
     "text": "the blue whale",
     "json": '{"a": [1, 2]}',
     "python": "def f():\n    return 1",
+    "tool_calls": '<tool_call>{"name": "f"}</tool_call>',
 }
 OWN = "Nenne am Ende die Zahl: #### Zahl"
 
@@ -85,7 +86,7 @@ def test_a_prompt_that_hides_the_answer_names_its_form_only(convention: str) -> 
     shown, hidden = (
         rewriting(solution, answer, convention, Prompts(show_answer=value)) for value in (True, False)
     )
-    if convention in ("contains", "python", "reference"):
+    if convention in ("contains", "python", "reference", "tool_calls"):
         assert hidden == shown
         return
     assert answer in shown
@@ -99,7 +100,8 @@ def test_a_prompt_that_hides_the_answer_names_its_form_only(convention: str) -> 
 def test_a_hidden_answer_is_asked_for_in_the_users_words(convention: str) -> None:
     solution = f"Nine and nine make it.\n{ANSWER_LINE[convention].format(answer='18')}"
     hidden = rewriting(solution, "18", convention, Prompts(answer_format=OWN, show_answer=False))
-    assert hidden.endswith("Include these words: 18" if convention == "contains" else OWN)
+    endings = {"contains": "Include these words: 18", "tool_calls": "End with this last line: 18"}
+    assert hidden.endswith(endings.get(convention, OWN))
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -111,7 +113,7 @@ def test_a_plan_shows_both_prompts(convention: str) -> None:
     shown, hidden = (rewriting_line(Prompts(show_answer=value), convention) for value in (True, False))
     assert shown.startswith("rewriting prompt (mathematics): 'QUESTION\\n\\nNotes:\\nEXPERT SOLUTION\\n")
     assert MASK not in shown
-    assert (MASK in hidden) == (convention not in ("contains", "python", "reference"))
+    assert (MASK in hidden) == (convention not in ("contains", "python", "reference", "tool_calls"))
 
 
 def test_a_hint_names_the_form_that_nothing_asks_for() -> None:

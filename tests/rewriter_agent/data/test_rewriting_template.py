@@ -52,7 +52,8 @@ def test_shipped_templates_cover_languages() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_a_shipped_template_shows_what_a_rewriter_needs(name: str, convention: str) -> None:
-    answer = {"choice": "B", "json": '{"a": 1}', "text": "a whale"}.get(convention, "1823")
+    answers = {"choice": "B", "json": '{"a": 1}', "text": "a whale", "tool_calls": '{"name": "f"}'}
+    answer = answers.get(convention, "1823")
     shown, hidden = (
         content(
             read_prompts(PromptsConfig(rewrite=name, show_answer=value), convention),
@@ -67,7 +68,7 @@ def test_a_shipped_template_shows_what_a_rewriter_needs(name: str, convention: s
         assert text == text.strip()
     ending = shown.partition("Nine and nine make it.")[2].split("\n\n", 1)[-1]
     assert (answer in ending) == (convention not in ("python", "reference"))
-    if convention in ("contains", "reference"):
+    if convention in ("contains", "reference", "tool_calls"):
         assert hidden == shown
         assert "X" not in hidden
         return

@@ -24,7 +24,7 @@ from rewriter_agent.prepare.held_out import held_out
 from rewriter_agent.prepare.records import answerable_replies, prepared, prepared_file, prepared_schema
 from rewriter_agent.prepare.stage import _own_samples, prepare
 from rewriter_agent.scoring.verifier import make_verifier
-from tests.helpers.chats import CALL, TEMPLATE, WEATHER
+from tests.helpers.chats import CALL, OWN_FORM, TEMPLATE, WEATHER
 from tests.helpers.groups import EOS, ExactVerifier, RecordingFleet, fake_logprobs, make_problem
 
 TEXTS = ("one way", "another")
@@ -101,9 +101,10 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
     }
 
 
-def test_conversations_are_prepared_with_their_own_prompts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("template", "kept"), [(TEMPLATE, 0), (OWN_FORM, 1)])
+def test_conversations_are_prepared_with_their_own_prompts(tmp_path: Path, template: str, kept: int) -> None:
     tokenizer = make_tokenizer(0)
-    tokenizer.chat_template = TEMPLATE
+    tokenizer.chat_template = template
     ask = {"role": "user", "content": "How many?"}
     reply, tool = {"role": "assistant", "content": "#### 5"}, {"role": "tool", "content": "19"}
     rows = [
@@ -130,14 +131,17 @@ def test_conversations_are_prepared_with_their_own_prompts(tmp_path: Path) -> No
         verifier=ExactVerifier(),
     )
     counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
-    assert (counts["train"], counts["test"], counts["test_tool_calls"]) == (3, 1, 1)
+    assert (counts["train"], counts["test"], counts.get("test_tool_calls", 0)) == (3, 2 - kept, kept)
     found = list(prepared(prepared_file(config)))
     assert [row.problem.calls_tools for row in found] == [True, False, True]
     for row in found:
         assert list(row.problem.prompt_ids) == tokens.question(row.problem)
         assert row.expert_ids == tokens.expert(row.problem)
-    assert "<call>" in tokenizer.decode(found[0].expert_ids)
-    assert answerable_replies(prepared_file(config)) == [[found[1].problem.id]]
+    assert [row.problem.is_kept for row in found] == [bool(kept), False, bool(kept)]
+    assert "call>" in tokenizer.decode(found[0].expert_ids)
+    # The replies of a row are together.
+    compared = [[row.problem.id for row in found[:2]], [found[2].problem.id]]
+    assert answerable_replies(prepared_file(config)) == ([[found[1].problem.id]] if kept else compared)
 
 
 def test_replies_of_a_conversation_are_held_out_together(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def export(folder: Path, *rows: dict[str, Any], targets: int = 1, **options: Any) -> Path:
+def export(
+    folder: Path, *rows: dict[str, Any], targets: int = 1, calls: str = "tool_call", **options: Any
+) -> Path:
     """Data set of a rewriting that put `<problem>, <target>` in place of each reply."""
     train = folder / "train.jsonl"
     train.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -55,7 +57,7 @@ def export(folder: Path, *rows: dict[str, Any], targets: int = 1, **options: Any
         {
             **{"problem_id": problem.id, "question": problem.question, "answer": problem.answer},
             **{"convention": "####", "target": k, "target_ids": [1], "target_text": f"{number}, {k}"},
-            "outcome": "tool_call" if problem.calls_tools else "rewritten",
+            "outcome": calls if problem.calls_tools else "rewritten",
         }
         for number, problem in enumerate(problems)
         for k in range(1 if problem.calls_tools else targets)
@@ -132,6 +134,25 @@ def test_trls_form_has_the_prompt_that_was_trained_on(tmp_path: Path) -> None:
     assert [part["config_name"] for part in yaml.safe_load(front)["configs"]] == ["default", "original"]
     assert "`original` has the rows in the form that they came in, conversational (messages)" in body
     assert "`tool_call`, the expert's, as it calls tools" in body
+
+
+def test_a_rewritten_call_is_the_experts_with_the_new_text_beside_it(tmp_path: Path) -> None:
+    value = '{"name": "count", "arguments": {}}'
+    sharegpt = {
+        "conversations": [{"from": "human", "value": "Count."}, {"from": "function_call", "value": value}]
+    }
+    for name, row in (("messages", {"messages": [ASK, CALL]}), ("sharegpt", sharegpt)):
+        (tmp_path / name).mkdir()
+        folder = export(tmp_path / name, row | {"tools": [TOOL]}, calls="rewritten")
+        [trl] = lines(folder / "data" / "train.jsonl")
+        [original] = lines(folder / "original" / "train.jsonl")
+        assert trl["completion"][0]["content"] == "0, 0"
+        assert trl["completion"][0]["tool_calls"][0]["function"] == json.loads(value)
+        if name == "messages":
+            assert original["messages"][1] == CALL | {"content": "0, 0"}
+        else:
+            # There is no place for a text.
+            assert original["conversations"] == sharegpt["conversations"]
 
 
 def test_datasets_reads_both_forms(tmp_path: Path) -> None:

@@ -169,11 +169,13 @@ def test_what_is_in_distribution_stays_and_costs_nothing() -> None:
     assert len(rewritten.groups) == 1
 
 
-def test_a_reply_that_calls_tools_is_not_rewritten() -> None:
+def test_calls_in_a_form_that_is_not_read_are_not_rewritten() -> None:
     row = {"messages": [{"role": "user", "content": "Weather?"}, CALL], "tools": [WEATHER]}
     chat = Conversation(MESSAGES, row, 1, "chats.jsonl, line 1")
     backbone = ScriptedFleet(alone=True, guided=True)
-    (kept,) = attempts(backbone, [replace(PROBLEMS[0], conversation=chat.dumps())], strategy="self_align")
+    (kept,) = attempts(
+        backbone, [replace(PROBLEMS[0], answer="", conversation=chat.dumps())], strategy="self_align"
+    )
     assert (kept.skipped, kept.groups, backbone.calls) == (TOOL_CALL, [], [[]])
 
 
