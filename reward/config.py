@@ -83,6 +83,10 @@ class RewardConfig(BaseModel):
     max_length_ratio: float | None = Field(6.0, gt=1)
     """Most words that a candidate may hold, as a multiple of the expert solution's (counted as at least 40); null
     for no limit."""
+    max_reasoning_words: int | None = Field(None, ge=1)
+    """Most words of a candidate's reasoning in `<think>`; null for no limit. `max_length_ratio` limits the answer."""
+    requires_reasoning: bool = False
+    """Reject a candidate that does not reason in `<think>` before its answer. `prompts.reasoning: write` sets it."""
     max_repetition: float = Field(0.4, ge=0, le=1)
     """Largest share of a candidate's word 4-grams that may repeat earlier ones. If the expert solution repeats itself
     more, its share is the limit."""

@@ -5,6 +5,7 @@ from itertools import repeat
 
 from reward.answers.conventions import FENCED, extract_answer
 from reward.answers.extract.final_answer import strip_answer_line
+from reward.answers.extract.visible import visible
 from reward.answers.mask.mask import MASK
 from reward.steps import StepReport
 
@@ -14,6 +15,7 @@ from .config import RewardConfig
 from .coverage import held
 from .leak import find_leak
 from .readings import own_words, readings
+from .reasoning import answer_part, split_reasoning
 from .types import Anchors, Candidate, GradedProblem, Reason, Verdict
 from .words import ngrams, repetition, words
 
@@ -73,7 +75,9 @@ def check(
     solution = own_words(problem.solution, problem.convention)
     said, expert = [words(text) for text in texts], words(solution)
     most_repeated = max(config.max_repetition, repetition(expert))
-    overlap = max(_overlap(reading_words, expert, config) for reading_words in said)
+    thoughts, expert_thought = _thoughts(candidate.text), split_reasoning(problem.solution)[0]
+    whole = [*words(expert_thought), *expert]
+    overlap = max(_overlap(found, whole, config) for found in (*said, *map(words, thoughts)))
     repeated = max(map(_repetition, texts, said, repeat(most_repeated), repeat(solution)))
     reason: Reason | None = None
     if not candidate.finished:
@@ -82,13 +86,13 @@ def check(
         reason = "control_token"
     elif extracted is None:
         reason = "no_answer"
-    elif _lacks_reasoning(problem, texts[-1], extracted, config.min_reasoning_words):
+    elif _lacks_reasoning(problem, thoughts, texts[-1], extracted, config):
         reason = "no_reasoning"
-    elif _is_too_long(candidate.text, said[0], problem.solution, expert, config.max_length_ratio):
+    elif _is_too_long(problem, candidate.text, said[0], expert, thoughts, config):
         reason = "too_long"
     elif repeated > most_repeated:
         reason = "repetitive"
-    elif any(_leaks(problem, text, config) for text in texts):
+    elif any(_leaks(problem, text, config) for text in (*texts, *thoughts)):
         reason = "leak"
     elif overlap > config.max_overlap and _is_copying(problem, config.copy_margin):
         reason = "copy"
@@ -183,12 +187,24 @@ def reasoning_words(text: str, answer: str) -> int:
     return max(len(words(body)) - len(stated), 0)
 
 
-def _lacks_reasoning(problem: GradedProblem, text: str, extracted: str, fewest: int) -> bool:
+def _thoughts(text: str) -> list[str]:
+    """Reasoning in tags, as it is and as a reader sees it; empty if there is none."""
+    thought = split_reasoning(text)[0]
+    return [thought, visible(thought)] if thought else []
+
+
+def _lacks_reasoning(
+    problem: GradedProblem, thoughts: list[str], text: str, extracted: str, config: RewardConfig
+) -> bool:
+    if config.requires_reasoning and not (thoughts and words(thoughts[-1])):
+        return True
+    fewest, solution = config.min_reasoning_words, problem.solution
     if problem.convention == "tool_calls":
-        return len(words(text)) < fewest <= len(words(own_words(problem.solution, problem.convention)))
-    if problem.convention in ANSWER_IS_TEXT or reasoning_words(problem.solution, problem.answer) < fewest:
+        return len(words(text)) < fewest <= len(words(own_words(solution, problem.convention)))
+    if problem.convention in ANSWER_IS_TEXT:
         return False
-    return reasoning_words(text, extracted) < fewest
+    expected = reasoning_words(answer_part(solution), problem.answer)
+    return reasoning_words(text, extracted) < fewest <= expected
 
 
 def _overlap(said: list[str], expert: list[str], config: RewardConfig) -> float:
@@ -206,12 +222,24 @@ def _repetition(text: str, said: list[str], most: float, solution: str) -> float
     return by_characters if is_broken else share
 
 
-def _is_too_long(text: str, said: list[str], solution: str, expert: list[str], ratio: float | None) -> bool:
+def _is_too_long(
+    problem: GradedProblem,
+    text: str,
+    said: list[str],
+    expert: list[str],
+    thoughts: list[str],
+    config: RewardConfig,
+) -> bool:
+    most = config.max_reasoning_words
+    if most is not None and any(len(words(thought)) > most for thought in thoughts):
+        return True
+    ratio = config.max_length_ratio
     if ratio is None:
         return False
     most_words = ratio * max(len(expert), MIN_EXPERT_WORDS)
-    most_characters = max(ratio * characters.length(solution), characters.CHARS_A_WORD * most_words)
-    return len(said) > most_words or characters.length(text) > most_characters
+    length = characters.length(answer_part(problem.solution))
+    most_characters = max(ratio * length, characters.CHARS_A_WORD * most_words)
+    return len(said) > most_words or characters.length(answer_part(text)) > most_characters
 
 
 def _leaks(problem: GradedProblem, text: str, config: RewardConfig) -> bool:

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from reward.answers.conventions import FENCED
 from reward.answers.extract.visible import visible
 from reward.answers.formats.tool_calls import beside
+from reward.reasoning import answer_part
 from reward.steps import StepReport
 
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 
 
 def own_words(text: str, convention: str) -> str:
-    """Return the part of a text whose words its writer chooses: calls of tools are given."""
-    return beside(text) if convention == "tool_calls" else text
+    """Return the part of a text that answers in words of its own: without reasoning in tags, and calls of tools."""
+    answer = answer_part(text)
+    return beside(answer) if convention == "tool_calls" else answer
 
 
 def readings(text: str, convention: str) -> list[str]:
-    """Return the text as fine-tuning sees it, and as a reader sees it if that differs, without calls of tools."""
+    """Return the text as fine-tuning sees it, and as a reader sees it if that differs.
+
+    Reasoning in tags and calls of tools are left out.
+    """
     text = own_words(text, convention)
     seen = text if convention in FENCED else visible(text)
     return [text] if seen == text else [text, seen]
@@ -31,6 +36,7 @@ def step_readings(text: str, convention: str) -> list[str]:
     """
     if convention not in FENCED:
         return readings(text, convention)
+    text = answer_part(text)
     around = _BLOCK.sub("\n", text)
     return [] if around == text else [around]
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,23 @@ def tiny_backbone() -> Path:
 
     Training takes about 20 s, so the folder is kept between test runs until its code or prompts change.
     """
+    return _tiny(thinks=False)
+
+
+@pytest.fixture(scope="session")
+def thinking_backbone() -> Path:
+    """The same for a model that reasons in `<think>` before it answers."""
+    return _tiny(thinks=True)
+
+
+def _tiny(thinks: bool) -> Path:
     from tests.helpers import tiny
 
     files = [Path(str(module.__file__)) for module in (tiny, prompts)]
     sources = b"".join(file.read_bytes() for file in (*files, template_path(MATHEMATICS)))
-    name = f"tiny-{hashlib.sha256(sources).hexdigest()[:12]}"
-    return cached_folder(Path(tempfile.gettempdir()) / "rewriter-agent-tests", name, tiny.build_backbone)
+    name = f"tiny-{'thinks-' if thinks else ''}{hashlib.sha256(sources).hexdigest()[:12]}"
+    build = partial(tiny.build_backbone, thinks=thinks)
+    return cached_folder(Path(tempfile.gettempdir()) / "rewriter-agent-tests", name, build)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reward.config import RewardConfig
+from reward.reasoning import answer_part
 from reward.types import Check, GradeReason, Verdict
 
 from .compare import exact
@@ -35,14 +36,14 @@ class Domain:
 def extract_answer(text: str, convention: str, *, strict: bool = True) -> str | None:
     """Extract the final answer that `text` states under `convention`, or None if it states none; linear in time.
 
-    Parts that a reader does not see, such as comments, state nothing. With `strict=False` a text that breaks the
-    convention still yields its last box, statement, letter or number. Use such an answer for reports only: a policy
-    rewarded for it learns to drop its reasoning.
+    Reasoning in tags and parts that a reader does not see, such as comments, state nothing. With `strict=False` a text
+    that breaks the convention still yields its last box, statement, letter or number. Use such an answer for reports
+    only: a policy rewarded for it learns to drop its reasoning.
 
     Raises:
         ValueError: `convention` is unknown.
     """
-    answer = _domain(convention).extract(_seen(text, convention), strict)
+    answer = _domain(convention).extract(_seen(answer_part(text), convention), strict)
     return None if answer is None or is_blank(answer) else answer
 
 

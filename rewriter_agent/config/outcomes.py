@@ -19,5 +19,7 @@ DROPPED = "dropped"
 
 IN_DISTRIBUTION, TOO_LONG, ENGINE_ERROR = "in_distribution", "prompt_too_long", "engine_error"
 """Reasons for having no candidates."""
+NO_REASONING = "expert_without_reasoning"
+"""Reason for leaving a problem out: the model reasons before it answers, and the expert does not."""
 FALSE_STEP = "false_step"
 """Reason for leaving a problem out: its expert solution holds a false step."""

@@ -1,6 +1,6 @@
 """The `prompts` section: what models are asked, and what the rewriting prompt shows."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import field_validator
 
@@ -27,6 +27,11 @@ class PromptsConfig(Strict):
     """Show the final answer in the rewriting prompt, in the expert's solution and as the last line to end with. False
     masks it in the solution and names only the form of the last line, so that a right answer was derived. Without
     effect if the solution is the answer itself: `contains`, `python`, and JSON without other text."""
+
+    reasoning: Literal["keep", "drop", "write"] = "keep"
+    """Treatment of experts without reasoning if the model thinks, that is, reasons in `<think>` before it answers.
+    `keep` learns from them as they are, which can teach the model to stop thinking. `drop` leaves their problems out
+    and counts them. `write` accepts only rewrites that reason (`reward.requires_reasoning`)."""
 
     @field_validator("answer_format", mode="before")
     @classmethod

@@ -106,6 +106,16 @@ class RunConfig(Strict):
     def _method_has_its_strategy(cls, tree: Any) -> Any:
         return with_strategy_of_method(tree)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written_reasoning_is_required(cls, tree: Any) -> Any:
+        if not isinstance(tree, dict) or not isinstance(tree.get("prompts"), dict):
+            return tree
+        reward = tree.get("reward", {})
+        if tree["prompts"].get("reasoning") != "write" or not isinstance(reward, dict):
+            return tree
+        return {**tree, "reward": {"requires_reasoning": True, **reward}}
+
     @model_validator(mode="after")
     def _method_fits(self) -> "RunConfig":
         check_method(self.method, self.rewrite, self.sft, self.train)

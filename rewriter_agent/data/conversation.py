@@ -8,18 +8,14 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from reward.answers.formats.tool_calls import read
+from reward.reasoning import CLOSING, OPENING
+from rewriter_agent.config.model import RESERVED
 
 from .formats import FORMATS, OPTIONS, TOOLS, Format, Row, Turn, as_json, key_of
 from .values import BadRow
 
 Message = dict[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
-RESERVED = (
-    *("conversation", "messages", TOOLS, "documents", "chat_template", "add_generation_prompt", "tokenize"),
-    *("continue_final_message", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
-    *("return_assistant_tokens_mask", "tokenizer_kwargs"),
-)
-"""Arguments of the chat template that a row cannot set."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +117,16 @@ def shown(message: Message) -> str:
     """Text of a message, with its tool calls as JSON."""
     calls = [as_json(call.get("function", call)) for call in message.get("tool_calls", ())]
     return "\n".join([*([message["content"]] if message.get("content") else []), *calls])
+
+
+def with_reasoning(message: Message) -> str:
+    """Text of a reply, after its reasoning if that has a field of its own, as models write both."""
+    content, thought = message["content"].strip(), message.get("reasoning_content")
+    return (
+        f"{OPENING}\n{thought.strip()}\n{CLOSING}\n\n{content}"
+        if isinstance(thought, str) and thought
+        else content
+    )
 
 
 def calls_of(message: Message) -> list[dict[str, Any]]:

@@ -10,9 +10,16 @@ from typing import Any
 
 from reward import Check, RewardConfig, Verdict, extract_answer
 from reward.answers.conventions import compare
+from reward.reasoning import CLOSING, OPENING
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.config.prompts import AUTO, NONE
-from rewriter_agent.models.chat_template import TEMPLATE_ERRORS, check_roles, choose_template, fix_date
+from rewriter_agent.models.chat_template import (
+    TEMPLATE_ERRORS,
+    check_roles,
+    choose_template,
+    fix_date,
+    set_variables,
+)
 from rewriter_agent.models.end_tokens import EndTokens, end_tokens
 from rewriter_agent.models.light_tokenizer import light_tokenizer
 from rewriter_agent.models.resolve import load_tokenizer
@@ -113,13 +120,23 @@ class Tokens:
             )
         return ids[: ends[-1] + 1]
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the model reasons in tags before it answers, as its chat template says."""
+        return text_encoder(self.tokenizer).thinks
+
     def completion(self, text: str) -> list[int]:
         """Encode a completion, with the end that the model writes after an assistant's turn."""
         return [*self.beginning(text), *self.ends.turn]
 
     def beginning(self, text: str) -> list[int]:
-        """Encode the beginning of a completion."""
-        return text_encoder(self.tokenizer).completion(text)
+        """Encode the beginning of a completion; reasoning that the prompt opens is continued, or closed at once."""
+        encoder = text_encoder(self.tokenizer)
+        if encoder.opening:
+            body = text.lstrip()
+            is_reasoned = body.startswith(OPENING)
+            text = body[len(OPENING) :].lstrip("\n") if is_reasoned else f"{CLOSING}\n\n{text}"
+        return encoder.completion(text)
 
     def expert_after(self, ids: Sequence[int], problem: Problem) -> tuple[list[int], list[int]]:
         """A completion without its end, and the expert solution that continues it after a blank line."""
@@ -136,14 +153,17 @@ class Tokens:
         Tags that the chat template writes as tokens, such as `<tool_call>`, must be these tokens.
         """
         control, body = text_encoder(self.tokenizer).control, self._without_end(ids)
-        return not control.ids.isdisjoint(body) or control.misspells(body, self.text(list(ids)))
+        return not control.ids.isdisjoint(body) or control.misspells(body, self._decoded(ids))
 
     def finished(self, ids: Sequence[int]) -> bool:
         """Tell whether a completion ended with an end token."""
         return bool(ids) and ids[-1] in self.ends.sources
 
     def text(self, ids: list[int]) -> str:
-        """Decode a completion without its end and special tokens."""
+        """Decode a completion without its end and special tokens, with the reasoning that the prompt opens."""
+        return text_encoder(self.tokenizer).opening + self._decoded(ids)
+
+    def _decoded(self, ids: Sequence[int]) -> str:
         return self.tokenizer.decode(self._without_end(ids), skip_special_tokens=True)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
@@ -247,6 +267,8 @@ def load_tokens(
             the prompts hold one of its control tokens.
     """
     tokenizer = _tokenizer(path, model.chat_template, light)
+    if model.chat_template_kwargs:
+        set_variables(tokenizer, model.chat_template_kwargs)
     if now := model.date or prompt_date:
         fix_date(tokenizer, now)
     check_roles(tokenizer, model.system_prompt, path)

@@ -9,7 +9,7 @@ from reward.answers.formats.contains import holds
 from reward.answers.formats.tool_calls import read
 from rewriter_agent.config.data import RowData
 
-from .conversation import Conversation, calls_of, check_defined, find_conversations, shown
+from .conversation import Conversation, calls_of, check_defined, find_conversations, shown, with_reasoning
 from .formats import FORMATS, Format, as_json
 from .gold import gold_fault
 from .problem import Problem, problem_id
@@ -59,7 +59,7 @@ class RowParser:
             calls = as_json(calls_of(chat.reply))
             found = bare_problem(question, shown(chat.reply), calls, values, self.config, source)
             return replace(found, conversation=record, convention=TOOL_CALLS)
-        found = make_problem(question, chat.reply["content"].strip(), values, self.config, source, label)
+        found = make_problem(question, with_reasoning(chat.reply), values, self.config, source, label)
         if found.convention == TOOL_CALLS:
             check_defined(read(found.answer), label, chat.row)
         return replace(found, conversation=record)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tokenizers import Tokenizer
 
+from reward.reasoning import CLOSING, OPENING
+
 from .control_tokens import GUARD, ControlTokens
 from .prompts import Message, Messages
 
@@ -73,6 +75,23 @@ class TextEncoder:
             tokenize=False,
         )
         return cast("str", text)
+
+    @cached_property
+    def opening(self) -> str:
+        """Beginning of the reasoning that the template writes at the end of a prompt; empty if it writes none."""
+        prompt = self._question_prompt
+        return prompt[prompt.rindex(OPENING) :] if prompt.rstrip().endswith(OPENING) else ""
+
+    @cached_property
+    def thinks(self) -> bool:
+        """Whether the template knows reasoning, and does not close it before the answer."""
+        return OPENING in str(self.tokenizer.chat_template) and not self._question_prompt.rstrip().endswith(
+            CLOSING
+        )
+
+    @cached_property
+    def _question_prompt(self) -> str:
+        return self.chat_text([{"role": "user", "content": "question"}])
 
     def completion(self, text: str) -> list[int]:
         """Encode a text as the model would write it, without its end."""

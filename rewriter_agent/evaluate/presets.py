@@ -76,7 +76,7 @@ class PromptFormat:
     def answer(self, token_ids: Sequence[int]) -> tuple[str, bool]:
         """Decode a completion up to the start of another turn, and tell whether there is one."""
         if self.name == "chat":
-            return decode(self.tokenizer, token_ids), False
+            return text_encoder(self.tokenizer).opening + decode(self.tokenizer, token_ids), False
         # A base model continues after the special token that ends a turn.
         text = cast("str", self.tokenizer.decode(list(token_ids)))
         ends = [text.index(stop) for stop in PRESETS[self.name].stops if stop in text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from numbers import Real
 from random import Random
 from statistics import fmean
@@ -14,6 +15,7 @@ from .harness import quiet
 from .result import LENIENT, STRICT, PartResult, Scores
 from .retention_tasks import RetentionTask, load_task
 from .statistics import estimate
+from .thinking import thinking
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
@@ -91,12 +93,17 @@ def _part(task: RetentionTask, logged: dict[str, list[Sample]]) -> PartResult:
         metric=strict,
         scores={STRICT: scores[strict]} | ({LENIENT: scores[lenient]} if lenient else {}),
         chance=_chance(task, logged, strict),
-        metrics=_metrics(scores)
-        | ({"empty": fmean(not reply.strip() for reply in replies)} if isinstance(replies[0], str) else {}),
+        metrics=_metrics(scores) | (_of_replies(firsts.values()) if isinstance(replies[0], str) else {}),
         samples=[_sample(item, row) for item, row in sorted(firsts.items())],
         source=task.source,
         groups={"subtask": {item: item.rpartition("/")[0] for item in firsts}} if several else {},
     )
+
+
+def _of_replies(rows: Collection[Sample]) -> dict[str, float]:
+    """Measures of replies: as the task's filter leaves them, and as they were written."""
+    empty = fmean(not row["filtered_resps"][0].strip() for row in rows)
+    return {"empty": empty, **thinking([row["resps"][0][0] for row in rows])}
 
 
 def _scores(samples: dict[str, Sample], items: dict[str, str]) -> dict[str, Scores]:

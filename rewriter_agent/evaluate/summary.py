@@ -18,6 +18,7 @@ from .statistics import (
     mean_estimate,
     paired,
 )
+from .thinking import LENGTH, THINKS
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def counts(result: ModelResult) -> dict[str, float]:
         for grading, scores in part.scores.items()
     }
     found["retention"] = fmean(fmean(part.knowledge.values()) for part in result.retention)
+    for part in result.parts:
+        found |= {f"{part.name}/{key}": part.metrics[key] for key in (THINKS, LENGTH) if key in part.metrics}
     if result.drift:
         found["kl"] = result.drift.kl
     return {name: round(value, 4) for name, value in found.items()}

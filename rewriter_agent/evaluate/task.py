@@ -17,6 +17,7 @@ from .presets import PromptFormat
 from .result import LENIENT, STRICT, PartResult, Scores
 from .sampling import maj_at_k, pass_at_k, sizes
 from .statistics import estimate
+from .thinking import thinking
 
 MOST_GROUPS = 50
 """Largest number of groups that a breakdown shows."""
@@ -143,6 +144,7 @@ def _metrics(scores: dict[str, Scores], greedy: Sequence[Answer]) -> dict[str, f
         "finished": fmean(answer.finished for answer in greedy),
         "empty": fmean(not answer.text.strip() for answer in greedy),
         "mean_length": fmean(answer.length for answer in greedy),
+        **thinking([answer.text for answer in greedy]),
     }
 
 

@@ -1,5 +1,6 @@
 """The chat template of the prompts: selection among several, its date, and the roles that it accepts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,11 @@ def fix_date(tokenizer: Any, moment: datetime) -> None:
     # The function is a global of the template, which an argument of the same name hides.
     rendered = partial(tokenizer.apply_chat_template, strftime_now=moment.strftime)
     tokenizer.apply_chat_template = rendered
+
+
+def set_variables(tokenizer: Any, variables: Mapping[str, Any]) -> None:
+    """Set variables of the template, for every caller that renders with this tokenizer and sets none of its own."""
+    tokenizer.apply_chat_template = partial(tokenizer.apply_chat_template, **variables)
 
 
 def check_roles(tokenizer: "AnyTokenizer", system_prompt: str | None, path: str) -> None:

@@ -1,7 +1,7 @@
 """Stage `prepare`: problems, with the backbone's log-probs of the expert's solution and of its own samples."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from cluster.types import GenerateRequest, ScoreRequest
 from reward import extract_answer
+from reward.reasoning import split_reasoning
 from rewriter_agent.config import RunConfig
-from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
+from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, NO_REASONING, TOO_LONG
 from rewriter_agent.config.train import PrepareConfig
 from rewriter_agent.data.gold import contradicted
 from rewriter_agent.data.load import load_problems
@@ -49,7 +50,8 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
     replies = [problem for problem in problems.train if not problem.is_kept]
     check_references(replies, session, folder)
-    dropped = to_drop(faults, config)
+    unreasoned = without_reasoning(replies, session, progress)
+    dropped = to_drop(faults, config) | unreasoned
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
     train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]
     require_some(train, config)
@@ -72,7 +74,8 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     parts = run_shards(shards, folder / "shards", schema, work, after)
     join_shards(parts, prepared_file(config), schema)
     done = pq.read_table(prepared_file(config), columns=["id", "source", "expert", "own"])
-    left_out = _left_out(problems.train, dropped, train, set(done["id"].to_pylist()))
+    why = dict.fromkeys(dropped, FALSE_STEP) | dict.fromkeys(unreasoned, NO_REASONING)
+    left_out = _left_out(problems.train, why, train, set(done["id"].to_pylist()))
     write_jsonl(StageFolder(folder).left_out, left_out)
     write_jsonl(StageFolder(folder).test_problems, [problem.row() for problem in problems.test])
     reasons = Counter(row["reason"] for row in left_out)
@@ -87,6 +90,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         "contradictions": len(contradictions),
         **({} if config.data.on_false_step == "keep" else {"experts_with_false_step": len(faults)}),
         **{reason: reasons[reason] for reason in (FALSE_STEP, TOO_LONG, ENGINE_ERROR)},
+        **({NO_REASONING: len(unreasoned)} if config.prompts.reasoning == "drop" else {}),
         "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
         "own_logprob": round(mean(done["own"].to_pylist()), 3),
     }
@@ -136,12 +140,10 @@ def _contradictions(problems: Sequence[Problem], of: int) -> str:
 
 
 def _left_out(
-    given: Sequence[Problem], dropped: Collection[str], asked: Sequence[EncodedProblem], done: set[str]
+    given: Sequence[Problem], dropped: Mapping[str, str], asked: Sequence[EncodedProblem], done: set[str]
 ) -> list[dict[str, Any]]:
     """Training problems that no later stage has, with the reason."""
-    reasons = dict.fromkeys((problem.id for problem in asked), ENGINE_ERROR) | dict.fromkeys(
-        dropped, FALSE_STEP
-    )
+    reasons = dict.fromkeys((problem.id for problem in asked), ENGINE_ERROR) | dict(dropped)
     return [
         {"reason": reasons.get(problem.id, TOO_LONG), **problem.row()}
         for problem in given
@@ -157,6 +159,19 @@ def read_experts(problems: Sequence[Problem], session: Session, progress: Progre
     if faults:
         progress(describe(faults, len(problems)))
     return faults
+
+
+def without_reasoning(problems: Sequence[Problem], session: Session, progress: Progress) -> frozenset[str]:
+    """Ids of the problems to leave out, as the model thinks and their experts do not."""
+    found = [one for one in problems if not split_reasoning(one.solution)[0]] if session.tokens.thinks else []
+    policy = session.config.prompts.reasoning
+    if found and policy == "keep":
+        progress(
+            f"{len(found)} of {len(problems)} expert solutions have no reasoning in <think>, and the model thinks: "
+            "learning from them can teach it to stop. prompts.reasoning=drop leaves them out, write asks for rewrites "
+            "that reason, and model.chat_template_kwargs turns thinking off if the template can"
+        )
+    return frozenset(one.id for one in found if policy == "drop")
 
 
 def to_drop(faults: Sequence[StepFault], config: RunConfig) -> frozenset[str]:

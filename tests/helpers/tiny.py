@@ -28,6 +28,13 @@ CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+THINKING = CHAT_TEMPLATE.replace(
+    "assistant\n{% endif %}",
+    "assistant\n<think>\n"
+    "{% if enable_thinking is defined and not enable_thinking %}\n</think>\n\n{% endif %}{% endif %}",
+)
+"""Template that opens the reasoning at the end of each prompt, and closes it on request."""
+THOUGHT = "{a} and {b} make {s}.\n</think>\n\n"
 SPECIAL = ("<|pad|>", "<|im_start|>", "<|im_end|>")
 STEPS, BATCH, LEARNING_RATE, WRONG, TOP = 460, 8, 4e-3, 0.08, 5
 
@@ -58,12 +65,14 @@ def write_jsonl(path: Path, rows: list[Row]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def conversations(seed: int) -> Iterator[list[dict[str, str]]]:
+def conversations(seed: int, thinks: bool = False) -> Iterator[list[dict[str, str]]]:
     """Endless training chats: both prompt kinds in turn, with a wrong result now and then."""
     draw = random.Random(seed)
     for index, row in enumerate(worlds(seed)):
         shown = row if draw.random() > WRONG else row | {"s": str(draw.randint(2, 2 * TOP))}
         reply = draw.choice(PHRASINGS).format(**shown)
+        if thinks:
+            reply = THOUGHT.format(**shown) + reply
         if index % 2:
             prompt = qa_messages(row["question"], "####")
         else:
@@ -110,11 +119,13 @@ def batch(
     return {"input_ids": ids, "attention_mask": (ids != tokenizer.pad_token_id).long(), "labels": labels}
 
 
-def build_backbone(folder: Path) -> None:
+def build_backbone(folder: Path, thinks: bool = False) -> None:
     """Train the model reproducibly on one thread, and save it with its tokenizer in bfloat16."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     tokenizer = make_tokenizer()
+    if thinks:
+        tokenizer.chat_template = THINKING
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = LlamaForCausalLM(
@@ -134,7 +145,7 @@ def build_backbone(folder: Path) -> None:
         )
         optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
-        chats = conversations(seed=2)
+        chats = conversations(seed=2, thinks=thinks)
         for _ in range(STEPS):
             loss = model(**batch(tokenizer, chats)).loss
             loss.backward()

@@ -256,6 +256,39 @@ REFERENCE = replace(
 )
 
 
+THOUGHT = "<think>\nSixteen less three.\n</think>\n\n"
+
+
+def test_the_gate_reads_the_answer_after_the_reasoning() -> None:
+    assert reason(THOUGHT + OWN) is None
+    # An answer in the reasoning alone is none.
+    assert reason(f"<think>{OWN}</think>") == "no_answer"
+    assert reason(f"<think>{OWN}") == "no_answer"
+    assert reason(f"{THOUGHT}#### 26") == "no_reasoning"
+    # The length of the answer is limited by the expert's, that of the reasoning by a number.
+    long = f"<think>{numbered(50)}</think>{OWN}"
+    assert reason(long) is None
+    assert reason(long, max_reasoning_words=20) == "too_long"
+    assert reason(THOUGHT + OWN, max_reasoning_words=20) is None
+    assert reason(THOUGHT + numbered(50)) == "too_long"
+
+
+@pytest.mark.parametrize("hidden", ["{}", "<think>{}", "<!-- {} -->"])
+def test_leaks_and_copies_are_found_in_the_reasoning_too(hidden: str) -> None:
+    for text, code in (("As the reference solution says.", "leak"), (EXPERT, "copy")):
+        assert reason(f"<think>{hidden.format(text)}</think>{OWN}") == code
+    assert reason(f"<think></think><think>As the reference solution says.</think>{OWN}") == "leak"
+    thinking = replace(PROBLEM, solution=f"<think>{EXPERT}</think>So 26 dollars.\n#### 26")
+    assert reason(f"<think>{EXPERT}</think>{OWN}", problem=thinking) == "copy"
+
+
+def test_reasoning_can_be_required() -> None:
+    assert reason(OWN, requires_reasoning=True) == "no_reasoning"
+    assert reason(f"<think>\n\n</think>\n\n{OWN}", requires_reasoning=True) == "no_reasoning"
+    assert reason(f"<think><!-- hidden --></think>{OWN}", requires_reasoning=True) == "no_reasoning"
+    assert reason(THOUGHT + OWN, requires_reasoning=True) is None
+
+
 CALLS = Problem(
     solution='I will now look up the weather of the eternal city for you.\n<tool_call>{"name": "f"}</tool_call>',
     answer='<tool_call>{"name": "f"}</tool_call>',

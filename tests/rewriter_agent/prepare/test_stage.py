@@ -26,6 +26,7 @@ from rewriter_agent.prepare.stage import _own_samples, prepare
 from rewriter_agent.scoring.verifier import make_verifier
 from tests.helpers.chats import CALL, OWN_FORM, TEMPLATE, WEATHER
 from tests.helpers.groups import EOS, ExactVerifier, RecordingFleet, fake_logprobs, make_problem
+from tests.helpers.tiny import THINKING
 
 TEXTS = ("one way", "another")
 
@@ -142,6 +143,42 @@ def test_conversations_are_prepared_with_their_own_prompts(tmp_path: Path, templ
     # The replies of a row are together.
     compared = [[row.problem.id for row in found[:2]], [found[2].problem.id]]
     assert answerable_replies(prepared_file(config)) == ([[found[1].problem.id]] if kept else compared)
+
+
+@pytest.mark.parametrize(("policy", "left"), [("keep", 2), ("drop", 1), ("write", 2)])
+def test_experts_without_reasoning_are_left_out_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], policy: str, left: int
+) -> None:
+    tokenizer = make_tokenizer(0)
+    tokenizer.chat_template = THINKING
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    solutions = ("It is #### 5", "<think>\n2 and 3\n</think>\n\nIt is #### 5")
+    write_jsonl(train, [{"question": f"q{n}?", "solution": text} for n, text in enumerate(solutions)])
+    write_jsonl(test, [{"question": "test?", "solution": "#### 5"}])
+    options = {
+        **{"name": "r", "output_dir": tmp_path, "model": {"max_model_len": 900}},
+        "data": {"source": "file", "train": str(train), "test": str(test)},
+        "prompts": {"reasoning": policy},
+    }
+    config = RunConfig.model_validate(options)
+    assert config.reward.requires_reasoning == (policy == "write")
+    eos = tokenizer.eos_token_id
+    run = SimpleNamespace(
+        config=config,
+        tokens=Tokens(tokenizer, None, EndTokens({eos: ("",)}, (eos,), {})),
+        reference=Writer(),
+        backbone_identity=("m", "float32"),
+        verifier=ExactVerifier(),
+    )
+    counts = prepare(cast(Any, run), config.folder / "prepare", Progress("prepare"))
+    assert (counts["train"], counts.get("expert_without_reasoning")) == (
+        left,
+        1 if policy == "drop" else None,
+    )
+    out = read_jsonl(config.folder / "prepare" / "left_out.jsonl")
+    assert [row["reason"] for row in out] == ["expert_without_reasoning"] * (2 - left)
+    told = "1 of 2 expert solutions have no reasoning in <think>" in capsys.readouterr().out
+    assert told == (policy == "keep")
 
 
 def test_replies_of_a_conversation_are_held_out_together(tmp_path: Path) -> None:

@@ -380,6 +380,21 @@ def test_every_part_has_a_row_an_arm_with_its_transitions(html, data):
         assert f" {change.lost} {lost} {change.gained} {gained} {format.p_value(change.p_value)}" in row[1]
 
 
+def test_how_much_the_models_think_is_shown(data, tmp_path, html):
+    assert "Replies that think" not in html
+    arms = []
+    measures = [{"thinks": 0.9, "reasoning_words": 41.6}, {}, {"thinks": 0.5, "reasoning_words": 8.0}]
+    for arm, metrics in zip(data.arms, measures, strict=True):
+        task = replace(arm.parts["task"], metrics=arm.parts["task"].metrics | metrics)
+        arms.append(replace(arm, parts=arm.parts | {"task": task}))
+    build_report(replace(data, arms=arms), tmp_path / "report.html")
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert (
+        "Replies that think , task : base 90 % (42 words of reasoning), expert 0 %, rewritten 50 % (8 words"
+        in text
+    )
+
+
 def test_lost_form_is_said_where_there_is_some(data, tmp_path, html):
     assert data.lost_form["expert"] == pytest.approx(
         data.arms[1].against_base.forgetting_strict.value - data.arms[1].against_base.forgetting.value
