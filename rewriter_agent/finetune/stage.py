@@ -61,6 +61,10 @@ def finetune(session: Session, folder: Path, progress: Progress, *, data: SweepD
             session.wait_for_capacity("sft")
             with progress.follow(job.metrics_path, SHOWN):
                 result = run_sft(job)
+    if result.num_dropped:
+        progress(
+            f"{result.num_dropped} rows have more than sft.max_length={sft.max_length} tokens and were not trained on"
+        )
     metrics = read_jsonl(job.metrics_path)
     kl = {"probe_kl": round(metrics[-1]["probe/kl"], 4)} if "probe/kl" in metrics[-1] else {}
     return {

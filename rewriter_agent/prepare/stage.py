@@ -1,7 +1,7 @@
 """Stage `prepare`: problems, with the backbone's log-probs of the expert's solution and of its own samples."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -53,8 +53,10 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     unreasoned = without_reasoning(replies, session, progress)
     dropped = to_drop(faults, config) | unreasoned
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
-    train = [problem for problem in encoded if fits(problem.prompt_ids, tokens.expert(problem), config)]
+    train, lengths = _fitting(encoded, tokens, config)
     require_some(train, config)
+    if lengths:
+        progress(_too_long(lengths, len(problems.train), config))
     contradictions = contradicted(replies, config.reward)
     if contradictions:
         progress(_contradictions(contradictions, len(problems.train)))
@@ -75,7 +77,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     join_shards(parts, prepared_file(config), schema)
     done = pq.read_table(prepared_file(config), columns=["id", "source", "expert", "own"])
     why = dict.fromkeys(dropped, FALSE_STEP) | dict.fromkeys(unreasoned, NO_REASONING)
-    left_out = _left_out(problems.train, why, train, set(done["id"].to_pylist()))
+    left_out = _left_out(problems.train, why, lengths, set(done["id"].to_pylist()))
     write_jsonl(StageFolder(folder).left_out, left_out)
     write_jsonl(StageFolder(folder).test_problems, [problem.row() for problem in problems.test])
     reasons = Counter(row["reason"] for row in left_out)
@@ -127,6 +129,29 @@ def check_references(replies: Sequence[Problem], session: Session, folder: Path)
         raise ValueError(fault)
 
 
+def _fitting(
+    problems: Iterable[EncodedProblem], tokens: Tokens, config: RunConfig
+) -> tuple[list[EncodedProblem], dict[str, dict[str, int]]]:
+    """Problems that fit the model's context, and the lengths in tokens of the others, by id."""
+    found, lengths = [], {}
+    for problem in problems:
+        expert = tokens.expert(problem)
+        if fits(problem.prompt_ids, expert, config):
+            found.append(problem)
+        else:
+            lengths[problem.id] = {"question": len(problem.prompt_ids), "solution": len(expert)}
+    return found, lengths
+
+
+def _too_long(lengths: Mapping[str, Mapping[str, int]], of: int, config: RunConfig) -> str:
+    question, solution = (max(one[part] for one in lengths.values()) for part in ("question", "solution"))
+    return (
+        f"{len(lengths)} of {of} training problems do not fit model.max_model_len={config.model.max_model_len} with "
+        f"their solution, or with prepare.max_completion_length={config.prepare.max_completion_length}: the longest of "
+        f"their questions has {question} tokens, the longest solution {solution}; left_out.jsonl names them"
+    )
+
+
 def _contradictions(problems: Sequence[Problem], of: int) -> str:
     first = problems[0]
     # The gold answer of a program is its tests.
@@ -140,12 +165,19 @@ def _contradictions(problems: Sequence[Problem], of: int) -> str:
 
 
 def _left_out(
-    given: Sequence[Problem], dropped: Mapping[str, str], asked: Sequence[EncodedProblem], done: set[str]
+    given: Sequence[Problem],
+    dropped: Mapping[str, str],
+    lengths: Mapping[str, Mapping[str, int]],
+    done: set[str],
 ) -> list[dict[str, Any]]:
-    """Training problems that no later stage has, with the reason."""
-    reasons = dict.fromkeys((problem.id for problem in asked), ENGINE_ERROR) | dict(dropped)
+    """Training problems that no later stage has, with the reason, and with their lengths if they are too long."""
+    reasons = {**dict.fromkeys(lengths, TOO_LONG), **dropped}
     return [
-        {"reason": reasons.get(problem.id, TOO_LONG), **problem.row()}
+        {
+            "reason": reasons.get(problem.id, ENGINE_ERROR),
+            **({"tokens": lengths[problem.id]} if problem.id in lengths else {}),
+            **problem.row(),
+        }
         for problem in given
         if problem.id not in done
     ]

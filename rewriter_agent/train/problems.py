@@ -1,14 +1,28 @@
 """Selects the problems that a policy is trained on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.method import trains_student
+from rewriter_agent.config.outcomes import TOO_LONG
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.prepare.held_out import held_out
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, prompt_length
 
 from .policy import policy_of
+
+
+def left_out(
+    problems: Mapping[str, AnchoredProblem], chosen: Collection[str], config: RunConfig
+) -> list[dict[str, Any]]:
+    """Rows of the problems that are not trained on as they are too long: they are neither kept nor held out."""
+    out = held_out(config) if trains_student(config.method) else set()
+    return [
+        {"reason": TOO_LONG, "id": name, "question": problem.question}
+        for name, problem in problems.items()
+        if name not in chosen and name not in out and not problem.is_kept
+    ]
 
 
 def training_problems(

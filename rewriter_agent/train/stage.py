@@ -8,9 +8,10 @@ from typing import Any
 
 from cluster.fleet.supervisor import EnginesLostError
 from rewriter_agent.config.method import trains_student
+from rewriter_agent.config.outcomes import TOO_LONG
 from rewriter_agent.evaluate.curve import choice_counts
 from rewriter_agent.evaluate.on_the_way import BEST, HeldOutEvaluation, train_evaluated
-from rewriter_agent.io.files import read_jsonl
+from rewriter_agent.io.files import read_jsonl, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
@@ -21,7 +22,7 @@ from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
 
 from .policy import policy_of
-from .problems import training_problems
+from .problems import left_out, training_problems
 from .reward import SCORED_LENGTH
 from .rewriter import ADAPTER, ADAPTERS, MODEL, RewriterCard, write_card
 from .signal_files import EVENTS, LOST
@@ -64,7 +65,9 @@ def train_policy(session: Session, folder: Path, progress: Progress) -> dict[str
     for used in (*folder.glob("checkpoint-*"), *folder.glob(ADAPTERS), *folder.glob(BEST)):
         shutil.rmtree(used)
     lines = read_jsonl(StageFolder(folder).metrics)
-    return _counts(lines, config.train.candidates_per_step) | choice_counts(folder, evaluated)
+    counts = _counts(lines, config.train.candidates_per_step) | choice_counts(folder, evaluated)
+    too_long = len(read_jsonl(StageFolder(folder).left_out))
+    return counts | ({TOO_LONG: too_long} if too_long else {})
 
 
 def _train_evaluated(session: Session, folder: Path, progress: Progress, eval_steps: int) -> None:
@@ -89,7 +92,16 @@ def _run_learner(
     session: Session, folder: Path, progress: Progress, output: Path, until: int | None = None
 ) -> None:
     """Train to the end or until a step, and leave the policy in `output`."""
-    problems = training_problems(anchored_problems(session.config), session.config, session.tokens)
+    given = anchored_problems(session.config)
+    problems = training_problems(given, session.config, session.tokens)
+    too_long = left_out(given, problems, session.config)
+    if too_long:
+        write_jsonl(StageFolder(folder).left_out, too_long)
+        progress(
+            f"{len(too_long)} of {len(given)} problems are not trained on: their prompt and "
+            f"train.max_completion_length={session.config.train.max_completion_length} do not fit "
+            f"model.max_model_len={session.config.model.max_model_len}; left_out.jsonl names them"
+        )
     progress(f"{len(problems)} problems; starting the engines")
     trained, reward = policy_of(session.config), session.config.reward
     asks = trained.asks_backbone(reward)

@@ -58,7 +58,9 @@ def test_own_samples_are_scored_like_any_other_text(tmp_path: Path) -> None:
     assert len(fleet.asked) == 4, "kept from the first time"
 
 
-def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Path) -> None:
+def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tokenizer = make_tokenizer(0)
 
     class Breaking(Writer):
@@ -96,9 +98,15 @@ def test_what_the_engine_cannot_do_or_take_is_left_out_and_recorded(tmp_path: Pa
     assert list(row.problem.prompt_ids) == tokens.question(row.problem)
     assert list(row.problem.rewriting_prompt_ids) == tokens.rewriting(row.problem)
     left_out = read_jsonl(config.folder / "prepare" / "left_out.jsonl")
+    [lengths] = [row["tokens"] for row in left_out if "tokens" in row]
+    long = f"{'x' * 600}?"
+    assert lengths["question"] > config.model.max_model_len - config.prepare.max_completion_length
+    told = capsys.readouterr().out
+    assert "1 of 3 training problems do not fit model.max_model_len" in told
+    assert f"the longest of their questions has {lengths['question']} tokens" in told
     assert {row["question"]: row["reason"] for row in left_out} == {
         "poison?": "engine_error",
-        f"{'x' * 600}?": "prompt_too_long",
+        long: "prompt_too_long",
     }
 
 

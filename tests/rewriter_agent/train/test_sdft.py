@@ -22,7 +22,7 @@ from rewriter_agent.prepare.held_out import held_out
 from rewriter_agent.runtime.run_folder import RunFolder
 from rewriter_agent.scoring.group_scorer import AnchoredProblem
 from rewriter_agent.train.arguments import sdft_config
-from rewriter_agent.train.problems import training_problems
+from rewriter_agent.train.problems import left_out, training_problems
 from rewriter_agent.train.sdft_trainer import FleetSDFTTrainer
 from rewriter_agent.train.worker import sdft_dataset
 from sft.config.sft import SFTConfig
@@ -196,7 +196,10 @@ def test_a_problem_whose_rewriting_prompt_does_not_fit_is_left_out(tiny_backbone
     assert lengths[1] < lengths[2]
     assert len(problems["2"].prompt_ids) < lengths[1]
     config = config_of(tiny_backbone, max_model_len=lengths[1] + LENGTH + 1)
-    assert list(training_problems(problems, config, tokens)) == ["0", "1"]
+    found = training_problems(problems, config, tokens)
+    assert list(found) == ["0", "1"]
+    [row] = left_out(problems, found, config)
+    assert row == {"reason": "prompt_too_long", "id": "2", "question": problems["2"].question}
 
 
 def test_a_student_is_not_trained_on_problems_that_it_is_evaluated_on(
@@ -209,7 +212,9 @@ def test_a_student_is_not_trained_on_problems_that_it_is_evaluated_on(
     write_table(RunFolder(config.folder).prepare.prepared, [{"id": name} for name in problems], ids)
     out = held_out(config)
     assert len(out) == 2
-    assert training_problems(problems, config, tokens).keys() == problems.keys() - out
+    found = training_problems(problems, config, tokens)
+    assert found.keys() == problems.keys() - out
+    assert not left_out(problems, found, config)
 
 
 def test_the_backbone_needs_no_engines(tiny_backbone: Path) -> None:
