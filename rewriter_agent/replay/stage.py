@@ -22,7 +22,7 @@ from .texts import ReplayText, read_texts
 
 GENERATED = "generated_tokens"
 TRIED = pa.schema([*SCHEMA, (GENERATED, pa.int64())])
-"""One row per text; a text that cannot be used has no ids."""
+"""One row per text at which no engine fails; a text that cannot be used has no ids."""
 Texts = Sequence[tuple[int, ReplayText]]
 """Texts with their numbers."""
 
@@ -41,7 +41,8 @@ class _Written:
 def replay(session: Session, folder: Path, progress: Progress) -> dict[str, Any]:
     """Answer or encode the general prompts, and score the completions under the backbone.
 
-    An answer that did not end, and a text that does not fit the model's context, are left out.
+    An answer that did not end, a text that does not fit the model's context, and a text at which an engine fails are
+    left out.
 
     Raises:
         ValueError: the texts cannot be read, or no row is left.
@@ -53,7 +54,7 @@ def replay(session: Session, folder: Path, progress: Progress) -> dict[str, Any]
 
     def work(shard: Texts) -> list[dict[str, Any]]:
         rows = map_isolating_failures(lambda some: _rows(session, some), shard, lambda: [session.reference])
-        return [row or {} for row in rows]
+        return [row for row in rows if row is not None]
 
     def after(shard: Shard) -> None:
         if shard.new:
@@ -62,7 +63,7 @@ def replay(session: Session, folder: Path, progress: Progress) -> dict[str, Any]
     shards = batches(texts, session.config.prepare.shard_size)
     parts = run_shards(shards, folder / "shards", TRIED, work, after)
     tried = [row for part in parts for row in read_table(part)]
-    generated = sum(row.pop(GENERATED) or 0 for row in tried)
+    generated = sum(row.pop(GENERATED) for row in tried)
     rows = [SFTRow(**row) for row in tried if row["completion_ids"]]
     if not rows:
         raise ValueError(

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from ray.exceptions import RayTaskError
 
-from cluster.types import Completion, GenerateRequest
+from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from rewriter_agent.cli import main
 from rewriter_agent.config import RunConfig
 from rewriter_agent.data.lab_world.skills import SKILLS, retention_items
@@ -104,6 +105,30 @@ def test_own_answers_are_rows_with_both_log_probs(tmp_path: Path) -> None:
     assert replay(session, folder.path, Progress("replay")) == counts
     assert len(fleet.prompts) == 6
     assert folder.rows.read_bytes() == before
+
+
+class Failing(RecordingFleet):
+    """Fake engine that fails at completions of more than five tokens."""
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        return []
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        if any(len(request.completion_ids) > 5 for request in requests):
+            raise RayTaskError("score", "", ValueError("no such token"))
+        return super().score(requests)
+
+
+def test_a_text_at_which_an_engine_fails_is_left_out(tmp_path: Path) -> None:
+    replies = ["yes", "yes yes yes yes yes yes", "no"]
+    path = prompts_file(tmp_path, *({"prompt": "Well?", "completion": reply} for reply in replies))
+    session, _ = made_up(tmp_path, source="file", path=path)
+    session.reference = Failing()
+    folder = session.folder.stage("replay")
+    counts = replay(session, folder.path, Progress("replay"))
+    rows = read_rows(folder.rows)
+    assert {TOKENIZER.decode(row.completion_ids[:-1]) for row in rows} == {"yes", "no"}
+    assert counts == {"texts": 3, "rows": 2, "scored_tokens": sum(len(row.completion_ids) for row in rows)}
 
 
 def test_a_files_completions_are_point_masses(tmp_path: Path) -> None:
