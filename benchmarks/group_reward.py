@@ -1,6 +1,6 @@
 """Scoring of groups on the fleet, against one sequence at a time with transformers: `make bench-reward`.
 
-64 groups of 8 candidates on the demo's backbone. The reference does what the published reward worker does for each
+64 groups of 8 candidates on the config's backbone. The reference does what the published reward worker does for each
 candidate: a forward pass for the log-prob, one for the YES/NO judge, one for the embedding, in the precision that it
 takes on this device (float32 on CPU) and in the backbone's own. It is run on a part of the groups, and the median of
 its times for one candidate stands for all.
@@ -128,7 +128,7 @@ def checked(groups: Sequence[Any], config: RewardConfig) -> float:
 
 def main() -> None:
     """Print the table."""
-    options = config_options(__doc__, "configs/demo.yaml")
+    options = config_options(__doc__, "configs/gsm-symbolic.yaml")
     config = load_config(options.config, [*SETTINGS, *options.set])
     with connect(config.cluster) as machines:
         session = Session(config, machines)

@@ -30,7 +30,7 @@ HEADER = (
 def main() -> None:
     """Print a row for each task, with the chat template and without."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path("configs/demo.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("configs/gsm-symbolic.yaml"))
     parser.add_argument("--tasks", nargs="+", default=["arc_easy", "piqa"])
     parser.add_argument("--items", type=int, default=64)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")

@@ -186,7 +186,7 @@ def make_rows(config: RunConfig, path: Path) -> None:
 
 def main() -> None:
     """Print the table."""
-    options = config_options(__doc__, "configs/demo.yaml")
+    options = config_options(__doc__, "configs/gsm-symbolic.yaml")
     config = load_config(
         options.config, ["data.num_train=96", "tracking.report_to=none", "sft.max_length=512", *options.set]
     )

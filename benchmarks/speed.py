@@ -1,6 +1,6 @@
 """Speed of each part on this machine, in one run: `make bench`.
 
-Engines against plain transformers on the same prompts, then the stages of a small run of the demo. Ratios carry over
+Engines against plain transformers on the same prompts, then the stages of a small run of the config. Ratios carry over
 to other machines; the figures themselves do not.
 """
 
@@ -125,7 +125,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Print the table."""
-    options = config_options(__doc__, "configs/demo.yaml")
+    options = config_options(__doc__, "configs/gsm-symbolic.yaml")
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(options.config, [*SMALL, *options.set, f"output_dir={folder}"])
         with connect(config.cluster) as machines:
