@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machines = parse_machines(options["machines"])
     config = load_config(options["config"], options["set"])
     work = workload(config, model_shape(resolve_model(config.model.name_or_path, weights=False)))
-    print(table(config, make_plan(cluster_layout(config), work, machines), given))
+    print(table(config, make_plan(cluster_layout(config, machines), work, machines), given))
     print("\nassumed: " + ", ".join(f"{name}={value:g}" for name, value in vars(given).items()))
 
 

@@ -163,7 +163,7 @@ def measure(variant: str, config: RunConfig, rows: Path, folder: Path) -> Measur
         env=worker_env(config, folder, threads),
     )
     task = {"job": job.model_dump(mode="json"), "variant": variant, "output": str(folder)}
-    run_workers(worker, task, Workers(sft.num_workers, threads, use_gpu=False), "bench", folder / "ray")
+    run_workers(worker, task, Workers(sft.num_workers, threads, num_gpus=0), "bench", folder / "ray")
     ranks = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(sft.num_workers)]
     return Measured(
         sum(rank["tokens"] for rank in ranks),

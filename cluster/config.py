@@ -26,6 +26,10 @@ class ClusterConfig(BaseModel):
     """Serve the rewriting policy as a LoRA adapter on the backbone's weights (vLLM's option), instead of merged
     weights."""
 
+    colocate: Literal["auto"] | bool = "auto"
+    """Engine and learner on one GPU, with `enable_lora` and `scorers: 0`. `auto` does so if the machines have one GPU
+    in all."""
+
     threads: int | None = Field(None, ge=1)
     """CPU threads of one engine. Unset: the machine's cores divided by the engines of one kind."""
 
@@ -33,7 +37,7 @@ class ClusterConfig(BaseModel):
     """GPUs of one engine."""
 
     gpu_memory_utilization: float = Field(0.85, gt=0, le=1)
-    """Share of a GPU's memory for one engine."""
+    """Share of a GPU's memory for one engine; with `colocate` less, if the other processes there need it."""
 
     gpu_memory_gb: float | None = Field(None, gt=0)
     """GiB of one GPU, for the plan. Unset: from the driver or, in a cluster, from the GPU's type; else unchecked."""
@@ -71,6 +75,22 @@ class ClusterConfig(BaseModel):
 
     dashboard_port: int = Field(8265, ge=0, le=65535)
     """Loopback port of that head's dashboard and job server (0: any free port)."""
+
+    @model_validator(mode="after")
+    def _check_colocation(self) -> "ClusterConfig":
+        if self.colocate is not True:
+            return self
+        if self.device == "cpu":
+            raise ValueError(
+                "colocate=true shares a GPU, and device is cpu, on which all roles share the cores; set device=gpu, or "
+                "colocate=auto"
+            )
+        if (self.engines, self.tensor_parallel_size) != (1, 1):
+            raise ValueError(
+                f"colocate=true puts one engine and the learner on one GPU, and engines is {self.engines}, "
+                f"tensor_parallel_size {self.tensor_parallel_size}; set both to 1, or colocate=false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_engines(self) -> "ClusterConfig":

@@ -119,6 +119,8 @@ class EngineSpec:
     """Ray label selector of the machines that it may run on."""
     max_lora_rank: int = 0
     """Largest rank of an adapter that it can serve; 0 disables adapters."""
+    sleep_mode: bool = False
+    """Whether it can free its GPU while others work there (vLLM's `enable_sleep_mode`)."""
     stop_token_ids: tuple[int, ...] = ()
     """The ids that end a completion; what the model's files name besides does not."""
 

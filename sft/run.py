@@ -156,7 +156,7 @@ def _train(job: SFTJob) -> None:
     workers = Workers(
         count=job.sft.num_workers,
         num_cpus=job.threads,
-        use_gpu=job.use_gpu,
+        num_gpus=int(job.use_gpu),
         max_failures=job.max_failures,
         start_timeout=job.start_timeout,
         labels=job.labels,

@@ -21,7 +21,7 @@ GIVEN = Assumptions()
 def estimated(given: Assumptions, *changes: str) -> dict[str, float]:
     config = configured(*changes)
     work = workload(config, model_shape(config.model.name_or_path))
-    return hours(config, make_plan(cluster_layout(config), work, NODE), given)
+    return hours(config, make_plan(cluster_layout(config, NODE), work, NODE), given)
 
 
 def configured(*changes: str) -> RunConfig:

@@ -39,6 +39,7 @@ class RequestLoop:
         self.steps = 0
         self.tokens = 0
         self.busy_seconds = 0.0
+        self._asleep = False
         self._running: dict[str, _Batch] = {}
         self._inbox: queue.SimpleQueue[tuple[Future[Any], Callable[[], None]]] = queue.SimpleQueue()
         Thread(target=self._serve, name="engine", daemon=True).start()
@@ -88,10 +89,25 @@ class RequestLoop:
 
         def work() -> None:
             self._abort(RuntimeError("aborted: the engine loads other weights"))
+            self._wake_up()
             done.set_result(call())
 
         self._inbox.put((done, work))
         return done.result()
+
+    def sleep(self) -> None:
+        """Put the engine to sleep until its next batch or exclusive call."""
+
+        def fall_asleep() -> None:
+            self.llm.sleep(level=1)
+            self._asleep = True
+
+        self.exclusive(fall_asleep)
+
+    def _wake_up(self) -> None:
+        if self._asleep:
+            self.llm.wake_up()
+            self._asleep = False
 
     def _serve(self) -> None:
         import torch
@@ -124,6 +140,7 @@ class RequestLoop:
         params: Sequence[Any],
         adapters: Callable[[], Sequence[Any] | None],
     ) -> None:
+        self._wake_up()
         ids = self.llm.enqueue(list(prompts), list(params), lora_request=adapters(), use_tqdm=False)
         names = output_ids(ids)
         batch.outputs, batch.missing = dict.fromkeys(names), len(names)

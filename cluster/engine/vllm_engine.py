@@ -58,6 +58,7 @@ class VLLMEngine:
                 gpu_memory_utilization=spec.gpu_memory_utilization,
                 kv_cache_memory_bytes=int(spec.kv_cache_gb * 1024**3) if spec.device == "cpu" else None,
                 enforce_eager=spec.device == "cpu",
+                enable_sleep_mode=spec.sleep_mode,
                 # Prefixes are shared in whole blocks, and the CPU's default block is as long as many prompts.
                 block_size=32 if spec.device == "cpu" else None,
                 # Importance ratios need the log-probs after temperature, from which tokens are sampled.
@@ -156,6 +157,10 @@ class VLLMEngine:
         answer = self._load_weights(0, Path(self.llm.model_config.model))
         self.has_base_weights = True
         return answer
+
+    def sleep(self) -> None:
+        """Free the GPU, except for a copy of the weights on the host; the next call wakes the engine."""
+        self.loop.sleep()
 
     def _load_weights(self, version: int, weights: Weights) -> tuple[int, int]:
         def reload() -> int:

@@ -134,6 +134,10 @@ class Fleet:
         """Serve the base weights, with which the engines have started, as version 0."""
         self._serve(BASE_WEIGHTS)
 
+    def sleep(self) -> None:
+        """Have the engines free their GPUs; each wakes up when it is called next."""
+        self._supervised().sleep().result()
+
     @contextmanager
     def transfer(self) -> Generator["Fleet"]:
         """Hand the fleet over to another process inside the block; afterwards it serves the base weights again."""

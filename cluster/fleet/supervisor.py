@@ -95,6 +95,12 @@ class Supervisor(Generic[EngineT]):
         self._post(partial(self._change_weights, weights, done))
         return done
 
+    def sleep(self) -> Future[None]:
+        """Send the engines to sleep; the future is done when all that work have freed their GPUs."""
+        done: Future[None] = Future()
+        self._post(partial(self._send_to_sleep, done))
+        return done
+
     def status(self) -> list[EngineStatus]:
         """Status of each engine at its last heartbeat."""
         return [replica.status(self._dispatch.running(replica.number)) for replica in self.replicas]
@@ -176,6 +182,30 @@ class Supervisor(Generic[EngineT]):
                 replica.health.outdated(time.monotonic())
                 if not replica.loading:
                     self._load(replica)
+
+    def _send_to_sleep(self, done: Future[None]) -> None:
+        assert not self._tasks, "engines sleep between two tasks, not during one"
+        falling_asleep = {
+            (replica, replica.generation)
+            for replica in self.replicas
+            if replica.health.state is State.HEALTHY
+        }
+
+        def on_answer(replica: Replica[EngineT], answer: Answer) -> None:
+            falling_asleep.discard((replica, replica.generation))
+            if error := answer.exception():
+                self._lose(replica, f"could not sleep: {first_line(error)}")
+
+        def all_asleep() -> bool:
+            # A lost or unreachable engine is not waited for.
+            return not any(
+                replica.generation == generation and replica.health.state is State.HEALTHY
+                for replica, generation in falling_asleep
+            )
+
+        for replica, _ in falling_asleep:
+            self._call(replica, "sleep", (), on_answer)
+        self._add_waiter(all_asleep, done)
 
     def _add_waiter(self, condition: Callable[[], bool], done: Future[None]) -> None:
         if self._error is not None:

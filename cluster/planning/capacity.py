@@ -11,8 +11,8 @@ from cluster.config import ClusterConfig
 from cluster.types import LogLine
 
 from .machine import Machine, machines_from_ray
-from .plan import Plan, make_plan
-from .roles import Role, make_roles
+from .plan import Plan, make_plan, wanted_roles
+from .roles import Role
 from .workload import Workload
 
 QUIET_SECONDS = 5
@@ -49,9 +49,7 @@ def wait_for_plan(
                 if not requested:
                     log(f"waiting up to {seconds:g} s for more machines ({KEY}): {error}")
                     requested = True
-                    wanted = [
-                        r for r in make_roles(config, work, machines) if roles is None or r.name in roles
-                    ]
+                    wanted = wanted_roles(config, work, machines, roles)
                     bundles, labels = _bundles(largest_phase(wanted))
                     selectors = labels if any(labels) else None
                     request_resources(bundles=bundles, bundle_label_selectors=selectors)

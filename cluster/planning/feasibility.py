@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cluster.config import ClusterConfig
 
+from .colocation import shared_gpu_gb
 from .memory import sequence_gb
 from .roles import Role
 from .workload import Workload
@@ -24,15 +25,23 @@ def check_cores(roles: Sequence[Role], cpus: int, config: ClusterConfig) -> None
 
 
 def check_gpus(phase: str, roles: Sequence[Role], gpus: int) -> None:
-    """Check that there is a GPU for each process that needs one; processes do not share GPUs."""
+    """Check that there is a GPU for each process that needs one; fractions of one add up."""
     needed = sum(role.count * role.num_gpus for role in roles)
     if needed > gpus:
         layout = ", ".join(f"{role.name} {role.count} x {role.num_gpus:g}" for role in roles)
         raise ValueError(
             f"phase '{phase}' does not fit: {layout} = {needed:g} GPUs, the cluster has {gpus} "
-            f"({needed - gpus:g} short). Lower cluster.engines, cluster.scorers or sft.num_workers, or set "
-            "cluster.device=cpu."
+            f"({needed - gpus:g} short). {_gpus_advice(gpus)}"
         )
+
+
+def _gpus_advice(gpus: int) -> str:
+    if gpus == 1:
+        return (
+            "One GPU holds a run with cluster.engines=1, cluster.tensor_parallel_size=1 and sft.num_workers=1, unless "
+            "cluster.colocate is false; or set cluster.device=cpu."
+        )
+    return "Lower cluster.engines, cluster.scorers or sft.num_workers, or set cluster.device=cpu."
 
 
 def check_memory(phase: str, roles: Sequence[Role], needed: float, available: float) -> None:
@@ -56,16 +65,32 @@ def check_gpu_memory(
     for role in (role for role in roles if role.num_gpus):
         if role.name in ("policy", "backbone") and role.gpu.kv_cache < one:
             raise ValueError(
-                f"role '{role.name}' does not fit: of {config.gpu_memory_utilization:g} x {available:.1f} GiB, weights "
+                f"role '{role.name}' does not fit: of {role.gpu_memory_utilization:.3g} x {available:.1f} GiB, weights "
                 f"and activations leave {role.gpu.kv_cache:.1f} GiB for the KV cache, and one sequence of "
-                f"{work.max_model_len} tokens takes {one:.1f} ({one - role.gpu.kv_cache:.1f} short). Raise "
-                "cluster.tensor_parallel_size, or lower model.max_model_len."
+                f"{work.max_model_len} tokens takes {one:.1f} ({one - role.gpu.kv_cache:.1f} short). "
+                f"{_kv_cache_advice(role)}"
             )
-        if role.gpu.total > available:
+        if role.num_gpus >= 1 and role.gpu.total > available:
             raise ValueError(
                 f"role '{role.name}' does not fit: about {role.gpu.total:.1f} GiB on each GPU, which has "
                 f"{available:.1f} ({role.gpu.total - available:.1f} short). {_gpu_advice(role)}"
             )
+    for names, needed in shared_gpu_gb(roles).items():
+        if needed > available:
+            raise ValueError(
+                f"cluster.colocate: {names}: about {needed:.1f} GiB, and the GPU has {available:.1f} "
+                f"({needed - available:.1f} short). Lower train.per_device_train_batch_size, set "
+                "train.gradient_checkpointing=true, or set cluster.colocate=false, which takes a GPU for each."
+            )
+
+
+def _kv_cache_advice(role: Role) -> str:
+    if role.num_gpus < 1:
+        return (
+            "The learner keeps the rest of the GPU: lower model.max_model_len, set train.max_staleness=0, take a "
+            "smaller model, or set cluster.colocate=false, which takes a GPU for each."
+        )
+    return "Raise cluster.tensor_parallel_size, or lower model.max_model_len."
 
 
 def _gpu_advice(role: Role) -> str:

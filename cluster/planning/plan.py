@@ -1,5 +1,6 @@
 """The layout of a run and its memory limits, computed from config and machines before anything starts."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,6 +9,7 @@ from cluster.config import ClusterConfig
 from cluster.types import EngineSpec
 
 from .bin_packing import NodeAllocation, allocate
+from .colocation import share_gpu, shared_gpu_gb
 from .feasibility import check_cores, check_gpu_memory, check_gpus, check_memory
 from .machine import GB, Machine, smallest_gpu_gb
 from .memory import RAY_BASE_GB
@@ -71,6 +73,10 @@ class Plan:
         """Host memory of all machines."""
         return sum(machine.memory_gb for machine in self.machines)
 
+    def num_gpus(self, phase: str) -> int:
+        """GPUs that the processes of a phase take; fractions of one add up."""
+        return math.ceil(sum(role.count * role.num_gpus for role in self.roles_in(phase)))
+
     def base_gb(self, phase: str) -> float:
         """Memory that Ray takes on each machine, its object store included."""
         return RAY_BASE_GB + (self.store_gb if phase == "rollout" else 0)
@@ -104,10 +110,13 @@ class Plan:
             for number, node in enumerate(nodes)
         ]
         if gpu_memory := smallest_gpu_gb(self.machines):
-            on_gpus = [role for role in self.roles if role.num_gpus]
-            limits += [
-                Limit(f"role {role.name}, memory of a GPU", role.gpu.total, gpu_memory) for role in on_gpus
-            ]
+            alone = {
+                f"role {role.name}, memory of a GPU": role.gpu.total
+                for role in self.roles
+                if role.num_gpus >= 1
+            }
+            used = alone | shared_gpu_gb(self.roles)
+            limits += [Limit(name, gib, gpu_memory) for name, gib in used.items()]
         return sorted(limits, key=lambda limit: limit.share, reverse=True)
 
 
@@ -124,7 +133,7 @@ def make_plan(
     """
     if config.gpu_memory_gb:
         machines = [replace(m, gpu_memory_gb=config.gpu_memory_gb) if m.gpus else m for m in machines]
-    wanted = [role for role in make_roles(config, work, machines) if roles is None or role.name in roles]
+    wanted = wanted_roles(config, work, machines, roles)
     weights = work.engine_bytes * work.model.parameters / GB
     # The object store holds the newest version and the one before it, which engines may still be reading.
     publishes = not config.enable_lora and {"policy", "learner"} <= {role.name for role in wanted}
@@ -137,6 +146,18 @@ def make_plan(
     check_gpu_memory(plan.roles, smallest_gpu_gb(plan.machines), config, work)
     _ = plan.allocations  # Raises if a process fits on no machine.
     return plan
+
+
+def wanted_roles(
+    config: ClusterConfig, work: Workload, machines: Sequence[Machine], names: Collection[str] | None
+) -> list[Role]:
+    """Roles with these names, all for None, on the GPUs of the machines.
+
+    Raises:
+        ValueError: roles that share a GPU of unknown memory.
+    """
+    roles = [role for role in make_roles(config, work, machines) if names is None or role.name in names]
+    return share_gpu(roles, config, work, smallest_gpu_gb(machines)) if config.colocate is True else roles
 
 
 def concurrent_jobs(plan: Plan, name: str, jobs: int) -> tuple[int, int]:
@@ -167,11 +188,12 @@ def engine_spec(
         device=config.device,
         threads=role.threads,
         tensor_parallel_size=config.tensor_parallel_size,
-        gpu_memory_utilization=config.gpu_memory_utilization,
+        gpu_memory_utilization=role.gpu_memory_utilization,
         kv_cache_gb=config.kv_cache_gb,
         num_cpus=role.num_cpus,
         num_gpus=role.num_gpus,
         labels=dict(role.labels),
         max_lora_rank=max_lora_rank,
+        sleep_mode=role.sleeps,
         stop_token_ids=stop_token_ids,
     )

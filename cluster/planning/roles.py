@@ -26,6 +26,10 @@ class Role:
     num_gpus: float
     footprint: Footprint
     """Memory of one process."""
+    gpu_memory_utilization: float = 0.0
+    """Share of a GPU's memory of an engine."""
+    sleeps: bool = False
+    """Whether an engine frees its GPU while the learner works (vLLM's sleep mode)."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Label selector, in Ray's syntax, of the machines that the processes may run on."""
 
@@ -60,7 +64,9 @@ def make_roles(config: ClusterConfig, work: Workload, machines: Sequence[Machine
         each = config.threads or threads(name, max(count, at_once))
         gpus = config.tensor_parallel_size if on_gpu else 0
         footprint = memory.engine_footprint(config, work, scores, adapters, smallest_gpu_gb(machines))
-        return Role(name, "rollout", count, each, _share(each), gpus, footprint)
+        return Role(
+            name, "rollout", count, each, _share(each), gpus, footprint, config.gpu_memory_utilization
+        )
 
     learner_threads, sft_threads = threads("learner", at_once), threads("sft", work.sft.workers)
     roles = [

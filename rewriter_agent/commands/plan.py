@@ -39,7 +39,8 @@ def plan(config: RunConfig, measure: bool, machines: Sequence[str]) -> None:
     work = workload(config, model_shape(path))
     check_max_model_len(path, config.model.max_model_len)
     tokens = load_tokens(path, config.model, prompts=prompts, light=True)
-    layout = make_plan(cluster_layout(config), work, given or [local_machine()])
+    on = given or [local_machine()]
+    layout = make_plan(cluster_layout(config, on), work, on)
     console.say(plan_table(layout, config, work))
     console.say(stages_line(config))
     for line in formats:

@@ -150,6 +150,11 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _student_has_engines(self) -> "RunConfig":
+        if self.sft.refresh and self.cluster.colocate is True:
+            raise ValueError(
+                "sft.refresh rewrites for the student, which takes the backbone's place in engines of its own, and "
+                "cluster.colocate=true has one engine for both; set cluster.colocate=false"
+            )
         if self.sft.refresh and not self.cluster.scorers:
             raise ValueError(
                 "sft.refresh rewrites for the student, which takes the backbone's place in engines of its own, and "

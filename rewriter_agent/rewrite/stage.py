@@ -95,7 +95,7 @@ def load_rewriter(session: Session, progress: Progress) -> int:
     card = read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
     progress(f"loading the rewriter, trained for {card.steps} steps, into the engines")
     session.start_engines("policy", "backbone")
-    if session.config.cluster.enable_lora:
+    if session.cluster.enable_lora:
         session.actor.load_lora(session.actor.version + 1, folder / ADAPTER)
     else:
         session.actor.load((folder / MODEL).absolute())

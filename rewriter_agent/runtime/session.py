@@ -52,7 +52,8 @@ class Session:
         """
         self._calls = calls
         self.config = config
-        self._cluster = cluster_layout(config)
+        self.cluster = cluster_layout(config, machines)
+        """The section `cluster` as the run uses it."""
         self._roles = roles if roles is None else {self.engine_role(name) for name in roles}
         self.model_path = resolve_model(config.model.name_or_path)
         self._shape = model_shape(self.model_path)
@@ -63,7 +64,7 @@ class Session:
         # A cluster of its own has no other machines and no other users.
         self._patience = config.cluster.wait_timeout if cluster_address(config.cluster) else 0.0
         self.plan: Plan = wait_for_plan(
-            self._cluster, workload(config, self._shape), machines, self._roles, self._patience, console.say
+            self.cluster, workload(config, self._shape), machines, self._roles, self._patience, console.say
         )
         # Only now: a run that does not fit leaves nothing behind.
         self.prompt_date = config.model.date or first_start(config.folder)
@@ -78,7 +79,7 @@ class Session:
         if config.reward != self.config.reward:
             self._end_reward_services()
         self.config = config
-        self.plan = make_plan(self._cluster, workload(config, self._shape), self.plan.machines, self._roles)
+        self.plan = make_plan(self.cluster, workload(config, self._shape), self.plan.machines, self._roles)
 
     def write_config(self) -> None:
         """Write the resolved config to the run folder."""
@@ -89,7 +90,7 @@ class Session:
         """Start engines in the background, in parallel, while the stage does something else."""
         # A shard's thread may still be at work when the run has ended; Ray would start a cluster of its own for it.
         assert not self._closed, "the run is closed"
-        model, cluster = self.config.model, self._cluster
+        model, cluster = self.config.model, self.cluster
         counts = {"policy": cluster.engines, "backbone": cluster.scorers}
         if not self._fleets:
             self.wait_for_capacity(*(role.name for role in self.plan.roles_in("rollout")))
@@ -115,7 +116,7 @@ class Session:
 
     def engine_role(self, name: str) -> str:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""
-        return "policy" if name == "backbone" and not self._cluster.scorers else name
+        return "policy" if name == "backbone" and not self.cluster.scorers else name
 
     def wait_for_capacity(self, *roles: str) -> None:
         """Return when the cluster has capacity for all processes of the roles, whoever else uses it.

@@ -1,8 +1,11 @@
 """The run's workload as the cluster's plan wants it, and the plan as a table."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from cluster.config import ClusterConfig
+from cluster.planning.colocation import colocates
+from cluster.planning.machine import Machine
 from cluster.planning.memory import Memory, sequence_gb
 from cluster.planning.plan import Plan
 from cluster.planning.roles import Role
@@ -17,15 +20,20 @@ BYTES = {"bfloat16": 2, "float32": 4}
 PARTS = tuple(part.name for part in fields(Memory))
 
 
-def cluster_layout(config: RunConfig) -> ClusterConfig:
-    """Return the section `cluster` as the run uses it.
+def cluster_layout(config: RunConfig, machines: Sequence[Machine]) -> ClusterConfig:
+    """Return the section `cluster` as the run uses it on these machines.
+
+    An engine that shares a GPU with the learner serves adapters, and the backbone too: one copy of the weights fits
+    where three would not. `sft.refresh` needs separate engines of the backbone.
 
     Engines of the backbone would be idle while a student learns that never asks it. The policy's engines do their work,
     before and after the training.
     """
+    if colocates(config.cluster, machines) and not config.sft.refresh:
+        return config.cluster.model_copy(update={"colocate": True, "enable_lora": True, "scorers": 0})
     if rewrites(config) or policy_of(config).asks_backbone(config.reward):
-        return config.cluster
-    return config.cluster.model_copy(update={"scorers": 0})
+        return config.cluster.model_copy(update={"colocate": False})
+    return config.cluster.model_copy(update={"colocate": False, "scorers": 0})
 
 
 def workload(config: RunConfig, shape: ModelShape) -> Workload:
@@ -103,8 +111,13 @@ def _role_lines(role: Role) -> list[str]:
     return lines
 
 
+def _sharing_line(names: Sequence[str], overlapped: bool) -> str:
+    turns = "at the same time" if overlapped else "in turns: the engine sleeps while the learner works"
+    return f"cluster.colocate: {', '.join(names)} share a GPU, {turns}; the engine serves adapters and the backbone"
+
+
 def _phase_lines(plan: Plan, phase: str) -> list[str]:
-    gpus = sum(role.count * role.num_gpus for role in plan.roles_in(phase))
+    gpus = plan.num_gpus(phase)
     taken = f"{gpus:g} of {plan.gpus} GPUs, " if plan.gpus else ""
     line = f"phase {phase}: {taken}about {plan.memory_gb(phase):.1f} of {plan.host_gb:.1f} GiB"
     if phase == "rollout" and plan.store_gb:
@@ -133,7 +146,9 @@ def _gpu_lines(plan: Plan, config: RunConfig, work: Workload) -> list[str]:
     if all(machine.gpu_memory_gb is None for machine in plan.machines):
         return ["memory of a GPU: not known and not checked; give cluster.gpu_memory_gb"]
     one = sequence_gb(config.cluster, work)
-    return [
+    shared = [role for role in plan.roles if 0 < role.num_gpus < 1]
+    sharing = [_sharing_line([role.name for role in shared], plan.overlapped)] if shared else []
+    return sharing + [
         f"{role.name}: an engine's KV cache holds {int(role.gpu.kv_cache / one)} sequences of {work.max_model_len} "
         f"tokens (cluster.max_num_seqs {config.cluster.max_num_seqs})"
         for role in plan.roles

@@ -54,6 +54,11 @@ class FleetTrainer(Trainer):
         )
         return self.schedule
 
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the loss, after the engines have freed a GPU that they share with the learner."""
+        self.generation.gpu.for_learner()
+        return super().compute_loss(*args, **kwargs)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log like TRL, with the metrics of the engines. The summary at the end has none."""
         if "loss" in logs:

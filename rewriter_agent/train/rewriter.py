@@ -55,7 +55,7 @@ def check_rewriter(session: Session) -> None:
         card = read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
         if hint := prompts_hint(card, session.tokens.prompts.record()):
             console.say(f"hint: rewrite.rewriter: {folder} {hint}")
-        if session.config.cluster.enable_lora:
+        if session.cluster.enable_lora:
             check_adapter(folder / ADAPTER, session.config.train.lora.r)
 
 

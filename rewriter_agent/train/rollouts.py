@@ -14,6 +14,7 @@ from cluster.types import Completion, GenerateRequest
 from rewriter_agent.io.seeds import request_seed
 
 from .prefetch import Group, Prefetch
+from .shared_gpu import SharedGpu
 from .weight_sync import publish
 
 
@@ -41,6 +42,7 @@ class FleetGeneration:
         self.trainer = trainer
         self.fleet = fleet
         self.prefetch = prefetch
+        self.gpu = SharedGpu(fleet)
         self.metrics: dict[str, float] = {}
         """Metrics of the step so far."""
         self.logprobs: list[list[float]] = []
@@ -55,6 +57,7 @@ class FleetGeneration:
         if self.prefetch is not None:
             self.prefetch.wait_until_idle()
         waited = time.perf_counter()
+        self.gpu.for_engines()
         if step > self.fleet.version:
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             assert self.trainer.args.output_dir
@@ -77,6 +80,7 @@ class FleetGeneration:
         # A trainer that resumes from a checkpoint of step 0 still samples from the backbone.
         assert self.fleet.version == step, f"engines serve {self.fleet.version}, the learner is at {step}"
         start = time.perf_counter()
+        self.gpu.for_engines()
         with profiler or nullcontext():
             completions = self._completions(step, prompts)
         self.metrics["perf/rollout_wait_s"] = self.waited + time.perf_counter() - start

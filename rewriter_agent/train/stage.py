@@ -132,7 +132,7 @@ def _run_learner(
     workers = Workers(
         count=1,
         num_cpus=role.num_cpus,
-        use_gpu=role.num_gpus > 0,
+        num_gpus=role.num_gpus,
         max_failures=config.cluster.max_failures,
         start_timeout=config.cluster.timeout,
         labels=dict(role.labels),

@@ -9,7 +9,7 @@ from rewriter_agent.tracking.tables import log_completions
 
 from .fleet_trainer import FleetTrainer
 from .prefetch import Prefetch
-from .shared_prefix_trainer import SharedPrefixGRPOTrainer
+from .shared_prefix_trainer import Scored, SharedPrefixGRPOTrainer
 
 PROMPT_IDS = "prompt_ids"
 """Column of the training data with the encoded prompt."""
@@ -47,6 +47,16 @@ class FleetGRPOTrainer(FleetTrainer, SharedPrefixGRPOTrainer):
         """Return the prompts as `prepare` has encoded them."""
         assert len(prompts) == len(self._rows)
         return [row[PROMPT_IDS] for row in self._rows], None, {}
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Scored:
+        """Compute log-probs, some of them before the candidates are scored, when engines may hold a shared GPU."""
+        self.generation.gpu.for_learner()
+        return super()._get_per_token_logps_and_entropies(*args, **kwargs)
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
+        """Calculate rewards, for which engines score."""
+        self.generation.gpu.for_engines()
+        return super()._calculate_rewards(*args, **kwargs)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log like TRL, which has written the completions by then. The summary at the end has none of its own."""

@@ -17,7 +17,8 @@ class Workers:
 
     count: int
     num_cpus: float
-    use_gpu: bool
+    num_gpus: float
+    """GPUs of a process; a fraction of one is shared with other processes."""
     max_failures: int = 0
     """Number of restarts after workers died or could not be started."""
 
@@ -48,8 +49,8 @@ def run_workers(
         train_loop_config=config,
         scaling_config=ScalingConfig(  # ty: ignore[invalid-argument-type]
             num_workers=workers.count,
-            use_gpu=workers.use_gpu,
-            resources_per_worker={"CPU": workers.num_cpus, "GPU": int(workers.use_gpu)},
+            use_gpu=workers.num_gpus > 0,
+            resources_per_worker={"CPU": workers.num_cpus, "GPU": workers.num_gpus},
             label_selector=workers.labels or None,  # ty: ignore[unknown-argument]
         ),
         run_config=RunConfig(  # ty: ignore[invalid-argument-type]
@@ -72,7 +73,7 @@ def run_workers(
 
 
 def _not_started(workers: Workers, name: str) -> str:
-    each = f"{workers.num_cpus:g} CPU" + (", 1 GPU" if workers.use_gpu else "")
+    each = f"{workers.num_cpus:g} CPU" + (f", {workers.num_gpus:g} GPU" if workers.num_gpus else "")
     labels = "".join(f", {key}={value}" for key, value in workers.labels.items())
     return (
         f"the processes of '{name}', {workers.count} x ({each}{labels}), did not start within "

@@ -28,3 +28,11 @@ def test_only_engines_with_adapters_serve_the_backbone_too() -> None:
     with pytest.raises(ValidationError, match=r"scorers is 0, .*set enable_lora=true, .* or scorers=1"):
         ClusterConfig(scorers=0)
     assert ClusterConfig(engines=2, scorers=0, enable_lora=True, min_healthy=2).scorers == 0
+
+
+def test_one_engine_and_the_learner_share_a_gpu() -> None:
+    assert ClusterConfig(device="gpu", colocate=True).colocate is True
+    with pytest.raises(ValidationError, match="colocate=true shares a GPU, and device is cpu"):
+        ClusterConfig(colocate=True)
+    with pytest.raises(ValidationError, match=r"engines is 2, .*set both to 1, or colocate=false"):
+        ClusterConfig(device="gpu", colocate=True, engines=2)

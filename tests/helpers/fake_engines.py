@@ -104,6 +104,10 @@ class FakeEngine:
         self.version = 0
         return 0, 0
 
+    def _sleep(self) -> None:
+        if self.hung.is_set():
+            raise ValueError("no memory on the host")
+
     def _work(self, requests: Sequence[Any], version: int) -> list[Any]:
         if "bad" in requests:
             raise ValueError("a bad request")

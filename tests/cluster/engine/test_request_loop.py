@@ -21,6 +21,7 @@ class FakeLLM:
         self.running: dict[str, int] = {}
         self.largest = 0
         self.fails = self.broken = False
+        self.slept: list[str] = []
         self.llm_engine = self
         self.output_processor = SimpleNamespace(request_states=self.running)
         self.ids = iter(range(10_000))
@@ -55,6 +56,12 @@ class FakeLLM:
     def abort_request(self, names: list[str], internal: bool) -> None:
         for name in names:
             del self.running[name]
+
+    def sleep(self, level: int) -> None:
+        self.slept.append(f"sleep {level}")
+
+    def wake_up(self) -> None:
+        self.slept.append("wake up")
 
     def generate(self, *args: Any, **kwargs: Any) -> None:
         if self.broken:
@@ -163,3 +170,13 @@ def test_tokens_and_busy_seconds_are_counted(llm: FakeLLM, loop: RequestLoop) ->
 
 def test_an_error_that_occurs_twice_is_reported_once() -> None:
     assert _both(ValueError("no kernel"), ValueError("no kernel")) == "ValueError: no kernel"
+
+
+def test_a_sleeping_engine_wakes_up_for_its_next_work(llm: FakeLLM, loop: RequestLoop) -> None:
+    loop.sleep()
+    assert llm.slept == ["sleep 1"]
+    loop.run([1], [None])
+    loop.run([1], [None])
+    assert llm.slept == ["sleep 1", "wake up"]
+    loop.sleep()
+    assert loop.exclusive(lambda: len(llm.slept)) == 4

@@ -349,3 +349,20 @@ def test_loading_weights_is_no_pause(crew: Callable[..., Crew]) -> None:
     for version in (1, 2, 3):
         some.supervisor.serve(WeightSpec(version, "load", (version, 4), 4)).result(SECONDS)
     assert some.lines == []
+
+
+def test_all_engines_sleep_between_two_tasks(crew: Callable[..., Crew]) -> None:
+    some = crew(2)
+    some.supervisor.started().result(SECONDS)
+    some.supervisor.sleep().result(SECONDS)
+    assert [engine.calls.count("sleep") for engine in some.engines] == [1, 1]
+    assert answers(some.submit(4)) == [[f"{i}.0", f"{i}.1"] for i in range(4)]
+
+
+def test_an_engine_that_cannot_sleep_is_replaced(crew: Callable[..., Crew]) -> None:
+    some = crew(1)
+    some.supervisor.started().result(SECONDS)
+    some.engines[0].hung.set()
+    some.supervisor.sleep().result(SECONDS)
+    assert "engine 0 could not sleep: ValueError: no memory on the host" in some.lines[0]
+    until(lambda: some.states == [State.HEALTHY])

@@ -158,7 +158,7 @@ def test_workers_are_on_machines_with_their_labels(two_nodes: Cluster, tmp_path:
 
         Path(config["file"]).write_text(ray.get_runtime_context().get_node_id())
 
-    workers = Workers(1, 0.5, use_gpu=False, labels={"pool": "trainers"})
+    workers = Workers(1, 0.5, num_gpus=0, labels={"pool": "trainers"})
     run_workers(body, {"file": str(tmp_path / "node")}, workers, "labels", tmp_path / "ray")
     (labelled,) = (n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Labels"].get("pool") == "trainers")
     assert (tmp_path / "node").read_text() == labelled
@@ -169,7 +169,7 @@ def test_waiting_for_workers_that_have_no_machine_is_limited(two_nodes: Cluster,
     def body(config: dict[str, Any]) -> None:
         raise AssertionError("no machine has this label")
 
-    workers = Workers(1, 0.5, use_gpu=False, start_timeout=1, labels={"pool": "none"})
+    workers = Workers(1, 0.5, num_gpus=0, start_timeout=1, labels={"pool": "none"})
     with pytest.raises(
         ValueError,
         match=r"of 'nowhere', 1 x \(0.5 CPU, pool=none\), did not start within 1 s \(cluster.timeout\)",
@@ -193,7 +193,7 @@ def test_waiting_for_workers_that_lost_their_machine_is_limited(two_nodes: Clust
 
     losing = threading.Thread(target=lose_machine)
     losing.start()
-    workers = Workers(1, 0.5, use_gpu=False, max_failures=1, start_timeout=10, labels={"pool": "lost"})
+    workers = Workers(1, 0.5, num_gpus=0, max_failures=1, start_timeout=10, labels={"pool": "lost"})
     with pytest.raises(
         ValueError,
         match=r"of 'lost', 1 x \(0.5 CPU, pool=lost\), did not start within 10 s \(cluster.timeout\)",

@@ -128,6 +128,8 @@ def test_too_few_gpus_are_refused() -> None:
     assert "cluster has 2 (2 short)" in message
     for key in ("cluster.engines", "cluster.scorers", "sft.num_workers", "cluster.device=cpu"):
         assert key in message
+    one = refusal(ClusterConfig(device="gpu", engines=2), WORK, Machine(cpus=8, memory_gb=256, gpus=1))
+    assert "One GPU holds a run with cluster.engines=1" in one
 
 
 def test_tensor_parallel_engines_take_their_gpus() -> None:
