@@ -15,7 +15,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo bench-service chaos partition fuzz lab lab-backbone cluster submit stop clean
+.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo bench-service gpu-acceptance chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -114,6 +114,10 @@ bench-service: $(STAMP) ## Compare the service with the rewriting job; hostile r
 	@$(BIN)/python -m benchmarks.service $(SET)
 	@$(BIN)/python -m benchmarks.service_hostile
 	@$(BIN)/python -m benchmarks.service_faults
+
+gpu-acceptance: ## Install the GPU profile, run every CUDA path in small, and write OUTPUT/acceptance.md
+	@$(MAKE) --no-print-directory install PROFILE=gpu
+	@$(BIN)/python -m benchmarks.acceptance --output $(or $(OUTPUT),acceptance) $(SET)
 
 chaos: $(STAMP) ## Kill a run's processes KILLS times (100) and compare it with an undisturbed run
 	@KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m slow -s tests/e2e/test_chaos.py

@@ -1,0 +1,1 @@
+"""Acceptance of a machine with GPUs: every CUDA path in small, on one page."""
