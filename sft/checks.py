@@ -7,12 +7,15 @@ from sft.data.rows import check_rows, drop_long_rows, read_rows, read_vocabulary
 from sft.data.tokenizer import vocabulary_hash
 
 from .job import SFTJob
+from .quantization import check_quantization
 
 
 def check_machine(job: SFTJob) -> None:
     """Raise ValueError if the machine or the model does not support the options."""
     if job.sft.sp_size > 1:
         _check_heads(job)
+    if job.sft.load_in_4bit:
+        check_quantization("sft.load_in_4bit", job.use_gpu)
     if not job.sft.use_liger_kernel:
         return
     if not job.use_gpu:

@@ -23,6 +23,7 @@ from sft.runtime.sequence_parallel import flatten_epochs, length_multiple, paral
 from sft.runtime.stop import StopAt
 
 from .job import SFTJob
+from .quantization import quantization_config
 from .resume import has_ended
 from .trainer import WeightedSFTTrainer
 
@@ -143,11 +144,12 @@ def build_trainer(job: SFTJob) -> WeightedSFTTrainer:
 
 
 def load_model(job: SFTJob) -> PreTrainedModel:
-    """Load the initial model."""
+    """Load the initial model, in 4 bits if the job asks for it."""
     return AutoModelForCausalLM.from_pretrained(
         job.model,
         dtype=job.sft.dtype,
         attn_implementation=job.sft.attn_implementation,
+        quantization_config=quantization_config(job.sft.dtype) if job.sft.load_in_4bit else None,
         trust_remote_code=False,
     )
 

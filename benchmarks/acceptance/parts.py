@@ -38,6 +38,13 @@ PARTS = (
     Part("weights", "Importance weights of fine-tuning", "torch_parts", (), compared=True),
     Part("logprobs", "Log-probs on transformers", "torch_parts", ("transformers",), compared=True),
     Part("learner", "GRPO of recorded rollouts in bfloat16", "torch_parts", TRAINING, compared=True),
+    Part(
+        "quantized",
+        "GRPO of recorded rollouts on 4-bit weights",
+        "torch_parts",
+        (*TRAINING, "bitsandbytes"),
+        gpus=1,
+    ),
     Part("tuning", "Fine-tuning with each weight", "torch_parts", (*TRAINING, "deepspeed"), compared=True),
     Part("zero3", "Fine-tuning under ZeRO-3", "torch_parts", (*TRAINING, "deepspeed"), compared=True),
     Part("engines", "Engine with adapter and with merged weights", "engine_parts", (*TRAINING, *ENGINES)),

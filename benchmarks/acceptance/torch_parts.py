@@ -18,6 +18,7 @@ from rewriter_agent.models.resolve import resolve_model
 from rewriter_agent.models.size import model_shape
 from rewriter_agent.runtime.workload import workload
 from sft.config.weights import Weight
+from sft.quantization import quantization_config
 
 from .rows import Row, Setting
 
@@ -79,20 +80,36 @@ def logprobs(setting: Setting) -> list[Row]:
 
 def learner(setting: Setting) -> list[Row]:
     """GRPO of a LoRA in bfloat16 on recorded candidates with made-up rewards."""
+    return learn(setting)
+
+
+def quantized(setting: Setting) -> list[Row]:
+    """The same on weights in 4 bits."""
+    return learn(setting, "train.load_in_4bit=true", "cluster.device=gpu")
+
+
+def learn(setting: Setting, *overrides: str) -> list[Row]:
+    """Train by GRPO on recorded candidates."""
     from datasets import Dataset
     from peft import LoraConfig
     from trl import GRPOConfig
 
     from .recorded import RecordedTrainer
 
-    config = config_of("model.dtype=bfloat16", f"train.num_generations={len(REWARDS)}")
+    config = config_of(
+        "model.dtype=bfloat16",
+        f"train.num_generations={len(REWARDS)}",
+        f"train.per_device_train_batch_size={ROWS}",
+        "train.gradient_accumulation_steps=1",
+        *overrides,
+    )
     _, texts = expert_texts(config)
     recorded = score(backbone(config, "bfloat16", "cpu"), texts)
     trainer = RecordedTrainer(
         texts=texts[: ROWS // len(REWARDS)],
         logprobs=recorded,
         rewards=REWARDS,
-        model=backbone(config, "bfloat16", setting.device),
+        model=backbone(config, "bfloat16", setting.device, config.train.load_in_4bit),
         args=GRPOConfig(
             output_dir=str(setting.folder),
             use_cpu=setting.device == "cpu",
@@ -105,6 +122,7 @@ def learner(setting: Setting) -> list[Row]:
             beta=0.0,
             scale_rewards="none",
             loss_type="dr_grpo",
+            vllm_importance_sampling_mode=config.train.vllm_importance_sampling_mode,
             logging_steps=1,
             report_to="none",
             save_strategy="no",
@@ -119,13 +137,8 @@ def learner(setting: Setting) -> list[Row]:
     seconds = time.perf_counter() - start
     first = next(row for row in trainer.state.log_history if "loss" in row)
     tokens = STEPS * sum(len(prompt) + len(text) for prompt, text in texts[:ROWS])
-    planned = workload(
-        config.model_copy(
-            update={"train": config.train.model_copy(update={"per_device_train_batch_size": ROWS})}
-        ),
-        model_shape(resolve_model(config.model.name_or_path)),
-    )
-    footprint = learner_footprint(planned, setting.device == "cuda")
+    work = workload(config, model_shape(resolve_model(config.model.name_or_path)))
+    footprint = learner_footprint(work, setting.device == "cuda")
     return [
         Row("loss of the first step", first["loss"], tolerance=0.02),
         Row("norm of the gradient", first["grad_norm"], tolerance=0.1 * max(1.0, first["grad_norm"])),
@@ -214,12 +227,17 @@ def expert_texts(config: RunConfig) -> tuple[Tokens, list[tuple[list[int], list[
     return tokens, [(tokens.question(problem), tokens.expert(problem)) for problem in problems]
 
 
-def backbone(config: RunConfig, dtype: str, device: str) -> Any:
+def backbone(config: RunConfig, dtype: str, device: str, load_in_4bit: bool = False) -> Any:
     """The config's model on transformers."""
     from transformers import AutoModelForCausalLM
 
-    path = resolve_model(config.model.name_or_path)
-    return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False).to(device).eval()
+    return AutoModelForCausalLM.from_pretrained(
+        resolve_model(config.model.name_or_path),
+        dtype=dtype,
+        device_map=device,
+        quantization_config=quantization_config(dtype) if load_in_4bit else None,
+        trust_remote_code=False,
+    ).eval()
 
 
 @torch.inference_mode()

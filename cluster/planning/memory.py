@@ -14,6 +14,8 @@ ENGINE_BASE_GB = 1.0
 TRAINER_BASE_GB = 1.5
 RAY_BASE_GB = 2.5
 CUDA_BASE_GB = 0.8
+QUANTIZED_BYTES = 0.52
+"""Bytes of a 4-bit weight with its share of the quantized constants of 64 weights (QLoRA, arXiv 2305.14314)."""
 LIVE_PARAMETERS = 1_000_000_000
 """Default of DeepSpeed's `stage3_max_live_parameters`: parameters that a worker keeps gathered at a time."""
 
@@ -92,10 +94,11 @@ def sequence_gb(config: ClusterConfig, work: Workload) -> float:
 def learner_footprint(work: Workload, on_gpu: bool) -> Footprint:
     """Memory of a policy's trainer: the model with an adapter, and a full copy of the weights to publish."""
     training = work.learner
+    # A whole copy on the host, in the precision of the engines, to publish or to save at the end.
     weights = training.weight_bytes * work.model.parameters / GB
     adapter = training.adapter_rank * work.model.linear_widths / GB
     trained = Memory(
-        weights + 4 * adapter,
+        stored_gb(work.model, training) + 4 * adapter,
         gradients=4 * adapter,
         optimizer=8 * adapter,
         activations=_passes(work.model, training),
@@ -125,6 +128,14 @@ def sft_footprint(work: Workload, on_gpu: bool) -> Footprint:
     return Footprint(host, replace(_sum(states, computing), other=CUDA_BASE_GB))
 
 
+def stored_gb(model: ModelShape, training: TrainerWorkload) -> float:
+    """Memory of the model's weights in a trainer; embeddings and head are never in 4 bits."""
+    if not training.load_in_4bit:
+        return training.weight_bytes * model.parameters / GB
+    whole = min(model.parameters, 2 * model.vocab_size * model.hidden_size)
+    return (training.weight_bytes * whole + QUANTIZED_BYTES * (model.parameters - whole)) / GB
+
+
 def _passes(model: ModelShape, training: TrainerWorkload) -> float:
     """Memory of the activations of a worker, including those of its reference."""
     return activations(model, training) * (2 if training.reference else 1)
@@ -147,7 +158,7 @@ def activations(model: ModelShape, training: TrainerWorkload) -> float:
 def _partitioned(model: ModelShape, training: TrainerWorkload) -> Memory:
     """Weights, gradients, two Adam moments and, for 16-bit weights, fp32 master weights, divided over the workers."""
     parameters = model.parameters / training.workers / GB
-    weights = training.weight_bytes * parameters
+    weights = stored_gb(model, training) / training.workers
     if training.adapter_rank:
         adapter = training.adapter_rank * model.linear_widths / training.workers / GB
         return Memory(weights + 4 * adapter, gradients=4 * adapter, optimizer=8 * adapter)

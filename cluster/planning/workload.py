@@ -44,6 +44,8 @@ class TrainerWorkload:
     """Bytes of a weight in the forward and backward pass."""
     adapter_rank: int = 0
     """LoRA rank; 0 if all weights are trained."""
+    load_in_4bit: bool = False
+    """Whether the frozen weights under the adapter are in 4 bits."""
     checkpointing: bool = False
     """Whether the backward pass recomputes activations (gradient checkpointing)."""
     sp_size: int = 1

@@ -163,6 +163,16 @@ class RunConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _quantized_weights_have_a_gpu(self) -> "RunConfig":
+        sections = {"train": self.train.load_in_4bit, "sft": self.sft.load_in_4bit}
+        if self.cluster.device == "cpu" and (given := [name for name, is_set in sections.items() if is_set]):
+            raise ValueError(
+                f"{given[0]}.load_in_4bit needs bitsandbytes' kernels on a GPU, and cluster.device is cpu. Set "
+                f"{given[0]}.load_in_4bit=false, or cluster.device=gpu."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_study_evaluates_at_the_end(self) -> "RunConfig":
         if self.study and self.sft.evaluation:
             raise ValueError(

@@ -93,6 +93,10 @@ class TrainConfig(Strict):
     lora: LoraSection = LoraSection()
     """The adapter."""
 
+    load_in_4bit: bool = False
+    """Keep the learner's frozen weights in 4 bits (QLoRA, transformers' option), on a GPU. The adapter is published to
+    engines with the backbone's own weights, so this needs `cluster.enable_lora`; needs the package `bitsandbytes`."""
+
     @property
     def candidates_per_step(self) -> int:
         """Candidates of an optimiser step."""

@@ -31,6 +31,11 @@ def cluster_layout(config: RunConfig, machines: Sequence[Machine]) -> ClusterCon
     """
     if colocates(config.cluster, machines) and not config.sft.refresh:
         return config.cluster.model_copy(update={"colocate": True, "enable_lora": True, "scorers": 0})
+    if config.train.load_in_4bit and not config.cluster.enable_lora:
+        raise ValueError(
+            "train.load_in_4bit publishes the adapter, since 4-bit weights take no merge, and cluster.enable_lora is "
+            "false; set cluster.enable_lora=true, or train.load_in_4bit=false"
+        )
     if rewrites(config) or policy_of(config).asks_backbone(config.reward):
         return config.cluster.model_copy(update={"colocate": False})
     return config.cluster.model_copy(update={"colocate": False, "scorers": 0})
@@ -54,6 +59,7 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         weight_bytes=BYTES[config.model.dtype],
         adapter_rank=train.lora.r,
         checkpointing=train.gradient_checkpointing,
+        load_in_4bit=train.load_in_4bit,
         group=train.num_generations if shares_prompts else 0,
         # The teacher's logits are as large as the student's.
         reference=distils,
@@ -67,6 +73,7 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         adapter_rank=sft.lora.r if sft.lora else 0,
         checkpointing=sft.gradient_checkpointing,
         sp_size=sft.sp_size,
+        load_in_4bit=sft.load_in_4bit,
         offload=sft.offloads,
         reference=sft.uses_reference,
     )

@@ -33,7 +33,7 @@ def sdft_config(config: RunConfig, folder: Path) -> SDFTConfig:
 
 
 def _section(section: TrainConfig, without: set[str]) -> dict[str, Any]:
-    return section.model_dump(exclude={"lora", *without})
+    return section.model_dump(exclude={"lora", "load_in_4bit", *without})
 
 
 def _fixed(config: RunConfig, folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rewriter_agent.prepare.records import anchored_problems
 from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.tracking.workers import worker_env
+from sft.quantization import check_quantization
 from sft.runtime.collector import collector_paused
 from sft.runtime.memory import keep_freed_memory
 from sft.runtime.ray_train import Workers, run_workers
@@ -56,6 +57,8 @@ def train_policy(session: Session, folder: Path, progress: Progress) -> dict[str
     """Train the policy of the run's method, and leave it in `folder`."""
     config = session.config
     evaluated = config.sft.evaluation if trains_student(config.method) else None
+    if config.train.load_in_4bit:
+        check_quantization("train.load_in_4bit", config.cluster.device == "gpu")
     # If it exists, the run was killed after its last step, and the checkpoints are gone.
     if not (folder / MODEL).exists():
         if evaluated:

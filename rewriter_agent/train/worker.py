@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
+from peft import LoraConfig, PeftConfig, PeftModel, load_peft_weights, set_peft_model_state_dict
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.integrations import get_reporting_integration_callbacks
 
@@ -21,6 +21,7 @@ from rewriter_agent.runtime.run_folder import StageFolder
 from rewriter_agent.scoring.embedder import diversity_embed
 from rewriter_agent.scoring.group_scorer import AnchoredProblem, GroupScorer
 from rewriter_agent.scoring.verifier import make_verifier
+from sft.quantization import quantization_config
 from sft.runtime.checkpoints import MarkComplete, is_final, newest_complete, read_state, remove_incomplete
 from sft.runtime.metrics import MetricsWriter, finish_reporting
 from sft.runtime.stop import StopAt
@@ -54,7 +55,7 @@ def learn(job: dict[str, Any]) -> None:
     tokens = load_tokens(job["model"], config.model, job["prompt_date"], job["prompts"])
     trainer = distil(job, config, tokens) if config.method == "sdft" else reinforce(job, config, tokens)
     finish_reporting(config.tracking.report_to)
-    save(trainer, tokens, output)
+    save(trainer.accelerator.unwrap_model(trainer.model), tokens, output, config.model.dtype)
 
 
 def reinforce(job: dict[str, Any], config: RunConfig, tokens: Tokens) -> FleetGRPOTrainer:
@@ -156,7 +157,13 @@ def train_to_the_end(trainer: FleetTrainer, job: dict[str, Any]) -> None:
 
 def load_model(path: str, config: RunConfig, tokens: Tokens) -> PreTrainedModel:
     """The backbone; TRL, and whoever loads the rewriter, reads from it what ends a text."""
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=config.model.dtype, trust_remote_code=False)
+    dtype = config.model.dtype
+    model = AutoModelForCausalLM.from_pretrained(
+        path,
+        dtype=dtype,
+        quantization_config=quantization_config(dtype) if config.train.load_in_4bit else None,
+        trust_remote_code=False,
+    )
     model.generation_config.eos_token_id = list(tokens.ends.ids)
     return model
 
@@ -195,17 +202,31 @@ def sdft_dataset(problems: dict[str, AnchoredProblem]) -> Dataset:
     )
 
 
-def save(trainer: FleetTrainer, tokens: Tokens, folder: Path) -> None:
+def save(model: PeftModel, tokens: Tokens, folder: Path, dtype: str) -> None:
     """The adapter as PEFT saves it, and the merged model as a Hugging Face folder for the engines."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
     with atomic(folder / ADAPTER) as temporary:
-        model.save_pretrained(temporary)
+        model.save_pretrained(str(temporary))
+    if is_quantized(model):
+        model = on_own_weights(folder / ADAPTER, dtype)
+    base: Any = model.get_base_model()
     with atomic(folder / MODEL) as temporary:
-        base = model.get_base_model()
         base.config.save_pretrained(temporary)
         base.generation_config.save_pretrained(temporary)
         tokens.tokenizer.save_pretrained(temporary)
         save_safetensors(dict(merged_weights(model)), temporary / "model.safetensors")
+
+
+def is_quantized(model: PeftModel) -> bool:
+    """Whether the weights under the adapter are in 4 bits."""
+    base: Any = model.get_base_model()
+    return getattr(base.config, "quantization_config", None) is not None
+
+
+def on_own_weights(adapter: Path, dtype: str) -> PeftModel:
+    """The adapter on the backbone's own weights, on the host: merged into 4-bit ones it would be rounded."""
+    name = PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path
+    base = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, trust_remote_code=False)
+    return PeftModel.from_pretrained(base, str(adapter))
 
 
 def save_safetensors(weights: dict[str, torch.Tensor], path: Path) -> None:

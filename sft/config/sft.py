@@ -76,6 +76,10 @@ class SFTConfig(BaseModel):
     lora: LoraSection | None = None
     """Train an adapter and merge it at the end; unset, all weights are trained. It needs about ten times the rate."""
 
+    load_in_4bit: bool = False
+    """Keep the frozen weights under `lora` in 4 bits (QLoRA, transformers' option). One worker on one GPU, without
+    offload; needs the package `bitsandbytes`. The adapter is merged into the backbone's own weights."""
+
     wise_ft_alpha: float | None = Field(None, gt=0, lt=1)
     """Share of the trained weights in the saved model; the rest are the backbone's (WiSE-FT, arXiv 2109.01903). Unset,
     the model is saved as it was trained."""
@@ -282,6 +286,23 @@ class SFTConfig(BaseModel):
         others = {"lora": self.lora is not None, "refresh": self.refresh is not None}
         if self.wise_ft_alpha and (given := [name for name, is_set in others.items() if is_set]):
             raise ValueError(f"wise_ft_alpha cannot be combined with {', '.join(given)}; remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_quantization(self) -> "SFTConfig":
+        if not self.load_in_4bit:
+            return self
+        if self.lora is None:
+            raise ValueError(
+                "load_in_4bit keeps frozen weights in 4 bits, and without lora all weights are trained; set "
+                "lora={r: 16}, or load_in_4bit=false"
+            )
+        if self.num_workers > 1 or self.offloads:
+            raise ValueError(
+                f"load_in_4bit is for one worker without offload: ZeRO-3, which num_workers={self.num_workers} and "
+                "offload take, partitions weights that 4-bit ones are not. Set num_workers=1 and both offload devices "
+                "to none, or load_in_4bit=false"
+            )
         return self
 
     @model_validator(mode="after")

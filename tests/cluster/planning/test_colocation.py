@@ -138,3 +138,22 @@ def test_a_gpu_of_unknown_size_is_refused() -> None:
 def test_one_gpu_in_all_is_shared_by_default(given: dict[str, Any], gpus: list[int], expected: bool) -> None:
     config = ClusterConfig.model_validate({"device": "gpu"} | given)
     assert colocates(config, [replace(ONE, gpus=count) for count in gpus]) is expected
+
+
+def test_a_7b_model_in_4_bits_is_learned_beside_its_engine_on_a_small_gpu() -> None:
+    small = replace(ONE, gpu_memory_gb=31.5)
+    with pytest.raises(ValueError, match="does not fit"):
+        plan(work(batch=8), small)
+    quantized = work(batch=8)
+    quantized = replace(
+        quantized,
+        learner=replace(quantized.learner, load_in_4bit=True),
+        sft=replace(quantized.sft, load_in_4bit=True),
+    )
+    found = plan(quantized, small)
+    # Embeddings and head stay in 16 bits.
+    whole = 2 * MODEL_7B.vocab_size * MODEL_7B.hidden_size
+    gib = (2 * whole + 0.52 * (MODEL_7B.parameters - whole)) / 2**30
+    adapter = 4 * 16 * MODEL_7B.linear_widths / 2**30
+    assert found.role("learner").gpu.weights == pytest.approx(gib + adapter)
+    assert found.role("learner").host.weights == pytest.approx(2 * MODEL_7B.parameters / 2**30)

@@ -34,3 +34,12 @@ def test_a_refresh_keeps_engines_of_its_own() -> None:
     assert cluster_layout(config(sft=refresh), [ONE]).scorers == 1
     with pytest.raises(ValueError, match=r"sft\.refresh rewrites .*set cluster\.colocate=false"):
         config("cluster.colocate=true", sft=refresh)
+
+
+def test_4_bit_weights_need_adapters_on_the_engines() -> None:
+    quantized = config("train.load_in_4bit=true")
+    assert cluster_layout(quantized, [ONE]).enable_lora
+    with pytest.raises(ValueError, match=r"4-bit weights take no merge.*set cluster\.enable_lora=true"):
+        cluster_layout(quantized, [TWO])
+    with pytest.raises(ValueError, match=r"sft\.load_in_4bit needs .* cluster\.device=gpu"):
+        config("cluster.device=cpu", sft={"load_in_4bit": True, "lora": {}, "num_workers": 1})
