@@ -1,12 +1,14 @@
 """Batches: files of rows, whose state is a folder each. Any process may read and add them."""
 
 import asyncio
+import json
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 
@@ -47,6 +49,13 @@ class BatchFolder:
     def pace(self) -> Path:
         """Time when the work began, and rows that were done then; there only while the batch is worked on."""
         return self.path / "pace.json"
+
+    def read_pace(self) -> dict[str, Any] | None:
+        """Read `pace`; None if the batch is not worked on. The worker may remove the file at any time."""
+        try:
+            return json.loads(self.pace.read_text())
+        except FileNotFoundError:
+            return None
 
     def part(self, number: int) -> Path:
         """Answers to the rows of one part."""
@@ -103,14 +112,16 @@ class Batches:
             ServiceError: the owner has no such batch.
         """
         batch = self.find(owner, name)
+        # Read first: the worker removes it after the last part, and a batch that ends meanwhile is done.
+        pace = batch.read_pace()
         rows, done = batch.count, batch.done
         if batch.cancelled.exists():
             state = "cancelled"
         elif done == rows:
             state = "done"
         else:
-            state = "running" if batch.pace.exists() else "queued"
-        left = _seconds_left(batch, done, rows) if state == "running" else None
+            state = "running" if pace else "queued"
+        left = _seconds_left(pace, done, rows) if pace and state == "running" else None
         return schema.Batch(id=name, state=state, rows=rows, done=done, seconds_left=left)
 
     def find(self, owner: str, name: str) -> BatchFolder:
@@ -181,8 +192,7 @@ class Batches:
         return count
 
 
-def _seconds_left(batch: BatchFolder, done: int, rows: int) -> float | None:
-    pace = read_json(batch.pace)
+def _seconds_left(pace: dict[str, Any], done: int, rows: int) -> float | None:
     fresh = done - pace["done"]
     return (time.time() - pace["start"]) / fresh * (rows - done) if fresh else None
 

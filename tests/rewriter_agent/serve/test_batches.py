@@ -16,6 +16,7 @@ import pytest
 from cluster.fleet.supervisor import EnginesLostError
 from cluster.types import Completion, GenerateRequest
 from rewriter_agent.config.serve import ServeConfig
+from rewriter_agent.serve.batches import Batches, BatchFolder
 from tests.helpers.fake_service import ROW, TOKEN, FailingFleet, fake_app, fake_service
 from tests.helpers.served_app import served
 
@@ -97,6 +98,27 @@ def test_a_cancelled_batch_stops_and_the_next_one_runs(tmp_path: Path) -> None:
         assert wait(client, second, "done")["done"] == 2
         assert client.post(f"/v1/batches/{second}/cancel").json()["state"] == "done"
         assert client.get(f"/v1/batches/{first}").json()["done"] < 300
+
+
+def test_a_batch_that_ends_while_it_is_asked_for_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = BatchFolder(tmp_path / ("0" * 16))
+    (batch.path / "parts").mkdir(parents=True)
+    batch.record.write_text('{"owner": "", "rows": 1, "created": 0}')
+    batch.pace.write_text('{"start": 0, "done": 0}')
+
+    def last_part(batch: BatchFolder) -> int:
+        batch.part(0).write_text("{}\n")
+        batch.pace.unlink(missing_ok=True)
+        return len(batch.parts())
+
+    store = Batches(tmp_path, ServeConfig())
+    assert store.status("", batch.path.name).state == "running"
+    monkeypatch.setattr(BatchFolder, "done", property(last_part))
+    assert store.status("", batch.path.name).state == "done"
+    monkeypatch.setattr(BatchFolder, "done", property(lambda batch: 0))
+    assert store.status("", batch.path.name).state == "queued"
 
 
 def test_a_batch_is_seen_by_its_owner_alone(tmp_path: Path) -> None:
