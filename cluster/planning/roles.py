@@ -26,12 +26,12 @@ class Role:
     num_gpus: float
     footprint: Footprint
     """Memory of one process."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Label selector, in Ray's syntax, of the machines that the processes may run on."""
     gpu_memory_utilization: float = 0.0
     """Share of a GPU's memory of an engine."""
     sleeps: bool = False
     """Whether an engine frees its GPU while the learner works (vLLM's sleep mode)."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    """Label selector, in Ray's syntax, of the machines that the processes may run on."""
 
     @property
     def host(self) -> Memory:
@@ -65,7 +65,14 @@ def make_roles(config: ClusterConfig, work: Workload, machines: Sequence[Machine
         gpus = config.tensor_parallel_size if on_gpu else 0
         footprint = memory.engine_footprint(config, work, scores, adapters, smallest_gpu_gb(machines))
         return Role(
-            name, "rollout", count, each, _share(each), gpus, footprint, config.gpu_memory_utilization
+            name,
+            "rollout",
+            count,
+            each,
+            _share(each),
+            gpus,
+            footprint,
+            gpu_memory_utilization=config.gpu_memory_utilization,
         )
 
     learner_threads, sft_threads = threads("learner", at_once), threads("sft", work.sft.workers)
