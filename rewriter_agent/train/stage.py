@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.fleet.supervisor import EnginesLostError
+from rewriter_agent.config import RunConfig
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.config.outcomes import TOO_LONG
 from rewriter_agent.evaluate.curve import choice_counts
@@ -97,14 +98,7 @@ def _run_learner(
     """Train to the end or until a step, and leave the policy in `output`."""
     given = anchored_problems(session.config)
     problems = training_problems(given, session.config, session.tokens)
-    too_long = left_out(given, problems, session.config)
-    if too_long:
-        write_jsonl(StageFolder(folder).left_out, too_long)
-        progress(
-            f"{len(too_long)} of {len(given)} problems are not trained on: their prompt and "
-            f"train.max_completion_length={session.config.train.max_completion_length} do not fit "
-            f"model.max_model_len={session.config.model.max_model_len}; left_out.jsonl names them"
-        )
+    _name_left_out(left_out(given, problems, session.config), len(given), session.config, folder, progress)
     progress(f"{len(problems)} problems; starting the engines")
     trained, reward = policy_of(session.config), session.config.reward
     asks = trained.asks_backbone(reward)
@@ -148,6 +142,19 @@ def _run_learner(
         run_workers(_learn, job | fleets, workers, folder.name, folder / "ray")
         if (folder / LOST).exists():
             raise EnginesLostError((folder / LOST).read_text())
+
+
+def _name_left_out(
+    too_long: list[dict[str, Any]], of: int, config: RunConfig, folder: Path, progress: Progress
+) -> None:
+    if not too_long:
+        return
+    write_jsonl(StageFolder(folder).left_out, too_long)
+    progress(
+        f"{len(too_long)} of {of} problems are not trained on: their prompt and "
+        f"train.max_completion_length={config.train.max_completion_length} do not fit "
+        f"model.max_model_len={config.model.max_model_len}; left_out.jsonl names them"
+    )
 
 
 def _learn(job: dict[str, Any]) -> None:
