@@ -35,12 +35,23 @@ def imports_of(module: str) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
+def packages_of(module: str) -> set[str]:
+    """The module and the packages that it is in; an import of it runs all of them."""
+    parts = module.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+
+
 GRAPH = {module: {name for name in imports_of(module) if name in FILES} - {module} for module in FILES}
+RUNS = {
+    module: set().union(*map(packages_of, targets)) - packages_of(module) | targets
+    for module, targets in GRAPH.items()
+}
+"""Modules that run before each module, if it is the first to be imported: its own packages run already."""
 
 
-def test_no_modules_import_each_other_in_a_cycle() -> None:
+def test_each_module_can_be_imported_first() -> None:
     try:
-        TopologicalSorter(GRAPH).prepare()
+        TopologicalSorter(RUNS).prepare()
     except CycleError as error:
         pytest.fail(f"import cycle, to be split: {' -> '.join(error.args[1])}")
 

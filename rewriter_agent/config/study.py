@@ -2,11 +2,11 @@
 
 from pydantic import Field, model_validator
 
-from rewriter_agent.experiments.study.arms import ARMS, REFERENCES
 from sft.config.seed import Seed
 from sft.config.sweep import LearningRates, UniqueList
 from sft.config.weights import TokenISWeight, Weight
 
+from .arms import ARMS, REFERENCES
 from .base import Strict
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from rewriter_agent.config import RunConfig, dump_config
+from rewriter_agent.config.arms import EXPERT, SOURCES
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.result import ModelResult, read_result
 from rewriter_agent.experiments.compare import rewriting_result, training_cost
@@ -11,7 +12,6 @@ from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.pipeline import REPLAY, REWRITE, STUDENT
 from rewriter_agent.runtime.run_folder import RunFolder, StageFolder
 
-from .arms import EXPERT, SOURCES
 from .comparison import arm_results
 from .costs import COSTS
 from .plan import Cell, StudyPlan

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cluster.session import connect
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.arms import EXPERT
 from rewriter_agent.evaluate.evaluator import check_evaluation
 from rewriter_agent.experiments.fine_tunings import train_missing
 from rewriter_agent.io.console import console
@@ -17,7 +18,6 @@ from rewriter_agent.runtime.runner import run_stage
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage, roles_of
 
-from .arms import EXPERT
 from .collect import collect_study
 from .files import write_files
 from .plan import Cell, StudyPlan

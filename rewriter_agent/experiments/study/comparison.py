@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from rewriter_agent.config.arms import ARMS, REFERENCES
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement, means_over_seeds
 
-from .arms import ARMS, REFERENCES
 from .results import ArmResult, Point, Rule
 
 MATCHED_WITHIN = 0.01

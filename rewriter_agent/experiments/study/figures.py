@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from rewriter_agent.config.arms import SOURCES
 from rewriter_agent.experiments.results import Measurement
 from rewriter_agent.report.curves import REWARD_TERMS
 from rewriter_agent.report.figures.curves import TITLES
 from rewriter_agent.report.figures.svg import COLOURS, CYCLE, INK, drawing, figure_svg, in_points
 
-from .arms import SOURCES
 from .results import ArmResult, Point
 from .table import STORIES
 

@@ -8,10 +8,10 @@ from functools import partial
 
 from scipy.stats import spearmanr
 
+from rewriter_agent.config.arms import ARMS, EXPERT
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement
 
-from .arms import ARMS, EXPERT
 from .comparison import MATCHED_WITHIN
 from .frontier import mean_gain
 from .prediction import GOES_WITH, Hypothesis, Standing, below_zero, helps, nothing_lost, signed_points

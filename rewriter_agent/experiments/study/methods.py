@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from rewriter_agent.config import RunConfig, make_config
+from rewriter_agent.config.arms import EXPERT
 from rewriter_agent.config.method import Method
-
-from .arms import EXPERT
 
 ARM_OF: dict[Method, str] = {
     "rewrite": "rl",

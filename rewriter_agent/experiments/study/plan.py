@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rewriter_agent.config import RunConfig, make_config
+from rewriter_agent.config.arms import ARMS, SOURCES, Arm, Changes, StudyValue
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.config.study import StudyConfig
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.replay.texts import read_texts
 from sft.config.replay import ReplaySection
 from sft.config.sft import SFTConfig
-
-from .arms import ARMS, SOURCES, Arm, Changes, StudyValue
 
 JUDGING = (
     "judge",

@@ -1,6 +1,7 @@
 """Premise of a study on lessons: there is something to learn, it costs something, and rewriting it is possible."""
 
-from .arms import EXPERT
+from rewriter_agent.config.arms import EXPERT
+
 from .hypotheses import hypotheses
 from .lesson_hypotheses import lesson_hypotheses
 from .prediction import Hypothesis, Standing, signed_points

@@ -7,12 +7,11 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.arms import ARMS
 from rewriter_agent.config.data import LabData
 from rewriter_agent.config.safe_yaml import parse_yaml
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement
-
-from .arms import ARMS
 
 Rule = Literal["matched", "best"]
 """Learning rate at which an arm is compared: the `matched` one, else its best; or its best in any case."""

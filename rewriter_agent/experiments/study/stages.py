@@ -5,6 +5,7 @@ from typing import Any
 
 from cluster.planning.plan import Plan, concurrent_jobs
 from rewriter_agent.config import RunConfig
+from rewriter_agent.config.arms import EXPERT
 from rewriter_agent.config.method import trains_student
 from rewriter_agent.evaluate.summary import counts
 from rewriter_agent.experiments.fine_tunings import measure
@@ -18,7 +19,6 @@ from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import Stage
 from sft.job import SFTJob
 
-from .arms import EXPERT
 from .plan import Cell
 
 BASE = "base"

@@ -1,9 +1,9 @@
 """Result of a study in a few sentences that its numbers decide."""
 
+from rewriter_agent.config.arms import ARMS, REFERENCES
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.report.format import excludes_zero
 
-from .arms import ARMS, REFERENCES
 from .results import ArmResult, StudyResult
 
 LEARNED = "rl"

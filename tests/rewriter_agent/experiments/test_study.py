@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from rewriter_agent.config import RunConfig, load_config
+from rewriter_agent.config.arms import ARMS, SOURCES
 from rewriter_agent.config.method import Method
 from rewriter_agent.evaluate.seed_mean import SeedMean
 from rewriter_agent.experiments.results import Measurement
-from rewriter_agent.experiments.study.arms import ARMS, SOURCES
 from rewriter_agent.experiments.study.comparison import arm_results
 from rewriter_agent.experiments.study.files import write_files
 from rewriter_agent.experiments.study.hypotheses import hypotheses

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from rewriter_agent.config.rewrite import FEWEST_CANDIDATES
-from rewriter_agent.config.train import READ_BY_GRPO, TrainConfig
 from sft.config.sft import LoraSection
+
+from .rewrite import FEWEST_CANDIDATES
+from .train import READ_BY_GRPO, TrainConfig
 
 
 class StudyValue(Enum):
