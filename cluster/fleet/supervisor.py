@@ -13,9 +13,11 @@ from cluster.types import Heartbeat, LogLine, WeightSpec
 
 from .dispatch import MAX_LOSSES, Dispatch
 from .health import Health, State
+from .pauses import Pauses
 from .replica import Answer, EngineT, Replica
 from .settings import FleetSettings
 from .status import EngineStatus, Observe
+from .waiters import Waiters
 
 
 class EnginesLostError(RuntimeError):
@@ -71,11 +73,10 @@ class Supervisor(Generic[EngineT]):
         ]
         self._dispatch: Dispatch[Task] = Dispatch(settings.window)
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._waiters: list[tuple[Callable[[], bool], Future[None]]] = []
+        self._waiters = Waiters()
         self._tasks: set[Task] = set()
         self._last_check = self._last_observation = now
-        self._has_started = False
-        self._paused = False
+        self._pauses = Pauses(name, len(engines), settings.min_healthy)
         self._error: BaseException | None = None
         self._ended = False
         self._end_lock = RLock()
@@ -147,7 +148,8 @@ class Supervisor(Generic[EngineT]):
             event()
         self._check_health()
         self._send_tasks()
-        self._resolve_waiters()
+        self._log_pauses()
+        self._waiters.resolve()
         return True
 
     def _end(self, reason: BaseException) -> None:
@@ -211,16 +213,7 @@ class Supervisor(Generic[EngineT]):
         if self._error is not None:
             done.set_exception(self._error)
         else:
-            self._waiters.append((condition, done))
-
-    def _resolve_waiters(self) -> None:
-        waiting = []
-        for condition, done in self._waiters:
-            if condition():
-                done.set_result(None)
-            else:
-                waiting.append((condition, done))
-        self._waiters = waiting
+            self._waiters.add(condition, done)
 
     def _all_started(self) -> bool:
         return all(r.health.state in (State.HEALTHY, State.SUSPECT, State.RETIRED) for r in self.replicas)
@@ -357,9 +350,10 @@ class Supervisor(Generic[EngineT]):
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
-        for answer in [*(task.answer for task in self._tasks), *(done for _, done in self._waiters)]:
-            answer.set_exception(error)
-        self._tasks, self._waiters = set(), []
+        for task in self._tasks:
+            task.answer.set_exception(error)
+        self._tasks = set()
+        self._waiters.fail(error)
         self._dispatch = Dispatch(self.settings.window)
 
     def _check_health(self) -> None:
@@ -382,29 +376,19 @@ class Supervisor(Generic[EngineT]):
             self._observe(self.status())
 
     def _send_tasks(self) -> None:
-        enough = self._dispatch.engines >= self.settings.min_healthy
-        if enough:
+        if self._dispatch.engines >= self.settings.min_healthy:
             for number, ticket, task in self._dispatch.assign():
                 args = (task.requests, self._weights.version)
                 self._call(self.replicas[number], task.method, args, partial(self._on_answer, ticket, task))
-        self._log_pauses(enough)
 
-    def _log_pauses(self, enough: bool) -> None:
-        """Log when the fleet pauses and resumes; the initial start is no pause."""
-        self._has_started = self._has_started or enough
+    def _log_pauses(self) -> None:
         # Engines that load weights are about to be available, so they do not count as missing.
         present = sum(
             replica.health.state in (State.HEALTHY, State.SUSPECT, State.STALE) for replica in self.replicas
         )
         missed = bool(self._waiters) and present < self.settings.min_healthy
-        paused = self._has_started and not enough and (self._dispatch.waiting > 0 or missed)
-        available = f"{self._dispatch.engines} of {len(self.replicas)} engines"
-        if paused and not self._paused:
-            needed = f"{self.settings.min_healthy} needed (cluster.min_healthy)"
-            self._log(f"fleet '{self.name}': paused, {available} available, {needed}")
-        elif enough and self._paused:
-            self._log(f"fleet '{self.name}': resumed with {available}")
-        self._paused = paused or (self._paused and not enough)
+        if line := self._pauses.update(self._dispatch.engines, self._dispatch.waiting > 0 or missed):
+            self._log(line)
 
 
 def first_line(error: BaseException) -> str:
