@@ -71,8 +71,8 @@ def score_group(
       whiten its vectors (`Whitening.around`).
 
     Raises:
-        ValueError: there are fewer than two candidates, the problem's convention is unknown, a service that the config
-            needs is not given, or a service returns a wrong number of results or values that are not finite.
+        ValueError: the problem's convention is unknown, a service that the config needs is not given, or a service
+            returns a wrong number of results or values that are not finite.
     """
     _require(candidates, config, backbone, check_steps, embed, judge)
     results = _gate(problem, candidates, config, verify, check_steps, judge)
@@ -105,11 +105,6 @@ def _require(
     embed: Embed | None,
     judge: Judge | None,
 ) -> None:
-    if len(candidates) < 2:
-        raise ValueError(
-            f"a group has {len(candidates)} candidate(s), and needs at least 2, because its scores compare "
-            "candidates with each other; set num_generations to 2 or more and score whole groups."
-        )
     if config.needs_embeddings and embed is None:
         raise ValueError(
             f"diversity={config.diversity} compares embeddings, and no `embed` was given; pass one, or set "

@@ -5,7 +5,6 @@ from enum import Enum
 
 from sft.config.sft import LoraSection
 
-from .rewrite import FEWEST_CANDIDATES
 from .train import READ_BY_GRPO, TrainConfig
 
 
@@ -63,7 +62,7 @@ OLD_GATE: Changes = {"reward.false_step": "measure"}
 SEVERAL_TARGETS: Changes = {"rewrite.select": "diverse", "rewrite.num_targets": StudyValue.NUM_TARGETS}
 MIND_THE_GAP: Changes = {"rewrite.strategy": "mind_the_gap"}
 BEST_OF_BUDGET: Changes = {"rewrite.strategy": "best_of_n", "rewrite.num_generations": StudyValue.BUDGET}
-GREEDY: Changes = {"rewrite.temperature": 0.0, "rewrite.num_generations": FEWEST_CANDIDATES}
+GREEDY: Changes = {"rewrite.temperature": 0.0, "rewrite.num_generations": 1}
 SELF_TRAIN: Changes = {
     "method": "self_train",
     "rewrite.strategy": "self_train",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from sft.config.sft import SFTConfig
 
 from .outcomes import EXPERTS
-from .rewrite import FEWEST_CANDIDATES, RewriteConfig
+from .rewrite import RewriteConfig
 from .strategies import STRATEGIES, StrategyName
 from .train import READ_BY_GRPO, TrainConfig
 
@@ -82,10 +82,10 @@ def _check_evaluation(sft: SFTConfig, train: TrainConfig) -> None:
 
 def _check_train(method: Method, train: TrainConfig) -> None:
     if method != "sdft":
-        if train.num_generations < FEWEST_CANDIDATES:
+        if train.num_generations < 2:
             raise ValueError(
                 f"train.num_generations={train.num_generations} is too few for GRPO, which compares the rewards of a "
-                f"problem's candidates; set {FEWEST_CANDIDATES} or more, or method=sdft"
+                f"problem's candidates; set 2 or more, or method=sdft"
             )
         return
     defaults = {key: TrainConfig.model_fields[key].default for key in READ_BY_GRPO}

@@ -7,9 +7,6 @@ from pydantic import Field, model_validator
 from .base import Strict, UserPath
 from .strategies import STRATEGIES, SelectionRule, StrategyName, budget
 
-FEWEST_CANDIDATES = 2
-"""Minimum size of a group; scores compare its candidates with each other."""
-
 
 class RewriteConfig(Strict):
     """Candidates for every training problem, the selection of targets, and when to skip rewriting."""
@@ -25,7 +22,7 @@ class RewriteConfig(Strict):
     """Rewriter trained by another run on the same backbone, as the path of that run's folder `train`. Null trains one
     if the strategy is `policy`."""
 
-    num_generations: int = Field(8, ge=FEWEST_CANDIDATES)
+    num_generations: int = Field(8, ge=1)
     """Maximum rollouts per problem; `mind_the_gap` and `quote_align` spend half of them on each of two rounds, and
     `self_train_unverified` spends only `num_targets` of them."""
 
@@ -88,14 +85,12 @@ class RewriteConfig(Strict):
         return self
 
     @model_validator(mode="after")
-    def _each_round_has_a_group(self) -> "RewriteConfig":
+    def _each_round_has_a_candidate(self) -> "RewriteConfig":
         rounds = STRATEGIES[self.strategy].rounds
-        fewest = FEWEST_CANDIDATES * len(rounds)
-        if self.num_generations < fewest:
+        if self.num_generations < len(rounds):
             raise ValueError(
                 f"num_generations={self.num_generations} is too few for strategy={self.strategy}, whose "
-                f"{len(rounds)} rounds share them: a group needs {FEWEST_CANDIDATES} candidates. Set "
-                f"num_generations={fewest} or more."
+                f"{len(rounds)} rounds share them. Set num_generations={len(rounds)} or more."
             )
         return self
 

@@ -242,8 +242,8 @@ def test_an_empty_data_file(make_config: MakeConfig, error_of: Callable[..., str
 def test_a_strategy_whose_rounds_cannot_share_the_budget(
     make_config: MakeConfig, error_of: Callable[..., str]
 ) -> None:
-    message = error_of("compare", make_config(), "--set", "rewrite.num_generations=3")
-    assert message.startswith("rewrite: num_generations=3 is too few for strategy=mind_the_gap")
+    message = error_of("compare", make_config(), "--set", "rewrite.num_generations=1")
+    assert message.startswith("rewrite: num_generations=1 is too few for strategy=mind_the_gap")
 
 
 def test_strategies_of_a_method_without_rewriting(
