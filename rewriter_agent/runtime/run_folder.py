@@ -215,6 +215,11 @@ class RunFolder:
         return self.path / "study.html"
 
     @property
+    def study_picture(self) -> Path:
+        """Gain against forgetting of a study's arms, for use in other pages."""
+        return self.path / "frontiers.svg"
+
+    @property
     def phase_seconds(self) -> Path:
         """Time of a study's phases, over all attempts."""
         return self.path / "seconds.json"

@@ -25,9 +25,11 @@ LOOKS: dict[str, tuple[str, str]] = {
     "expert_replay": ("s", "--"),
     "mind_the_gap": ("v", ":"),
     "best_of_budget": ("^", "-"),
+    "prompt_greedy": ("^", "--"),
     "sdft": ("P", "-"),
     "grpo": ("X", "-"),
     "rl": ("D", "-"),
+    "rl_greedy": ("D", "--"),
     "accepted_only": ("D", ":"),
 }
 """Marker and line of the arms that stand out; all others are grey."""
@@ -45,7 +47,7 @@ def family(arm: str) -> str:
         return "rewritten"
     if arm.startswith(("self_train", "grpo", "sdft")):
         return "base"
-    return "other" if arm.startswith(("best_of", "mind_the_gap")) else "expert"
+    return "other" if arm.startswith(("best_of", "mind_the_gap", "prompt")) else "expert"
 
 
 def colour(arm: str) -> str:

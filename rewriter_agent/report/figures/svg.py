@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 import matplotlib
@@ -67,6 +68,13 @@ def figure_svg(name: str, size: tuple[float, float], fill: Callable[[Figure], No
         figure = Figure(figsize=size)
         fill(figure)
         return _svg(figure)
+
+
+def as_file(figure: Markup) -> str:
+    """Give a figure the colours of the style sheet, for use without a page around it."""
+    theme = resources.files("rewriter_agent.report").joinpath("theme.css").read_text(encoding="utf-8")
+    style = f"<style>\n{theme}svg {{ color: var(--ink); background: var(--paper); }}\n</style>"
+    return re.sub(r"(<svg[^>]*>)", lambda opening: f"{opening[1]}\n{style}", figure, count=1)
 
 
 def in_points(share: float) -> float:

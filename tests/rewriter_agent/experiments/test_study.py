@@ -1,9 +1,11 @@
 """A study: its parts, its numbers over seeds, its table and page."""
 
 import json
+import re
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_args
+from xml.etree import ElementTree
 
 import pytest
 
@@ -517,6 +519,15 @@ def test_a_file_has_a_line_for_each_measurement(tmp_path: Path) -> None:
     lines = (tmp_path / "study.json").read_text().splitlines()
     several = [found.arms, found.cells, found.sources]
     assert len(lines) == 2 + len(fields(StudyResult)) + sum(len(part) + 1 for part in several)
+
+
+def test_the_picture_stands_alone(tmp_path: Path) -> None:
+    write_files(tmp_path, result())
+    picture = ElementTree.parse(tmp_path / "frontiers.svg").getroot()
+    style = picture.findtext("{http://www.w3.org/2000/svg}style")
+    assert style is not None
+    used = set(re.findall(r"var\((--\w+)\)", ElementTree.tostring(picture, encoding="unicode")))
+    assert {f"{name}:" for name in used} <= set(style.split())
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
