@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Proves that requirements/gpu.txt is consistent: pip resolves it and installs nothing.
+# Proves that requirements/gpu.txt is consistent: uv resolves it for Linux on x86-64 and installs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet 'pip==26.3'
-"$folder/venv/bin/pip" install --quiet --dry-run --report "$folder/report.json" -r requirements/gpu.txt
-"$folder/venv/bin/python" - "$folder/report.json" <<'PY'
-import json, sys
-names = {i["metadata"]["name"].lower(): i["metadata"]["version"] for i in json.load(open(sys.argv[1]))["install"]}
-print(f"gpu profile: {len(names)} packages resolve; " + ", ".join(f"{n} {names[n]}" for n in ("torch", "vllm", "transformers", "trl")))
-PY
+"$folder/venv/bin/pip" install --quiet 'uv==0.13.9'
+# uv does not read pip's settings.
+[ -z "${PIP_CERT:-}" ] || export SSL_CERT_FILE="$PIP_CERT"
+"$folder/venv/bin/uv" pip compile --quiet requirements/gpu.txt --output-file "$folder/resolved.txt" \
+  --python-version 3.11 --python-platform x86_64-manylinux_2_28
+echo "gpu profile: $(grep -c '==' "$folder/resolved.txt") packages resolve;" \
+  "$(grep -E '^(torch|vllm|transformers|trl|bitsandbytes)==' "$folder/resolved.txt" | xargs)"

@@ -41,13 +41,14 @@ def tracked_files(*paths: str) -> list[str]:
     return [name for name in names if (ROOT / name).exists()]
 
 
-def requirements() -> list[Requirement]:
+def requirements(extra: str | None = None) -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(line) for line in project["dependencies"]]
+    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return [Requirement(line) for line in lines]
 
 
-def pins() -> dict[str, str]:
-    lines = (ROOT / "requirements" / "cpu.txt").read_text(encoding="utf-8").splitlines()
+def pins(profile: str = "cpu") -> dict[str, str]:
+    lines = (ROOT / "requirements" / f"{profile}.txt").read_text(encoding="utf-8").splitlines()
     found = [re.match(r"([\w.-]+)(?:\[.*\])?==(\S+)", line) for line in lines]
     return {canonicalize_name(match[1]): match[2] for match in found if match}
 
@@ -82,6 +83,16 @@ def test_the_pinned_versions_satisfy_the_declared_ranges() -> None:
         # Torch is pinned in the installer, which takes its CPU build first.
         if (name := canonicalize_name(requirement.name)) != "torch":
             assert requirement.specifier.contains(pinned[name]), f"{requirement} and {name}=={pinned[name]}"
+
+
+def test_the_gpu_profile_pins_what_its_extra_declares_at_the_tested_versions() -> None:
+    pinned, tested = pins("gpu"), pins()
+    for requirement in requirements("gpu"):
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), str(requirement)
+    assert {"torch", "vllm", "bitsandbytes"} <= set(pinned)
+    assert {name: tested[name] for name in pinned if name in tested} == {
+        name: version for name, version in pinned.items() if name in tested
+    }
 
 
 @pytest.mark.slow
