@@ -101,7 +101,7 @@ def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple
     with _select_positions(backbone, packed.sources):
         outputs = model(
             input_ids=packed.input_ids,
-            attention_mask=packed.attention_mask,
+            attention_mask=_additive(packed.attention_mask, backbone),
             position_ids=packed.position_ids,
             shift_labels=packed.targets[None],
             fused_lm_head=True,
@@ -111,6 +111,17 @@ def shared_logps(model: nn.Module, backbone: nn.Module, packed: Packed) -> tuple
         return values.new_zeros(packed.shape).index_put(packed.places, values[0])
 
     return unpacked(outputs.log_probs), unpacked(outputs.entropy)
+
+
+def _additive(mask: Tensor, backbone: nn.Module) -> Tensor:
+    """The mask as the summand of attention scores, in the precision of the attention.
+
+    PyTorch makes it from a mask of truth values in each layer, and each layer keeps its own for the backward pass.
+    """
+    kind = mask.device.type
+    autocast = torch.is_autocast_enabled(kind)
+    dtype = torch.get_autocast_dtype(kind) if autocast else next(backbone.parameters()).dtype
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
 
 
 @contextmanager

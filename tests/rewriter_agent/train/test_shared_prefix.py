@@ -88,6 +88,22 @@ def test_numbers_and_gradients_are_those_of_one_row_a_candidate(
     assert torch.equal(again, expected[0]), "all hidden states must leave the backbone again"
 
 
+def test_layers_keep_one_attention_mask_for_the_backward_pass(model: LlamaForCausalLM) -> None:
+    packed = pack(*batch(GROUPS))
+    length = packed.input_ids.shape[1]
+    masks: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.shape[-2:] == (length, length):
+            masks[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logps, _ = shared_logps(model, model.base_model, packed)
+    assert logps.requires_grad
+    assert len(masks) == 1 < CONFIG.num_hidden_layers
+
+
 def test_a_prompt_is_there_once_where_its_candidates_are_neighbours() -> None:
     ids, mask, length = batch(GROUPS)
     packed = pack(ids, mask, length)
