@@ -45,6 +45,12 @@ TRL_OPTIONS = {
 }
 """Options that are passed on to TRL unchanged."""
 
+BUCKET = 10_000_000
+"""Numbers in the buffer in which DeepSpeed collects gradients under ZeRO-1; a larger gradient is not copied to it.
+
+The default of 500 million takes 1 GB in 16 bits. The buffer is new in each step.
+"""
+
 
 def deepspeed_config(sft: SFTConfig) -> dict[str, Any]:
     """Config of DeepSpeed, with sizes that transformers fills in."""
@@ -66,7 +72,7 @@ def zero_config(sft: SFTConfig) -> dict[str, Any]:
     Such a worker has nothing to partition, and ZeRO-3 would only gather and release its own weights in each layer.
     """
     if sft.num_workers == 1 and not sft.offloads:
-        return {"stage": 1}
+        return {"stage": 1, "reduce_bucket_size": BUCKET}
     return {
         "stage": 3,
         "offload_optimizer": {"device": sft.offload_optimizer_device},

@@ -19,3 +19,9 @@ def test_one_worker_that_holds_everything_partitions_nothing(options: dict[str, 
     assert zero.get("offload_param", {"device": "none"})["device"] == options.get(
         "offload_param_device", "none"
     )
+
+
+def test_a_worker_of_its_own_collects_gradients_in_a_small_buffer() -> None:
+    zero = deepspeed_config(SFTConfig(num_workers=1))["zero_optimization"]
+    # 20 MB in 16 bits; DeepSpeed's default is 1 GB.
+    assert zero["reduce_bucket_size"] == 10_000_000
