@@ -9,15 +9,25 @@ from cluster.types import max_batched_tokens
 from .machine import GB
 from .workload import ModelShape, TrainerWorkload, Workload
 
-# Measured on Linux: libraries and working memory of an engine and of a trainer; Ray's processes, driver and launcher.
+# Measured on Linux: libraries of an engine and of a trainer; Ray's processes, driver and launcher.
 ENGINE_BASE_GB = 1.0
-TRAINER_BASE_GB = 1.5
+TRAINER_BASE_GB = 0.9
 RAY_BASE_GB = 2.5
 CUDA_BASE_GB = 0.8
 QUANTIZED_BYTES = 0.52
 """Bytes of a 4-bit weight with its share of the quantized constants of 64 weights (QLoRA, arXiv 2305.14314)."""
 LIVE_PARAMETERS = 1_000_000_000
 """Default of DeepSpeed's `stage3_max_live_parameters`: parameters that a worker keeps gathered at a time."""
+TILE_TOKENS, TILE_VOCABULARY = 4096, 32_768
+"""Size of the buffer in which TRL's fused head computes logits, in `trl/kernels/chunked_logprob.py`.
+
+It has all its columns for a smaller vocabulary too.
+"""
+CPU_TILE_BYTES = 29
+"""Bytes per logit that the head's backward pass takes on a CPU, next to the buffer.
+
+`_backward_tile` there holds seven tensors in fp32 and one of truth values. On a GPU a Triton kernel needs none.
+"""
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def learner_footprint(work: Workload, on_gpu: bool) -> Footprint:
         stored_gb(work.model, training) + 4 * adapter,
         gradients=4 * adapter,
         optimizer=8 * adapter,
-        activations=_passes(work.model, training),
+        activations=activations(work.model, training, on_gpu),
     )
     if on_gpu:
         return Footprint(Memory(weights, other=TRAINER_BASE_GB), replace(trained, other=CUDA_BASE_GB))
@@ -109,23 +119,31 @@ def learner_footprint(work: Workload, on_gpu: bool) -> Footprint:
 
 
 def sft_footprint(work: Workload, on_gpu: bool) -> Footprint:
-    """Memory of a fine-tuning worker under ZeRO-3: its partition of all states, and the gathered weights."""
+    """Memory of a fine-tuning worker under ZeRO: its partition of all states, and what its passes need.
+
+    A single worker without offload trains under ZeRO-1, which gathers no weights.
+    """
     training, model = work.sft, work.model
     states = _partitioned(model, training)
-    gathered = training.weight_bytes * min(model.parameters, LIVE_PARAMETERS) / GB
+    alone = training.workers == 1 and not training.offload
+    gathered = 0.0 if alone else training.weight_bytes * min(model.parameters, LIVE_PARAMETERS) / GB
     reference = 0.0
     if training.reference and not training.adapter_rank:
         reference = training.weight_bytes * model.parameters / GB
-    computing = Memory(gathered + reference, activations=_passes(model, training))
+    # Activations are freed before the optimizer's step begins.
+    step = _optimizer_step(model, training)
+    passes = activations(model, training, on_gpu)
     if not on_gpu:
-        whole = _sum(states, computing)
-        return Footprint(replace(whole, other=TRAINER_BASE_GB))
+        computing = Memory(gathered + reference, activations=max(passes, step))
+        return Footprint(replace(_sum(states, computing), other=TRAINER_BASE_GB))
     # Rank 0 gathers the weights of a checkpoint; the estimate spreads them over all workers.
     written = training.weight_bytes * model.parameters / training.workers / GB
     host = Memory(written, other=TRAINER_BASE_GB)
     if training.offload:
-        return Footprint(_sum(states, host), replace(computing, other=CUDA_BASE_GB))
-    return Footprint(host, replace(_sum(states, computing), other=CUDA_BASE_GB))
+        computing = Memory(gathered + reference, activations=passes, other=CUDA_BASE_GB)
+        return Footprint(_sum(_sum(states, host), Memory(activations=step)), computing)
+    computing = Memory(gathered + reference, activations=max(passes, step), other=CUDA_BASE_GB)
+    return Footprint(host, _sum(states, computing))
 
 
 def stored_gb(model: ModelShape, training: TrainerWorkload) -> float:
@@ -136,34 +154,58 @@ def stored_gb(model: ModelShape, training: TrainerWorkload) -> float:
     return (training.weight_bytes * whole + QUANTIZED_BYTES * (model.parameters - whole)) / GB
 
 
-def _passes(model: ModelShape, training: TrainerWorkload) -> float:
-    """Memory of the activations of a worker, including those of its reference."""
-    return activations(model, training) * (2 if training.reference else 1)
+def activations(model: ModelShape, training: TrainerWorkload, on_gpu: bool) -> float:
+    """Memory of the activations of a worker at the end of its forward pass, when the head's backward pass begins.
 
-
-def activations(model: ModelShape, training: TrainerWorkload) -> float:
-    """Memory of the activations of one pass of a worker.
-
-    Each layer keeps its own; with checkpointing only one does, and the others keep their inputs. Logits, their
-    log-softmax and its gradient in fp32 come on top and dominate in small models.
+    Each layer keeps its own; with checkpointing only one does, and the others keep their inputs.
     """
     layers = max(1, model.layers)
     kept = model.linear_widths
     if training.checkpointing:
         kept = model.linear_widths // layers + model.hidden_size * layers
-    numbers = training.tokens * training.weight_bytes * kept + training.predicted * 12 * model.vocab_size
-    return numbers / training.sp_size / GB
+    of_layers = training.tokens * training.weight_bytes * kept
+    masks = _masks(training, layers if on_gpu and not training.checkpointing else 1)
+    if training.reference:
+        # Divergences need whole logits, of the reference too: in fp32, with their log-softmax and its gradient.
+        numbers = 2 * (of_layers + 12 * training.predicted * model.vocab_size)
+    else:
+        numbers = of_layers + _head(model, training, on_gpu)
+    return (numbers / training.sp_size + masks) / GB
+
+
+def _head(model: ModelShape, training: TrainerWorkload, on_gpu: bool) -> float:
+    """Bytes of TRL's fused head, which computes the log-probs of predicted tokens in tiles."""
+    rows = min(training.predicted, TILE_TOKENS)
+    buffer = rows * TILE_VOCABULARY * training.weight_bytes
+    return buffer + (0 if on_gpu else CPU_TILE_BYTES * rows * min(model.vocab_size, TILE_VOCABULARY))
+
+
+def _masks(training: TrainerWorkload, copies: int) -> float:
+    """Bytes of the attention masks of packed rows: truth values, and summands of the scores.
+
+    PyTorch's kernels on a GPU want rows of whole blocks, so each layer makes its own summands from the mask.
+    """
+    return training.prompts * training.row**2 * (1 + copies * training.weight_bytes) if training.group else 0
 
 
 def _partitioned(model: ModelShape, training: TrainerWorkload) -> Memory:
-    """Weights, gradients, two Adam moments and, for 16-bit weights, fp32 master weights, divided over the workers."""
-    parameters = model.parameters / training.workers / GB
+    """Weights, gradients, fp32 master weights and two Adam moments, divided over the workers."""
+    trained = _trained(model, training) / GB
     weights = stored_gb(model, training) / training.workers
     if training.adapter_rank:
-        adapter = training.adapter_rank * model.linear_widths / training.workers / GB
-        return Memory(weights + 4 * adapter, gradients=4 * adapter, optimizer=8 * adapter)
-    master = 4 if training.weight_bytes == 2 else 0
-    return Memory(weights, gradients=weights, optimizer=(8 + master) * parameters)
+        weights += training.weight_bytes * trained
+    return Memory(weights, gradients=training.weight_bytes * trained, optimizer=(4 + 8) * trained)
+
+
+def _optimizer_step(model: ModelShape, training: TrainerWorkload) -> float:
+    """Memory that DeepSpeed's step takes: the gradients in one piece, and that in fp32."""
+    return (training.weight_bytes + 4) * _trained(model, training) / GB
+
+
+def _trained(model: ModelShape, training: TrainerWorkload) -> float:
+    """Parameters that a worker updates: its part of the adapter, or of the model."""
+    adapter = training.adapter_rank * model.linear_widths
+    return (adapter or model.parameters) / training.workers
 
 
 def _sum(one: Memory, other: Memory) -> Memory:

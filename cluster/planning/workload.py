@@ -60,14 +60,23 @@ class TrainerWorkload:
     """Tokens after a shared prompt; only these have logits."""
 
     @property
+    def prompts(self) -> int:
+        """Largest number of shared prompts in one pass, each with a row of its own."""
+        # A batch that neither divides a group nor is a multiple of one may begin and end within groups.
+        misaligned = self.batch % self.group and self.group % self.batch
+        return ceil(self.batch / self.group) + bool(misaligned)
+
+    @property
+    def row(self) -> int:
+        """Length of the longest row: a shared prompt with all of its completions in the pass."""
+        return self.length + (min(self.batch, self.group) - 1) * self.completion
+
+    @property
     def tokens(self) -> int:
         """Largest number of tokens in one pass."""
         if not self.group:
             return self.batch * self.length
-        # A batch that neither divides a group nor is a multiple of one may begin and end within groups.
-        misaligned = self.batch % self.group and self.group % self.batch
-        prompts = ceil(self.batch / self.group) + bool(misaligned)
-        return self.batch * self.completion + prompts * (self.length - self.completion)
+        return self.batch * self.completion + self.prompts * (self.length - self.completion)
 
     @property
     def predicted(self) -> int:

@@ -217,7 +217,7 @@ def test_the_backbone_as_encoder_takes_a_gpu() -> None:
         (Machine(cpus=8, memory_gb=256), 2, 9, (4, 1)),
         (Machine(cpus=8, memory_gb=256), 2, 2, (2, 2)),
         (Machine(cpus=8, memory_gb=256), 1, 1, (1, 8)),
-        (Machine(cpus=8, memory_gb=12), 2, 9, (1, 4)),
+        (Machine(cpus=8, memory_gb=14), 2, 9, (1, 4)),
     ],
 )
 def test_concurrent_trainings_share_cores_and_memory(
@@ -263,22 +263,63 @@ def test_states_of_fine_tuning_are_shared_by_its_workers() -> None:
         return memory.gradients, memory.optimizer
 
     gib = SMOLLM2.parameters / 2**30
-    # In 16 bits: gradients too, two moments and master weights in 32; in 32 no master weights.
+    # Gradients in the precision of the weights; two moments and DeepSpeed's copy of the weights in 32 bits.
     assert states(1, 2) == pytest.approx((2 * gib, 12 * gib))
     assert states(2, 2) == pytest.approx((gib, 6 * gib))
-    assert states(1, 4) == pytest.approx((4 * gib, 8 * gib))
+    assert states(1, 4) == pytest.approx((4 * gib, 12 * gib))
+
+
+def test_only_several_workers_gather_weights() -> None:
+    def weights(**changed: Any) -> float:
+        return make_plan(ClusterConfig(), workload(changed), ROOMY).role("sft").host.weights
+
+    gib = 2 * SMOLLM2.parameters / 2**30
+    assert weights(workers=1) == pytest.approx(gib)
+    # Its part, and the whole that a layer's passes gather.
+    assert weights(workers=2) == pytest.approx(gib / 2 + gib)
+    assert weights(workers=1, offload=True) == pytest.approx(2 * gib)
+
+
+def test_the_optimizers_step_takes_the_place_of_few_activations() -> None:
+    # Of 16-bit gradients, one piece and its copy in 32 bits: six bytes a parameter.
+    large = replace(SMOLLM2, parameters=1_000_000_000)
+    few = workload({"workers": 1, "batch": 1, "length": 8}, model=large)
+    assert make_plan(ClusterConfig(), few, ROOMY).role("sft").host.activations == pytest.approx(6e9 / 2**30)
+    many = workload({"workers": 1, "batch": 64}, model=large)
+    assert make_plan(ClusterConfig(), many, ROOMY).role("sft").host.activations == activations(
+        large, many.sft, on_gpu=False
+    )
 
 
 def test_checkpointing_and_shared_rows_take_less_activations() -> None:
-    def activations(**changed: Any) -> float:
-        return make_plan(ClusterConfig(), workload(changed), ROOMY).role("sft").host.activations
+    def of(**changed: Any) -> float:
+        return activations(SMOLLM2, replace(WORK.sft, **changed), on_gpu=True)
 
-    assert activations(checkpointing=True) < activations()
-    assert activations(sp_size=2) == pytest.approx(activations() / 2)
-    assert activations(length=1280) == pytest.approx(2 * activations())
-    # Logits, their log-softmax and its gradient in 32 bits, of 2 rows of 640 tokens.
-    logits = 12 * 2 * 640 * SMOLLM2.vocab_size / 2**30
-    assert activations() - logits == pytest.approx(2 * 2 * 640 * SMOLLM2.linear_widths / 2**30)
+    assert of(checkpointing=True) < of()
+    assert of(sp_size=2) == pytest.approx(of() / 2)
+    assert of(length=1280) == pytest.approx(2 * of())
+    # The head's buffer: 2 rows of 640 tokens by 32,768 logits of 16 bits.
+    layers = 2 * 2 * 640 * SMOLLM2.linear_widths
+    assert of() * 2**30 == pytest.approx(layers + 1280 * 32_768 * 2)
+    # It is not larger for more than 4,096 tokens.
+    assert of(length=3200) * 2**30 == pytest.approx(5 * layers + 4096 * 32_768 * 2)
+
+
+def test_on_a_cpu_the_head_takes_more_for_a_larger_vocabulary() -> None:
+    def head(vocabulary: int) -> float:
+        model = replace(SMOLLM2, vocab_size=vocabulary)
+        both = [activations(model, WORK.sft, on_gpu) for on_gpu in (False, True)]
+        return (both[0] - both[1]) * 2**30
+
+    # Seven tensors of 32 bits and one of a byte, as large as a tile of logits.
+    assert head(512) == pytest.approx(29 * 1280 * 512)
+    assert head(32_768) == head(49_152) == pytest.approx(29 * 1280 * 32_768)
+
+
+def test_divergences_need_all_logits_of_model_and_reference() -> None:
+    anchored = replace(WORK.sft, reference=True)
+    layers, logits = 2 * 1280 * SMOLLM2.linear_widths, 12 * 1280 * SMOLLM2.vocab_size
+    assert activations(SMOLLM2, anchored, on_gpu=True) * 2**30 == pytest.approx(2 * (layers + logits))
 
 
 def test_a_shared_prompt_takes_memory_once() -> None:
@@ -292,9 +333,24 @@ def test_a_shared_prompt_takes_memory_once() -> None:
     assert of(2, 4) == (2 * 128 + 512, 2 * 128)
     # Of three groups: the ends of two and a whole one.
     assert of(6, 4) == (6 * 128 + 3 * 512, 6 * 128)
-    shared = replace(WORK.learner, batch=4, length=640, group=4, completion=128)
-    logits = 12 * 4 * 128 * SMOLLM2.vocab_size / 2**30
-    assert activations(SMOLLM2, shared) - logits == pytest.approx(2 * 1024 * SMOLLM2.linear_widths / 2**30)
+
+
+def test_rows_with_a_shared_prompt_have_an_attention_mask() -> None:
+    shared = replace(WORK.learner, batch=8, length=640, group=4, completion=128)
+    # Two rows: a prompt of 512 tokens, and four completions.
+    assert (shared.prompts, shared.row) == (2, 1024)
+
+    def masks(on_gpu: bool, checkpointing: bool = False) -> float:
+        training = replace(shared, checkpointing=checkpointing)
+        widths = SMOLLM2.linear_widths
+        kept = widths // SMOLLM2.layers + SMOLLM2.hidden_size * SMOLLM2.layers if checkpointing else widths
+        head = 8 * 128 * 32_768 * (2 if on_gpu else 2 + 29)
+        return activations(SMOLLM2, training, on_gpu) * 2**30 - 2 * (2 * 1024) * kept - head
+
+    # A byte of truth values, and two of a summand: in each layer on a GPU, and of one at a time with checkpointing.
+    assert masks(on_gpu=False) == pytest.approx(2 * 1024**2 * (1 + 2))
+    assert masks(on_gpu=True) == pytest.approx(2 * 1024**2 * (1 + 2 * SMOLLM2.layers))
+    assert masks(on_gpu=True, checkpointing=True) == pytest.approx(2 * 1024**2 * (1 + 2))
 
 
 def test_a_gpus_share_goes_to_weights_first_and_to_the_kv_cache_then() -> None:
@@ -327,8 +383,8 @@ def test_scoring_memory_outside_an_engines_share_is_checked() -> None:
 @pytest.mark.parametrize(
     ("work", "role", "advice"),
     [
-        (workload(learner_batch=128), "learner", "train.gradient_checkpointing=true"),
-        (workload({"batch": 128}), "sft", "sft.gradient_checkpointing=true"),
+        (workload(learner_batch=256), "learner", "train.gradient_checkpointing=true"),
+        (workload({"batch": 256}), "sft", "sft.gradient_checkpointing=true"),
     ],
 )
 def test_a_batch_that_is_too_large_for_a_gpu_is_refused(work: Workload, role: str, advice: str) -> None:
@@ -338,7 +394,7 @@ def test_a_batch_that_is_too_large_for_a_gpu_is_refused(work: Workload, role: st
 
 
 def test_a_gpu_of_unknown_size_is_not_checked_unless_the_config_says_it() -> None:
-    unknown, work = replace(GPU_NODE, gpu_memory_gb=None), workload(learner_batch=128)
+    unknown, work = replace(GPU_NODE, gpu_memory_gb=None), workload(learner_batch=256)
     plan = make_plan(ClusterConfig(device="gpu"), work, unknown)
     assert all("GPU" not in limit.name for limit in plan.limits)
     assert "role 'learner'" in refusal(ClusterConfig(device="gpu", gpu_memory_gb=80), work, unknown)
