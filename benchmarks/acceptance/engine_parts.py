@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
+
+from cluster.planning.machine import Machine
+from rewriter_agent.config import RunConfig
 
 from .rows import Row, Setting
 from .torch_parts import backbone, config_of, expert_texts, score, train_rows
@@ -56,15 +59,16 @@ def engines(setting: Setting) -> list[Row]:
     expected["adapter"] = expected["merged weights"] = score(model, texts)
     model.save_pretrained(setting.folder / "adapter")
     rows = []
-    with fleet_of(setting, RANK) as fleet:
-        rows += compare(fleet, "backbone", texts, expected)
-        fleet.load_lora(1, setting.folder / "adapter")
-        rows += compare(fleet, "adapter", texts, expected)
-        rows.append(Row("speed of sampling, adapter", sampling_speed(fleet, texts), "tokens/s"))
-    with fleet_of(setting, 0) as fleet:
-        fleet.publish(1, merged_weights(model))
-        rows += compare(fleet, "merged weights", texts, expected)
-        rows.append(Row("speed of sampling, merged weights", sampling_speed(fleet, texts), "tokens/s"))
+    with machines_of(setting) as machines:
+        with fleet_of(setting, machines, RANK) as fleet:
+            rows += compare(fleet, "backbone", texts, expected)
+            fleet.load_lora(1, setting.folder / "adapter")
+            rows += compare(fleet, "adapter", texts, expected)
+            rows.append(Row("speed of sampling, adapter", sampling_speed(fleet, texts), "tokens/s"))
+        with fleet_of(setting, machines, 0) as fleet:
+            fleet.publish(1, merged_weights(model))
+            rows += compare(fleet, "merged weights", texts, expected)
+            rows.append(Row("speed of sampling, merged weights", sampling_speed(fleet, texts), "tokens/s"))
     return rows
 
 
@@ -73,7 +77,7 @@ def sleep(setting: Setting) -> list[Row]:
     config = config_of("model.dtype=float32")
     _, texts = expert_texts(config)
     expected = {"after a sleep": score(backbone(config, "float32", "cpu"), texts)}
-    with fleet_of(setting, RANK, sleep_mode=True) as fleet:
+    with machines_of(setting) as machines, fleet_of(setting, machines, RANK, sleep_mode=True) as fleet:
         compare(fleet, "after a sleep", texts, expected)
         awake = used_gb()
         fleet.sleep()
@@ -155,34 +159,43 @@ def sequence_parallel(setting: Setting) -> list[Row]:
         return train_rows(setting, "split", "two GPUs a row", in_process=False, num_workers=2, sp_size=2)
 
 
+def engine_config(setting: Setting) -> RunConfig:
+    """The laboratory's config for one engine on the device."""
+    device = "gpu" if setting.device == "cuda" else "cpu"
+    return config_of("model.dtype=float32", f"cluster.device={device}", "cluster.gpu_memory_utilization=0.5")
+
+
+def machines_of(setting: Setting) -> AbstractContextManager[Sequence[Machine]]:
+    """A cluster of its own on this machine."""
+    from cluster.session import connect
+
+    return connect(engine_config(setting).cluster)
+
+
 @contextmanager
-def fleet_of(setting: Setting, rank: int, sleep_mode: bool = False) -> Generator[Any]:
-    """A fleet of one engine of the laboratory's backbone, on a cluster of its own."""
+def fleet_of(
+    setting: Setting, machines: Sequence[Machine], rank: int, sleep_mode: bool = False
+) -> Generator[Any]:
+    """A fleet of one engine of the laboratory's backbone, which serves adapters if `rank` is not 0."""
     from cluster.fleet.fleet import Fleet
     from cluster.fleet.settings import FleetSettings
     from cluster.planning.plan import engine_spec, make_plan
-    from cluster.session import connect
     from rewriter_agent.models.resolve import resolve_model
     from rewriter_agent.models.size import model_shape
     from rewriter_agent.runtime.workload import workload
 
-    device = "gpu" if setting.device == "cuda" else "cpu"
-    config = config_of(
-        "model.dtype=float32", f"cluster.device={device}", "cluster.gpu_memory_utilization=0.5"
-    )
+    config = engine_config(setting)
     path = resolve_model(config.model.name_or_path)
-    with connect(config.cluster) as machines:
-        cluster = config.cluster
-        role = make_plan(cluster, workload(config, model_shape(path)), machines, {"policy"}).role("policy")
-        role = replace(role, sleeps=sleep_mode)
-        ends = expert_texts(config)[0].ends.ids
-        model = config.model
-        spec = engine_spec(cluster, role, path, model.dtype, model.max_model_len, ends, rank)
-        fleet = Fleet.start("policy", spec, 1, FleetSettings.of(cluster, 1))
-        try:
-            yield fleet.wait()
-        finally:
-            fleet.shutdown()
+    cluster, model = config.cluster, config.model
+    role = make_plan(cluster, workload(config, model_shape(path)), machines, {"policy"}).role("policy")
+    role = replace(role, sleeps=sleep_mode)
+    ends = expert_texts(config)[0].ends.ids
+    spec = engine_spec(cluster, role, path, model.dtype, model.max_model_len, ends, rank)
+    fleet = Fleet.start("policy", spec, 1, FleetSettings.of(cluster, 1))
+    try:
+        yield fleet.wait()
+    finally:
+        fleet.shutdown()
 
 
 def compare(fleet: Any, name: str, texts: Sequence[Any], expected: dict[str, list[list[float]]]) -> list[Row]:
