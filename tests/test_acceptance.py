@@ -73,6 +73,13 @@ def test_a_part_that_fails_says_why(tmp_path: Path) -> None:
     assert failure.endswith("(status 1, weights.log)")
 
 
+def test_the_service_names_the_run_that_it_needs(tmp_path: Path) -> None:
+    failure = run(BY_NAME["service"], "cpu", tmp_path / "service")
+    assert failure is not None
+    assert failure.startswith("ValueError: ")
+    assert "is no finished run: give --only whole_run service" in failure
+
+
 def test_parts_without_a_gpu_run_to_the_page(tmp_path: Path) -> None:
     options = ["--device", "cpu", "--without-engines", "--only", "weights", "sleep", "engines"]
     assert main([*options, "--output", str(tmp_path / "out")]) == 0

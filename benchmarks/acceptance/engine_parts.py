@@ -126,6 +126,8 @@ def service(setting: Setting) -> list[Row]:
     from rewriter_agent.io.files import read_jsonl
 
     run = setting.folder.parent / "whole_run" / "runs" / NAME
+    if not (run / "report").exists():
+        raise ValueError(f"{run} is no finished run: give --only whole_run service, or no --only")
     problems = read_jsonl(run / "prepare" / "test.jsonl")
     log = setting.folder / "service.log"
     command = command_of("serve", str(run), "--port", "0")
