@@ -67,7 +67,9 @@ class ClusterConfig(BaseModel):
     wait_timeout: float = Field(300, ge=0)
     """Seconds to wait until the machines of a joined cluster are up, and until they are free; 0 does not wait."""
 
-    label_selector: dict[Literal["policy", "backbone", "encoder", "learner", "sft"], dict[str, str]] = {}
+    label_selector: dict[
+        Literal["policy", "backbone", "encoder", "learner", "sft", "student"], dict[str, str]
+    ] = {}
     """Ray labels, by role, of the machines that its processes may run on, such as `{learner: {pool: trainers}}`."""
 
     port: int = Field(6379, ge=0, le=65535)

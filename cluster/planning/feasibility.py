@@ -6,10 +6,11 @@ from cluster.config import ClusterConfig
 
 from .colocation import shared_gpu_gb
 from .memory import sequence_gb
-from .roles import Role
+from .roles import STUDENT, Role
 from .workload import Workload
 
 KEYS = {"policy": "cluster.engines", "backbone": "cluster.scorers", "sft": "sft.num_workers"}
+ENGINES = ("policy", "backbone", STUDENT)
 
 
 def check_cores(roles: Sequence[Role], cpus: int, config: ClusterConfig) -> None:
@@ -63,7 +64,7 @@ def check_gpu_memory(
         return
     one = sequence_gb(config, work)
     for role in (role for role in roles if role.num_gpus):
-        if role.name in ("policy", "backbone") and role.gpu.kv_cache < one:
+        if role.name in ENGINES and role.gpu.kv_cache < one:
             raise ValueError(
                 f"role '{role.name}' does not fit: of {role.gpu_memory_utilization:.3g} x {available:.1f} GiB, weights "
                 f"and activations leave {role.gpu.kv_cache:.1f} GiB for the KV cache, and one sequence of "
@@ -95,7 +96,7 @@ def _kv_cache_advice(role: Role) -> str:
 
 def _gpu_advice(role: Role) -> str:
     match role.name:
-        case "policy" | "backbone":
+        case name if name in ENGINES:
             return "Lower cluster.gpu_memory_utilization: scoring takes memory in addition to that share."
         case "learner":
             return "Lower train.per_device_train_batch_size, or set train.gradient_checkpointing=true."

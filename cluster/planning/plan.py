@@ -13,7 +13,7 @@ from .colocation import share_gpu, shared_gpu_gb
 from .feasibility import check_cores, check_gpu_memory, check_gpus, check_memory
 from .machine import GB, Machine, smallest_gpu_gb
 from .memory import RAY_BASE_GB
-from .roles import Role, make_roles, threads_per_process
+from .roles import STUDENT, Role, make_roles, threads_per_process
 from .workload import Workload
 
 
@@ -126,7 +126,7 @@ def make_plan(
     machines: Sequence[Machine],
     roles: Collection[str] | None = None,
 ) -> Plan:
-    """Lay the roles out on the machines; with `roles`, only the named ones.
+    """Lay the roles out on the machines; with `roles`, only the named ones, else those of a whole run.
 
     Raises:
         ValueError: a role does not fit; the message names it, the shortage and the setting to change.
@@ -151,12 +151,13 @@ def make_plan(
 def wanted_roles(
     config: ClusterConfig, work: Workload, machines: Sequence[Machine], names: Collection[str] | None
 ) -> list[Role]:
-    """Roles with these names, all for None, on the GPUs of the machines.
+    """Roles with these names, those of a whole run for None, on the GPUs of the machines.
 
     Raises:
         ValueError: roles that share a GPU of unknown memory.
     """
-    roles = [role for role in make_roles(config, work, machines) if names is None or role.name in names]
+    made = make_roles(config, work, machines)
+    roles = [role for role in made if (role.name != STUDENT if names is None else role.name in names)]
     return share_gpu(roles, config, work, smallest_gpu_gb(machines)) if config.colocate is True else roles
 
 

@@ -12,6 +12,8 @@ from .workload import Workload
 
 # The three roles of the rollout phase take turns on the same cores, so each reserves a third of them.
 TURNS = 3
+STUDENT = "student"
+"""Role of a service alone, and of no run."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def make_roles(config: ClusterConfig, work: Workload, machines: Sequence[Machine
         *([_encoder(work, on_gpu, machines)] if work.encoder_parameters else []),
         engines("policy", config.engines, scores=not config.scorers, adapters=config.enable_lora),
         *([engines("backbone", config.scorers, scores=True)] if config.scorers else []),
+        *([engines(STUDENT, work.students, scores=False)] if work.students else []),
         Role(
             "learner",
             "rollout",

@@ -99,3 +99,5 @@ class Workload:
     encoder_parameters: int = 0
     """Parameters of the text encoder of the reward; 0 for none."""
     encoder_on_gpu: bool = False
+    students: int = 0
+    """Engines of a fine-tuned model that a service runs next to the others."""

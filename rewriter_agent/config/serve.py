@@ -23,6 +23,10 @@ class ServeConfig(Strict):
     tls_key: UserPath | None = None
     """File with the certificate's private key, readable by its owner alone."""
 
+    student: UserPath | None = None
+    """Folder of a fine-tuned model of the backbone, such as `RUN/sft-rewritten/model`, for `/v1/chat/completions`; it
+    takes one more engine."""
+
     min_ingresses: int = Field(1, ge=1)
     """Processes that answer HTTP, at least."""
 
@@ -46,6 +50,10 @@ class ServeConfig(Strict):
 
     max_batch_mb: float = Field(1024, gt=0)
     """Maximum size of a batch's file in MiB."""
+
+    allow_hub: bool = False
+    """Whether a batch may be the name of a public data set of the Hugging Face Hub, which the service downloads. It has
+    at most `max_batch_mb`."""
 
     max_batches: int = Field(100, ge=1)
     """Unfinished batches that one token may have; more get the status 429."""

@@ -195,7 +195,7 @@ def read_experts(problems: Sequence[Problem], session: Session, progress: Progre
 
 def without_reasoning(problems: Sequence[Problem], session: Session, progress: Progress) -> frozenset[str]:
     """Ids of the problems to leave out, as the model thinks and their experts do not."""
-    found = [one for one in problems if not split_reasoning(one.solution)[0]] if session.tokens.thinks else []
+    found = [one for one in problems if lacks_reasoning(one, session.tokens)]
     policy = session.config.prompts.reasoning
     if found and policy == "keep":
         progress(
@@ -204,6 +204,11 @@ def without_reasoning(problems: Sequence[Problem], session: Session, progress: P
             "that reason, and model.chat_template_kwargs turns thinking off if the template can"
         )
     return frozenset(one.id for one in found if policy == "drop")
+
+
+def lacks_reasoning(problem: Problem, tokens: Tokens) -> bool:
+    """Whether the model thinks, and the problem's expert does not."""
+    return tokens.thinks and not split_reasoning(problem.solution)[0]
 
 
 def to_drop(faults: Sequence[StepFault], config: RunConfig) -> frozenset[str]:

@@ -33,7 +33,7 @@ from .first_start import first_start
 from .run_folder import RunFolder
 from .workload import cluster_layout, workload
 
-EngineName = Literal["policy", "backbone"]
+EngineName = Literal["policy", "backbone", "student"]
 
 
 class Session:
@@ -91,7 +91,7 @@ class Session:
         # A shard's thread may still be at work when the run has ended; Ray would start a cluster of its own for it.
         assert not self._closed, "the run is closed"
         model, cluster = self.config.model, self.cluster
-        counts = {"policy": cluster.engines, "backbone": cluster.scorers}
+        counts = {"policy": cluster.engines, "backbone": cluster.scorers, "student": 1}
         if not self._fleets:
             self.wait_for_capacity(*(role.name for role in self.plan.roles_in("rollout")))
         for name in dict.fromkeys(self.engine_role(name) for name in names):
@@ -104,7 +104,7 @@ class Session:
                 spec = engine_spec(
                     cluster,
                     self.plan.role(name),
-                    self.model_path,
+                    self._model_of(name),
                     model.dtype,
                     model.max_model_len,
                     self.tokens.ends.ids,
@@ -113,6 +113,10 @@ class Session:
                 fleet = Fleet.start(name, spec, counts[name], FleetSettings.of(cluster, self._window))
                 fleet.log = _say
                 self._fleets[name] = fleet
+
+    def _model_of(self, name: str) -> str:
+        student = self.config.serve.student
+        return str(student.absolute()) if name == "student" and student else self.model_path
 
     def engine_role(self, name: str) -> str:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""
@@ -158,6 +162,12 @@ class Session:
         if self.engine_role("backbone") == "policy":
             return BaseModelView("backbone", self._fleets["policy"]).wait()
         return self._fleets["backbone"]
+
+    @property
+    def student(self) -> Fleet:
+        """Engine of the fine-tuned model that a service runs next to the others."""
+        self.wait_engines("student")
+        return self._fleets["student"]
 
     @cached_property
     def backbone_identity(self) -> tuple[str, str]:

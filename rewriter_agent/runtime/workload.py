@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from cluster.config import ClusterConfig
 from cluster.planning.colocation import colocates
+from cluster.planning.feasibility import ENGINES
 from cluster.planning.machine import Machine
 from cluster.planning.memory import Memory, sequence_gb
 from cluster.planning.plan import Plan
@@ -87,6 +88,7 @@ def workload(config: RunConfig, shape: ModelShape) -> Workload:
         encoder_parameters=encoder,
         # A sentence encoder is small enough for the CPU, the backbone may not be.
         encoder_on_gpu=reward.embedding_model is None,
+        students=int(config.serve.student is not None),
     )
 
 
@@ -159,5 +161,5 @@ def _gpu_lines(plan: Plan, config: RunConfig, work: Workload) -> list[str]:
         f"{role.name}: an engine's KV cache holds {int(role.gpu.kv_cache / one)} sequences of {work.max_model_len} "
         f"tokens (cluster.max_num_seqs {config.cluster.max_num_seqs})"
         for role in plan.roles
-        if role.name in ("policy", "backbone")
+        if role.name in ENGINES
     ]

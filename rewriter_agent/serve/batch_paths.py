@@ -29,6 +29,13 @@ def add_batches(app: FastAPI) -> None:
         await core.batch_added()
         return added
 
+    @app.post("/v1/batches/hub", tags=["batches"], status_code=201)
+    async def named(body: schema.HubRows, token: TokenName) -> schema.Batch:
+        """Name a public data set of the Hugging Face Hub; the service downloads and rewrites it, if it allows this."""
+        added = await batches.add_named(token, body)
+        await core.batch_added()
+        return added
+
     @app.get("/v1/batches", tags=["batches"])
     def batches_of_token(token: TokenName) -> list[schema.Batch]:
         """List your batches, the newest first."""

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rewriter_agent.io.files import atomic, read_json, write_json
 
 from . import schema
 from .errors import ServiceError
+from .hub_rows import rows_of_hub
 from .parquet_rows import is_parquet, rows_of_parquet
 
 SHARD = 256
@@ -89,6 +90,21 @@ class Batches:
         Raises:
             ServiceError: the file is too large or holds no row, or the owner has too many batches.
         """
+        return await self._add(owner, lambda path: self._receive(body, path))
+
+    async def add_named(self, owner: str, named: schema.HubRows) -> schema.Batch:
+        """Save the rows of a data set of the Hugging Face Hub as a new batch.
+
+        Raises:
+            ServiceError: the service allows none, the data set cannot be used, or the owner has too many batches.
+        """
+        if not self.config.allow_hub:
+            raise ServiceError(
+                403, "no_hub", "this service takes no names of data sets (serve.allow_hub); upload the rows"
+            )
+        return await self._add(owner, lambda path: rows_of_hub(named, path, self._limit))
+
+    async def _add(self, owner: str, save: Callable[[Path], Awaitable[None]]) -> schema.Batch:
         self._check_room(owner)
         name = secrets.token_hex(8)
         batch = BatchFolder(self.folder / name)
@@ -96,11 +112,12 @@ class Batches:
             temporary.mkdir()
             try:
                 async with asyncio.timeout(self.config.max_seconds):
-                    count = await self._save(body, BatchFolder(temporary).rows)
+                    await save(BatchFolder(temporary).rows)
             except ClientDisconnect:
                 raise ServiceError(400, "disconnected", "the client has gone") from None
             except TimeoutError:
                 raise ServiceError(408, "slow_body", "the file did not arrive in time; split it") from None
+            count = await self._count(BatchFolder(temporary).rows)
             record = {"owner": owner, "rows": count, "created": time.time()}
             write_json(BatchFolder(temporary).record, record)
         return self.status(owner, name)
@@ -168,13 +185,18 @@ class Batches:
                 f"{most} batches of this token are not finished (serve.max_batches); wait, or cancel one",
             )
 
-    async def _save(self, body: AsyncIterator[bytes], path: Path) -> int:
-        """Write the body; the number of its rows."""
-        limit, size = int(self.config.max_batch_mb * 1024**2), 0
+    @property
+    def _limit(self) -> int:
+        """Maximum size of the rows in bytes."""
+        return int(self.config.max_batch_mb * 1024**2)
+
+    async def _receive(self, body: AsyncIterator[bytes], path: Path) -> None:
+        """Write the body, as JSON Lines."""
+        size = 0
         with path.open("wb") as file:
             async for chunk in body:
                 size += len(chunk)
-                if size > limit:
+                if size > self._limit:
                     raise ServiceError(
                         413,
                         "body_too_large",
@@ -184,11 +206,15 @@ class Batches:
         if is_parquet(path):
             source = path.with_suffix(".parquet")
             path.rename(source)
-            await rows_of_parquet(source, path, limit)
+            await rows_of_parquet(source, path, self._limit)
             source.unlink()
+
+    @staticmethod
+    async def _count(path: Path) -> int:
+        """Number of the rows, which must be one at least."""
         count = await asyncio.to_thread(lambda: sum(1 for _ in read_lines(path)))
         if not count:
-            raise ServiceError(422, "no_rows", "the body holds no row; send a JSON object a line, or Parquet")
+            raise ServiceError(422, "no_rows", "there is no row; send a JSON object a line, or Parquet")
         return count
 
 

@@ -1,4 +1,4 @@
-"""Chat completions in OpenAI's form, from the rewriter's engines and the backbone's."""
+"""Chat completions in OpenAI's form, from the engines of rewriter, student and backbone."""
 
 import secrets
 import time
@@ -18,7 +18,7 @@ from .errors import ServiceError
 from .schema import Text
 from .service import RewritingService
 
-REWRITER, BACKBONE = "rewriter", "backbone"
+REWRITER, STUDENT, BACKBONE = "rewriter", "student", "backbone"
 DEFAULT_LENGTH = 256
 MOST_CHOICES = 64
 
@@ -104,7 +104,8 @@ def chat_models(service: RewritingService) -> dict[str, Callable[[], Fleet]]:
     """Models by name, and their engines."""
     session = service.session
     policy = {REWRITER: lambda: session.actor} if uses_policy(service.origin.config.strategy) else {}
-    return {**policy, BACKBONE: lambda: session.reference}
+    student = {STUDENT: lambda: session.student} if session.config.serve.student else {}
+    return {**policy, **student, BACKBONE: lambda: session.reference}
 
 
 def complete(service: RewritingService, request: ChatRequest) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from rewriter_agent.pipeline import rewriting_roles
 from rewriter_agent.rewrite.record import Provenance
 from rewriter_agent.rewrite.stage import load_rewriter, make_rewriter
 from rewriter_agent.runtime.run_folder import RunFolder
-from rewriter_agent.runtime.session import Session
-from rewriter_agent.train.rewriter import check_rewriter, read_rewriter, rewriter_folder
+from rewriter_agent.runtime.session import EngineName, Session
+from rewriter_agent.train.rewriter import check_rewriter, check_tokenizer, read_rewriter, rewriter_folder
 
 from .service import RewritingService
 
@@ -81,7 +81,7 @@ def check_service(config: RunConfig, machines: Sequence[Machine]) -> None:
 
 
 def _session(config: RunConfig, machines: Sequence[Machine]) -> Session:
-    roles = {*rewriting_roles(config), "backbone"}
+    roles = {*rewriting_roles(config), "backbone", *_students(config)}
     return Session(config, machines, roles, calls=config.serve.concurrency)
 
 
@@ -89,6 +89,8 @@ def _check(session: Session) -> None:
     """Refuse a run without a rewriter before anything slow."""
     config = session.config
     check_rewriter(session)
+    if student := config.serve.student:
+        check_tokenizer(student, session.tokens.tokenizer, "serve.student")
     if uses_policy(config.rewrite.strategy):
         others = ", ".join(name for name in SERVED if not uses_policy(name))
         folder = rewriter_folder(config)
@@ -100,11 +102,15 @@ def _check(session: Session) -> None:
         read_rewriter(folder, session.backbone_identity[0], session.tokens.tokenizer)
 
 
+def _students(config: RunConfig) -> tuple[EngineName, ...]:
+    return ("student",) if config.serve.student else ()
+
+
 def _service(session: Session, progress: Progress) -> RewritingService:
     config = session.config
     progress(f"starting the engines of strategy '{config.rewrite.strategy}'")
-    session.start_engines("backbone")
+    session.start_engines("backbone", *_students(config))
     steps = load_rewriter(session, progress) if uses_policy(config.rewrite.strategy) else None
     rewriter = make_rewriter(session, config.seed)
-    session.wait_engines("backbone")
+    session.wait_engines("backbone", *_students(config))
     return RewritingService(session, rewriter, Provenance(config.rewrite, steps, config.seed))

@@ -1,15 +1,13 @@
 """Uploaded Parquet files as JSON Lines."""
 
-import asyncio
-import sys
 from pathlib import Path
 
+from .child_reader import SECONDS, read_in_child
 from .errors import ServiceError
 from .schema import Row
 
 MAGIC = b"PAR1"
 """First bytes of every Parquet file."""
-SECONDS = 600
 
 
 def is_parquet(path: Path) -> bool:
@@ -24,18 +22,8 @@ async def rows_of_parquet(source: Path, target: Path, limit: int) -> None:
     Raises:
         ServiceError: the file cannot be read, lacks a column, or takes too much memory or time.
     """
-    module = f"{__package__}.read_parquet"
-    values = (str(source), str(target), str(limit), str(SECONDS))
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *values, *Row.model_fields, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(SECONDS):
-            await child.wait()
-    finally:
-        if child.returncode is None:
-            child.kill()
-    if child.returncode:
+    arguments = (str(source), str(target), str(limit), str(SECONDS), *Row.model_fields)
+    if not await read_in_child("read_parquet", arguments):
         raise ServiceError(
             422,
             "bad_file",

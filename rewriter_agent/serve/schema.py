@@ -242,6 +242,35 @@ class Batch(_Model):
     """Estimate of the time left; null if the pace is not known."""
 
 
+HUB_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}"
+HubPart = Annotated[str, Field(pattern=f"^{HUB_PART}$")]
+HubColumn = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,200}$")]
+
+
+class HubColumns(_Model):
+    """Columns of a data set that hold the fields of a row."""
+
+    question: HubColumn = "question"
+    """Column of the question."""
+    solution: HubColumn = "solution"
+    """Column of the expert's solution."""
+    answer: HubColumn | None = None
+    """Column of the gold answer; extracted from the solution if it is not given."""
+
+
+class HubRows(_Model):
+    """A public data set of the Hugging Face Hub."""
+
+    name: Annotated[str, Field(pattern=f"^{HUB_PART}/{HUB_PART}$")]
+    """Name of the data set, `owner/name`."""
+    subset: HubPart = "default"
+    """Subset, which other programs call its config."""
+    split: HubPart = "train"
+    """Split."""
+    columns: HubColumns = HubColumns()
+    """Columns that hold the fields of a row."""
+
+
 class ErrorText(_Model):
     """Description of an error."""
 

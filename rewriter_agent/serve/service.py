@@ -14,7 +14,7 @@ from cluster.types import ScoreRequest
 from reward import Anchors
 from reward.alignment import tail_fraction
 from rewriter_agent.config.data import Columns, RowData
-from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, TOO_LONG
+from rewriter_agent.config.outcomes import ENGINE_ERROR, FALSE_STEP, NO_REASONING, TOO_LONG
 from rewriter_agent.config.strategies import uses_policy
 from rewriter_agent.data.problem import EncodedProblem, Problem
 from rewriter_agent.data.rows import BadRow, parse_row
@@ -22,7 +22,7 @@ from rewriter_agent.data.step_faults import step_faults
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.value_cache import NoCache
 from rewriter_agent.prepare.records import Prepared, prepared_row
-from rewriter_agent.prepare.stage import anchors, fits
+from rewriter_agent.prepare.stage import anchors, fits, lacks_reasoning
 from rewriter_agent.rewrite.record import (
     ExpertTokens,
     Provenance,
@@ -162,6 +162,8 @@ class RewritingService:
             [problem], session.verifier.check_steps
         ):
             return FALSE_STEP
+        if session.config.prompts.reasoning == "drop" and lacks_reasoning(problem, session.tokens):
+            return NO_REASONING
         if not fits(problem.prompt_ids, expert_ids, session.config):
             return TOO_LONG
         rows = anchors([problem], session.tokens, session, NoCache(), session.backbone_identity)

@@ -124,11 +124,16 @@ def read_rewriter(folder: Path, identity: str, tokenizer: Any) -> RewriterCard:
             f"rewrite.rewriter: {folder} was trained on another backbone ({card.backbone}, {card.backbone_identity}) "
             f"than model.name_or_path names ({identity}); name that backbone, or train a rewriter for this one"
         )
-    check_model_folder(folder / MODEL, "rewrite.rewriter")
-    its = load_tokenizer(str(folder / MODEL))
+    check_tokenizer(folder / MODEL, tokenizer, "rewrite.rewriter")
+    return card
+
+
+def check_tokenizer(folder: Path, tokenizer: Any, key: str) -> None:
+    """Raise ValueError, which names the config key, if the folder holds no model with this tokenizer."""
+    check_model_folder(folder, key)
+    its = load_tokenizer(str(folder))
     if its.get_vocab() != tokenizer.get_vocab() or its.chat_template != tokenizer.chat_template:
         raise ValueError(
-            f"rewrite.rewriter: the tokenizer in {folder / MODEL} is not the backbone's (its tokens or its chat "
-            "template differ), and token ids would mean something else; put the backbone's tokenizer files there"
+            f"{key}: the tokenizer in {folder} is not the backbone's (its tokens or its chat template differ), and "
+            "token ids would mean something else; put the backbone's tokenizer files there"
         )
-    return card

@@ -76,6 +76,7 @@ def fake_service(fleet: SeededFleet | None = None, config: RunConfig | None = No
         tokens=tokens,
         reference=engines,
         actor=engines,
+        student=engines,
         verifier=verifier,
         backbone_identity=("0123456789abcdef", "float32"),
     )

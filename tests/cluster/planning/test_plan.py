@@ -39,9 +39,11 @@ def workload(sft: dict[str, Any] | None = None, learner_batch: int = 4, **change
     return replace(WORK, learner=learner, sft=replace(WORK.sft, **(sft or {})), **changed)
 
 
-def refusal(config: ClusterConfig, work: Workload, *machines: Machine) -> str:
+def refusal(
+    config: ClusterConfig, work: Workload, *machines: Machine, roles: Collection[str] | None = None
+) -> str:
     with pytest.raises(ValueError, match="does not fit") as error:
-        plan_for(config, work, machines)
+        plan_for(config, work, machines, roles)
     return str(error.value)
 
 
@@ -64,6 +66,16 @@ def test_only_roles_that_will_start_are_checked() -> None:
     assert [role.name for role in plan.roles] == ["backbone"]
     assert plan.phases == ["rollout"]
     assert make_plan(config, WORK, machine, ()).roles == ()
+
+
+def test_a_student_is_served_if_it_is_named_and_is_no_role_of_a_run() -> None:
+    work = workload(students=1)
+    assert make_plan(ClusterConfig(), work, ROOMY, ("backbone", "student")).role("student").count == 1
+    assert "student" not in [role.name for role in make_plan(ClusterConfig(), work, ROOMY).roles]
+    message = refusal(
+        ClusterConfig(device="gpu"), work, replace(GPU_NODE, gpus=2), roles=("backbone", "policy", "student")
+    )
+    assert "policy 1 x 1, backbone 1 x 1, student 1 x 1 = 3 GPUs" in message
 
 
 def test_learner_and_engines_that_work_at_once_share_the_cores() -> None:

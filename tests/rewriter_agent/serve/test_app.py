@@ -94,6 +94,16 @@ def test_a_run_that_drops_false_steps_does_not_rewrite_them() -> None:
     assert answer["false_steps"] == [{"text": "5 - 4 = 2", "claimed": "2", "value": "1"}]
 
 
+@pytest.mark.parametrize(("thinks", "reason"), [(True, "expert_without_reasoning"), (False, None)])
+def test_a_run_that_drops_experts_without_reasoning_does_not_rewrite_them(
+    thinks: bool, reason: str | None
+) -> None:
+    service = fake_service(config=service_config(prompts={"reasoning": "drop"}))
+    vars(service.session.tokens)["thinks"] = thinks
+    answer = client_of(fake_app(service)).post("/v1/rewrites", json=ROW).json()
+    assert answer["reason"] == reason
+
+
 def test_many_rows_come_as_lines_each_once(client: TestClient) -> None:
     rows = [*questions(20), {"question": "No answer?", "solution": "None."}]
     response = client.post("/v1/rewrites", json={"rows": rows})

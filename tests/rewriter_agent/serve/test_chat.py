@@ -1,11 +1,13 @@
 """The paths in OpenAI's form, with OpenAI's own client."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from rewriter_agent.config.serve import ServeConfig
 from tests.helpers.fake_service import TOKEN, fake_app, fake_service, service_config
 from tests.helpers.served_app import served
 
@@ -73,3 +75,14 @@ def test_a_strategy_by_prompt_has_no_rewriter() -> None:
     with served(fake_app()) as address:
         found = openai.OpenAI(base_url=f"{address}/v1", api_key="none").models.list()
     assert [model.id for model in found] == ["backbone"]
+
+
+def test_a_fine_tuned_model_is_named_student() -> None:
+    config = service_config(serve={"student": "sft-rewritten/model"})
+    with served(
+        fake_app(fake_service(config=config), ServeConfig(student=Path("sft-rewritten/model")))
+    ) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none")
+        assert [model.id for model in client.models.list()] == ["student", "backbone"]
+        answer = client.chat.completions.create(model="student", messages=MESSAGES, max_tokens=64)
+    assert (answer.choices[0].message.content or "").startswith("Some words")
