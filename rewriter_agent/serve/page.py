@@ -47,13 +47,14 @@ def add_pages(app: FastAPI, tokens: AccessTokens) -> None:
 
     @app.get("/batches", include_in_schema=False)
     async def batch_list(request: Request) -> Response:
-        found = batches.of_owner(request.state.token) if request.state.token is not None else []
-        is_working = any(one.state in ("queued", "running") for one in found)
-        return await _page(request, "batches.html.j2", "Batches", batches=found, is_working=is_working)
+        return await _batches_page(request)
 
     @app.post("/batches", include_in_schema=False)
-    async def upload(token: TokenName, file: UploadFile) -> Response:
-        await batches.add(token, _chunks(file))
+    async def upload(request: Request, token: TokenName, file: UploadFile) -> Response:
+        try:
+            await batches.add(token, _chunks(file))
+        except ServiceError as error:
+            return await _batches_page(request, error=str(error), status=error.status)
         await core.batch_added()
         return RedirectResponse("/batches", 303)
 
@@ -100,6 +101,22 @@ async def _rewrite_page(
         target=_coloured(pair.target if pair else []),
         conventions=CONVENTIONS,
         most=schema.MAX_TEXT,
+        **options,
+    )
+
+
+async def _batches_page(request: Request, **options: Any) -> Response:
+    batches, token = request.app.state.batches, request.state.token
+    found = batches.of_owner(token) if token is not None else []
+    # A page with an error stays until it is read.
+    is_working = not options and any(one.state in ("queued", "running") for one in found)
+    return await _page(
+        request,
+        "batches.html.j2",
+        "Batches",
+        batches=found,
+        is_working=is_working,
+        most=batches.config.max_body_mb,
         **options,
     )
 

@@ -108,3 +108,11 @@ def test_a_locked_service_asks_for_its_token_once() -> None:
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "<strong>" in client.post("/", data=ROW).text
+
+
+def test_an_upload_that_is_refused_says_why_on_the_page(client: httpx2.Client) -> None:
+    response = client.post("/batches", files={"file": ("rows.jsonl", b"")})
+    assert response.status_code == 422
+    assert response.headers["content-type"].startswith("text/html")
+    assert 'role="alert">there is no row' in response.text
+    assert "at most 16 MiB here" in response.text
