@@ -110,10 +110,12 @@ bench-engine: $(STAMP) ## Compare a fleet of one engine with bare LLM.generate, 
 bench-grpo: $(STAMP) ## Compare a GRPO step with TRL's own generation, and with learner and engines in turns or overlapped
 	@$(BIN)/python -m benchmarks.grpo_step $(SET)
 
-bench-service: $(STAMP) ## Compare the service with the rewriting job; hostile requests; rows while processes are killed
+bench-service: $(STAMP) ## Compare the service with the rewriting job; hostile requests, memory, kills (COUNT=100000 SECONDS=600: longer)
 	@$(BIN)/python -m benchmarks.service $(SET)
-	@$(BIN)/python -m benchmarks.service_hostile
-	@$(BIN)/python -m benchmarks.service_faults
+	@$(BIN)/python -m benchmarks.service_hostile --count $(or $(COUNT),2000)
+	@$(BIN)/python -m benchmarks.service_memory --count $(or $(COUNT),2000)
+	@$(BIN)/python -m benchmarks.service_faults --seconds $(or $(SECONDS),90) --pause 10
+	@$(BIN)/python -m benchmarks.service_faults configs/lab.yaml --seconds $(or $(SECONDS),90) --pause 20
 
 gpu-acceptance: ## Install the GPU profile, run every CUDA path in small, and write OUTPUT/acceptance.md
 	@$(MAKE) --no-print-directory install PROFILE=gpu

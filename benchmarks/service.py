@@ -1,77 +1,130 @@
 """The service against the rewriting job on the same engines: `python -m benchmarks.service`.
 
-The job first rewrites the problems of a run. Then the service, started on the same run, gets the same rows, 64 at a
-time, over HTTP. Both rates are tokens that the engines wrote per second of work. Last, single rows one after the other:
-the seconds of a request over HTTP, and of the work for the row alone, which the answer tells.
+The same rows go in turns through the batch job, in the process that holds the engines, and over HTTP, 64 at a time. The
+service does the work of the stages `prepare` and `rewrite` for each row, so both are timed. A first pass fills the
+prefix cache. Last, single rows one after the other: the seconds of a request over HTTP besides the work for its row,
+which the answer tells.
 """
 
-import json
+import asyncio
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from cluster.session import connect
 from rewriter_agent.client import Rewriter
 from rewriter_agent.commands.serve import deployed, free_port
-from rewriter_agent.config import RunConfig, load_config
-from rewriter_agent.pipeline import COMMANDS, run_stages
+from rewriter_agent.data.load import load_problems
+from rewriter_agent.io.files import batches, write_table
+from rewriter_agent.io.progress import Progress
+from rewriter_agent.io.value_cache import NoCache
+from rewriter_agent.prepare.records import PREPARED
+from rewriter_agent.prepare.stage import anchors
+from rewriter_agent.rewrite.job import rewrite_file
+from rewriter_agent.serve.deployment import RewriterReplica
 from rewriter_agent.serve.engines import service_config
-from rewriter_agent.serve.schema import Rewrite
+from rewriter_agent.serve.service import RewritingService
 
 from .options import config_options
 
-AT_ONCE, ALONE = 64, 50
+ROWS, TIMES = 128, 2
+AT_ONCE, ALONE = 64, 100
+
+
+@dataclass
+class Work:
+    """Tokens of the candidates, and seconds."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.tokens + other.tokens, self.seconds + other.seconds)
+
+    @property
+    def rate(self) -> float:
+        """Tokens per second."""
+        return self.tokens / self.seconds
+
+
+class MeasuredReplica(RewriterReplica):
+    """The deployment `rewriter`, which also does the batch job on its engines."""
+
+    async def job(self) -> tuple[Work, Work]:
+        """Rewrite the run's problems as the batch job does; the work of `rewrite` alone, and with `prepare`."""
+        return await asyncio.to_thread(_job, self.core.service)
 
 
 def main() -> None:
-    """Print the rates, their ratio, and the overhead of a single row."""
+    """Print the rates, their ratios, and the overhead of a single row."""
     options = config_options(__doc__, "configs/lab.yaml")
     with tempfile.TemporaryDirectory() as folder:
-        ours = ["rewrite.strategy=best_of_n", f"output_dir={folder}", "tracking.report_to=none"]
-        config = load_config(options.config, [*options.set, *ours])
-        run_stages(config, COMMANDS["rewrite"])
-        job = job_rate(config)
-        rows = list(rows_of(config))
-        served = service_config(config.folder)
+        settings = [f"data.num_train={ROWS}", *options.set, f"output_dir={folder}"]
+        config = service_config(options.config, "best_of_n", settings)
+        rows = [_row(problem) for problem in load_problems(config.data).train]
         port = free_port("127.0.0.1", 0)
-        address = f"http://127.0.0.1:{port}"
-        with connect(served.cluster), deployed(served, "127.0.0.1", port), Rewriter(address) as client:
-            client.rewrite(**rows[0])
-            rate = service_rate(client, rows)
-            overheads = [overhead(client, row) for row in rows[:ALONE]]
-    print(f"job      {job:8.0f} tokens/s")
-    print(f"service  {rate:8.0f} tokens/s, {AT_ONCE} rows at once; {rate / job:.2f} of the job")
+        with (
+            connect(config.cluster),
+            deployed(config, "127.0.0.1", port, MeasuredReplica) as handle,
+            Rewriter(f"http://127.0.0.1:{port}") as client,
+        ):
+            _through_service(client, rows)
+            rewrite, both, service = Work(), Work(), Work()
+            for _ in range(TIMES):
+                alone, whole = handle.job.remote().result()
+                rewrite, both = rewrite + alone, both + whole
+                service += _through_service(client, rows)
+            overheads = [_overhead(client, row) for row in rows[:ALONE]]
+    print(f"{len(rows)} rows, {TIMES} times in turns; tokens of the candidates per second")
+    for name, work in (
+        ("the job, stage rewrite alone", rewrite),
+        ("the job, stages prepare and rewrite", both),
+        (f"the service, {AT_ONCE} rows at once", service),
+    ):
+        print(f"{name:<36}{work.rate:>8,.0f} tokens/s   service at {service.rate / work.rate:.2f} x")
     cuts = quantiles(overheads, n=100)
-    print(f"overhead of a single row: p50 {1000 * cuts[49]:.1f} ms, p99 {1000 * cuts[98]:.1f} ms")
+    print(
+        f"overhead of {len(overheads)} single rows: p50 {1000 * cuts[49]:.1f} ms, p99 {1000 * cuts[98]:.1f} ms"
+    )
 
 
-def job_rate(config: RunConfig) -> float:
-    """Tokens per second of the stage `rewrite`."""
-    manifest = json.loads((config.folder / "rewrite" / "manifest.json").read_text())
-    return manifest["counts"]["generated_tokens"] / manifest["wall_seconds"]
+def _row(problem: Any) -> dict[str, Any]:
+    return {"question": problem.question, "solution": problem.solution, "answer": problem.answer}
 
 
-def rows_of(config: RunConfig) -> Iterator[dict[str, Any]]:
-    """The problems that the job has rewritten, as rows."""
-    for row in pq.read_table(Path(config.folder) / "rewrite" / "rewrites.parquet").to_pylist():
-        yield {"question": row["question"], "solution": row["expert_solution"], "answer": row["answer"]}
+def _job(service: RewritingService) -> tuple[Work, Work]:
+    session = service.session
+    with tempfile.TemporaryDirectory() as name:
+        folder, start = Path(name), time.monotonic()
+        problems = map(session.tokens.encode, load_problems(session.config.data).train)
+        rows = [
+            row
+            for shard in batches(problems, session.config.prepare.shard_size)
+            for row in anchors(shard, session.tokens, session, NoCache(), session.backbone_identity)
+        ]
+        write_table(folder / "train.parquet", rows, PREPARED)
+        middle = time.monotonic()
+        with (folder / "log").open("w") as log:
+            check, progress = session.verifier.check_steps, Progress("rewrite", log)
+            tally = rewrite_file(
+                folder / "train.parquet", folder, service.rewriter, service.origin, check, progress
+            )
+        end, tokens = time.monotonic(), tally.costs["generated_tokens"]
+    return Work(tokens, end - middle), Work(tokens, end - start)
 
 
-def service_rate(client: Rewriter, rows: list[dict[str, Any]]) -> float:
-    """Tokens per second over HTTP."""
+def _through_service(client: Rewriter, rows: list[dict[str, Any]]) -> Work:
     start = time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers: list[Rewrite] = list(pool.map(lambda row: client.rewrite(**row), rows))
-    return sum(answer.cost.generated_tokens for answer in answers) / (time.monotonic() - start)
+        answers = list(pool.map(lambda row: client.rewrite(**row), rows))
+    return Work(sum(answer.cost.generated_tokens for answer in answers), time.monotonic() - start)
 
 
-def overhead(client: Rewriter, row: dict[str, Any]) -> float:
+def _overhead(client: Rewriter, row: dict[str, Any]) -> float:
     """Seconds of a request besides the work for its row."""
     start = time.monotonic()
     answer = client.rewrite(**row)

@@ -15,21 +15,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
-import psutil
-
 from cluster.session import connect
 from tests.helpers.fake_deployment import fake_deployment
 from tests.helpers.fake_service import ROW, service_config
 from tests.helpers.hostile_requests import BODIES, HEADERS, PATHS
 
+from .service_memory import GROWTH_MB, memory_of_service, print_memory
+
 AT_ONCE = 16
 PATIENCE = 120.0
 """Seconds after which a request hangs."""
-GROWTH_MB = 100.0
-"""MiB by which a process may grow between the middle and the end."""
 SLOW_SECONDS = 20
 """Longest time of a request in the service; a body has to arrive within a tenth of it."""
-NAMES = ("ServeReplica", "ProxyActor", "ServeController")
 SMALL = {name: body for name, body in BODIES.items() if len(body) < 300_000 and "program" not in name}
 Exchange = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[str]]
 
@@ -64,24 +61,11 @@ async def attack(address: str, count: int, rng: random.Random) -> int:
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
         memory[done + count // 4] = memory_of_service()
     faults = {status: number for status, number in statuses.items() if status in ("500", "nothing", "hang")}
-    growth = max(memory[count][name] - memory[count // 2].get(name, 0.0) for name in memory[count])
     print(f"{count} requests in {time.monotonic() - start:.0f} s; slowest answer {slowest:.1f} s")
     print("statuses: " + ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items())))
-    for done, sizes in memory.items():
-        print(f"{done:>8} " + ", ".join(f"{name} {size:.0f} MiB" for name, size in sorted(sizes.items())))
-    print(f"faults: {faults or 'none'}; growth in the second half {growth:.0f} MiB")
+    growth = print_memory(memory)
+    print(f"faults: {faults or 'none'}")
     return int(bool(faults) or growth > GROWTH_MB)
-
-
-def memory_of_service() -> dict[str, float]:
-    """MiB of each process of Serve that only it uses."""
-    sizes: dict[str, float] = {}
-    for process in psutil.Process().children(recursive=True):
-        name = " ".join(process.cmdline())
-        if process.is_running() and any(part in name for part in NAMES):
-            key = name.removeprefix("ray::").split()[0]
-            sizes[key] = sizes.get(key, 0.0) + process.memory_full_info().uss / 1024**2
-    return sizes
 
 
 def choose(rng: random.Random) -> Exchange:

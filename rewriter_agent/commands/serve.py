@@ -17,7 +17,7 @@ from rewriter_agent.config import RunConfig
 from rewriter_agent.io.console import console
 from rewriter_agent.io.files import atomic
 from rewriter_agent.serve.access import read_tokens
-from rewriter_agent.serve.deployment import application
+from rewriter_agent.serve.deployment import RewriterReplica, application
 from rewriter_agent.serve.engines import check_service, service_config
 from rewriter_agent.serve.serve_config import APPLICATION, REWRITER, Arguments, http_options, serve_config
 
@@ -58,8 +58,12 @@ def write_serve_config(arguments: Arguments, port: int, path: Path) -> None:
 
 
 @contextmanager
-def deployed(config: RunConfig, host: str, port: int) -> Generator[DeploymentHandle]:
+def deployed(
+    config: RunConfig, host: str, port: int, replica: type = RewriterReplica
+) -> Generator[DeploymentHandle]:
     """Deploy the service on the cluster that this process has joined; at the end it answers what it has, and ends.
+
+    `replica` is the class with the engines.
 
     Raises:
         RuntimeError: it does not start.
@@ -67,7 +71,7 @@ def deployed(config: RunConfig, host: str, port: int) -> Generator[DeploymentHan
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     ray_serve.start(http_options=http_options(config.serve, host, port))
     try:
-        ray_serve.run(application(config, host), name=APPLICATION)
+        ray_serve.run(application(config, host, replica), name=APPLICATION)
         handle = ray_serve.get_deployment_handle(REWRITER, APPLICATION)
         yield handle
         handle.call.remote("drain").result(timeout_s=config.serve.max_seconds)

@@ -116,7 +116,7 @@ class Session:
 
     def _model_of(self, name: str) -> str:
         student = self.config.serve.student
-        return str(student.absolute()) if name == "student" and student else self.model_path
+        return str(student) if name == "student" and student else self.model_path
 
     def engine_role(self, name: str) -> str:
         """The role whose processes do this one's work: the policy's engines may serve the backbone."""

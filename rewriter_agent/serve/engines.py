@@ -55,7 +55,10 @@ def service_config(run: Path, strategy: str | None = None, overrides: Sequence[s
             f"rewrite.strategy={config.rewrite.strategy} writes nothing, or nothing that passes the gate; choose "
             f"--strategy {', '.join(SERVED)}"
         )
-    return config.model_copy(update={"output_dir": config.output_dir.absolute()})
+    # Other processes have other working folders.
+    student = config.serve.student and config.serve.student.absolute()
+    served = config.serve.model_copy(update={"student": student})
+    return config.model_copy(update={"output_dir": config.output_dir.absolute(), "serve": served})
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import json
 
 from tests.helpers.fake_service import ROW
 
-PATHS = ("/v1/rewrites", "/v1/gap", "/v1/chat/completions")
+PATHS = ("/v1/rewrites", "/v1/gap", "/v1/chat/completions", "/v1/batches/hub")
 DEEP = 100_000
 BODIES: dict[str, bytes] = {
     "nothing": b"",
