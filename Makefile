@@ -15,7 +15,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo bench-service gpu-acceptance chaos partition fuzz lab lab-backbone cluster submit stop clean
+.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check broken-lines format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo bench-service gpu-acceptance chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ $(DOCS_STAMP): $(STAMP) requirements/docs.txt
 
 format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+broken-lines: $(STAMP) ## Break twenty lines one by one in a copy of the code, and name the test that fails
+	@$(BIN)/python scripts/broken_lines.py
 
 check-gpu: ## Resolve the GPU profile without installing it
 	@scripts/check_gpu.sh
