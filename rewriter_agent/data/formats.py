@@ -134,10 +134,11 @@ def _sharegpt(row: Row) -> list[Turn]:
                 else ""
             )
             raise BadRow(f"{label} has no 'from' (it has {has}){advice}")
-        if given["from"] not in ROLES:
-            raise BadRow(f"{label} is from {given['from']!r}; known senders are {', '.join(ROLES)}")
-        message = {"role": ROLES[given["from"]], "content": given.get("value")}
-        if given["from"] == "function_call":
+        sender = given["from"]
+        if not isinstance(sender, str) or sender not in ROLES:
+            raise BadRow(f"{label} is from {sender!r}; known senders are {', '.join(ROLES)}")
+        message = {"role": ROLES[sender], "content": given.get("value")}
+        if sender == "function_call":
             message = {"role": "assistant", "tool_calls": _calls(given.get("value"), label)}
         turns.append(Turn(("conversations", number, "value"), message))
     return turns
@@ -152,8 +153,10 @@ def _calls(value: object, label: str) -> list[dict[str, Any]]:
 
 
 def _alpaca(row: Row) -> list[Turn]:
-    turns = _system(row)
-    for number, pair in enumerate(row.get("history", ())):
+    turns, history = _system(row), row.get("history", [])
+    if not isinstance(history, list):
+        raise BadRow(f"column 'history' holds a {type(history).__name__}, not a list")
+    for number, pair in enumerate(history):
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadRow(f"history[{number}] is not a list of an instruction and its output")
         turns.append(Turn(("history", number, 0), {"role": "user", "content": pair[0]}))

@@ -40,7 +40,7 @@ class Table:
     """Rows of files or of a data set, of which only wanted columns are read."""
 
     columns: Callable[[], dict[str, bool]]
-    """Names of the columns as the first rows have them; True for a column that holds lists."""
+    """Names of the columns as the first rows have them; True for a column that holds lists, or nothing that tells."""
     rows: Callable[[Sequence[str]], Iterator[RawRow]]
     """Rows with these columns; a column `a.b` is the value `b` in the column `a`."""
     files: int = 0
@@ -188,7 +188,8 @@ def _line_table(file: Path, rows: Callable[[], Iterator[RawRow]]) -> Table:
     def columns() -> dict[str, bool]:
         for _, row in islice(rows(), FIRST_ROWS):
             try:
-                return {name: isinstance(value, list) for name, value in decode_row(row).items()}
+                values = decode_row(row)
+                return {name: value is None or isinstance(value, list) for name, value in values.items()}
             except BadRow:
                 continue
         return {}
