@@ -6,6 +6,7 @@ from itertools import repeat
 from reward.answers.conventions import FENCED, extract_answer
 from reward.answers.extract.final_answer import strip_answer_line
 from reward.answers.extract.visible import visible
+from reward.answers.formats.call_syntax import CONTROL_SIGNS
 from reward.answers.mask.mask import MASK
 from reward.steps import StepReport
 
@@ -82,7 +83,7 @@ def check(
     reason: Reason | None = None
     if not candidate.finished:
         reason = "unfinished"
-    elif candidate.has_control_tokens:
+    elif candidate.has_control_tokens or _calls_unasked(candidate.text, problem.convention):
         reason = "control_token"
     elif extracted is None:
         reason = "no_answer"
@@ -104,6 +105,11 @@ def check(
         held(candidate.text, problem.question, problem.solution, problem.convention),
     )
     return result if verdict is None else apply_coverage(apply_verdict(result, verdict), config)
+
+
+def _calls_unasked(text: str, convention: str) -> bool:
+    """Whether a text shows the control token of a tool call, and none is wanted."""
+    return convention != "tool_calls" and any(sign in text for sign in CONTROL_SIGNS)
 
 
 def apply_verdict(result: GateResult, verdict: Verdict) -> GateResult:

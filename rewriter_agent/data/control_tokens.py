@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from reward.answers.formats.call_syntax import CONTROL_SIGNS
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -23,7 +25,8 @@ class ControlTokens:
     """The strings that a tokenizer turns into control tokens.
 
     These are the special tokens, the added tokens that look like `<|this|>`, and (in chats only) other added tags
-    that the chat template writes, such as `<think>`. In a completion those tags are words of the model's own.
+    that the chat template writes, such as `<think>`. In a completion those tags are words of the model's own, and so
+    are the signs of tool calls (`signs`), which its text shows.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -35,10 +38,15 @@ class ControlTokens:
         template = str(tokenizer.chat_template)
         tags = {t.content for t in added if _TAG.fullmatch(t.content) and t.content in template}
         self.in_chats = self.acting | tags
+        signs = self.acting & CONTROL_SIGNS
         self.tags = {
-            token.content: id_ for id_, token in by_id.items() if token.content in tags - self.acting
+            token.content: id_
+            for id_, token in by_id.items()
+            if token.content in (tags - self.acting) | signs
         }
-        self.ids = frozenset(id_ for id_, token in by_id.items() if token.content in self.acting)
+        self.signs = frozenset(id_ for id_, token in by_id.items() if token.content in signs)
+        self.ids = frozenset(id_ for id_, token in by_id.items() if token.content in self.acting) - self.signs
+        self.special = frozenset(id_ for id_, token in by_id.items() if token.special)
         self._matched_normalized = any(t.normalized for t in added if t.content in self.in_chats)
 
     def guarded(self, text: str, completion: bool = False) -> str:

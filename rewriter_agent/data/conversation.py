@@ -16,6 +16,8 @@ from .values import BadRow
 
 Message = dict[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
+REASONING = "reasoning_content"
+"""Field of a message for reasoning apart from the reply."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def shown(message: Message) -> str:
 
 def with_reasoning(message: Message) -> str:
     """Text of a reply, after its reasoning if that has a field of its own, as models write both."""
-    content, thought = message["content"].strip(), message.get("reasoning_content")
+    content, thought = message["content"].strip(), message.get(REASONING)
     return (
         f"{OPENING}\n{thought.strip()}\n{CLOSING}\n\n{content}"
         if isinstance(thought, str) and thought

@@ -1,16 +1,16 @@
 """Texts to the token ids that engines, trainers and scorers share."""
 
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reward import Check, RewardConfig, Verdict, extract_answer
 from reward.answers.conventions import compare
-from reward.reasoning import CLOSING, OPENING
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.config.prompts import AUTO, NONE
 from rewriter_agent.models.chat_template import (
@@ -132,11 +132,7 @@ class Tokens:
     def beginning(self, text: str) -> list[int]:
         """Encode the beginning of a completion; reasoning that the prompt opens is continued, or closed at once."""
         encoder = text_encoder(self.tokenizer)
-        if encoder.opening:
-            body = text.lstrip()
-            is_reasoned = body.startswith(OPENING)
-            text = body[len(OPENING) :].lstrip("\n") if is_reasoned else f"{CLOSING}\n\n{text}"
-        return encoder.completion(text)
+        return encoder.completion(encoder.continued(text))
 
     def expert_after(self, ids: Sequence[int], problem: Problem) -> tuple[list[int], list[int]]:
         """A completion without its end, and the expert solution that continues it after a blank line."""
@@ -150,7 +146,8 @@ class Tokens:
     def has_control_tokens(self, ids: Sequence[int]) -> bool:
         """Tell whether a completion holds control tokens before its end, which `text` leaves out.
 
-        Tags that the chat template writes as tokens, such as `<tool_call>`, must be these tokens.
+        Tags that the chat template writes as tokens, such as `<tool_call>`, must be these tokens, and so must the signs
+        of tool calls.
         """
         control, body = text_encoder(self.tokenizer).control, self._without_end(ids)
         return not control.ids.isdisjoint(body) or control.misspells(body, self._decoded(ids))
@@ -164,7 +161,7 @@ class Tokens:
         return text_encoder(self.tokenizer).opening + self._decoded(ids)
 
     def _decoded(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(self._without_end(ids), skip_special_tokens=True)
+        return text_encoder(self.tokenizer).decode(self._without_end(ids))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Split the `text` of a completion into one piece a token.
@@ -172,7 +169,9 @@ class Tokens:
         A character that several tokens make is in the piece of the last. The end and special tokens have no text.
         """
         body = self._without_end(ids)
-        found = _pieces(body, self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else self.tokenizer)
+        tokenizer = self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else self.tokenizer
+        has_signs = not text_encoder(self.tokenizer).control.signs.isdisjoint(body)
+        found = _pieces(body, partial(tokenizer.decode, skip_special_tokens=not has_signs))
         return found + [""] * (len(ids) - len(body))
 
     def _without_end(self, ids: Sequence[int]) -> list[int]:
@@ -231,13 +230,13 @@ def refused(chat: Conversation) -> Generator[None]:
         ) from error
 
 
-def _pieces(ids: list[int], tokenizer: Any) -> list[str]:
+def _pieces(ids: list[int], decode: Callable[[list[int]], str]) -> list[str]:
     """Decode two short windows a token: a decoder treats the beginning of what it gets in a way of its own."""
     found: list[str] = []
     start = shown = 0
     for end in range(1, len(ids) + 1):
-        before = tokenizer.decode(ids[start:shown], skip_special_tokens=True)
-        text = tokenizer.decode(ids[start:end], skip_special_tokens=True)
+        before = decode(ids[start:shown])
+        text = decode(ids[start:end])
         if text.endswith("\ufffd") and end - shown < MOST_BYTES:
             found.append("")
             continue

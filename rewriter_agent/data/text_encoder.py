@@ -8,7 +8,7 @@ that knows control tokens by other names. A text without such a string is encode
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,12 +50,18 @@ class TextEncoder:
         )
 
     def reply(self, messages: Messages, reply: Message, options: Mapping[str, Any]) -> list[int] | None:
-        """What the template writes for a reply with tool calls; None if it opens another prompt for one."""
+        """What the template writes for a reply with tool calls; None if it opens another prompt for one.
+
+        Some templates open the reasoning in a prompt, and write none in a reply that has none.
+        """
         prompt = self._rendered(messages, options, add_generation_prompt=True)
         whole = self._rendered([*messages, reply], options, add_generation_prompt=False)
-        if not whole.startswith(prompt):
+        if whole.startswith(prompt):
+            return self.encode(whole[len(prompt) :], add_special_tokens=False)
+        bare = prompt.removesuffix(self.opening)
+        if not self.opening or not whole.startswith(bare):
             return None
-        return self.encode(whole[len(prompt) :], add_special_tokens=False)
+        return self.encode(self.continued(whole[len(bare) :]), add_special_tokens=False)
 
     def _rendered(self, messages: Messages, options: Mapping[str, Any], add_generation_prompt: bool) -> str:
         text = self.tokenizer.apply_chat_template(
@@ -82,6 +88,15 @@ class TextEncoder:
         prompt = self._question_prompt
         return prompt[prompt.rindex(OPENING) :] if prompt.rstrip().endswith(OPENING) else ""
 
+    def continued(self, text: str) -> str:
+        """A reply after the reasoning that the prompt opens: its own reasoning is continued, else closed at once."""
+        if not self.opening:
+            return text
+        body = text.lstrip()
+        if body.startswith(OPENING):
+            return body[len(OPENING) :].lstrip("\n")
+        return f"{CLOSING}\n\n{text}"
+
     @cached_property
     def thinks(self) -> bool:
         """Whether the template knows reasoning, and does not close it before the answer."""
@@ -96,6 +111,14 @@ class TextEncoder:
     def completion(self, text: str) -> list[int]:
         """Encode a text as the model would write it, without its end."""
         return self.encode(self.control.guarded(text, completion=True), add_special_tokens=False)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of tokens without special ones, except the signs of tool calls."""
+        signs = self.control.signs
+        if signs.isdisjoint(ids):
+            return cast("str", self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        hidden = self.control.special - signs
+        return cast("str", self.tokenizer.decode([id_ for id_ in ids if id_ not in hidden]))
 
     def encode(self, text: str, add_special_tokens: bool) -> list[int]:
         """Token ids of a text that may hold guards.

@@ -13,8 +13,6 @@ from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import encode_question
 from rewriter_agent.data.text_encoder import text_encoder
 
-from .tokens import decode
-
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -76,7 +74,8 @@ class PromptFormat:
     def answer(self, token_ids: Sequence[int]) -> tuple[str, bool]:
         """Decode a completion up to the start of another turn, and tell whether there is one."""
         if self.name == "chat":
-            return text_encoder(self.tokenizer).opening + decode(self.tokenizer, token_ids), False
+            encoder = text_encoder(self.tokenizer)
+            return encoder.opening + encoder.decode(token_ids), False
         # A base model continues after the special token that ends a turn.
         text = cast("str", self.tokenizer.decode(list(token_ids)))
         ends = [text.index(stop) for stop in PRESETS[self.name].stops if stop in text]

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from reward.answers.formats.tool_calls import beside
+from reward.reasoning import split_reasoning
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.outcomes import EXPERTS
-from rewriter_agent.data.conversation import Conversation, load_conversation
+from rewriter_agent.data.conversation import REASONING, Conversation, load_conversation
 from rewriter_agent.data.formats import OPTIONS, TOOLS, as_json, with_text
 from rewriter_agent.data.prompt_encoder import chat_messages
 from rewriter_agent.io.files import atomic, read_table
@@ -56,7 +57,22 @@ def _reply(row: dict[str, Any], chat: Conversation) -> dict[str, Any]:
     """The target as a message: tool calls are the expert's, which those of the target equal."""
     if not chat.calls_tools:
         return {"role": "assistant", "content": row["target_text"]}
-    return chat.reply if row["outcome"] in EXPERTS else {**chat.reply, "content": beside(row["target_text"])}
+    if row["outcome"] in EXPERTS:
+        return chat.reply
+    kept = {name: value for name, value in chat.reply.items() if name != REASONING}
+    return {**kept, "content": beside(row["target_text"])}
+
+
+def _texts(row: dict[str, Any], chat: Conversation) -> dict[str, str]:
+    """Texts of the target by their fields; reasoning goes where the expert's was."""
+    reply = _reply(row, chat)
+    content = reply.get("content")
+    if content is None:
+        return {}
+    if REASONING not in chat.reply or reply is chat.reply:
+        return {"content": content}
+    thought, answer = split_reasoning(content)
+    return {REASONING: thought, "content": answer}
 
 
 @dataclass
@@ -69,8 +85,7 @@ class Originals:
 
     def add(self, row: dict[str, Any], chat: Conversation) -> None:
         """Add a target of a reply."""
-        kept = {name: row[name] for name in ("problem_id", "outcome")}
-        kept["content"] = _reply(row, chat).get("content")
+        kept = {"problem_id": row["problem_id"], "outcome": row["outcome"], "texts": _texts(row, chat)}
         self.found.setdefault(chat.place, chat)
         self.replies.setdefault(chat.place, {}).setdefault(chat.turn, []).append(kept)
 
@@ -100,8 +115,8 @@ def _with_replies(chat: Conversation, chosen: list[tuple[int, dict[str, Any]]]) 
         path = turns[number].path
         # A call of ShareGPT's has no place for a text.
         has_place = "tool_calls" not in turns[number].message or path[-1] == "content"
-        if has_place and target["content"] is not None:
-            changed = with_text(changed, path, target["content"])
+        for name, text in target["texts"].items() if has_place else ():
+            changed = with_text(changed, path if name == "content" else (*path[:-1], name), text)
     return {
         **changed,
         "rewritten_turns": [turns[number].label for number, _ in chosen],

@@ -309,6 +309,7 @@ def test_the_words_beside_tool_calls_are_rewritten_and_the_calls_are_not() -> No
     assert reason(CALLS.answer, problem=replace(CALLS, solution=CALLS.answer)) is None
     assert not is_alien(replace(CALLS, solution=CALLS.answer), -2.0, RewardConfig())
     assert is_alien(CALLS, -2.0, RewardConfig())
+    assert reason(f'[TOOL_CALLS] [{{"name": "f"}}]\n{OWN}') == "control_token"
 
 
 def test_under_a_reference_the_text_itself_is_the_answer() -> None:

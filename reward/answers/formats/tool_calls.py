@@ -1,24 +1,18 @@
 """Convention `tool_calls`: the calls at the end of a reply, compared by name and arguments as JSON values."""
 
-import re
-from collections.abc import Iterator
-from typing import Literal
+from typing import Any
 
 from reward.config import RewardConfig
 from reward.types import Check, GradeReason, Verdict
 
+from .call_syntax import ENDS, STARTS, call_values, syntax_of, typed
 from .json_text import Json, TooDeep, loads
 from .json_text import extract as extract_json
 from .json_value import canonical
 
-OPENING, CLOSING = "<tool_call>", "</tool_call>"
-"""Tags around each call, by the chat templates of Qwen, Hermes and others."""
-MARKER = "[TOOL_CALLS]"
-"""Sign before a list of calls, by the chat templates of Mistral."""
-
-Syntax = Literal["tags", "marker", "json"]
-_BLANKS = re.compile(r"\s*")
 CALL_KEYS = frozenset({"id", "type", "name", "arguments", "parameters"})
+Call = dict[str, Any]
+"""A call by its `name` and its `arguments`, an object."""
 
 
 def extract(text: str, strict: bool) -> str | None:
@@ -29,9 +23,8 @@ def extract(text: str, strict: bool) -> str | None:
     start = _start(text)
     if start is not None:
         calls = text[start:].strip()
-        if not strict and CLOSING in calls:
-            calls = calls[: calls.rindex(CLOSING) + len(CLOSING)]
-        return calls
+        end = max(calls.rfind(sign) + len(sign) if sign in calls else 0 for sign in ENDS)
+        return calls[:end] if end and not strict else calls
     return None if strict else extract_json(text, strict=False)
 
 
@@ -49,7 +42,7 @@ def compare(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | 
     """Compare the calls in order, each by its name and the JSON value of its arguments.
 
     Objects are unordered, and numbers equal by value. A gold in a model's syntax is met in that syntax only, since
-    another is no call to that model; plain JSON is met in any.
+    another is no call to that model; plain JSON is met in any. In XML arguments have no type, so `5` is `"5"`.
     """
     try:
         gold = read(check.gold)
@@ -61,25 +54,21 @@ def compare(check: Check, config: RewardConfig) -> tuple[Verdict, GradeReason | 
         return Verdict.UNDECIDED, "unparsable"
     except ValueError:
         return Verdict.DIFFERENT, "unparsable"
-    syntax = syntax_of(check.gold)
-    if syntax not in ("json", syntax_of(check.answer)):
+    wanted, written = syntax_of(check.gold), syntax_of(check.answer)
+    if wanted not in ("json", written):
         return Verdict.DIFFERENT, "unparsable"
+    if written == "xml":
+        gold, answer = list(map(_typed, gold)), list(map(_typed, answer))
     return (Verdict.EQUAL if canonical(gold) == canonical(answer) else Verdict.DIFFERENT), None
 
 
-def syntax_of(calls: str) -> Syntax:
-    """Syntax in which calls are written."""
-    text = calls.lstrip()
-    return "tags" if text.startswith(OPENING) else "marker" if text.startswith(MARKER) else "json"
-
-
-def read(calls: str) -> list[dict[str, Json]]:
+def read(calls: str) -> list[Call]:
     """Read calls in any syntax, each as an object of its name and its arguments.
 
     Raises:
         ValueError: they are not calls; the message says why.
     """
-    found = [_call(value) for value in _values(calls.strip())]
+    found = [_call(value) for value in call_values(calls)]
     if not found:
         raise ValueError("there is no call")
     return found
@@ -87,7 +76,7 @@ def read(calls: str) -> list[dict[str, Json]]:
 
 def _start(text: str) -> int | None:
     """Position of the first call."""
-    starts = [at for sign in (OPENING, MARKER) if (at := text.find(sign)) >= 0]
+    starts = [at for sign in STARTS if (at := text.find(sign)) >= 0]
     if starts:
         return min(starts)
     body = text.lstrip()
@@ -95,23 +84,11 @@ def _start(text: str) -> int | None:
     return len(text) - len(body) if body[:1] in ("{", "[") and body.rstrip()[-1] in ("}", "]") else None
 
 
-def _values(calls: str) -> Iterator[Json]:
-    if calls.startswith(OPENING):
-        at = 0
-        while at < len(calls):
-            end = calls.find(CLOSING, at)
-            if end < 0 or not calls.startswith(OPENING, at):
-                raise ValueError(f"a call has no {CLOSING}, or a text stands between two calls")
-            yield loads(calls[at + len(OPENING) : end].strip())
-            blanks = _BLANKS.match(calls, end + len(CLOSING))
-            assert blanks, "an empty text matches"
-            at = blanks.end()
-        return
-    value = loads(calls.removeprefix(MARKER).strip())
-    yield from value if isinstance(value, list) else [value]
+def _typed(call: Call) -> Call:
+    return {**call, "arguments": {name: typed(value) for name, value in call["arguments"].items()}}
 
 
-def _call(value: Json) -> dict[str, Json]:
+def _call(value: Json) -> Call:
     if not isinstance(value, dict):
         raise ValueError(f"a call is a {type(value).__name__}, not an object with name and arguments")
     if "function" in value:

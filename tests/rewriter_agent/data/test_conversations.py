@@ -13,6 +13,8 @@ from tokenizers import AddedToken
 from transformers import PreTrainedTokenizerFast
 from trl import apply_chat_template, maybe_convert_to_chatml
 
+from reward import extract_answer
+from reward.answers.formats.call_syntax import CONTROL_SIGNS
 from rewriter_agent.config.data import Columns, FileData
 from rewriter_agent.config.model import ModelConfig
 from rewriter_agent.data.conversation import fenced, load_conversation
@@ -21,9 +23,11 @@ from rewriter_agent.data.load import check_first_rows, load_problems
 from rewriter_agent.data.problem import Problem, ProblemSet
 from rewriter_agent.data.prompt_encoder import Tokens, encode_question
 from rewriter_agent.data.text_encoder import text_encoder
+from rewriter_agent.evaluate.presets import PromptFormat
 from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
+from tests.helpers import chats
 from tests.helpers.chats import CALL, OWN_FORM, TEMPLATE, WEATHER
 
 SYSTEM = {"role": "system", "content": " You count.\n"}
@@ -384,6 +388,53 @@ def test_calls_in_a_form_of_the_templates_own_are_not_compared(
     assert "<call>" in tokenizer.decode(other.expert(problem))
     assert other.with_calls(problem).is_kept
     assert other.with_calls(text) is text
+
+
+@pytest.mark.parametrize("name", ["XML", "PARAMETERS", "PYTHON_TAG", "MARKED", "SEPARATED"])
+def test_calls_are_compared_in_the_syntax_of_the_template(
+    load: Callable[..., ProblemSet], tokens: Tokens, name: str
+) -> None:
+    tokenizer = load_tokenizer(str(LAB_FOLDER), None)
+    tokenizer.chat_template = getattr(chats, name)
+    signs = [AddedToken(sign, special=True, normalized=False) for sign in sorted(CONTROL_SIGNS)]
+    tokenizer.add_tokens(signs, special_tokens=True)
+    own = Tokens(tokenizer, None, tokens.ends)
+    reply = {**CALL, "content": "I look."}
+    [problem] = load({"messages": [ASK, reply], "tools": [WEATHER]}).train
+    if name == "PARAMETERS":
+        # Its calls are the whole reply.
+        [problem] = load({"messages": [ASK, CALL], "tools": [WEATHER]}).train
+    written = own.with_calls(problem)
+    assert not written.is_kept
+    ids = own.expert(written)
+    assert (
+        own.text(ids).strip()
+        == written.solution
+        == f"{'' if name == 'PARAMETERS' else 'I look.'}{written.answer}"
+    )
+    assert own.finished(ids)
+    assert not own.has_control_tokens(ids)
+    assert "".join(own.pieces(ids)) == own.text(ids)
+    assert PromptFormat(tokenizer, "chat").answer(ids)[0] == own.text(ids)
+    # What spells a sign out calls no tool.
+    assert own.has_control_tokens(own.completion(written.solution)) == (name not in ("XML", "PARAMETERS"))
+
+
+def test_calls_are_read_after_reasoning_that_the_prompt_opens(
+    load: Callable[..., ProblemSet], tokens: Tokens
+) -> None:
+    tokenizer = load_tokenizer(str(LAB_FOLDER), None)
+    tokenizer.chat_template = chats.THINKING
+    own = Tokens(tokenizer, None, tokens.ends)
+    [problem] = load({"messages": [ASK, CALL], "tools": [WEATHER]}).train
+    written = own.with_calls(problem)
+    assert tokenizer.decode(own.question(written)).endswith("assistant\n<think>\n")
+    call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'
+    assert written.answer == call
+    assert tokenizer.decode(own.expert(written)) == f"</think>\n\n{call}<|im_end|>"
+    assert written.solution == f"<think>\n</think>\n\n{call}"
+    reasoned = own.completion(f"<think>\nRome it is.\n</think>\n\nI look.\n{call}")
+    assert extract_answer(own.text(reasoned), "tool_calls") == call
 
 
 def test_calls_in_the_text_of_a_reply_are_read(load: Callable[..., ProblemSet]) -> None:

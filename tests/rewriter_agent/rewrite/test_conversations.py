@@ -12,12 +12,15 @@ from trl import apply_chat_template
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.data import FileData
+from rewriter_agent.data.conversation import find_conversations
+from rewriter_agent.data.formats import MESSAGES
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import encode_question
 from rewriter_agent.io.files import read_table, write_table
 from rewriter_agent.models.lab import LAB_FOLDER
 from rewriter_agent.models.resolve import load_tokenizer
 from rewriter_agent.prepare.records import PREPARED, prepared, prepared_schema
+from rewriter_agent.rewrite.conversations import Originals
 from rewriter_agent.rewrite.dataset import write_dataset
 
 from .test_dataset import CONFIG, write_rewriting
@@ -182,3 +185,26 @@ def test_only_what_is_set_is_in_the_config(option: dict[str, str]) -> None:
     dumped = config.model_dump(mode="json")["data"]
     assert {key: dumped[key] for key in ("turns", "format") if key in dumped} == option
     assert "messages" not in dumped["columns"]
+
+
+def test_reasoning_goes_back_into_its_own_field(tmp_path: Path) -> None:
+    text = "<think>\nTwo and three.\n</think>\n\n#### 5"
+    reply = {"role": "assistant", "content": "#### 5", "reasoning_content": "2 + 3"}
+    call = {**CALL, "content": "", "reasoning_content": "I count."}
+    chats = [find_conversations(MESSAGES, row, "a", every=False)[0] for row in rows_with(reply, call)]
+    targets = [
+        {"problem_id": "a", "outcome": "rewritten", "target_text": text},
+        {"problem_id": "b", "outcome": "rewritten", "target_text": f"{text}<tool_call>...</tool_call>"},
+        {"problem_id": "c", "outcome": "tool_call", "target_text": "as the template writes it"},
+    ]
+    found = []
+    for target, chat in zip(targets, (*chats, chats[1]), strict=True):
+        originals = Originals()
+        originals.add(target, chat)
+        found += [row["messages"][-1] for row in originals.rows()]
+    written = {"reasoning_content": "Two and three.", "content": "#### 5"}
+    assert found == [{**reply, **written}, {**call, **written}, call]
+
+
+def rows_with(*replies: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"messages": [ASK, reply], "tools": [TOOL]} for reply in replies]
