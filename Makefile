@@ -97,6 +97,7 @@ bench-reward: $(STAMP) ## Compare answer checks with math-verify, measure covera
 bench-rewriting: $(STAMP) ## Compare the rewriting job with bare engine calls; rows per second and memory
 	@$(BIN)/python -m benchmarks.rewriting_engine $(SET)
 	@$(BIN)/python -m benchmarks.rewriting
+	@$(BIN)/python -m benchmarks.chats
 
 bench-sft: $(STAMP) ## Compare fine-tuning with TRL's SFTTrainer: tokens per second, memory, packing
 	@$(BIN)/python -m benchmarks.sft $(SET)

@@ -84,7 +84,7 @@ def _alone(work: Callable[..., T], *arguments: object) -> T:
 
 
 def _job(folder: Path, rows: int) -> Cost:
-    before = _peak_mb()
+    before = peak_mb()
     start = time.monotonic()
     with (folder / "log").open("w") as log:
         origin = Provenance(CONFIG.rewrite, None, 0)
@@ -92,7 +92,7 @@ def _job(folder: Path, rows: int) -> Cost:
             folder / "train.parquet", folder, _rewriter(), origin, _no_steps, Progress("rewrite", log)
         )
     write_dataset(folder / "dataset", StageFolder(folder), CONFIG)
-    return Cost(rows, time.monotonic() - start, _peak_mb(), _peak_mb() - before)
+    return Cost(rows, time.monotonic() - start, peak_mb(), peak_mb() - before)
 
 
 def _no_steps(checks: Sequence[StepCheck]) -> list[StepReport | None]:
@@ -100,7 +100,8 @@ def _no_steps(checks: Sequence[StepCheck]) -> list[StepReport | None]:
     return [StepReport(0, (), ())] * len(checks)
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

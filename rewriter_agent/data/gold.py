@@ -2,17 +2,20 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from reward import Check, RewardConfig, Verdict, Verifier, extract_answer
 from reward.answers.conventions import decide
 from reward.answers.formats.assertions import tests_fault
 from reward.answers.formats.tool_calls import read
+from rewriter_agent.io.files import batches
 
 from .problem import Problem
 
 _SHOWN = 60
+_AT_A_TIME = 1000
+"""Problems in memory."""
 _PLACE = re.compile(r"\d+(?:\.0+)?")
 _MATH = ("####", "boxed", "answer_is", "plain")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
@@ -39,17 +42,22 @@ def gold_fault(gold: str, convention: str) -> str | None:
     return f"{_shown(gold)} holds nothing to compare an answer with; write the answer"
 
 
-def contradicted(problems: Sequence[Problem], config: RewardConfig) -> list[Problem]:
-    """The problems whose expert solution states another answer than the gold, or fails its tests."""
-    stated = [(one, extract_answer(one.solution, one.convention)) for one in problems]
-    checks = {
-        one.id: Check(one.answer, answer, one.convention)
-        for one, answer in stated
-        if answer is not None and answer != one.answer
-    }
+def contradicted(problems: Iterable[Problem], config: RewardConfig) -> list[Problem]:
+    """The problems whose expert solution states another answer than the gold, or fails its tests.
+
+    A reply with tool calls in a form that is not read has no gold.
+    """
     with Verifier(config) as verifier:
-        grades = dict(zip(checks, verifier.verify(list(checks.values())), strict=True))
-    return [one for one in problems if one.id in grades and grades[one.id].verdict is Verdict.DIFFERENT]
+        return [one for some in batches(problems, _AT_A_TIME) for one in _contradicted(some, verifier)]
+
+
+def _contradicted(problems: Sequence[Problem], verifier: Verifier) -> Iterator[Problem]:
+    stated = [(one, extract_answer(one.solution, one.convention)) for one in problems if not one.is_kept]
+    asked = [(one, answer) for one, answer in stated if answer is not None and answer != one.answer]
+    grades = verifier.verify([Check(one.answer, answer, one.convention) for one, answer in asked])
+    for (one, _), grade in zip(asked, grades, strict=True):
+        if grade.verdict is Verdict.DIFFERENT:
+            yield one
 
 
 def answer_in(gold: str, convention: str) -> str | None:

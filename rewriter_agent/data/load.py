@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 from rewriter_agent.config.data import (
     DataConfig,
@@ -25,7 +24,8 @@ from .files import listed
 from .formats import find_format
 from .lab_world import problems as lab
 from .mix import mix_problems
-from .problem import Problem, ProblemSet
+from .problem import ProblemSet
+from .problem_rows import ProblemRows, RowWriter
 from .read import FIRST_ROWS, Table, open_files, open_named
 from .rows import RowParser
 from .values import BadRow
@@ -106,11 +106,10 @@ def _load_rows(config: FileData | HubData) -> ProblemSet:
     counts = loading.counts
     train = loading.parse(train_parts, "train")
     train, test = (train, loading.parse(test_parts, "test")) if test_parts else loading.split(train)
-    test_ids = {problem.id for row in test for problem in row}
-    kept = [[problem for problem in row if problem.id not in test_ids] for row in train]
-    counts["overlap"] = sum(map(len, train)) - sum(map(len, kept))
-    train_problems = _drawn([row for row in kept if row], config.num_train, config.seed)
-    test_problems = _drawn(test, config.num_test, config.seed)
+    kept = train.without(test)
+    counts["overlap"] = len(train.problems) - len(kept.problems)
+    train_problems = kept.drawn(config.num_train, config.seed).problems
+    test_problems = test.drawn(config.num_test, config.seed).problems
     if not train_problems or not test_problems:
         raise ValueError(
             f"data: {len(train_problems)} training and {len(test_problems)} test problems are left after "
@@ -147,11 +146,10 @@ class _Loading:
         self.skipped: list[str] = []
         self.formats: list[str] = []
 
-    def parse(self, parts: Sequence[_Part], name: str, most: int | None = None) -> list[list[Problem]]:
+    def parse(self, parts: Sequence[_Part], name: str, most: int | None = None) -> ProblemRows:
         """New problems of each row, of `most` rows a part at most."""
         parser = self._parser(parts, name)
-        found: dict[str, Problem] = {}
-        rows: list[list[Problem]] = []
+        found = RowWriter()
         first_bad, counts = "", self.counts
         counts.update({f"{name}_{kind}": 0 for kind in ("rows", "bad_rows", "duplicates")})
         for source, place, row in _raw_rows(parts, parser, most):
@@ -164,34 +162,30 @@ class _Loading:
                 counts[f"{name}_bad_rows"] += 1
                 first_bad = first_bad or f"{place}: {bad}"
                 continue
-            new = {problem.id: problem for problem in problems if problem.id not in found}
-            counts[f"{name}_duplicates"] += len(problems) - len(new)
-            found |= new
-            rows.append(list(new.values()))
+            counts[f"{name}_duplicates"] += len(problems) - found.add(problems)
         if bad_rows := counts[f"{name}_bad_rows"]:
             self.skipped.append(
                 f"{bad_rows} of {counts[f'{name}_rows']} rows skipped; the first: {first_bad}"
             )
         self.formats.append(_format_line(parts, parser, name, counts[f"{name}_rows"], most))
-        return [row for row in rows if row]
+        return found.rows()
 
-    def split(self, rows: list[list[Problem]]) -> tuple[list[list[Problem]], list[list[Problem]]]:
+    def split(self, rows: ProblemRows) -> tuple[ProblemRows, ProblemRows]:
         """Training and test rows; the replies of a row stay together."""
         config = self.config
         assert config.test_size is not None
-        if config.test_size >= len(rows):
+        if config.test_size >= rows.count:
             where = (
                 ", ".join(listed(config.train))
                 if isinstance(config, FileData)
                 else f"{config.name} [{config.train_split}]"
             )
             raise ValueError(
-                f"data.test_size is {config.test_size}, but {where!r} holds {len(rows)} different "
+                f"data.test_size is {config.test_size}, but {where!r} holds {rows.count} different "
                 "problems; lower it, or name other test problems"
                 + "".join(f"\n{line}" for line in self.skipped)
             )
-        chosen = _chosen(len(rows), config.test_size, config.seed)
-        return [row for i, row in enumerate(rows) if i not in chosen], [rows[i] for i in sorted(chosen)]
+        return rows.split(config.test_size, config.seed)
 
     def _parser(self, parts: Sequence[_Part], name: str) -> RowParser:
         config = self.config
@@ -219,15 +213,3 @@ def _format_line(parts: Sequence[_Part], parser: RowParser, name: str, rows: int
     counted.append(f"{rows:,} row{'s' * (rows != 1)}{more}")
     prompts = "; each prompt is the row's own messages" if parser.format else ""
     return ", ".join([f"format of the {data} data: {title}", *counted]) + prompts
-
-
-def _drawn(rows: list[list[Problem]], count: int | None, seed: int) -> list[Problem]:
-    """Problems of `count` rows in their old order; a larger count draws the same ones and more."""
-    chosen = _chosen(len(rows), count, seed)
-    return [problem for i in sorted(chosen) for problem in rows[i]]
-
-
-def _chosen(given: int, count: int | None, seed: int) -> set[int]:
-    order = list(range(given))
-    Random(seed).shuffle(order)
-    return set(order[:count])

@@ -65,8 +65,8 @@ class EncodedProblem(Problem):
 class ProblemSet:
     """Training and test problems without duplicates or overlap, and the counts of loading."""
 
-    train: list[Problem]
-    test: list[Problem]
+    train: Sequence[Problem]
+    test: Sequence[Problem]
     counts: dict[str, int]
     skipped: tuple[str, ...] = ()
     """One line per file or split with skipped rows: their number, and the reason of the first."""

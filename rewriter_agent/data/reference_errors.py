@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -51,11 +52,11 @@ class KindOfError:
 
 def reference_errors(problems: Sequence[Problem], verify: Verify, seed: int) -> list[KindOfError]:
     """Let the checks grade altered references, by kind of change; empty under every other convention."""
-    compared = [problem for problem in problems if problem.convention == CONVENTION]
-    if not compared:
+    count = sum(problem.convention == CONVENTION for problem in problems)
+    if not count:
         return []
-    step = -(-len(compared) // MOST_PROBLEMS)
-    chosen = compared[::step]
+    compared = (problem for problem in problems if problem.convention == CONVENTION)
+    chosen = list(islice(compared, 0, None, -(-count // MOST_PROBLEMS)))
     kinds = [(UNCHANGED, True, _unchanged), *((name, False, change) for name, change in REFUSED.items())]
     kinds += [(name, True, change) for name, change in ACCEPTED.items()]
     found = [

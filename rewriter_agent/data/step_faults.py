@@ -1,14 +1,17 @@
 """Expert solutions that hold a false step, found by the verifier that checks the steps of rewrites."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from reward import CheckSteps, FalseStep, StepCheck
+from rewriter_agent.io.files import batches
 
 from .problem import Problem
 
 SHOWN = 80
+AT_A_TIME = 1000
+"""Solutions in memory."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,17 @@ class StepFault:
         return {**self.problem.row(), "steps_checked": self.checked, "false_steps": steps}
 
 
-def step_faults(problems: Sequence[Problem], check_steps: CheckSteps) -> list[StepFault]:
+def step_faults(problems: Iterable[Problem], check_steps: CheckSteps) -> list[StepFault]:
     """Find the problems whose expert solution holds a false step, the one with most false steps first."""
-    reports = check_steps([StepCheck(one.solution, one.question, one.convention) for one in problems])
-    faults = [
-        StepFault(problem, report.checked, report.false)
-        for problem, report in zip(problems, reports, strict=True)
-        if report is not None and report.false
-    ]
+    faults = [fault for some in batches(problems, AT_A_TIME) for fault in _faults(some, check_steps)]
     return sorted(faults, key=lambda fault: -len(fault.false))
+
+
+def _faults(problems: Sequence[Problem], check_steps: CheckSteps) -> Iterator[StepFault]:
+    reports = check_steps([StepCheck(one.solution, one.question, one.convention) for one in problems])
+    for problem, report in zip(problems, reports, strict=True):
+        if report is not None and report.false:
+            yield StepFault(problem, report.checked, report.false)
 
 
 def describe(faults: Sequence[StepFault], of: int) -> str:

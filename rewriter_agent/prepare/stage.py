@@ -1,7 +1,7 @@
 """Stage `prepare`: problems, with the backbone's log-probs of the expert's solution and of its own samples."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from rewriter_agent.data.problem import EncodedProblem, Problem, ProblemSet
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.data.reference_errors import limit_fault, reference_errors
 from rewriter_agent.data.step_faults import StepFault, describe, step_faults
-from rewriter_agent.io.files import Shard, batches, join_shards, run_shards, write_jsonl
+from rewriter_agent.io.disk_list import DiskList
+from rewriter_agent.io.files import Shard, batches, join_shards, read_table, run_shards, write_jsonl
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.io.seeds import request_seed
 from rewriter_agent.io.value_cache import Cache, ValueCache, cache_key
@@ -48,16 +49,16 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     faults = read_experts(problems.train, session, progress)
     if config.data.on_false_step != "keep":
         write_jsonl(StageFolder(folder).false_steps, [fault.row() for fault in faults])
-    replies = [problem for problem in problems.train if not problem.is_kept]
-    check_references(replies, session, folder)
-    unreasoned = without_reasoning(replies, session, progress)
+    check_references(problems.train, session, folder)
+    unreasoned = without_reasoning(problems.train, session, progress)
     dropped = to_drop(faults, config) | unreasoned
     encoded = (tokens.encode(problem) for problem in problems.train if problem.id not in dropped)
-    train, lengths = _fitting(encoded, tokens, config)
+    lengths: dict[str, dict[str, int]] = {}
+    train = DiskList(_fitting(encoded, lengths, tokens, config))
     require_some(train, config)
     if lengths:
         progress(_too_long(lengths, len(problems.train), config))
-    contradictions = contradicted(replies, config.reward)
+    contradictions = contradicted(problems.train, config.reward)
     if contradictions:
         progress(_contradictions(contradictions, len(problems.train)))
     write_jsonl(folder / "contradictions.jsonl", [problem.row() for problem in contradictions])
@@ -75,26 +76,26 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     schema = prepared_schema(train)
     parts = run_shards(shards, folder / "shards", schema, work, after)
     join_shards(parts, prepared_file(config), schema)
-    done = pq.read_table(prepared_file(config), columns=["id", "source", "expert", "own"])
     why = dict.fromkeys(dropped, FALSE_STEP) | dict.fromkeys(unreasoned, NO_REASONING)
-    left_out = _left_out(problems.train, why, lengths, set(done["id"].to_pylist()))
-    write_jsonl(StageFolder(folder).left_out, left_out)
-    write_jsonl(StageFolder(folder).test_problems, [problem.row() for problem in problems.test])
-    reasons = Counter(row["reason"] for row in left_out)
+    done = (row["id"] for row in read_table(prepared_file(config), ("id",)))
+    left_out = _left_out(problems.train, why, lengths, done)
+    reasons = Counter[str]()
+    write_jsonl(StageFolder(folder).left_out, _counted(left_out, reasons))
+    write_jsonl(StageFolder(folder).test_problems, (problem.row() for problem in problems.test))
+    means = pq.read_table(prepared_file(config), columns=["expert", "own"])
+    sources = (row["source"] for row in read_table(prepared_file(config), ("source",)))
     return {
         **problems.counts,
         **({"test_tool_calls": test_calls} if test_calls else {}),
-        "train": done.num_rows,
+        "train": means.num_rows,
         "test": len(problems.test),
-        **source_counts(
-            config.data, done["source"].to_pylist(), [problem.source for problem in problems.test]
-        ),
+        **source_counts(config.data, sources, (problem.source for problem in problems.test)),
         "contradictions": len(contradictions),
         **({} if config.data.on_false_step == "keep" else {"experts_with_false_step": len(faults)}),
         **{reason: reasons[reason] for reason in (FALSE_STEP, TOO_LONG, ENGINE_ERROR)},
         **({NO_REASONING: len(unreasoned)} if config.prompts.reasoning == "drop" else {}),
-        "expert_logprob": round(mean(done["expert"].to_pylist()), 3),
-        "own_logprob": round(mean(done["own"].to_pylist()), 3),
+        "expert_logprob": round(float(means["expert"].to_numpy().mean()), 3),
+        "own_logprob": round(float(means["own"].to_numpy().mean()), 3),
     }
 
 
@@ -106,7 +107,8 @@ def with_calls(problems: ProblemSet, tokens: Tokens) -> tuple[ProblemSet, int]:
     Raises:
         ValueError: no test problem is left.
     """
-    train, test = (list(map(tokens.with_calls, part)) for part in (problems.train, problems.test))
+    train = DiskList(map(tokens.with_calls, problems.train))
+    test = DiskList(map(tokens.with_calls, problems.test))
     kept = [problem for problem in test if not problem.is_kept]
     if test and not kept:
         raise ValueError(
@@ -116,13 +118,13 @@ def with_calls(problems: ProblemSet, tokens: Tokens) -> tuple[ProblemSet, int]:
     return replace(problems, train=train, test=kept), len(test) - len(kept)
 
 
-def check_references(replies: Sequence[Problem], session: Session, folder: Path) -> None:
+def check_references(problems: Sequence[Problem], session: Session, folder: Path) -> None:
     """Write how often the checks against a reference err on these problems; without such checks there is nothing.
 
     Raises:
         ValueError: they err more often than the config allows.
     """
-    errors = reference_errors(replies, session.verifier.verify, session.config.seed)
+    errors = reference_errors(problems, session.verifier.verify, session.config.seed)
     if errors:
         write_jsonl(StageFolder(folder).reference_errors, [error.record() for error in errors])
     if fault := limit_fault(errors, session.config.reward.reference):
@@ -130,17 +132,18 @@ def check_references(replies: Sequence[Problem], session: Session, folder: Path)
 
 
 def _fitting(
-    problems: Iterable[EncodedProblem], tokens: Tokens, config: RunConfig
-) -> tuple[list[EncodedProblem], dict[str, dict[str, int]]]:
-    """Problems that fit the model's context, and the lengths in tokens of the others, by id."""
-    found, lengths = [], {}
+    problems: Iterable[EncodedProblem],
+    lengths: dict[str, dict[str, int]],
+    tokens: Tokens,
+    config: RunConfig,
+) -> Iterator[EncodedProblem]:
+    """Problems that fit the model's context; adds the lengths in tokens of the others, by id."""
     for problem in problems:
         expert = tokens.expert(problem)
         if fits(problem.prompt_ids, expert, config):
-            found.append(problem)
+            yield problem
         else:
             lengths[problem.id] = {"question": len(problem.prompt_ids), "solution": len(expert)}
-    return found, lengths
 
 
 def _too_long(lengths: Mapping[str, Mapping[str, int]], of: int, config: RunConfig) -> str:
@@ -165,22 +168,32 @@ def _contradictions(problems: Sequence[Problem], of: int) -> str:
 
 
 def _left_out(
-    given: Sequence[Problem],
+    given: Iterable[Problem],
     dropped: Mapping[str, str],
     lengths: Mapping[str, Mapping[str, int]],
-    done: set[str],
-) -> list[dict[str, Any]]:
-    """Training problems that no later stage has, with the reason, and with their lengths if they are too long."""
+    done: Iterator[str],
+) -> Iterator[dict[str, Any]]:
+    """Training problems that no later stage has, with the reason, and with their lengths if they are too long.
+
+    `done` are the ids of the others, in the order of the given problems.
+    """
     reasons = {**dict.fromkeys(lengths, TOO_LONG), **dropped}
-    return [
-        {
+    following = next(done, None)
+    for problem in given:
+        if problem.id == following:
+            following = next(done, None)
+            continue
+        yield {
             "reason": reasons.get(problem.id, ENGINE_ERROR),
             **({"tokens": lengths[problem.id]} if problem.id in lengths else {}),
             **problem.row(),
         }
-        for problem in given
-        if problem.id not in done
-    ]
+
+
+def _counted(rows: Iterable[dict[str, Any]], reasons: Counter[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        reasons[row["reason"]] += 1
+        yield row
 
 
 def read_experts(problems: Sequence[Problem], session: Session, progress: Progress) -> list[StepFault]:
@@ -195,7 +208,9 @@ def read_experts(problems: Sequence[Problem], session: Session, progress: Progre
 
 def without_reasoning(problems: Sequence[Problem], session: Session, progress: Progress) -> frozenset[str]:
     """Ids of the problems to leave out, as the model thinks and their experts do not."""
-    found = [one for one in problems if lacks_reasoning(one, session.tokens)]
+    if not session.tokens.thinks:
+        return frozenset()
+    found = frozenset(one.id for one in problems if not one.is_kept and lacks_reasoning(one, session.tokens))
     policy = session.config.prompts.reasoning
     if found and policy == "keep":
         progress(
@@ -203,7 +218,7 @@ def without_reasoning(problems: Sequence[Problem], session: Session, progress: P
             "learning from them can teach it to stop. prompts.reasoning=drop leaves them out, write asks for rewrites "
             "that reason, and model.chat_template_kwargs turns thinking off if the template can"
         )
-    return frozenset(one.id for one in found if policy == "drop")
+    return found if policy == "drop" else frozenset()
 
 
 def lacks_reasoning(problem: Problem, tokens: Tokens) -> bool:

@@ -1,8 +1,8 @@
 """Targets of conversations as data sets: in TRL's form, and in the form that the rows came in."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rewriter_agent.config.outcomes import EXPERTS
 from rewriter_agent.data.conversation import REASONING, Conversation, load_conversation
 from rewriter_agent.data.formats import OPTIONS, TOOLS, as_json, with_text
 from rewriter_agent.data.prompt_encoder import chat_messages
-from rewriter_agent.io.files import atomic, read_table
+from rewriter_agent.io.files import read_table
 from rewriter_agent.prepare.records import CONVERSATION
 
 ORIGINAL = "original"
@@ -97,16 +97,15 @@ class Originals:
                 chosen = [(turn, targets[min(number, len(targets) - 1)]) for turn, targets in replies]
                 yield _with_replies(chat, chosen)
 
-    def write(self, path: Path) -> None:
-        """Write the rows as JSON Lines."""
-        write_lines(path, self.rows())
 
-
-def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write JSON Lines, whole or not at all: rows of conversations have no common columns."""
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as lines:
-        for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+def original_rows(targets: Iterable[Target], together: bool) -> Iterator[dict[str, Any]]:
+    """Rows of conversations in the form that they came in, a row at a time if the targets of each come together."""
+    chats = ((row, chat) for row, chat in targets if chat is not None)
+    for _, group in groupby(chats, key=lambda target: target[1].place if together else None):
+        originals = Originals()
+        for row, chat in group:
+            originals.add(row, chat)
+        yield from originals.rows()
 
 
 def _with_replies(chat: Conversation, chosen: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The targets as a Hugging Face data set that other trainers read, with its card."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,18 @@ from rewriter_agent.config.method import trains_on
 from rewriter_agent.config.outcomes import OUTCOMES
 from rewriter_agent.config.strategies import STRATEGIES, StrategyName
 from rewriter_agent.data.prompts import example_rewriting, qa_messages, read_prompts
-from rewriter_agent.io.files import atomic, batches, read_table
+from rewriter_agent.io.files import atomic, batches, read_table, write_jsonl
 from rewriter_agent.push.fence import fenced
 from rewriter_agent.push.redact import public_config, public_name
 from rewriter_agent.runtime.run_folder import StageFolder
 
 from .conversations import (
     ORIGINAL,
-    Originals,
     Target,
     has_conversations,
+    original_rows,
     trl_row,
     with_conversations,
-    write_lines,
 )
 from .tally import Tally, nothing_accepted
 
@@ -70,14 +69,17 @@ def write_dataset(
         left = f"method={config.method} drops all {tally.problems} problems"
         raise ValueError(nothing_accepted(config.rewrite.strategy, left))
     steps = next(read_table(rewriting.rewrites, ("policy_version",)))["policy_version"]
-    targets = (
-        row for row in read_table(rewriting.rewrites, SHOWN) if trains_on(config.method, row["outcome"])
-    )
+
+    def targets() -> Iterator[dict[str, Any]]:
+        return (
+            row for row in read_table(rewriting.rewrites, SHOWN) if trains_on(config.method, row["outcome"])
+        )
+
     formats: list[str] = []
     if prepared is not None and has_conversations(prepared):
-        formats = _write_lines(folder, with_conversations(targets, prepared), config)
+        formats = _write_lines(folder, lambda: with_conversations(targets(), prepared), config)
     else:
-        _write_table(folder, targets, config)
+        _write_table(folder, targets(), config)
     with atomic(folder / "README.md") as temporary:
         temporary.write_text(_card(tally, steps, config, formats), encoding="utf-8")
     return {"rows": tally.targets}
@@ -93,19 +95,21 @@ def _write_table(folder: Path, targets: Iterable[dict[str, Any]], config: RunCon
             writer.write_table(pa.Table.from_pylist(table, schema=DATASET))
 
 
-def _write_lines(folder: Path, targets: Iterable[Target], config: RunConfig) -> list[str]:
+def _write_lines(folder: Path, targets: Callable[[], Iterator[Target]], config: RunConfig) -> list[str]:
     """Write both forms; returns the formats of the rows."""
-    originals = Originals()
+    found: set[str] = set()
 
     def rows() -> Iterator[dict[str, Any]]:
-        for row, chat in targets:
+        for row, chat in targets():
             if chat is not None:
-                originals.add(row, chat)
+                found.add(chat.format.title)
             yield _row(row, config) if chat is None else trl_row(row, chat, config)
 
-    write_lines(folder / "data" / "train.jsonl", rows())
-    originals.write(folder / ORIGINAL / "train.jsonl")
-    return sorted({chat.format.title for chat in originals.found.values()})
+    write_jsonl(folder / "data" / "train.jsonl", rows())
+    # A mix takes the replies of a conversation apart.
+    together = config.data.source != "mix"
+    write_jsonl(folder / ORIGINAL / "train.jsonl", original_rows(targets(), together))
+    return sorted(found)
 
 
 def _false_steps(tally: Tally) -> str:

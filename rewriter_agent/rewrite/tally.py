@@ -1,7 +1,6 @@
 """Outcomes, rejections and cost of a rewriting job, counted over its tables."""
 
 from collections import Counter
-from statistics import fmean
 from typing import Any, Self
 
 from reward.judge import FalseAcceptance
@@ -41,8 +40,8 @@ class Tally:
         """Problems without an accepted candidate, by reason."""
         self.verdicts: Counter[str] = Counter()
         """Candidates: accepted, or by the rule that rejected them."""
-        self.coverages: list[float] = []
-        """Coverage of the rewritten targets to whose problem the expert brings facts."""
+        self.coverages, self.coverage_sum = 0, 0.0
+        """Number and sum of the coverages of the rewritten targets to whose problem the expert brings facts."""
         self.costs: Counter[str] = Counter()
         self.judged_bad: list[bool] = []
         """Verdicts of the judge on texts that are known to be bad."""
@@ -65,7 +64,8 @@ class Tally:
                 continue
             self.targets += 1
             if row["coverage"] is not None and row["outcome"] not in EXPERTS:
-                self.coverages.append(row["coverage"])
+                self.coverages += 1
+                self.coverage_sum += row["coverage"]
             self.checked_targets += row["false_steps"] is not None
             self.false_targets += bool(row["false_steps"])
         self.verdicts.update(row["reason"] or ACCEPTED for row in read_table(folder.candidates, ("reason",)))
@@ -86,7 +86,7 @@ class Tally:
     @property
     def coverage(self) -> float | None:
         """Mean share of the expert's facts that a rewritten target holds; None if there is nothing to hold."""
-        return fmean(self.coverages) if self.coverages else None
+        return self.coverage_sum / self.coverages if self.coverages else None
 
     @property
     def false_share(self) -> float | None:

@@ -44,7 +44,7 @@ def world_hash() -> str:
         # The world knows no level: a field of other data.
         seen += [
             {key: value for key, value in problem.row().items() if key != "level"}
-            for problem in problems.train + problems.test
+            for problem in [*problems.train, *problems.test]
         ]
     for number, story in enumerate(stories("train", STORIES, 0, Difficulty())):
         texts = [solution(style, story, Random(number)) for style in STYLES]
@@ -62,7 +62,7 @@ def lessons_hash() -> str:
     seen: list[object] = [world_hash()]
     for style in EXPERT_STYLES:
         problems = generate_problems(LabData(task="lessons", num_train=ITEMS, num_test=ITEMS, style=style))
-        seen += [problem.row() for problem in problems.train + problems.test]
+        seen += [problem.row() for problem in [*problems.train, *problems.test]]
     seen += [problem.row() for problem in composed_lessons(ITEMS, seed=0)]
     for number, story in enumerate(lessons("train", STORIES, 0, Difficulty(LESSON_STEPS))):
         texts = [solution(style, story, Random(number)) for style in STYLES]

@@ -37,7 +37,8 @@ def test_toy_problems_load(toy_problems: Path) -> None:
     first = problems.train[0]
     assert first.solution.endswith(f"#### {first.answer}")
     assert first.id == problem_id(first.question)
-    assert problems == load_problems(config)
+    again = load_problems(config)
+    assert (list(again.train), list(again.test)) == (list(problems.train), list(problems.test))
 
 
 def test_a_question_is_kept_character_for_character(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_answer_column_wins_and_completes_the_solution(tmp_path: Path) -> None:
     path = write(tmp_path / "train.jsonl", bare, ended)
     config = FileData(train=path, test_size=1, columns=Columns(answer="gold"))
     loaded = load_problems(config)
-    by_question = {problem.question: problem for problem in loaded.train + loaded.test}
+    by_question = {problem.question: problem for problem in (*loaded.train, *loaded.test)}
     assert by_question["q1"].solution == "Two and two.\n#### 4"
     assert by_question["q1"].answer == "4"
     assert by_question["q2"].solution == "Half.\n#### 1/2"
@@ -95,7 +96,7 @@ def test_under_contains_a_solution_need_not_mark_the_answer_but_must_have_it(tmp
     path = write(tmp_path / "train.jsonl", said, silent)
     config = FileData(train=path, test_size=1, columns=Columns(answer="gold"), convention="contains")
     loaded = load_problems(config)
-    solutions = {problem.question: problem.solution for problem in loaded.train + loaded.test}
+    solutions = {problem.question: problem.solution for problem in (*loaded.train, *loaded.test)}
     assert solutions == {"q1": "It is the blue whale.", "q2": "It is big.\nblue whale"}
 
 
@@ -166,8 +167,8 @@ def test_duplicates_and_overlap_are_dropped(tmp_path: Path) -> None:
 def test_split_is_disjoint_and_follows_the_seed(tmp_path: Path) -> None:
     path = write(tmp_path / "train.jsonl", *(row(f"q{i}") for i in range(50)))
     first, again, other = (load_problems(FileData(train=path, test_size=10, seed=s)) for s in (0, 0, 1))
-    assert first == again
-    assert first.test != other.test
+    assert (list(first.train), list(first.test)) == (list(again.train), list(again.test))
+    assert list(first.test) != list(other.test)
     assert len(first.test) == 10
     assert {p.id for p in first.train} | {p.id for p in first.test} == {
         problem_id(f"q{i}") for i in range(50)

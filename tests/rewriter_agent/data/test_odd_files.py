@@ -202,7 +202,7 @@ def test_numbers_of_every_type_are_golds(tmp_path: Path) -> None:
 
     def golds(*values: object, type_: pa.DataType) -> set[str]:
         loaded = load_problems(table(path, *values, type_=type_))
-        return {problem.answer for problem in loaded.train + loaded.test}
+        return {problem.answer for problem in (*loaded.train, *loaded.test)}
 
     price = [Decimal("4.50"), Decimal("-12.00"), Decimal("0.05")]
     assert golds(*price, type_=pa.decimal128(10, 2)) == {"4.50", "-12.00", "0.05"}
