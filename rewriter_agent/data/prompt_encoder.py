@@ -206,7 +206,8 @@ def encode_question(
     """Encode the QA prompt under the chat template, with a conversation's tools and variables.
 
     Raises:
-        ValueError: the template refuses the conversation, or leaves out its tools.
+        ValueError: the template refuses the conversation or leaves out its tools, or the row switches the reasoning
+            that prompts open.
     """
     messages, chat = question_messages(problem, system_prompt, answer_format), problem.chat
     if chat is None:
@@ -215,6 +216,11 @@ def encode_question(
         ids = text_encoder(tokenizer).chat(messages, chat.options)
         if chat.options.get(TOOLS) and ids == text_encoder(tokenizer).chat(messages, chat.variables):
             raise ValueError("it leaves out the tools")
+        if chat.variables and text_encoder(tokenizer).switches_reasoning(messages, chat.options):
+            raise ValueError(
+                "its chat_template_kwargs switch the reasoning on or off; all rows need the same, by "
+                "model.chat_template_kwargs"
+            )
     return ids
 
 

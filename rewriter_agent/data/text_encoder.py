@@ -88,6 +88,11 @@ class TextEncoder:
         prompt = self._question_prompt
         return prompt[prompt.rindex(OPENING) :] if prompt.rstrip().endswith(OPENING) else ""
 
+    def switches_reasoning(self, messages: Messages, options: Mapping[str, Any]) -> bool:
+        """Whether these arguments open the reasoning of a prompt that is closed without them, or the reverse."""
+        prompt = self._rendered(messages, options, add_generation_prompt=True)
+        return prompt.rstrip().endswith(OPENING) != bool(self.opening)
+
     def continued(self, text: str) -> str:
         """A reply after the reasoning that the prompt opens: its own reasoning is continued, else closed at once."""
         if not self.opening:

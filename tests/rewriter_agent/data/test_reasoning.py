@@ -5,7 +5,9 @@ from pydantic import ValidationError
 from transformers import PreTrainedTokenizerFast
 
 from rewriter_agent.config.model import ModelConfig
-from rewriter_agent.data.conversation import with_reasoning
+from rewriter_agent.data.conversation import find_conversations, with_reasoning
+from rewriter_agent.data.formats import MESSAGES
+from rewriter_agent.data.problem import Problem
 from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.presets import PromptFormat
 from rewriter_agent.models.chat_template import set_variables
@@ -15,6 +17,7 @@ from rewriter_agent.models.resolve import load_tokenizer
 from tests.helpers.tiny import THINKING
 
 ASK = [{"role": "user", "content": "How many?"}]
+REPLY = {"role": "assistant", "content": "#### 5"}
 
 
 def make_tokens(
@@ -56,6 +59,22 @@ def test_variables_of_a_row_come_before_those_of_the_config() -> None:
     assert own.endswith("<think>\n")
     with pytest.raises(ValidationError, match="'messages' is no variable of a chat template"):
         ModelConfig(chat_template_kwargs={"messages": []})
+
+
+def test_a_row_that_switches_the_reasoning_is_named() -> None:
+    def problem(*, thinks: bool) -> Problem:
+        row = {"messages": [*ASK, REPLY], "chat_template_kwargs": {"enable_thinking": thinks}}
+        [chat] = find_conversations(MESSAGES, row, "chats.jsonl, line 3", every=False)
+        return Problem("1", "How many?", "#### 5", "5", "####", "test", conversation=chat.dumps())
+
+    tokens, tokenizer = make_tokens()
+    assert tokenizer.decode(tokens.question(problem(thinks=True))).endswith("<think>\n")
+    with pytest.raises(
+        ValueError, match=r"line 3: .* switch the reasoning on or off; .* by model\.chat_template"
+    ):
+        tokens.question(problem(thinks=False))
+    tokens, tokenizer = make_tokens(enable_thinking=False)
+    assert tokenizer.decode(tokens.question(problem(thinks=False))).endswith("</think>\n\n")
 
 
 def test_reasoning_in_a_field_of_its_own_is_written_before_the_reply() -> None:
