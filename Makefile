@@ -51,7 +51,7 @@ study: $(STAMP) ## Compare arms over learning rates and seeds: make study CONFIG
 	@$(BIN)/rewriter-agent study $(CONFIG) $(SET)
 
 test: test-fast ## Run all tests except the long ones
-	@$(BIN)/python -m pytest -m "slow and not long" -n 2 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -m "slow and not long" $(PYTEST)
 
 test-long: $(STAMP) ## Run the long tests: an hour on two cores (PART=2/16: one of sixteen parts)
 	@$(BIN)/python -m pytest -m long $(if $(PART),--part $(PART)) $(PYTEST)

@@ -87,15 +87,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Give each process of tests that run side by side, and all that it starts, its share of the cores."""
-    # Two processes of two threads each on two cores would wait for one another at every parallel operation.
-    if worker := getattr(config, "workerinput", None):
-        cores = sorted(os.sched_getaffinity(0))
-        index = int(worker["workerid"].removeprefix("gw"))
-        os.sched_setaffinity(0, cores[index % len(cores) :: worker["workercount"]])
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the files of one part; a file stays whole, since its tests share what takes long."""

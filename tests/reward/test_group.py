@@ -394,9 +394,11 @@ def test_no_service_is_called_if_no_candidate_needs_it() -> None:
     assert services.calls == []
 
 
-def test_a_group_of_one_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"has 1 candidate.*num_generations"):
-        Services().score(GROUP[:1])
+def test_one_candidate_has_the_scores_that_need_no_others() -> None:
+    (alone,), (first, *_) = Services().score(GROUP[:1]), Services().score(GROUP)
+    assert alone.gate == first.gate == 1
+    assert alone.alignment == first.alignment
+    assert alone.diversity == 0
 
 
 @pytest.mark.parametrize(

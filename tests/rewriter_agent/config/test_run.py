@@ -213,7 +213,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ("{num_targets: 9}", "num_targets=9 asks for more targets than the 8 candidates"),
         ("{strategy: mind_the_gap, num_targets: 5}", "more targets than the 4 candidates of a round"),
-        ("{strategy: mind_the_gap, num_generations: 3}", "num_generations=3 is too few"),
+        ("{strategy: mind_the_gap, num_generations: 1}", "num_generations=1 is too few"),
         (
             "{strategy: best_of_n, rewriter: somewhere}",
             "rewriter=somewhere is not used by strategy=best_of_n",

@@ -52,8 +52,8 @@ def test_counts_by_hand(plan: StudyPlan) -> None:
     assert (found.seeds, found.prepared) == (2, 200)
     # `rl` alone is trained; the two others that it writes for take its rewriter.
     assert (found.rewriters, found.rewriter_steps, found.training_rollouts) == (2, 20, 640)
-    # best_of_budget 8 a problem (4 and 320 / 100 of training), rl 4, rl_greedy 2.
-    assert found.rollouts == 2 * 100 * (8 + 4 + 2)
+    # best_of_budget 8 a problem (4 and 320 / 100 of training), rl 4, rl_greedy 1.
+    assert found.rollouts == 2 * 100 * (8 + 4 + 1)
     assert (found.fine_tunings, found.steps, found.refreshed) == (2 * 5 * 2, 25, 4)
 
 
@@ -88,7 +88,7 @@ def test_seconds_by_hand(plan: StudyPlan) -> None:
     found = forecast(plan, SPEEDS, 2)
     assert found["base"] == 20 + 30
     assert found["rewriters"] == 2 * 60 + 20 * 10
-    assert found["rewriting"] == 200 * 0.5 + 2800 * 0.25
+    assert found["rewriting"] == 200 * 0.5 + 2600 * 0.25
     # 8 of a seed are not refreshed: 4 rounds of two, 5 s and 25 steps of 2 s each.
     assert found["fine-tuning"] == 2 * 15 + 2 * 4 * (5 + 50)
     # Two parts each: its steps, two starts, half of the problems four times, and the engines.
@@ -99,11 +99,11 @@ def test_seconds_by_hand(plan: StudyPlan) -> None:
 def test_texts(plan: StudyPlan) -> None:
     text = counts_text(plan)
     assert (
-        "2 rewriters of 10 steps (640 rollouts), at most 2,800 rollouts of rewriting, 20 fine-tunings" in text
+        "2 rewriters of 10 steps (640 rollouts), at most 2,600 rollouts of rewriting, 20 fine-tunings" in text
     )
     lines = forecast_text(plan, SPEEDS, 2).split("\n")
     assert lines[0] == "study, 2 fine-tunings at a time:"
-    assert lines[-1].endswith("about 344,000 tokens of rewrites")
+    assert lines[-1].endswith("about 324,000 tokens of rewrites")
 
 
 def test_the_pilot_is_the_study_in_small(plan: StudyPlan) -> None:

@@ -18,13 +18,11 @@ import yaml
 
 from rewriter_agent.config import RunConfig
 from rewriter_agent.config.evaluate import LAB_TASKS
-from rewriter_agent.data.prompt_encoder import Tokens
 from rewriter_agent.evaluate.curve import Point, write_curve
 from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.evaluate.statistics import Change
 from rewriter_agent.io.files import read_json, write_json, write_table
 from rewriter_agent.io.progress import Progress
-from rewriter_agent.models.end_tokens import EndTokens
 from rewriter_agent.report import format
 from rewriter_agent.report.build import build_report
 from rewriter_agent.report.check import Limits, check
@@ -454,9 +452,7 @@ def test_the_stage_colours_samples_and_leaves_three_files(tmp_path):
         {"name": "r", "output_dir": tmp_path, "model": {}, "data": {"source": "lab"}}
     )
     make_run(config.folder)
-    tokenizer = SimpleNamespace(is_fast=False, decode=lambda ids, skip_special_tokens: "".join(pieces(ids)))
-    tokens = Tokens(tokenizer, None, EndTokens({}, (), {}))
-    run = SimpleNamespace(config=config, tokens=tokens)
+    run = SimpleNamespace(config=config, tokens=SimpleNamespace(pieces=pieces))
     report(cast(Any, run), config.folder / "report", Progress("report"))
     written = {path.name for path in (config.folder / "report").iterdir()}
     assert written == {"report.html", "report.json", "report.md"}
