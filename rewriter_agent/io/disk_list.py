@@ -1,5 +1,6 @@
 """Sequences on disk, for data sets that do not fit into memory."""
 
+import os
 import pickle
 import tempfile
 from array import array
@@ -10,11 +11,14 @@ T = TypeVar("T")
 
 
 class DiskList(Sequence[T]):
-    """Objects in a temporary file that ends with the list; memory holds eight bytes an object."""
+    """Objects in a temporary file that ends with the list; memory holds eight bytes an object.
+
+    Threads may read it side by side.
+    """
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         # No other process reads the file, so it holds what this one has pickled.
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self._ends = array("Q", [0])
         for item in items:
             self.append(item)
@@ -22,7 +26,6 @@ class DiskList(Sequence[T]):
     def append(self, item: T) -> None:
         """Add an object at the end."""
         data = pickle.dumps(item, protocol=pickle.HIGHEST_PROTOCOL)
-        self._file.seek(self._ends[-1])
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
 
@@ -39,8 +42,7 @@ class DiskList(Sequence[T]):
 
     def _read(self, place: int) -> T:
         start, end = self._ends[place : place + 2]
-        self._file.seek(start)
-        return pickle.loads(self._file.read(end - start))
+        return pickle.loads(os.pread(self._file.fileno(), end - start, start))
 
 
 class Chosen(Sequence[T], Generic[T]):

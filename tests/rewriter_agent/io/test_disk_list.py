@@ -1,5 +1,7 @@
 """Sequences on disk."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from rewriter_agent.io.disk_list import Chosen, DiskList
@@ -16,6 +18,13 @@ def test_objects_come_back_as_they_were() -> None:
     found.append("last")
     assert list(found) == [*items, "last"]
     assert list(DiskList[str]()) == []
+
+
+def test_threads_read_side_by_side() -> None:
+    items = [f"{number} " * number for number in range(300)]
+    found = DiskList(items)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(found.__getitem__, [*range(300)] * 20)) == items * 20
 
 
 def test_chosen_objects_are_those_at_the_places() -> None:
