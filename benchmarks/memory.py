@@ -121,7 +121,7 @@ def sft(config: RunConfig, folder: Path) -> None:
     from sft.data.rows import SFTRow, write_rows
     from sft.job import SFTJob
     from sft.run import train_worker
-    from sft.runtime.in_process import _group_of_one
+    from sft.runtime.in_process import group_of_one
 
     draw, length, end = Random(0), config.sft.max_length, 2
     rows = [
@@ -144,7 +144,7 @@ def sft(config: RunConfig, folder: Path) -> None:
             update={"max_steps": 2, "save_steps": 2, "probe_size": 0, "num_train_epochs": 1}
         ),
     )
-    os.environ.update(_group_of_one())
+    os.environ.update(group_of_one())
     train_worker(job.model_dump(mode="json"))
 
 

@@ -64,18 +64,7 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
     write_jsonl(folder / "contradictions.jsonl", [problem.row() for problem in contradictions])
     progress(f"{len(train)} training and {len(problems.test)} test problems; starting the backbone's engines")
 
-    def work(shard: Sequence[EncodedProblem]) -> list[dict[str, Any]]:
-        with ValueCache(config.output_dir / CACHE_FILE) as cache:
-            return anchors(shard, tokens, session, cache, session.backbone_identity)
-
-    def after(shard: Shard) -> None:
-        if shard.new:
-            progress.share(shard.done, len(train), "problems scored under the backbone")
-
-    shards = batches(train, config.prepare.shard_size)
-    schema = prepared_schema(train)
-    parts = run_shards(shards, folder / "shards", schema, work, after)
-    join_shards(parts, prepared_file(config), schema)
+    score(train, session, folder, progress)
     why = dict.fromkeys(dropped, FALSE_STEP) | dict.fromkeys(unreasoned, NO_REASONING)
     done = (row["id"] for row in read_table(prepared_file(config), ("id",)))
     left_out = _left_out(problems.train, why, lengths, done)
@@ -97,6 +86,23 @@ def prepare(session: Session, folder: Path, progress: Progress) -> dict[str, Any
         "expert_logprob": round(float(means["expert"].to_numpy().mean()), 3),
         "own_logprob": round(float(means["own"].to_numpy().mean()), 3),
     }
+
+
+def score(train: Sequence[EncodedProblem], session: Session, folder: Path, progress: Progress) -> None:
+    """Score the training problems under the backbone, and write them a shard at a time."""
+    config = session.config
+
+    def work(shard: Sequence[EncodedProblem]) -> list[dict[str, Any]]:
+        with ValueCache(config.output_dir / CACHE_FILE) as cache:
+            return anchors(shard, session.tokens, session, cache, session.backbone_identity)
+
+    def after(shard: Shard) -> None:
+        if shard.new:
+            progress.share(shard.done, len(train), "problems scored under the backbone")
+
+    schema = prepared_schema(train)
+    parts = run_shards(batches(train, config.prepare.shard_size), folder / "shards", schema, work, after)
+    join_shards(parts, prepared_file(config), schema)
 
 
 def with_calls(problems: ProblemSet, tokens: Tokens) -> tuple[ProblemSet, int]:

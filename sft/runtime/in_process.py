@@ -20,7 +20,7 @@ def train_in_process(job: SFTJob) -> None:
         from sft.worker import train
 
     if "MASTER_PORT" not in os.environ:
-        os.environ.update(_group_of_one())
+        os.environ.update(group_of_one())
     forget_last_training()
     train(job)
     # The trainer and the model form reference cycles, which would keep their memory until the next collection.
@@ -28,7 +28,7 @@ def train_in_process(job: SFTJob) -> None:
     release_freed_memory()
 
 
-def _group_of_one() -> dict[str, str]:
+def group_of_one() -> dict[str, str]:
     """Environment variables of a process group with one rank."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
