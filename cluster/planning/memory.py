@@ -72,8 +72,11 @@ def engine_footprint(
     adapter = work.engine_bytes * rank * model.linear_widths / GB
     # Logits of one scheduled batch and their log-softmax, both in fp32 over the whole vocabulary.
     tokens = max_batched_tokens(config.device, work.max_model_len)
-    scoring = 8 * tokens * model.vocab_size / GB
+    logits = 4 * tokens * model.vocab_size / GB
+    scoring = 2 * logits
     if config.device == "cpu":
+        # A freed block that other tensors have cut is kept, and the next logits take another.
+        scoring += logits
         # vLLM's CPU build keeps a packed copy of the weights, and a second, empty adapter slot.
         return Footprint(
             Memory(
@@ -174,10 +177,14 @@ def activations(model: ModelShape, training: TrainerWorkload, on_gpu: bool) -> f
 
 
 def _head(model: ModelShape, training: TrainerWorkload, on_gpu: bool) -> float:
-    """Bytes of TRL's fused head, which computes the log-probs of predicted tokens in tiles."""
+    """Bytes of TRL's fused head, which computes the log-probs of predicted tokens in tiles.
+
+    On a CPU the backward pass may need a buffer next to the one that the forward pass has freed: trainers keep freed
+    blocks (`keep_freed_memory`), and another tensor may lie in that one by then.
+    """
     rows = min(training.predicted, TILE_TOKENS)
     buffer = rows * TILE_VOCABULARY * training.weight_bytes
-    return buffer + (0 if on_gpu else CPU_TILE_BYTES * rows * min(model.vocab_size, TILE_VOCABULARY))
+    return buffer if on_gpu else 2 * buffer + CPU_TILE_BYTES * rows * min(model.vocab_size, TILE_VOCABULARY)
 
 
 def _masks(training: TrainerWorkload, copies: int) -> float:
