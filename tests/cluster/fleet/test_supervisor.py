@@ -16,6 +16,8 @@ from tests.helpers.fake_engines import FakeEngine
 
 QUICK = HealthPolicy(start_seconds=5, suspect_seconds=0.2, dead_seconds=0.6, max_restarts=100)
 SECONDS = 20
+PATIENT = HealthPolicy(start_seconds=SECONDS, suspect_seconds=SECONDS, dead_seconds=SECONDS, max_restarts=100)
+"""No engine is given up because a loaded machine lets it wait."""
 
 
 class Crew:
@@ -59,7 +61,7 @@ def crew() -> Iterator[Callable[..., Crew]]:
     def start(
         count: int,
         make: Callable[[], FakeEngine] = FakeEngine,
-        health: HealthPolicy = QUICK,
+        health: HealthPolicy = PATIENT,
         weights: WeightSpec = BASE_WEIGHTS,
         **settings: float,
     ) -> Crew:
@@ -139,7 +141,7 @@ def test_an_engine_with_a_wrong_checksum_is_replaced(crew: Callable[..., Crew]) 
 
 
 def test_an_engine_that_hangs_is_replaced(crew: Callable[..., Crew]) -> None:
-    some = crew(2)
+    some = crew(2, health=QUICK)
     some.supervisor.started().result(SECONDS)
     some.engines[0].hung.set()
     assert answers(some.submit(10)) == [[f"{i}.0", f"{i}.1"] for i in range(10)]
