@@ -13,6 +13,7 @@ Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 ANSWER_ONLY: dict[str, Any] = {
     "false_step": "off",
     "broken_chain": "off",
+    "unquoted_step": "off",
     "min_reasoning_words": 0,
     "max_length_ratio": None,
     "max_repetition": 1.0,
@@ -65,9 +66,12 @@ class RewardConfig(BaseModel):
     the candidate."""
     false_step: Literal["gate", "measure", "off"] = "gate"
     """Handling of a step whose claim is false, such as `5 - 4 = 2`: `gate` rejects the candidate, `measure` only
-    counts it. With `off` here and in `broken_chain` no step is checked."""
+    counts it. With `off` in all rules on steps none is checked."""
     broken_chain: Literal["gate", "measure", "off"] = "measure"
     """Handling of a step with a missing side, a jump from one value to another, or a result that nothing uses."""
+    unquoted_step: Literal["gate", "off"] = "off"
+    """Handling of an equation that arithmetic cannot decide, such as `6 plim = 23`, and that the expert solution does
+    not hold: `gate` rejects the candidate. What cannot be checked has to be a quotation."""
     step_patterns: list[Phrase] = []
     """Additional patterns of arithmetic in words, such as `{a} plus {b} is {c} => a + b = c`, or paths of files with
     one pattern a line, which are read with the config."""
@@ -193,6 +197,7 @@ class RewardConfig(BaseModel):
             "max_overlap": 1.0,
             "min_alignment": 0.0,
             "min_coverage": None,
+            "unquoted_step": "off",
         }
         if self.needs_solution:
             off |= {"alignment": "anchored", "alignment_weight": 0.0}
@@ -221,7 +226,12 @@ class RewardConfig(BaseModel):
     @property
     def checks_steps(self) -> bool:
         """Whether the steps of candidates are checked."""
-        return (self.false_step, self.broken_chain) != ("off", "off")
+        return (self.false_step, self.broken_chain, self.unquoted_step) != ("off", "off", "off")
+
+    @property
+    def rejects_steps(self) -> bool:
+        """Whether a candidate can be rejected for its steps."""
+        return "gate" in (self.false_step, self.broken_chain, self.unquoted_step)
 
     @property
     def needs_support(self) -> bool:

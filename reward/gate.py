@@ -1,5 +1,6 @@
 """Gate rules that a candidate must satisfy before it earns any reward."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 
@@ -117,18 +118,28 @@ def apply_verdict(result: GateResult, verdict: Verdict) -> GateResult:
     return result if not result.passed else replace(result, reason=_REASON_OF[verdict])
 
 
-def apply_steps(result: GateResult, report: StepReport | None, config: RewardConfig) -> GateResult:
+def apply_steps(
+    problem: GradedProblem, result: GateResult, report: StepReport | None, config: RewardConfig
+) -> GateResult:
     """Add the report on the steps; an earlier reason stays. Without a report (None) a rule on steps is undecided."""
     reason = result.reason
     if reason is None:
         if report is None:
             # A text that exhausts its check must not pass unread, nor one that a loaded machine had no time for.
-            reason = "undecided" if "gate" in (config.false_step, config.broken_chain) else None
+            reason = "undecided" if config.rejects_steps else None
         elif report.false and config.false_step == "gate":
             reason = "false_step"
         elif report.broken and config.broken_chain == "gate":
             reason = "broken_chain"
+        elif config.unquoted_step == "gate" and not _quotes(report.open, problem.solution):
+            reason = "unquoted_step"
     return replace(result, reason=reason, steps=report)
+
+
+def _quotes(steps: Sequence[str], solution: str) -> bool:
+    """Tell whether the solution holds the words and numbers of each step, one after the other."""
+    said = words(solution)
+    return all(tuple(step) in ngrams(said, len(step)) for step in map(words, steps))
 
 
 def apply_coverage(result: GateResult, config: RewardConfig) -> GateResult:

@@ -117,8 +117,9 @@ def _require(
         )
     if config.checks_steps and check_steps is None:
         raise ValueError(
-            f"false_step={config.false_step} and broken_chain={config.broken_chain} check steps, and no `check_steps` "
-            "was given; pass `Verifier(config).check_steps`, or set both to off."
+            f"false_step={config.false_step}, broken_chain={config.broken_chain} and "
+            f"unquoted_step={config.unquoted_step} check steps, and no `check_steps` was given; pass "
+            "`Verifier(config).check_steps`, or set all to off."
         )
     if config.judge and judge is None:
         raise ValueError("judge=true asks a judge, and no `judge` was given; pass one, or set judge=false.")
@@ -145,7 +146,7 @@ def _gate(
         assert check_steps is not None
         texts = [StepCheck(candidates[i].text, problem.question, problem.convention) for i in pending]
         for i, report in zip(pending, _checked("check_steps", check_steps(texts), texts), strict=True):
-            results[i] = apply_steps(results[i], report, config)
+            results[i] = apply_steps(problem, results[i], report, config)
     for i in pending:
         results[i] = apply_coverage(results[i], config)
     right = [i for i in pending if results[i].passed]

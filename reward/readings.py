@@ -50,4 +50,5 @@ def merge_reports(reports: Sequence[StepReport | None]) -> StepReport | None:
         max(report.checked for report in known),
         tuple(dict.fromkeys(step for report in known for step in report.false)),
         tuple(dict.fromkeys(step for report in known for step in report.broken)),
+        tuple(dict.fromkeys(step for report in known for step in report.open)),
     )

@@ -20,6 +20,7 @@ Reason = Literal[
     "wrong_answer",
     "false_step",
     "broken_chain",
+    "unquoted_step",
     "low_coverage",
     "judge",
     "alien",

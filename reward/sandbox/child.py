@@ -79,7 +79,7 @@ class Child:
             return None
         found = json.loads(line)
         false = tuple(FalseStep(**step) for step in found["false"])
-        return StepReport(found["checked"], false, tuple(found["broken"]))
+        return StepReport(found["checked"], false, tuple(found["broken"]), tuple(found["open"]))
 
     def end(self) -> int | None:
         """Kills the child if it lives; its exit code, or None where its nursery is gone and so it is too."""

@@ -66,14 +66,27 @@ def check_steps(text: str, given: str, patterns: Sequence[StepPattern] = ENGLISH
     plain, notes = without_notes(text)
     tokens = tokenise(without_markup(plain))
     items, spoken = read_phrases(read_items(tokens), tokens, patterns)
-    claims = [*find_claims(items, tokens), *spoken]
+    written = list(find_claims(items, tokens))
+    claims = [*written, *spoken]
     lower = plain.lower()
     context = Context(any(word in lower for word in _ROUNDING))
     steps = list(_decided(claims, tokens, context))
     steps += _noted(notes, steps, context)
     false = tuple(_false_step(step, text) for step in steps if not step.holds)
     broken = broken_steps(claims, items, tokens, given)
-    return StepReport(len(steps), false, tuple(_written(span, text, tokens) for span in broken))
+    return StepReport(
+        len(steps),
+        false,
+        tuple(_written(span, text, tokens) for span in broken),
+        tuple(_written(span, text, tokens) for span in _open(written, context)),
+    )
+
+
+def _open(claims: Iterable[Claim], context: Context) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the equations that no reading decides, and that state nothing else."""
+    for claim in claims:
+        if claim.relation in "=≈" and not claim.is_doubtful and decide(claim, context) is None:
+            yield claim.span or (claim.left_span[0], claim.right_span[1])
 
 
 def _decided(claims: Iterable[Claim], tokens: Sequence[Token], context: Context) -> Iterator[_Step]:

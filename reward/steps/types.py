@@ -17,8 +17,12 @@ class FalseStep:
 
 @dataclass(frozen=True)
 class StepReport:
-    """Number of claims that were decided, the false ones, and the texts of broken steps."""
+    """Number of claims that were decided, the false ones, and the texts of broken steps and of open ones.
+
+    An open step is an equation that arithmetic cannot decide, such as `6 plim = 23`.
+    """
 
     checked: int
     false: tuple[FalseStep, ...]
     broken: tuple[str, ...]
+    open: tuple[str, ...] = ()

@@ -35,6 +35,7 @@ CHANGES: dict[Reason, str] = {
         "see in false_steps which claims are false; if they are true, set reward.false_step=measure, else take easier "
         "problems, raise train.num_generations, train for more steps, or quote the expert with reward.quote_expert"
     ),
+    "unquoted_step": "see the equations in completions/ that the expert does not have, or set reward.unquoted_step=off",
     "broken_chain": "see broken_steps in completions/, or set reward.broken_chain=measure",
     "low_coverage": (
         "they leave out facts that the expert's solution brings: lower reward.min_coverage, or raise "

@@ -116,12 +116,12 @@ def test_a_false_step_is_named_before_a_broken_chain_and_after_the_answer() -> N
     config = RewardConfig(false_step="gate", broken_chain="gate")
     report = StepReport(2, (FalseStep("5 - 4 = 2", "2", "1"),), ("1 - = 5",))
     for verdict, expected in ((Verdict.EQUAL, "false_step"), (Verdict.DIFFERENT, "wrong_answer")):
-        result = apply_steps(check(PROBLEM, Candidate(OWN, True), verdict, config), report, config)
+        result = apply_steps(PROBLEM, check(PROBLEM, Candidate(OWN, True), verdict, config), report, config)
         assert (result.reason, result.steps) == (expected, report)
     right = check(PROBLEM, Candidate(OWN, True), Verdict.EQUAL, config)
-    assert apply_steps(right, StepReport(1, (), ("1 - = 5",)), config).reason == "broken_chain"
-    assert apply_steps(right, None, config).reason == "undecided"
-    assert apply_steps(right, None, RewardConfig(false_step="measure")).passed
+    assert apply_steps(PROBLEM, right, StepReport(1, (), ("1 - = 5",)), config).reason == "broken_chain"
+    assert apply_steps(PROBLEM, right, None, config).reason == "undecided"
+    assert apply_steps(PROBLEM, right, None, RewardConfig(false_step="measure")).passed
 
 
 def test_coverage_is_checked_after_the_answer_and_where_there_is_something_to_hold() -> None:
@@ -323,3 +323,22 @@ def test_under_a_reference_the_text_itself_is_the_answer() -> None:
     # The reference may talk so itself, and its blank hides nothing.
     talks = replace(REFERENCE, answer=f"{REPLY} The reference solution is this.")
     assert reason(f"The reference solution says so. {own}\n____ days", problem=talks) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("6 plim = 23", None),
+        ("6 PLIM = 23", None),
+        ("6 plam = 23", "unquoted_step"),
+        ("5 plim = 23", "unquoted_step"),
+    ],
+)
+def test_what_arithmetic_cannot_decide_has_to_be_the_experts(step: str, expected: str | None) -> None:
+    problem = Problem(solution="12 / 2 = 6; 6 plim = 23; 23 * 5 = 115\n#### 115")
+    right = check(problem, Candidate(OWN, True), Verdict.EQUAL, RewardConfig(max_overlap=1.0))
+    report = StepReport(0, (), (), (step,))
+    assert apply_steps(problem, right, report, RewardConfig(unquoted_step="gate")).reason == expected
+    assert apply_steps(problem, right, report, RewardConfig()).passed
+    unseen = RewardConfig(unquoted_step="gate").without_expert()
+    assert apply_steps(problem, right, report, unseen).passed

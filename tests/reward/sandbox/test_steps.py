@@ -37,6 +37,7 @@ def test_reports_come_in_order_and_equal_checks_get_the_same_one(verifier: Verif
     reports = verifier.check_steps([false, true, step_check("Nothing to check."), false])
     assert reports[:3] == [StepReport(2, (FALSE,), ()), StepReport(1, (), ()), StepReport(0, (), ())]
     assert reports[3] is reports[0]
+    assert verifier.check_steps([step_check("6 plim = 23")]) == [StepReport(0, (), (), ("6 plim = 23",))]
     assert verifier.check_steps([]) == []
 
 

@@ -269,3 +269,19 @@ def test_a_question_mark_or_a_condition_takes_back_no_result_that_the_text_uses(
 def test_a_calculator_note_that_repeats_its_equation_counts_once(text, checked, false):
     report = check_steps(text, given="")
     assert (report.checked, len(report.false)) == (checked, false)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("26 + 5 = 31; 31 zorb = 65", ("31 zorb = 65",)),
+        ("With the zorb it is 31 zorb = 65. Then 65 - 5 = 60.", ("31 zorb = 65",)),
+        ("That is 3 boxes = 36 eggs.", ("3 boxes = 36",)),
+        ("26 + 5 = 31", ()),
+        ("26 + 5 = 32", ()),
+        ("so x = 5", ()),
+        ("1 km = 1000 m", ()),
+    ],
+)
+def test_an_equation_that_no_reading_decides_is_open(text: str, expected: tuple[str, ...]) -> None:
+    assert check_steps(text, "").open == expected
