@@ -15,7 +15,7 @@ export RAY_AUTH_MODE ?= token
 export PROFILE PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check broken-lines format check-gpu check-pythons check-container bench bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo bench-service gpu-acceptance chaos partition fuzz lab lab-backbone cluster submit stop clean
+.PHONY: docs help install demo run gap compare sweep dashboard serve study test test-fast test-long check broken-lines format check-gpu check-pythons check-container bench bench-start bench-reward bench-rewriting bench-sft bench-evaluation bench-fleet bench-engine bench-grpo bench-service gpu-acceptance chaos partition fuzz lab lab-backbone cluster submit stop clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,11 +26,11 @@ $(STAMP): requirements/$(PROFILE).txt pyproject.toml scripts/install.sh
 
 install: $(STAMP) ## Create .venv with every pinned package
 
-demo: $(STAMP) ## Run all stages on a real LLM: local Ray head, job, report
-	@$(BIN)/rewriter-agent launch configs/demo.yaml $(SET)
+demo: $(STAMP) ## Run all stages on a real LLM, on a Ray cluster of its own
+	@$(BIN)/rewriter-agent run configs/demo.yaml $(SET)
 
 run: $(STAMP) ## Run all stages of CONFIG
-	@$(BIN)/rewriter-agent launch $(CONFIG) $(SET)
+	@$(BIN)/rewriter-agent run $(CONFIG) $(SET)
 
 gap: $(STAMP) ## Measure how far CONFIG's data is from its model, without training
 	@$(BIN)/rewriter-agent gap $(CONFIG) $(SET)
@@ -89,6 +89,9 @@ check-container: ## Lint the Containerfile
 bench: $(STAMP) ## Measure the speed of each part on this machine
 	@$(BIN)/python -m benchmarks.speed $(SET)
 
+bench-start: $(STAMP) ## Measure the time from the command to the first line and to the first scores, by `run` and by `launch`
+	@$(BIN)/python -m benchmarks.start $(SET)
+
 bench-reward: $(STAMP) ## Compare answer checks with math-verify, measure coverage, and compare group scoring with one text at a time
 	@$(BIN)/python -m benchmarks.verifier
 	@$(BIN)/python -m benchmarks.coverage
@@ -135,7 +138,7 @@ fuzz: $(STAMP) ## Grade 100,000 hostile answers: no hang, no crash, no memory gr
 	@$(BIN)/python -m benchmarks.fuzz
 
 lab: $(STAMP) ## Run the laboratory's lessons: base, SFT on expert and on rewritten data, two seeds, one report
-	@$(BIN)/rewriter-agent launch configs/lab-lessons.yaml --seeds 0 1 $(SET)
+	@$(BIN)/rewriter-agent run configs/lab-lessons.yaml --seeds 0 1 $(SET)
 
 lab-backbone: $(STAMP) ## Pre-train the laboratory's two backbones (an hour or two) and install them
 	@$(BIN)/python -m rewriter_agent.lab --install

@@ -14,7 +14,7 @@ from rewriter_agent.config.data import LabData
 from rewriter_agent.io.files import read_jsonl
 from rewriter_agent.models.lab import LAB
 from sft.runtime.checkpoints import newest_complete
-from tests.helpers.processes import ROOT, Launch, launched
+from tests.helpers.processes import ROOT, Command, Launch, launched
 
 DATA = LabData(num_train=32, num_test=20, steps=(1, 3))
 NAME = "e2e"
@@ -59,14 +59,14 @@ class WholeRun:
 
 
 def run_whole(base: Path) -> WholeRun:
-    """Kill the launcher in one stage, interrupt it in another, then let the run finish; takes minutes."""
+    """Kill a run in one stage, interrupt its launcher in another, then let it finish; takes minutes."""
     config = write_config(base)
     folder = base / NAME
     ended: dict[str, Ended] = {}
 
-    def end(number: signal.Signals, stage: str, when: Callable[[], bool]) -> None:
+    def end(command: Command, number: signal.Signals, stage: str, when: Callable[[], bool]) -> None:
         name = f"{number.name} {stage}"
-        with launched(config, base / f"{name}.log") as launch:
+        with launched(config, base / f"{name}.log", command) as launch:
             launch.wait_until(when, STAGE_SECONDS)
             ended[name] = end_launch(launch, number, folder / stage)
 
@@ -74,8 +74,8 @@ def run_whole(base: Path) -> WholeRun:
         return max((row["step"] for row in read_jsonl(folder / "train" / "metrics.jsonl")), default=0)
 
     # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
-    end(signal.SIGKILL, "train", lambda: 0 < checkpoint_step(folder / "train") < last_step())
-    end(signal.SIGINT, "rewrite", (folder / "rewrite/shards/part-00002").exists)
+    end("run", signal.SIGKILL, "train", lambda: 0 < checkpoint_step(folder / "train") < last_step())
+    end("launch", signal.SIGINT, "rewrite", (folder / "rewrite/shards/part-00002").exists)
     return finish(config, ended)
 
 
@@ -104,7 +104,7 @@ def checkpoint_step(stage: Path) -> int:
 def finish(config: Path, ended: dict[str, Ended]) -> WholeRun:
     """Let the run come to its end, and run it once more."""
     base = config.parent
-    with launched(config, base / "last.log") as last:
+    with launched(config, base / "last.log", "run") as last:
         status = last.process.wait(STAGE_SECONDS)
         left = last.wait_gone(GONE_SECONDS)
     again = subprocess.run(

@@ -1,4 +1,4 @@
-"""A `launch` in its own process, observed from outside with all its child processes."""
+"""A run in its own process, observed from outside with all its child processes."""
 
 import os
 import signal
@@ -10,21 +10,23 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import psutil
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
+Command = Literal["launch", "run"]
+"""`launch` starts a head and submits the run as a job; `run` starts a cluster in its own process."""
 ZOMBIE = psutil.STATUS_ZOMBIE
 MARK = "REWRITER_AGENT_TEST_MARK"
 FREE_PORTS = ("--set", "cluster.port=0", "--set", "cluster.dashboard_port=0")
 
 
 class Launch:
-    """One `rewriter-agent launch`; its output goes to `log`."""
+    """One `rewriter-agent launch`, or `run`; its output goes to `log`."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, command: Command = "launch") -> None:
         self.log = log
         self.mark = uuid.uuid4().hex
         self.known: set[psutil.Process] = set()
@@ -33,7 +35,7 @@ class Launch:
         env.pop("PYTHONUNBUFFERED", None)
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "rewriter_agent", "launch", str(config), *FREE_PORTS],
+                [sys.executable, "-m", "rewriter_agent", command, str(config), *FREE_PORTS],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
@@ -81,9 +83,9 @@ class Launch:
 
 
 @contextmanager
-def launched(config: Path, log: Path) -> Generator[Launch]:
+def launched(config: Path, log: Path, command: Command = "launch") -> Generator[Launch]:
     """A launch whose processes are all killed at the end, even if the test fails."""
-    launch = Launch(config, log)
+    launch = Launch(config, log, command)
     try:
         yield launch
     finally:
