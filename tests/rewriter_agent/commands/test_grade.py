@@ -281,7 +281,7 @@ def test_steps_are_listed_with_each_row(write: Write, capsys: pytest.CaptureFixt
     assert [row["verdict"] for row in rows] == ["equal", "equal", "different"]
     assert [row["steps"]["checked"] for row in rows] == [2, 1, 0]
     assert rows[0]["steps"]["false"] == [{"text": "5 - 4 = 2", "claimed": "2", "value": "1"}]
-    assert rows[1]["steps"] == {"checked": 1, "false": [], "broken": []}
+    assert rows[1]["steps"] == {"checked": 1, "false": [], "broken": [], "open": []}
     summary = capsys.readouterr().out
     assert "steps: 3 checked, 1 false, in 1 texts; 0 texts have a broken step; 0 texts reached" in summary
 
