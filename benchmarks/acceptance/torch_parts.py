@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from cluster.planning.machine import GB
 from cluster.planning.memory import learner_footprint, sft_footprint
+from cluster.planning.workload import Workload
 from rewriter_agent.config import RunConfig, load_config
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.data.prompt_encoder import Tokens, load_tokens
@@ -137,8 +138,7 @@ def learn(setting: Setting, *overrides: str) -> list[Row]:
     seconds = time.perf_counter() - start
     first = next(row for row in trainer.state.log_history if "loss" in row)
     tokens = STEPS * sum(len(prompt) + len(text) for prompt, text in texts[:ROWS])
-    work = workload(config, model_shape(resolve_model(config.model.name_or_path)))
-    footprint = learner_footprint(work, setting.device == "cuda")
+    footprint = learner_footprint(work_of(config, texts), setting.device == "cuda")
     return [
         Row("loss of the first step", first["loss"], tolerance=0.02),
         Row("norm of the gradient", first["grad_norm"], tolerance=0.1 * max(1.0, first["grad_norm"])),
@@ -158,9 +158,9 @@ def tuning(setting: Setting) -> list[Row]:
     rows = []
     for kind in KINDS:
         rows += train_rows(setting, kind, f"weight {kind}", weight={"kind": kind})
-    config = config_of("sft.num_workers=1")
-    shape = model_shape(resolve_model(config.model.name_or_path))
-    return [*rows, memory_row(setting, sft_footprint(workload(config, shape), setting.device == "cuda"))]
+    config = config_of("sft.num_workers=1", "sft.per_device_train_batch_size=4")
+    work = work_of(config, expert_texts(config)[1])
+    return [*rows, memory_row(setting, sft_footprint(work, setting.device == "cuda"))]
 
 
 def zero3(setting: Setting) -> list[Row]:
@@ -218,6 +218,19 @@ def train_rows(setting: Setting, name: str, what: str, in_process: bool = True, 
 def config_of(*overrides: str) -> RunConfig:
     """The laboratory's config with few problems."""
     return load_config(Path(CONFIG), [f"data.num_train={ROWS}", "data.num_test=4", *overrides])
+
+
+def work_of(config: RunConfig, texts: Sequence[tuple[list[int], list[int]]]) -> Workload:
+    """The plan's workload for texts that are shorter than the config allows."""
+    whole = max(len(prompt) + len(text) for prompt, text in texts)
+    changes = {
+        "model": config.model.model_copy(update={"max_model_len": whole}),
+        "train": config.train.model_copy(
+            update={"max_completion_length": max(len(text) for _, text in texts)}
+        ),
+        "sft": config.sft.model_copy(update={"max_length": whole}),
+    }
+    return workload(config.model_copy(update=changes), model_shape(resolve_model(config.model.name_or_path)))
 
 
 def expert_texts(config: RunConfig) -> tuple[Tokens, list[tuple[list[int], list[int]]]]:
