@@ -33,7 +33,7 @@ from rewriter_agent.runtime.fingerprints import (
 from rewriter_agent.runtime.forecast import standing
 from rewriter_agent.runtime.hints import hints
 from rewriter_agent.runtime.run_folder import RunFolder
-from rewriter_agent.runtime.runner import run_stage
+from rewriter_agent.runtime.runner import run_stage, skip
 from rewriter_agent.runtime.session import Session
 from rewriter_agent.runtime.stage import COLUMNS, Stage, roles_of
 from rewriter_agent.train.policy import policy_of
@@ -225,6 +225,11 @@ def run_stages(config: RunConfig, stages: Sequence[Stage]) -> None:
         read_texts(config)
     for hint in hints(config):
         console.say(f"hint: {hint}")
+    if all(stage.complete(config) or not stage.wanted(config) for stage in stages):
+        # Without a cluster, which takes seconds to start.
+        for stage in stages:
+            skip(stage, config)
+        return
     with connect(config.cluster, config.output_dir, console.has_log) as machines:
         session = Session(config, machines, roles_of(stages, config))
         with exclusive(config.folder):

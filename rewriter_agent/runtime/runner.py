@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rewriter_agent.config import RunConfig
 from rewriter_agent.io.console import console
 from rewriter_agent.io.progress import Progress
 from rewriter_agent.tracking.result import track_result
@@ -16,11 +17,7 @@ def run_stage(stage: Stage, session: Any, place: str = "") -> None:
     run stands.
     """
     config = session.config
-    if not stage.wanted(config):
-        Progress(stage.name).detail("not needed by this config, skipped")
-        return
-    if stage.complete(config):
-        Progress(stage.name, record=stage.folder(config).seconds)("complete, skipped")
+    if skip(stage, config):
         return
     stage.require(config, stage.before(config))
     folder = stage.open_folder(config, session.weights_gb)
@@ -37,6 +34,17 @@ def run_stage(stage: Stage, session: Any, place: str = "") -> None:
     stage.finish(config, folder, counts, progress.elapsed)
     shown = counts if console.verbose else main_counts(counts)
     progress("done: " + ", ".join(f"{key} {value}" for key, value in shown.items()))
+
+
+def skip(stage: Stage, config: RunConfig) -> bool:
+    """Tell whether nothing is left to do for the stage; if so, say why."""
+    if not stage.wanted(config):
+        Progress(stage.name).detail("not needed by this config, skipped")
+        return True
+    if stage.complete(config):
+        Progress(stage.name, record=stage.folder(config).seconds)("complete, skipped")
+        return True
+    return False
 
 
 def main_counts(counts: dict[str, Any]) -> dict[str, Any]:

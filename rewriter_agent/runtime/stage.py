@@ -35,6 +35,7 @@ OMITTED_DEFAULTS = (
     ("reward.support_weight", 0.0),
     ("reward.min_support", None),
     ("reward.quote_expert", False),
+    ("reward.unquoted_step", "off"),
     ("reward.reference", ReferenceConfig().model_dump(mode="json")),
     ("sft.evaluation", None),
     ("evaluate.general_answers", 0),

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ NAME = "e2e"
 TABLE_ROWS = 6
 # Generous: a machine may be several times slower than another, and no speed is measured here.
 STAGE_SECONDS = 1200
-# Ray's agents may wait up to a minute for a head that was killed on a busy machine.
 GONE_SECONDS = 75
+RAY_AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Processes that report the death of their node to a head that was killed too, and wait a minute for its answer."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,6 @@ class Ended:
 
     stage: str
     status: int
-    left: list[str]
-    """Processes that survived."""
     output: str
     mid_stage: bool
     """True if the stage was not complete when all had ended."""
@@ -53,7 +53,8 @@ class WholeRun:
     """Label of signal and stage, for example `SIGKILL train`."""
     status: int
     output: str
-    left: list[str]
+    left: dict[str, list[str]]
+    """Label of a launch: its processes that survived it."""
     again_status: int
     again_output: str
 
@@ -63,30 +64,35 @@ def run_whole(base: Path) -> WholeRun:
     config = write_config(base)
     folder = base / NAME
     ended: dict[str, Ended] = {}
+    launches: dict[str, Launch] = {}
 
     def end(command: Command, number: signal.Signals, stage: str, when: Callable[[], bool]) -> None:
         name = f"{number.name} {stage}"
-        with launched(config, base / f"{name}.log", command) as launch:
-            launch.wait_until(when, STAGE_SECONDS)
-            ended[name] = end_launch(launch, number, folder / stage)
+        launches[name] = launch = stack.enter_context(launched(config, base / f"{name}.log", command))
+        launch.wait_until(when, STAGE_SECONDS)
+        ended[name] = end_launch(launch, number, folder / stage)
 
     def last_step() -> int:
         return max((row["step"] for row in read_jsonl(folder / "train" / "metrics.jsonl")), default=0)
 
-    # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
-    end("run", signal.SIGKILL, "train", lambda: 0 < checkpoint_step(folder / "train") < last_step())
-    end("launch", signal.SIGINT, "rewrite", (folder / "rewrite/shards/part-00002").exists)
-    return finish(config, ended)
+    with ExitStack() as stack:
+        # Files are seen at once, while a job's output reaches the launcher up to two seconds late.
+        end("run", signal.SIGKILL, "train", lambda: 0 < checkpoint_step(folder / "train") < last_step())
+        end("launch", signal.SIGINT, "rewrite", (folder / "rewrite/shards/part-00002").exists)
+        launches["last"] = last = stack.enter_context(launched(config, base / "last.log", "run"))
+        status = last.process.wait(STAGE_SECONDS)
+        left = {name: launch.wait_gone(GONE_SECONDS) for name, launch in launches.items()}
+    again = run_again(config)
+    return WholeRun(folder, ended, status, last.output, left, again.returncode, again.stdout)
 
 
 def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
-    """End the launcher, wait for the rest, and record the state of the stage."""
+    """End the launcher, wait for its workers, and record the state of the stage."""
     status = launch.end(number)
-    left = launch.wait_gone(GONE_SECONDS)
+    launch.wait_gone(GONE_SECONDS, except_for=RAY_AGENTS)
     return Ended(
         stage=stage.name,
         status=status,
-        left=left,
         output=launch.output,
         mid_stage=not (stage / "manifest.json").exists(),
         shards={path: path.stat().st_mtime_ns for path in stage.glob("*/part-*")},
@@ -101,13 +107,9 @@ def checkpoint_step(stage: Path) -> int:
     return int(found.name.removeprefix("checkpoint-")) if found else 0
 
 
-def finish(config: Path, ended: dict[str, Ended]) -> WholeRun:
-    """Let the run come to its end, and run it once more."""
-    base = config.parent
-    with launched(config, base / "last.log", "run") as last:
-        status = last.process.wait(STAGE_SECONDS)
-        left = last.wait_gone(GONE_SECONDS)
-    again = subprocess.run(
+def run_again(config: Path) -> subprocess.CompletedProcess[str]:
+    """Start a complete run once more."""
+    return subprocess.run(
         [sys.executable, "-m", "rewriter_agent", "run", str(config)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -115,7 +117,6 @@ def finish(config: Path, ended: dict[str, Ended]) -> WholeRun:
         text=True,
         timeout=STAGE_SECONDS,
     )
-    return WholeRun(base / NAME, ended, status, last.output, left, again.returncode, again.stdout)
 
 
 def write_config(base: Path) -> Path:

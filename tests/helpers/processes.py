@@ -63,12 +63,19 @@ class Launch:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
-    def wait_gone(self, seconds: float) -> list[str]:
-        """Wait until no process of the launch lives; returns the command lines of survivors after `seconds`."""
+    def wait_gone(self, seconds: float, except_for: tuple[str, ...] = ()) -> list[str]:
+        """Wait until no process of the launch lives; returns the command lines of survivors after `seconds`.
+
+        Command lines that begin with one of `except_for` may remain.
+        """
         deadline = time.monotonic() + seconds
-        while (living := self.living()) and time.monotonic() < deadline:
+        while (left := self._command_lines(except_for)) and time.monotonic() < deadline:
             time.sleep(0.2)
-        return [" ".join(_ask(process.cmdline, ["?"])) for process in living]
+        return left
+
+    def _command_lines(self, except_for: tuple[str, ...]) -> list[str]:
+        lines = [" ".join(_ask(process.cmdline, ["?"])) for process in self.living()]
+        return [line for line in lines if not line.startswith(except_for)]
 
     def living(self) -> set[psutil.Process]:
         """Living processes: the launcher's descendants, those seen before, and all that carry its mark.

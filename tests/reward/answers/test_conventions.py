@@ -154,6 +154,7 @@ HOSTILE = [
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
 def test_extraction_is_linear(text: str, convention: str) -> None:

@@ -26,6 +26,7 @@ from rewriter_agent.pipeline import (
     STAGES,
     STUDENT,
     TRAIN,
+    run_stages,
 )
 from rewriter_agent.runtime.fingerprints import input_hashes
 from rewriter_agent.runtime.runner import run_stage
@@ -105,6 +106,33 @@ def test_a_complete_stage_is_skipped(
     do(first, config)
     assert calls(first) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "[first 00:00] complete, skipped"
+
+
+def test_complete_stages_need_no_cluster(
+    config: RunConfig,
+    first: Stage,
+    second: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    starts = []
+
+    def connect(*arguments: Any) -> None:
+        starts.append(arguments)
+        raise ConnectionError
+
+    monkeypatch.setattr(rewriter_agent.pipeline, "connect", connect)
+    do(first, config)
+    with pytest.raises(ConnectionError):
+        run_stages(config, (first, second))
+    do(second, config)
+    unwanted = replace(second, name="unwanted", wanted=lambda config: False)
+    run_stages(config, (first, second, unwanted))
+    assert len(starts) == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "[first 00:00] complete, skipped",
+        "[second 00:00] complete, skipped",
+    ]
 
 
 def test_the_fingerprint_follows_the_stages_sections_and_those_before(
