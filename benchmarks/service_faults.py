@@ -38,6 +38,8 @@ SERVE = ("ServeReplica:rewriter-agent:ingress", "ServeReplica:rewriter-agent:rew
 ENGINES = ("VLLMEngine", "reward.sandbox.forkserver")
 FAKE_ROWS, REAL_ROWS = 2000, 64
 """Rows of the batch."""
+REFUSED_SECONDS = 1
+"""Pause of a client that found nothing to connect to."""
 
 
 @dataclass
@@ -128,6 +130,10 @@ async def _outcome(client: AsyncRewriter, trial: Trial, number: int) -> str:
         answer = await client.rewrite(**trial.rows[number])
     except RefusedError as refused:
         return "no clear answer" if refused.code == "error" else refused.code
+    except httpx2.ConnectError:
+        # Nothing listens while the proxy is restarted, so the row was not accepted.
+        await asyncio.sleep(REFUSED_SECONDS)
+        return "no connection"
     except httpx2.TransportError:
         return "no clear answer"
     if answer.target == trial.targets[number]:

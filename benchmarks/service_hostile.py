@@ -22,7 +22,7 @@ from tests.helpers.hostile_requests import BODIES, HEADERS, PATHS
 
 from .service_memory import GROWTH_MB, memory_of_service, print_memory
 
-AT_ONCE = 16
+AT_ONCE = 64
 PATIENCE = 120.0
 """Seconds after which a request hangs."""
 SLOW_SECONDS = 20

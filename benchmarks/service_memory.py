@@ -63,7 +63,8 @@ def memory_of_service() -> dict[str, float]:
     for process in psutil.Process().children(recursive=True):
         name = " ".join(process.cmdline())
         if process.is_running() and any(part in name for part in NAMES):
-            key = name.removeprefix("ray::").split()[0]
+            # While a method runs, its name follows that of the actor.
+            key = name.removeprefix("ray::").split()[0].partition(".")[0]
             sizes[key] = sizes.get(key, 0.0) + process.memory_full_info().uss / 1024**2
     return sizes
 

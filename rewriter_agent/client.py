@@ -16,8 +16,8 @@ from rewriter_agent.serve.schema import Gap, Rewrite
 ADDRESS = "http://127.0.0.1:8000"
 RETRIED = (429, 500, 503)
 """Statuses after which the same request may succeed; 500 means that a process of the service has died."""
-BROKEN = (httpx2.ReadError, httpx2.RemoteProtocolError)
-"""Errors of a connection whose server has died; another one takes its place."""
+BROKEN = (httpx2.ConnectError, httpx2.ReadError, httpx2.RemoteProtocolError)
+"""Errors of a connection whose server has died; another one takes its place within seconds."""
 ATTEMPTS = 6
 Row = Mapping[str, Any]
 """Fields of a row: `question` or `messages`, `solution`, and on request `answer`, `convention` and others."""

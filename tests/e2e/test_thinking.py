@@ -12,7 +12,7 @@ from rewriter_agent.evaluate.result import read_result
 from rewriter_agent.pipeline import STAGES, run_stages
 from tests.helpers.tiny import distinct_rows, write_jsonl
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 LENGTH = {"max_completion_length": 96}
 
 

@@ -99,8 +99,17 @@ def test_a_kill_came_in_the_middle_of_its_stage(whole_run: WholeRun) -> None:
         assert name.startswith("SIGINT") or ended.status == -signal.SIGKILL
 
 
+def test_a_fine_tuning_resumes_after_its_process_was_killed(whole_run: WholeRun) -> None:
+    final = read_jsonl(whole_run.folder / "sft-rewritten" / "metrics.jsonl")
+    assert [row["step"] for row in final] == list(range(1, final[-1]["max_steps"] + 1))
+    # The lines carry times: a step that was done again has another line.
+    kept = [row for row in final if row == whole_run.killed_at.get(row["step"])]
+    assert 0 < len(kept) < len(final)
+    assert [row["step"] for row in kept] == list(range(1, len(kept) + 1))
+
+
 def test_nothing_outlives_a_run_or_its_launcher(whole_run: WholeRun) -> None:
-    assert whole_run.left == dict.fromkeys(("SIGKILL train", "SIGINT rewrite", "last"), [])
+    assert whole_run.left == {"SIGKILL train": [], "SIGINT rewrite": [], "last": []}
 
 
 def test_interrupt_ends_with_130_and_says_how_to_resume(whole_run: WholeRun) -> None:

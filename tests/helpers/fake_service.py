@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jinja2.exceptions import TemplateError
 
-from cluster.types import Completion, GenerateRequest
+from cluster.types import Completion, GenerateRequest, Scored, ScoreRequest
 from reward import RewardConfig
 from rewriter_agent.config import RunConfig, make_config
 from rewriter_agent.config.serve import ServeConfig
@@ -49,6 +49,11 @@ class FailingFleet(SeededFleet):
         if self.error is not None:
             raise self.error
         return super().generate(requests)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+        # A service may have any number of rows: their requests are not kept.
+        self.asked.clear()
+        return super().score(requests)
 
 
 def service_config(**sections: Any) -> RunConfig:

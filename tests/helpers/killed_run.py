@@ -51,6 +51,8 @@ class WholeRun:
     folder: Path
     ended: dict[str, Ended]
     """Label of signal and stage, for example `SIGKILL train`."""
+    killed_at: dict[int, dict[str, Any]]
+    """Metrics of the last fine-tuning, by step, at the time its training process was killed."""
     status: int
     output: str
     left: dict[str, list[str]]
@@ -80,10 +82,11 @@ def run_whole(base: Path) -> WholeRun:
         end("run", signal.SIGKILL, "train", lambda: 0 < checkpoint_step(folder / "train") < last_step())
         end("launch", signal.SIGINT, "rewrite", (folder / "rewrite/shards/part-00002").exists)
         launches["last"] = last = stack.enter_context(launched(config, base / "last.log", "run"))
+        killed_at = kill_trainer(last, folder / "sft-rewritten")
         status = last.process.wait(STAGE_SECONDS)
         left = {name: launch.wait_gone(GONE_SECONDS) for name, launch in launches.items()}
     again = run_again(config)
-    return WholeRun(folder, ended, status, last.output, left, again.returncode, again.stdout)
+    return WholeRun(folder, ended, killed_at, status, last.output, left, again.returncode, again.stdout)
 
 
 def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
@@ -99,6 +102,14 @@ def end_launch(launch: Launch, number: signal.Signals, stage: Path) -> Ended:
         metrics=read_jsonl(stage / "metrics.jsonl"),
         checkpoint=checkpoint_step(stage),
     )
+
+
+def kill_trainer(launch: Launch, stage: Path) -> dict[int, dict[str, Any]]:
+    """Kill the training process of a fine-tuning after its first checkpoint; returns the metrics by step until then."""
+    launch.wait_until(lambda: checkpoint_step(stage) > 0, STAGE_SECONDS)
+    (trainer,) = [p for p in launch.living() if "ray::RayTrainWorker" in " ".join(p.cmdline())]
+    trainer.kill()
+    return {row["step"]: row for row in read_jsonl(stage / "metrics.jsonl")}
 
 
 def checkpoint_step(stage: Path) -> int:

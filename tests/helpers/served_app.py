@@ -11,9 +11,9 @@ from fastapi import FastAPI
 
 
 @contextmanager
-def served(app: FastAPI, seconds: float = 600) -> Iterator[str]:
-    """Serve the application in a thread; the address."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
+def served(app: FastAPI, seconds: float = 600, port: int = 0) -> Iterator[str]:
+    """Serve the application in a thread, at any free port for 0; the address."""
+    with socket.create_server(("127.0.0.1", port)) as sock:
         options = {"access_log": False, "log_level": "warning", "timeout_graceful_shutdown": int(seconds)}
         server = uvicorn.Server(uvicorn.Config(app, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from types import SimpleNamespace
 
+import httpx2
 import pytest
 
 import rewriter_agent.client
-from rewriter_agent.client import AsyncRewriter, RefusedError, Rewriter
+from rewriter_agent.client import ATTEMPTS, AsyncRewriter, RefusedError, Rewriter
 from rewriter_agent.serve.access import VARIABLE
 from tests.helpers.fake_service import ROW, TOKEN, fake_app
 from tests.helpers.served_app import served
@@ -83,3 +85,24 @@ def test_a_full_service_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
         app.state.core.load.is_draining = True
         assert len(list(rewriter.rewrite_many(ROWS))) == 5
     assert pauses == [5, 5]
+
+
+def test_a_service_that_is_being_restarted_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    with ExitStack() as restarted:
+        # The port of a server that has ended.
+        with served(fake_app()) as address:
+            port = int(address.rpartition(":")[2])
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                restarted.enter_context(served(fake_app(), port=port))
+
+        monkeypatch.setattr(rewriter_agent.client, "time", SimpleNamespace(sleep=pause))
+        with Rewriter(address) as rewriter:
+            assert rewriter.rewrite(**ROW).outcome == "rewritten"
+    assert pauses == [1, 1]
+    with Rewriter(address) as rewriter, pytest.raises(httpx2.ConnectError):
+        list(rewriter.rewrite_many(ROWS))
+    assert len(pauses) == 2 + ATTEMPTS - 1

@@ -158,6 +158,7 @@ def test_two_zero3_workers_train_and_die(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_driver_resumes_with_the_same_result(
     make_job: Callable[..., SFTJob], two_cpus: None
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_long_text_is_truncated(encoder: Encoder) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_dead_encoder_is_restarted_up_to_its_limit(embedder: Embedder) -> None:
     def kill() -> None:
         # Only of this test's cluster.

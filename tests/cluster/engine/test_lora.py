@@ -188,6 +188,7 @@ def test_a_killed_engine_is_restarted_with_the_adapter(
 
 
 @slow
+@pytest.mark.long
 def test_another_process_drives_both(fleet: Fleet, prompts: list[list[int]], tmp_path: Path) -> None:
     if fleet.version:
         fleet.reset_to_base()

@@ -136,6 +136,7 @@ def test_capacity_that_others_use_is_waited_for(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_all_processes_need_capacity_at_the_same_time_and_on_machines_with_their_labels(
     two_nodes: Cluster, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_workers_are_on_machines_with_their_labels(two_nodes: Cluster, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_waiting_for_workers_that_have_no_machine_is_limited(two_nodes: Cluster, tmp_path: Path) -> None:
     def body(config: dict[str, Any]) -> None:
         raise AssertionError("no machine has this label")

@@ -372,6 +372,7 @@ def test_only_needed_environment_reaches_the_children(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_works_inside_a_ray_actor() -> None:
     script = (
         "import ray\n"

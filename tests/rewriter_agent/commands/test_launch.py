@@ -18,6 +18,7 @@ pathlib.Path(sys.argv[1]).write_text(ray.get_runtime_context().gcs_address)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_job_joins_the_cluster_that_it_was_submitted_to(tmp_path: Path) -> None:
     with local_head(FREE_PORTS) as head, local_head(FREE_PORTS) as later:
         assert run_here(head, [sys.executable, "-c", JOIN, str(tmp_path / "joined")]) == 0

@@ -1,14 +1,11 @@
 """The embedded SmolLM2."""
 
-import pytest
 import torch
 from transformers import LlamaForCausalLM
 
 from rewriter_agent.config.data import GsmSymbolicData
 from rewriter_agent.data.load import load_problems
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
-
-pytestmark = pytest.mark.slow
 
 
 def test_tokenizer_round_trips_with_single_digits() -> None:

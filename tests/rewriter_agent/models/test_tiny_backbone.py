@@ -11,8 +11,6 @@ from rewriter_agent.data.prompts import qa_messages, rewrite_messages
 from rewriter_agent.models.resolve import load_tokenizer, resolve_model
 from tests.helpers import tiny
 
-pytestmark = pytest.mark.slow
-
 
 def sample(folder: Path, chats: list[list[dict[str, str]]], count: int) -> list[list[str]]:
     """`count` replies a chat at temperature 1."""
