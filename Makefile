@@ -121,7 +121,7 @@ bench-service: $(STAMP) ## Compare the service with the rewriting job; hostile r
 	@$(BIN)/python -m benchmarks.service $(SET)
 	@$(BIN)/python -m benchmarks.service_hostile --count $(or $(COUNT),2000)
 	@$(BIN)/python -m benchmarks.service_memory --count $(or $(COUNT),2000)
-	@$(BIN)/python -m benchmarks.service_faults --seconds $(or $(SECONDS),90) --pause 10
+	@$(BIN)/python -m benchmarks.service_faults --seconds $(or $(SECONDS),90) --pause 20
 	@$(BIN)/python -m benchmarks.service_faults configs/lab.yaml --seconds $(or $(SECONDS),90) --pause 20
 
 gpu-acceptance: ## Install the GPU profile, run every CUDA path in small, and write OUTPUT/acceptance.md
